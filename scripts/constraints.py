@@ -1,0 +1,42 @@
+"""Write constraints.txt: one exact version for everything that `make install` installs.
+
+`make constraints` runs this with uv. The result holds names and versions only: no addresses, no
+hashes, no markers, so that it serves uv and pip and every Python the workspace supports.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from install import CONSTRAINTS, MODEL_RUNTIME, ROOT, WEIGHTS, dev_group
+
+HEADER = "# Exact versions of everything `make install` installs. Written by `make constraints`.\n"
+
+
+def main(uv: Path) -> None:
+    projects = sorted(str(path) for path in ROOT.glob("packages/*/pyproject.toml"))
+    ours = {Path(path).parent.name for path in projects}
+    loose = "\n".join([*dev_group(), MODEL_RUNTIME, "uv", "hatchling", "editables"])
+    compile = [
+        str(uv), "pip", "compile", "--quiet", "--system-certs", "--universal",
+        "--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url",
+    ]  # fmt: skip
+    found = run([*compile, "--all-extras", "-", *projects], loose)
+    found += run([*compile, "--no-deps", "-"], WEIGHTS)
+    # A package that only some platforms need keeps its version; the marker goes.
+    pins = {line.split(";")[0].strip() for line in found if "==" in line}
+    pins = {pin for pin in pins if pin.split("==")[0] not in ours}
+    CONSTRAINTS.write_text(HEADER + "".join(f"{pin}\n" for pin in sorted(pins)), "utf-8")
+
+
+def run(command: list[str], requirements: str) -> list[str]:
+    done = subprocess.run(command, input=requirements, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stdout.splitlines()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

