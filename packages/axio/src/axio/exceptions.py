@@ -1,0 +1,129 @@
+"""Everything axio raises, ordered by whose fault it was.
+
+    AxioError
+    ├── ToolError                  a tool call failed; the model is told, the run goes on
+    │   ├── GuardError             a guard said no
+    │   └── HandlerError           wrong arguments, or the handler raised
+    ├── StreamError                the model's side failed; the run ends
+    │   ├── ProviderError          the provider answered with an error
+    │   ├── ContentFiltered        the provider refused or cut the content
+    │   ├── ConnectionFailed       the provider could not be reached, or went away
+    │   │   └── StreamTimeout      it was reached and then said nothing
+    │   ├── ProtocolError          what came is not what the protocol allows
+    │   └── TruncatedStream        the response stopped in the middle
+    ├── UnsupportedContent         the caller sends something the provider cannot take
+    ├── LimitReached               a budget the caller set is used up
+    ├── HistoryError               a history that cannot be sent, or a cut that would break it
+    ├── SessionBusy                another run owns the session
+    └── OutputError                the model gave no answer of the wanted type
+
+`str(e)` is the message. Only `StreamError` and its children carry more, all optional.
+"""
+
+from __future__ import annotations
+
+__all__ = (
+    "AxioError",
+    "ConnectionFailed",
+    "ContentFiltered",
+    "GuardError",
+    "HandlerError",
+    "HistoryError",
+    "LimitReached",
+    "OutputError",
+    "ProtocolError",
+    "ProviderError",
+    "SessionBusy",
+    "StreamError",
+    "StreamTimeout",
+    "ToolError",
+    "TruncatedStream",
+    "UnsupportedContent",
+)
+
+
+class AxioError(Exception):
+    """The root: catch this to catch everything axio raises on purpose."""
+
+
+class ToolError(AxioError):
+    """A tool call failed."""
+
+
+class GuardError(ToolError):
+    """A guard refused the call."""
+
+
+class HandlerError(ToolError):
+    """The arguments did not fit, or the handler raised."""
+
+
+class StreamError(AxioError):
+    """The model's response failed.
+
+    `status` is the HTTP status if there was one, `code` the provider's own error type or code,
+    `request_id` what its support asks for, `retryable` whether the same request may work later.
+    None of them ever holds a credential.
+    """
+
+    def __init__(
+        self,
+        *args: object,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(*args)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retryable = retryable
+
+
+class ProviderError(StreamError):
+    """The provider answered with an error, as an HTTP status or inside the stream."""
+
+
+class ContentFiltered(StreamError):
+    """The provider refused to answer, or its filter stopped the answer."""
+
+
+class ConnectionFailed(StreamError):
+    """The provider could not be reached, or the connection broke."""
+
+
+class StreamTimeout(ConnectionFailed):
+    """The provider stayed silent for longer than allowed."""
+
+
+class ProtocolError(StreamError):
+    """The response is not what the protocol allows: HTML, broken JSON, a missing field."""
+
+
+class TruncatedStream(StreamError):
+    """The response ended before it was complete."""
+
+
+class UnsupportedContent(AxioError):
+    """A message holds content that this provider cannot take; raised before anything is sent."""
+
+
+class LimitReached(AxioError):
+    """A limit of the run is used up. `reason` names it: "tokens", "cost", "time", ..."""
+
+    def __init__(self, *args: object, reason: str = "") -> None:
+        super().__init__(*args)
+        self.reason = reason
+
+
+class HistoryError(AxioError):
+    """A history is not valid, or an operation would make it so."""
+
+
+class SessionBusy(AxioError):
+    """Another run owns this session."""
+
+
+class OutputError(AxioError):
+    """The model did not give an answer of the wanted type in the allowed number of tries."""
