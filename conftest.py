@@ -19,3 +19,5 @@ pytest_collect_file = (
         document_types={".py": PythonDocStringDocument},
     )
 ).pytest()
+
+pytest_plugins = ["support.llama"]
