@@ -33,6 +33,7 @@ CLUES = (
     "unreachable",
     "no solution found",
     "could not find a version",
+    "cause: ",
     "caused by:",
     "error:",
 )
