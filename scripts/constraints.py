@@ -26,9 +26,9 @@ def main(uv: Path) -> None:
     found = run([*compile, "--all-extras", "-", *projects], loose)
     found += run([*compile, "--no-deps", "-"], WEIGHTS)
     # A package that only some platforms need keeps its version; the marker goes.
-    pins = {line.split(";")[0].strip() for line in found if "==" in line}
-    pins = {pin for pin in pins if pin.split("==")[0] not in ours}
-    CONSTRAINTS.write_text(HEADER + "".join(f"{pin}\n" for pin in sorted(pins)), "utf-8")
+    pins = dict(line.split(";")[0].strip().split("==") for line in found if "==" in line)
+    lines = [f"{name}=={pins[name]}\n" for name in sorted(pins) if name not in ours]
+    CONSTRAINTS.write_text(HEADER + "".join(lines), "utf-8")
 
 
 def run(command: list[str], requirements: str) -> list[str]:

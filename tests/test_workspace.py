@@ -1,0 +1,145 @@
+"""What holds for every package of the workspace."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from support.parts import requires
+from support.workspace import PACKAGES, ROOT, Package, files
+
+VERSION = tomllib.loads((ROOT / "packages/axio/pyproject.toml").read_text("utf-8"))["project"][
+    "version"
+]
+CORE_SERIES = f"axio>={VERSION.rsplit('.', 1)[0]},<0.{int(VERSION.split('.')[1]) + 1}"
+
+every_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+
+
+@every_package
+def test_a_package_has_one_version_licence_and_python_with_all_others(package: Package) -> None:
+    assert package.project["name"] == package.name
+    assert package.project["version"] == VERSION
+    assert package.project["license"] == "MIT"
+    assert package.project["requires-python"] == ">=3.11"
+    assert package.pyproject["build-system"]["build-backend"] == "hatchling.build"
+
+
+@every_package
+def test_a_package_says_what_it_is_and_is_typed(package: Package) -> None:
+    readme = (package.folder / "README.md").read_text("utf-8")
+    assert readme.startswith(f"# {package.name}\n")
+    assert package.project["description"].endswith(".")
+    assert (package.source / "py.typed").is_file()
+    assert (package.source / "__init__.py").is_file()
+    assert list((package.folder / "tests").rglob("test_*.py"))
+
+
+@every_package
+def test_a_satellite_asks_for_the_core_of_its_own_series(package: Package) -> None:
+    if package.name == "axio":
+        assert package.project["dependencies"] == []
+    else:
+        assert CORE_SERIES in package.project["dependencies"]
+
+
+@every_package
+def test_a_package_declares_every_distribution_that_it_imports(package: Package) -> None:
+    """Only what is imported at the top of a module: the rest is optional and says so itself."""
+    providers = metadata.packages_distributions()
+    declared = {canonicalize_name(Requirement(r).name) for r in package.project["dependencies"]}
+    for requirements in package.project.get("optional-dependencies", {}).values():
+        declared |= {canonicalize_name(Requirement(r).name) for r in requirements}
+    for file in package.source.rglob("*.py"):
+        for name in _top_level_imports(file) - sys.stdlib_module_names - {package.source.name}:
+            known = {canonicalize_name(found) for found in providers.get(name, [name])}
+            assert known & declared, f"{file.relative_to(ROOT)} imports {name}"
+
+
+def _top_level_imports(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_the_installed_packages_are_those_of_this_tree() -> None:
+    for package in PACKAGES:
+        assert metadata.version(package.name) == VERSION
+
+
+def test_constraints_pin_exactly_what_is_installed_and_all_of_it() -> None:
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in pins), "names are normalised"
+    assert list(pins) == sorted(pins)
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = [Requirement(line) for line in root["dependency-groups"]["dev"]]
+    wanted += [Requirement(package.name) for package in PACKAGES]
+    seen: set[str] = set()
+    while wanted:
+        requirement = wanted.pop()
+        name = canonicalize_name(requirement.name)
+        if name in seen or not _applies(requirement):
+            continue
+        seen.add(name)
+        installed = metadata.distribution(name)
+        if name not in {package.name for package in PACKAGES}:
+            assert pins.get(name) == installed.version, f"{name} {installed.version}"
+        wanted += [Requirement(line) for line in installed.requires or ()]
+
+
+def _applies(requirement: Requirement) -> bool:
+    environment = {**default_environment(), "extra": ""}
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+# Put together here so that this file does not hold them itself.
+REGISTRY_HOSTS = [
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "registry." + "npmjs",
+    "deb." + "debian.org",
+]
+
+
+def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
+    forbidden = [*REGISTRY_HOSTS, f"{ROOT}/", "/work/" + "main", "/work/" + "shared"]
+    home = str(Path.home())
+    if home.count("/") > 1:  # a home such as /root is also a usual path in examples
+        forbidden.append(home)
+    for file in files():
+        text = file.read_bytes().decode("utf-8", "replace")
+        found = [word for word in forbidden if word in text]
+        assert not found, f"{file.relative_to(ROOT)} holds {found}"
+
+
+def test_a_missing_part_skips_for_a_user_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXIO_STREAMS", "/nowhere/at/all")
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="AXIO_STREAMS"):
+        requires("streams")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="AXIO_STREAMS"):
+        requires("streams")
+
+
+def test_a_part_that_is_here_is_returned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AXIO_STREAMS", str(tmp_path))
+    assert requires("streams") == tmp_path
