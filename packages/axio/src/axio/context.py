@@ -1,0 +1,190 @@
+"""Where a conversation is kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from binascii import hexlify
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from os import urandom
+from typing import TypeVar
+
+from axio.blocks import TextBlock
+from axio.history import open_turn
+from axio.messages import Message
+from axio.semaphore import Semaphore
+from axio.snapshot import Snapshot
+
+__all__ = ("ContextStore", "MemoryContextStore", "SessionInfo")
+
+S = TypeVar("S", bound="ContextStore")
+
+_PREVIEW_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What a list of sessions shows. `created_at` is UTC, "YYYY-MM-DD HH:MM:SS", or empty."""
+
+    session_id: str
+    message_count: int
+    preview: str
+    created_at: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ContextStore(ABC):
+    """A conversation: `append` and `get_history` are enough, the rest has defaults.
+
+    The defaults need no call of `super().__init__()`. A store with transactions should override
+    `extend` and `replace`, so that a crash leaves all of the messages or none.
+    """
+
+    @abstractmethod
+    async def append(self, message: Message) -> None:
+        """Add one message at the end."""
+
+    @abstractmethod
+    async def get_history(self) -> list[Message]:
+        """All messages, in a list that the caller may change."""
+
+    @property
+    def session_id(self) -> str:
+        """32 hexadecimal digits, made when first asked for."""
+        found: str | None = getattr(self, "_session_id", None)
+        if found is None:
+            found = self._session_id = hexlify(urandom(16)).decode()
+        return found
+
+    async def extend(self, messages: Iterable[Message]) -> None:
+        """Add several messages at the end, in one step where the store can."""
+        for message in messages:
+            await self.append(message)
+
+    async def replace(self, messages: Iterable[Message]) -> None:
+        """Put `messages` in the place of the whole history, in one step where the store can.
+
+        Token counts stay. NotImplementedError, and nothing changed, when the store has no `clear`.
+        """
+        kept = list(messages)
+        tokens = await self.get_context_tokens()
+        await self.clear()
+        await self.extend(kept)
+        await self.set_context_tokens(*tokens)
+
+    async def clear(self) -> None:
+        """Forget all messages and token counts."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be cleared")
+
+    async def fork(self) -> ContextStore:
+        """An independent copy. It ends before a turn whose tools are still running."""
+        history = await self.get_history()
+        copy = MemoryContextStore(_copies(history[: open_turn(history)]))
+        await copy.set_context_tokens(*await self.get_context_tokens())
+        return copy
+
+    def own(self) -> AbstractAsyncContextManager[None]:
+        """Held by a run for its whole length: one run at a time writes to a session.
+
+        Others wait. The default knows the runs of this process that share this object.
+        """
+        ownership: Semaphore | None = getattr(self, "_ownership", None)
+        if ownership is None:
+            ownership = self._ownership = Semaphore(1)
+        return ownership
+
+    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        """Set the token totals; a store that keeps none ignores it."""
+
+    async def get_context_tokens(self) -> tuple[int, int]:
+        """The totals of input and output tokens."""
+        return (0, 0)
+
+    async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        """Count one model call. Called after its turn is stored, while no stream is open."""
+        before_input, before_output = await self.get_context_tokens()
+        await self.set_context_tokens(before_input + input_tokens, before_output + output_tokens)
+
+    async def close(self) -> None:
+        """Release what the store itself opened."""
+
+    async def list_sessions(self) -> list[SessionInfo]:
+        """The sessions beside this one; by default only this one."""
+        history = await self.get_history()
+        tokens = await self.get_context_tokens()
+        return [SessionInfo(self.session_id, len(history), preview(history), "", *tokens)]
+
+    @classmethod
+    async def from_history(cls: type[S], history: Iterable[Message]) -> S:
+        """A new store of this class, made without arguments, that holds `history`."""
+        store = cls()
+        for message in history:
+            await store.append(message)
+        return store
+
+    @classmethod
+    async def from_context(cls: type[S], context: ContextStore) -> S:
+        """A new store of this class with the history and token counts of another."""
+        store = await cls.from_history(await context.get_history())
+        await store.set_context_tokens(*await context.get_context_tokens())
+        return store
+
+
+def preview(history: Iterable[Message], empty: str = "(empty)") -> str:
+    """The beginning of the first text the user wrote."""
+    for message in history:
+        if message.role != "user":
+            continue
+        for block in message.content:
+            if isinstance(block, TextBlock):
+                text = block.text
+                return text if len(text) <= _PREVIEW_LENGTH else text[:_PREVIEW_LENGTH] + "..."
+    return empty
+
+
+def _copies(messages: Iterable[Message]) -> list[Message]:
+    """Blocks cannot change, so a copy of each message's list is a deep copy."""
+    return [Message(message.role, list(message.content)) for message in messages]
+
+
+class MemoryContextStore(ContextStore):
+    """A conversation in memory."""
+
+    def __init__(self, history: list[Message] | None = None) -> None:
+        # Only ever appended to, or put aside whole: snapshots of it are still in use.
+        self._messages: list[Message] = list(history or ())
+        self._tokens = (0, 0)
+
+    async def append(self, message: Message) -> None:
+        self._messages.append(message)
+
+    async def extend(self, messages: Iterable[Message]) -> None:
+        self._messages.extend(messages)
+
+    async def replace(self, messages: Iterable[Message]) -> None:
+        self._messages = list(messages)
+
+    async def get_history(self) -> list[Message]:
+        return Snapshot(self._messages)
+
+    async def clear(self) -> None:
+        self._messages = []
+        self._tokens = (0, 0)
+
+    async def fork(self) -> MemoryContextStore:
+        length = open_turn(self._messages)
+        copy = MemoryContextStore(_copies(self._messages[:length]))
+        copy._tokens = self._tokens
+        return copy
+
+    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        self._tokens = (input_tokens, output_tokens)
+
+    async def get_context_tokens(self) -> tuple[int, int]:
+        return self._tokens
+
+    async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        before_input, before_output = self._tokens
+        self._tokens = (before_input + input_tokens, before_output + output_tokens)

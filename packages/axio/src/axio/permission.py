@@ -1,0 +1,51 @@
+"""Guards: they see a call before it runs and may change or refuse it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from axio.exceptions import GuardError
+from axio.semaphore import Semaphore
+
+if TYPE_CHECKING:
+    from axio.tool import Tool
+
+__all__ = ("AllowAllGuard", "ConcurrentGuard", "DenyAllGuard", "PermissionGuard")
+
+
+class PermissionGuard(ABC):
+    """Return the arguments, changed or not, to allow a call; raise `GuardError` to refuse it.
+
+    Any other exception refuses too. A guard sees the defaults filled in and unknown arguments
+    removed; what it returns is not validated again.
+    """
+
+    @abstractmethod
+    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]: ...
+
+    async def __call__(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+        return await self.check(tool, **kwargs)
+
+
+class ConcurrentGuard(PermissionGuard, ABC):
+    """A guard that runs at most `concurrency` checks at a time: one dialog, not ten."""
+
+    concurrency: int = 1
+
+    def __init__(self) -> None:
+        self._semaphore = Semaphore(self.concurrency)
+
+    async def __call__(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+        async with self._semaphore:
+            return await self.check(tool, **kwargs)
+
+
+class AllowAllGuard(PermissionGuard):
+    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+        return kwargs
+
+
+class DenyAllGuard(PermissionGuard):
+    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+        raise GuardError("denied")

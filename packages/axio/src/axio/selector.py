@@ -1,0 +1,21 @@
+"""Which tools the model is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from axio.messages import Message
+    from axio.tool import Tool
+
+__all__ = ("ToolSelector",)
+
+
+@runtime_checkable
+class ToolSelector(Protocol):
+    """Asked before every model call; only the tools it returns are sent."""
+
+    async def select(
+        self, messages: Iterable[Message], tools: Iterable[Tool[Any]]
+    ) -> Iterable[Tool[Any]]: ...

@@ -1,0 +1,45 @@
+"""A semaphore that belongs to no event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from weakref import WeakKeyDictionary
+
+__all__ = ("Semaphore",)
+
+
+class Semaphore:
+    """At most `value` holders at a time in each event loop.
+
+    `asyncio.Semaphore` stays with the first loop that waits on it, so an object that owns one
+    would break in a second `asyncio.run`.
+    """
+
+    __slots__ = ("_by_loop", "_value")
+
+    def __init__(self, value: int) -> None:
+        if value < 1:
+            raise ValueError(f"concurrency must be at least 1, got {value}")
+        self._value = value
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            WeakKeyDictionary()
+        )
+
+    def _current(self) -> asyncio.Semaphore:
+        loop = asyncio.get_running_loop()
+        semaphore = self._by_loop.get(loop)
+        if semaphore is None:
+            semaphore = self._by_loop[loop] = asyncio.Semaphore(self._value)
+        return semaphore
+
+    async def __aenter__(self) -> None:
+        await self._current().acquire()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._current().release()

@@ -1,0 +1,186 @@
+"""What a model is to the rest of axio: protocols for each kind, and placeholders for none yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from axio.blocks import ContentBlock
+    from axio.events import StreamEvent
+    from axio.messages import Message
+    from axio.tool import Tool
+
+__all__ = (
+    "AudioGenTransport",
+    "CompletionTransport",
+    "DummyAudioGenTransport",
+    "DummyCompletionTransport",
+    "DummyEmbeddingTransport",
+    "DummyImageGenTransport",
+    "DummySTTTransport",
+    "DummyTTSTransport",
+    "DummyTransport",
+    "DummyVideoGenTransport",
+    "EmbeddingTransport",
+    "ImageGenTransport",
+    "RealtimeSession",
+    "RealtimeTransport",
+    "STTTransport",
+    "TTSTransport",
+    "VideoGenTransport",
+)
+
+logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class CompletionTransport(Protocol):
+    """A model that answers a conversation.
+
+    The events of one answer end with exactly one `IterationEnd`; a failure is raised. Closing the
+    iterator early must release the connection. Neither `messages` nor `tools` may be changed.
+    """
+
+    def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]: ...
+
+
+@runtime_checkable
+class ImageGenTransport(Protocol):
+    async def generate_images(
+        self, prompt: str, *, model: str | None = None, n: int = 1
+    ) -> list[bytes]: ...
+
+
+@runtime_checkable
+class VideoGenTransport(Protocol):
+    async def generate_videos(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        n: int = 1,
+        image: bytes | None = None,
+        duration_seconds: int | None = None,
+        aspect_ratio: str | None = None,
+    ) -> list[bytes]: ...
+
+
+@runtime_checkable
+class AudioGenTransport(Protocol):
+    async def generate_audios(
+        self, prompt: str, *, model: str | None = None, n: int = 1
+    ) -> list[bytes]: ...
+
+
+@runtime_checkable
+class TTSTransport(Protocol):
+    def synthesize(self, text: str, *, voice: str | None = None) -> AsyncIterator[bytes]: ...
+
+
+@runtime_checkable
+class STTTransport(Protocol):
+    async def transcribe(self, audio: bytes, media_type: str = "audio/wav") -> str: ...
+
+
+@runtime_checkable
+class EmbeddingTransport(Protocol):
+    async def embed(self, texts: list[str]) -> list[list[float]]: ...
+
+
+@runtime_checkable
+class RealtimeSession(Protocol):
+    """An open two-way conversation."""
+
+    async def send(self, content: ContentBlock | list[ContentBlock]) -> None: ...
+
+    async def commit(self) -> None: ...
+
+    async def interrupt(self) -> None: ...
+
+    async def send_tool_result(
+        self, tool_use_id: str, name: str, content: str | list[Any]
+    ) -> None: ...
+
+    def events(self) -> AsyncIterator[StreamEvent]: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class RealtimeTransport(Protocol):
+    async def connect(
+        self,
+        *,
+        system: str,
+        tools: list[Tool[Any]],
+        voice: str | None = None,
+        input_audio_format: str = "audio/pcm;rate=16000",
+        output_audio_format: str = "audio/pcm;rate=24000",
+    ) -> RealtimeSession: ...
+
+
+class DummyTransport:
+    """Stands where a transport will be put later; any use says so."""
+
+    def _refuse(self) -> NoReturn:
+        message = (
+            f"{type(self).__name__} is only a placeholder: configure a real transport, "
+            "for example with agent.copy(transport=...)"
+        )
+        logger.warning(message)
+        raise RuntimeError(message)
+
+
+class DummyCompletionTransport(DummyTransport):
+    def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        self._refuse()
+
+
+class DummyImageGenTransport(DummyTransport):
+    async def generate_images(
+        self, prompt: str, *, model: str | None = None, n: int = 1
+    ) -> list[bytes]:
+        self._refuse()
+
+
+class DummyVideoGenTransport(DummyTransport):
+    async def generate_videos(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        n: int = 1,
+        image: bytes | None = None,
+        duration_seconds: int | None = None,
+        aspect_ratio: str | None = None,
+    ) -> list[bytes]:
+        self._refuse()
+
+
+class DummyAudioGenTransport(DummyTransport):
+    async def generate_audios(
+        self, prompt: str, *, model: str | None = None, n: int = 1
+    ) -> list[bytes]:
+        self._refuse()
+
+
+class DummyTTSTransport(DummyTransport):
+    def synthesize(self, text: str, *, voice: str | None = None) -> AsyncIterator[bytes]:
+        self._refuse()
+
+
+class DummySTTTransport(DummyTransport):
+    async def transcribe(self, audio: bytes, media_type: str = "audio/wav") -> str:
+        self._refuse()
+
+
+class DummyEmbeddingTransport(DummyTransport):
+    def embed(self, texts: list[str]) -> list[list[float]]:
+        # Not a coroutine: the refusal comes at the call, before anything is awaited.
+        self._refuse()
