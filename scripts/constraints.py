@@ -16,14 +16,15 @@ HEADER = "# Exact versions of everything `make install` installs. Written by `ma
 
 
 def main(uv: Path) -> None:
-    projects = sorted(str(path) for path in ROOT.glob("packages/*/pyproject.toml"))
-    ours = {Path(path).parent.name for path in projects}
-    loose = "\n".join([*dev_group(), MODEL_RUNTIME, "uv", "hatchling", "editables"])
+    ours = {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")}
+    # As folders, not by name: a name would be looked up in the registry.
+    wanted = [f"-e ./packages/{name}" for name in sorted(ours)]
+    wanted += [*dev_group(), MODEL_RUNTIME, "uv", "editables"]
     compile = [
         str(uv), "pip", "compile", "--quiet", "--system-certs", "--universal",
         "--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url",
     ]  # fmt: skip
-    found = run([*compile, "--all-extras", "-", *projects], loose)
+    found = run([*compile, "-"], "\n".join(wanted))
     found += run([*compile, "--no-deps", "-"], WEIGHTS)
     # A package that only some platforms need keeps its version; the marker goes.
     pins = dict(line.split(";")[0].strip().split("==") for line in found if "==" in line)
