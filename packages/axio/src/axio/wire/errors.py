@@ -1,0 +1,144 @@
+"""What an answer that is no event stream becomes: one typed error, without credentials. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import cast
+
+from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
+from axio.wire.retry import RetryPolicy
+
+__all__ = ("error_code", "error_from_answer", "error_from_stream", "request_id", "without_secrets")
+
+MAX_ECHO = 2000
+"""Characters of a server's words that an error message repeats."""
+
+NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
+"""Codes of 429 answers that no waiting mends."""
+
+FILTERED = frozenset(
+    {"content_filter", "content_policy_violation", "responsible_ai_policy_violation"}
+)
+"""Codes of errors that say: what was asked or answered is not allowed."""
+
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+_REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "apim-request-id",
+    "cf-ray",
+)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+
+
+def error_from_answer(
+    describe: str, status: int, answer: Mapping[str, str], body: str, *, sent: Mapping[str, str]
+) -> StreamError:
+    """The error for an answer with a bad status, or with a good one and something else than events
+    in its body.
+
+    `answer` are the headers that came, `sent` the ones of the request, whose credentials never get
+    into the message.
+    """
+    error = _error_object(body)
+    if 200 <= status < 300 and error is None:
+        what = "an HTML page" if body.lstrip().startswith("<") else "one document"
+        return ProtocolError(
+            f"{describe}: the server answered with {what} instead of a stream of events"
+            f" (is the base URL right?): {without_secrets(_readable(body), sent)}",
+            status=status,
+            request_id=request_id(answer),
+        )
+    code = error_code(error)
+    kind = ContentFiltered if code in FILTERED else ProviderError
+    return kind(
+        f"{describe} {status}: {without_secrets(_readable(body), sent)}",
+        status=status,
+        code=code,
+        request_id=request_id(answer),
+        retryable=RetryPolicy.retries(status) and code not in NO_CREDIT,
+    )
+
+
+def error_from_stream(describe: str, error: object) -> StreamError:
+    """The error for an error object inside a stream, whatever its shape: ``{"message", "type",
+    "code"}`` or a string."""
+    code = error_code(error)
+    message = error
+    status = None
+    if isinstance(error, dict):
+        message = error.get("message") or error
+        status = next((n for n in (error.get("code"), error.get("status")) if _is_status(n)), None)
+    if not isinstance(message, str):
+        message = json.dumps(message, ensure_ascii=False, default=str)
+    kind = ContentFiltered if code in FILTERED else ProviderError
+    retryable = code in ("server_error", "overloaded_error", "rate_limit_exceeded", "api_error")
+    return kind(
+        f"{describe}: {message[:MAX_ECHO]}",
+        status=status,
+        code=code,
+        retryable=retryable or (status is not None and RetryPolicy.retries(status)),
+    )
+
+
+def error_code(error: object) -> str | None:
+    """The provider's own name for an error: its code, else its type."""
+    if not isinstance(error, dict):
+        return None
+    for value in (error.get("code"), error.get("type"), error.get("status")):
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return str(value)
+    return None
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """What the provider's support asks for."""
+    for name in _REQUEST_ID_HEADERS:
+        value = headers.get(name)
+        if isinstance(value, str):
+            return value
+    return None
+
+
+def without_secrets(text: str, sent: Mapping[str, str]) -> str:
+    """`text` with every credential of the `sent` headers blotted out: some servers repeat the key
+    they refuse."""
+    for name, value in sent.items():
+        if name.lower() in _SECRET_HEADERS:
+            for secret in (value, value.partition(" ")[2]):
+                if len(secret) >= 6:
+                    text = text.replace(secret, "***")
+    return text
+
+
+def _error_object(body: str) -> object | None:
+    """The error inside a JSON body, or ``None``. Shapes: ``{"error": …}``, ``[{"error": …}]``,
+    ``{"detail": …}``, ..."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(parsed, list) and parsed:
+        parsed = parsed[0]
+    if not isinstance(parsed, dict):
+        return None
+    for key in ("error", "detail", "errors"):
+        if parsed.get(key):
+            return cast(object, parsed[key])
+    return parsed if parsed.get("object") == "error" or parsed.get("type") == "error" else None
+
+
+def _readable(body: str) -> str:
+    """`body` on one line, bounded; of an HTML page only its title."""
+    if body.lstrip().startswith("<"):
+        title = _TITLE.search(body)
+        return " ".join(title[1].split())[:MAX_ECHO] if title else "an HTML page without a title"
+    line = " ".join(body.split())
+    return line if len(line) <= MAX_ECHO else line[:MAX_ECHO] + " …"
+
+
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600
