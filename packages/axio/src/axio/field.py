@@ -88,7 +88,7 @@ class FieldInfo:
                 raise ValueError(f"Field '{name}' must be <= {self.le}, got {value}")
 
 
-def Field(  # noqa: N802 - reads as a type inside Annotated
+def Field(
     description: str = "",
     default: Any = MISSING,
     ge: float | None = None,
@@ -126,7 +126,8 @@ def unwrap_hint(hint: Any) -> tuple[Any, bool]:
             hint = hint.__origin__
         elif is_union(hint) and type(None) in get_args(hint):
             optional = True
-            hint = Union[tuple(a for a in get_args(hint) if a is not type(None))]
+            branches = tuple(branch for branch in get_args(hint) if branch is not type(None))
+            hint = Union[branches]  # noqa: UP007 - known at run time only
         else:
             return hint, optional
 
@@ -161,7 +162,7 @@ def literal_member(value: Any, members: tuple[Any, ...]) -> Any:
 
 
 def check_scalar(value: Any, name: str, expected: type, *, strict: bool = False) -> None:
-    """Raise `TypeError` unless `value` is an `expected`. Classes we do not know refuse bool only."""
+    """Raise `TypeError` unless `value` is an `expected`; an unknown class refuses bool only."""
     if isinstance(value, bool):
         fits = expected is bool or expected is object
     elif expected is float:

@@ -146,7 +146,7 @@ class ModelRegistry(MutableMapping[str, ModelSpec]):
     def by_cost(self, *, output: bool = False, desc: bool = False) -> ModelRegistry:
         """All models by the price of input (or output); equal prices keep their order."""
         price = _output_cost if output else _input_cost
-        return ModelRegistry(sorted(self, key=price, reverse=desc))
+        return ModelRegistry(sorted(self.values(), key=price, reverse=desc))
 
 
 def _checked(spec: object) -> ModelSpec:

@@ -1,0 +1,257 @@
+"""JSON Schema of annotations and of the arguments of a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from math import isfinite
+from sys import modules
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from axio.field import MISSING, get_field_info, is_union, type_name
+from axio.hints import (
+    ARRAYS,
+    MAPPINGS,
+    Parameter,
+    alias_value,
+    class_of,
+    enum_values,
+    is_model,
+    is_plain,
+    is_struct,
+    parameters,
+    record,
+    simplify,
+    text_type,
+)
+
+__all__ = ("build_tool_schema", "json_value", "property_schema")
+
+_PRIMITIVES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_DECIMAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+
+def property_schema(annotation: Any) -> dict[str, Any]:
+    """The JSON Schema of one annotation.
+
+    A type that we do not know gives `{}`. Recursive types are referred to as `#/$defs/<name>`,
+    with the definitions under `$defs` of the result.
+    """
+    builder = _Builder()
+    return builder.finish(builder.schema(annotation))
+
+
+def build_tool_schema(fn: Any, hints: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The JSON Schema of what can be passed to `fn`, a function or a class, by name.
+
+    `hints` are used instead of its annotations. Defaults stand in the schema if JSON can hold
+    them. Descriptions come from `Field`, else from the docstring.
+    """
+    builder = _Builder()
+    return builder.finish(builder.object(parameters(fn, hints)))
+
+
+def json_value(value: Any) -> Any:
+    """`value` as JSON would carry it; `TypeError` when it cannot."""
+    if isinstance(value, Enum):
+        return json_value(value.value)
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float) and isfinite(value):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: json_value(getattr(value, f.name)) for f in fields(value) if f.init}
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [json_value(item) for item in value]
+    if is_model(type(value)):
+        return value.model_dump(mode="json")
+    if is_struct(type(value)):
+        return modules["msgspec"].to_builtins(value)
+    if text_type(type(value)) is not None:
+        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    raise TypeError(f"JSON cannot hold a {type(value).__name__}")
+
+
+class _Builder:
+    """Turns annotations into schemas and collects the definitions that recursive ones need."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Any] = {}
+        self._names: dict[Any, str] = {}
+        """Types being described, with "" until one turns out to hold itself; and defined ones."""
+
+    def finish(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {**schema, "$defs": self.definitions} if self.definitions else schema
+
+    def schema(self, hint: Any) -> dict[str, Any]:
+        hint = simplify(hint)
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            return self._annotated(hint)
+        if is_union(hint):
+            branches = [self.schema(branch) for branch in args if branch is not type(None)]
+            if type(None) in args:
+                branches.append({"type": "null"})
+            return {"anyOf": branches}
+        if origin is Literal:
+            return {"enum": [json_value(member) for member in args if _is_json(member)]}
+        if hint in _PRIMITIVES:
+            return {"type": _PRIMITIVES[hint]}
+        container = origin or hint
+        if container in ARRAYS:
+            return self._array(container, args)
+        if container in MAPPINGS:
+            return self._mapping(args)
+        return self._named(hint)
+
+    def object(self, members: Iterable[Parameter]) -> dict[str, Any]:
+        members = list(members)
+        schema: dict[str, Any] = {"type": "object", "properties": {}}
+        for member in members:
+            prop = dict(self.schema(member.hint))
+            info = get_field_info(member.hint)
+            if member.description and not (info and info.description):
+                prop["description"] = member.description
+            if "default" not in prop and _is_json(member.default):
+                prop["default"] = json_value(member.default)
+            schema["properties"][member.name] = prop
+        if required := [member.name for member in members if member.required]:
+            schema["required"] = required
+        return schema
+
+    def _annotated(self, hint: Any) -> dict[str, Any]:
+        schema = self.schema(hint.__origin__)
+        if (info := get_field_info(hint)) is None:
+            return schema
+        extras: dict[str, Any] = {}
+        if info.description:
+            extras["description"] = info.description
+        if info.ge is not None:
+            extras["minimum"] = info.ge
+        if info.le is not None:
+            extras["maximum"] = info.le
+        if _is_json(info.default):
+            extras["default"] = json_value(info.default)
+        return {**schema, **extras}
+
+    def _array(self, container: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+        if container is list and not args:
+            return {}
+        schema: dict[str, Any] = {"type": "array"}
+        if container is tuple and args and args[-1] is not ...:
+            items = [self.schema(item) for item in args]
+            schema.update(prefixItems=items, minItems=len(items), maxItems=len(items))
+        elif args:
+            schema["items"] = self.schema(args[0])
+        if ARRAYS[container] in (set, frozenset):
+            schema["uniqueItems"] = True
+        return schema
+
+    def _mapping(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "object"}
+        if args and not all(map(is_plain, args)):
+            if not is_plain(args[0]):
+                schema["propertyNames"] = self.schema(args[0])
+            schema["additionalProperties"] = self.schema(args[1])
+        return schema
+
+    def _named(self, hint: Any) -> dict[str, Any]:
+        """The schema of a class or alias, as a reference if it holds itself."""
+        if hint not in self._names:
+            self._names[hint] = ""
+            schema = self._definition(hint)
+            name = self._names.pop(hint)
+            if not name:
+                return schema
+            self._names[hint] = name
+            self.definitions[name] = schema
+        elif not self._names[hint]:
+            self._names[hint] = self._reserve(hint)
+        return {"$ref": f"#/$defs/{self._names[hint]}"}
+
+    def _definition(self, hint: Any) -> dict[str, Any]:
+        if (value := alias_value(hint)) is not MISSING:
+            return self.schema(value)
+        cls = class_of(hint)
+        if cls is None:
+            return {}
+        if is_model(cls):
+            return self._adopt(cls.model_json_schema())  # type: ignore[attr-defined]
+        if is_struct(cls):
+            return self._adopt(modules["msgspec"].json.schema(hint))
+        if (found := record(hint)) is not None:
+            schema = self.object(found.members)
+            return {**schema, "description": found.description} if found.description else schema
+        if issubclass(cls, Enum):
+            return _enum_schema(cls)
+        if (text := text_type(cls)) is None:
+            return {}
+        if cls.__name__ == "Decimal":
+            return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _DECIMAL}]}
+        return {"type": "string", "format": text.format} if text.format else {"type": "string"}
+
+    def _reserve(self, hint: Any) -> str:
+        name = re.sub(r"\W+", "_", type_name(hint)).strip("_")
+        while name in self.definitions:
+            name += "_"
+        self.definitions[name] = {}
+        return name
+
+    def _adopt(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Take over a schema made elsewhere, without its titles, and its definitions."""
+        schema = _rewritten(schema, {})
+        definitions = schema.pop("$defs", {})
+        names = {}
+        for name, definition in definitions.items():
+            names[name] = name
+            while self.definitions.get(names[name], definition) != definition:
+                names[name] += "_"
+        for name, definition in definitions.items():
+            self.definitions[names[name]] = _rewritten(definition, names)
+        return _rewritten(schema, names)
+
+
+def _enum_schema(cls: type[Enum]) -> dict[str, Any]:
+    values = enum_values(cls)
+    for kind, name in _PRIMITIVES.items():
+        if all(type(value) is kind for value in values):
+            return {"type": name, "enum": values}
+    return {"enum": values}
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json_value(value)
+    except TypeError:
+        return False
+    return True
+
+
+_SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs")
+_DATA = ("default", "enum", "const", "examples")
+
+
+def _rewritten(schema: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of a schema without its titles and with other names for definitions."""
+    copy: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _SCHEMAS_BY_NAME:
+            copy[key] = {name: _rewritten(item, names) for name, item in value.items()}
+        elif key in _DATA:
+            copy[key] = value
+        elif key == "$ref":
+            prefix, _, name = value.rpartition("/")
+            copy[key] = f"{prefix}/{names.get(name, name)}"
+        elif isinstance(value, dict):
+            copy[key] = _rewritten(value, names)
+        elif isinstance(value, list):
+            copy[key] = [_rewritten(v, names) if isinstance(v, dict) else v for v in value]
+        elif key != "title":
+            copy[key] = value
+    return copy
