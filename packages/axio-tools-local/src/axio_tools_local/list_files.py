@@ -1,0 +1,53 @@
+"""The tool `list_files`: what a folder holds."""
+
+from __future__ import annotations
+
+import stat
+import time
+from typing import Annotated
+
+from axio.field import FieldInfo
+from axio.tool import tool_options
+from axio_tools_local.display import printable
+from axio_tools_local.workspace import Entry, current_workspace
+
+MAX_ENTRIES = 2000
+
+
+@tool_options(
+    read_only=True,
+    eager=True,
+    examples=(
+        ("what is in the folder images?", {"directory": "images"}),
+        ("list everything here", {"directory": "."}),
+        ("show the contents of the directory lib/core", {"directory": "lib/core"}),
+        ("which files does the assets folder have?", {"directory": "assets"}),
+        ("list the files in /var/log", {"directory": "/var/log"}),
+        ("what files are in the current directory?", {"directory": "."}),
+    ),
+)
+async def list_files(
+    directory: Annotated[
+        str, FieldInfo("directory path, . for the current directory", strict=True)
+    ] = ".",
+) -> str:
+    """List the files and folders in a directory, folders first, with mode, size and date."""
+    workspace = current_workspace()
+    try:
+        entries = await workspace.list(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"no such directory: {directory}") from None
+    entries.sort(key=lambda entry: (not entry.is_directory, entry.name))
+    lines = [_line(entry) for entry in entries[:MAX_ENTRIES]]
+    if len(entries) > MAX_ENTRIES:
+        lines.append(f"[... {len(entries) - MAX_ENTRIES} more entries left out ...]")
+    return "\n".join(lines) or "(empty directory)"
+
+
+def _line(entry: Entry) -> str:
+    date = time.strftime("%b %d %H:%M", time.localtime(entry.modified))
+    if entry.broken:
+        ending = " [broken symlink]"
+    else:
+        ending = "/" if entry.is_directory else ""
+    return f"{stat.filemode(entry.mode)} {entry.size:>8} {date} {printable(entry.name)}{ending}"

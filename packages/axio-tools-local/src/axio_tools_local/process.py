@@ -1,0 +1,248 @@
+"""A command on this machine: its pipes, its deadline and its end.
+
+The pipes are read in chunks and fed at the same time, so neither a line without end nor a command
+that does not read its input can stall it. When the block is left, for whatever reason, nothing
+that the command started is alive, except what `axio_tools_local.strays` says it cannot find.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import IO
+
+from axio_tools_local import strays
+from axio_tools_local.workspace import Output
+
+_CHUNK = 65536
+_HELD_BYTES = 16 * _CHUNK  # read ahead of the consumer; beyond that the command has to wait
+_PIPE_BYTES = 1 << 20  # the most that a pipe can hold by default (pipe(7), pipe-max-size)
+_POLITE_SECONDS = 0.2  # between SIGTERM and SIGKILL
+_DRAIN_SECONDS = 0.25  # for what still comes from children after the command itself has ended
+_KILL_SECONDS = 0.5  # for the kernel to carry out SIGKILL
+_POLL_SECONDS = 0.02  # where the kernel has no pidfd
+
+
+class Process:
+    """`async with Process(argv, ...) as process: async for output in process: ...`.
+
+    Entering raises `OSError` or `ValueError` when the command cannot be started.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.exit_code: int | None = None
+        self.timed_out = False
+        self._argv = list(argv)
+        self._cwd = cwd
+        self._input = memoryview(stdin or b"")
+        self._has_input = stdin is not None
+        self._timeout = timeout
+        self._mark, self._environment = strays.marked(environment or dict(os.environ))
+        self._chunks: deque[Output] = deque()
+        self._held = 0
+        self._outputs: dict[str, IO[bytes]] = {}
+        self._paused = False
+        self._exited = False
+        self._cut = False
+        self._changed = asyncio.Event()
+        self._pidfd: int | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
+    # ── opening and closing ───────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Process:
+        self._loop = asyncio.get_running_loop()
+        self._popen = subprocess.Popen(  # noqa: ASYNC220 - takes about a millisecond
+            self._argv,
+            cwd=self._cwd,
+            env=self._environment,
+            stdin=subprocess.PIPE if self._has_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # so that its process group has its id and holds its children
+        )
+        assert self._popen.stdout is not None and self._popen.stderr is not None
+        self._outputs = {"stdout": self._popen.stdout, "stderr": self._popen.stderr}
+        for pipe in self._outputs.values():
+            os.set_blocking(pipe.fileno(), False)
+        self._resume()
+        if self._popen.stdin is not None:
+            os.set_blocking(self._popen.stdin.fileno(), False)
+            self._loop.add_writer(self._popen.stdin, self._feed)
+        self._watch()
+        if self._timeout is not None:
+            self._after(self._timeout, self._expire)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            if not self._exited:
+                self._signal(signal.SIGTERM)
+                await self._exit_within(_POLITE_SECONDS)
+        finally:
+            self._signal(signal.SIGKILL)
+            try:
+                await self._exit_within(_KILL_SECONDS)
+            finally:
+                self._close()
+                await asyncio.to_thread(strays.end, self._mark)
+
+    def _close(self) -> None:
+        """Let go of everything, without waiting; the command is dead or beyond our reach."""
+        for timer in self._timers:
+            timer.cancel()
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+        for name in list(self._outputs):
+            self._close_output(name)
+        self._close_input()
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(_KILL_SECONDS)
+
+    # ── output ────────────────────────────────────────────────────────────────────────────────
+
+    def __aiter__(self) -> AsyncIterator[Output]:
+        return self
+
+    async def __anext__(self) -> Output:
+        while not self._chunks:
+            if self._cut or (self._exited and not self._outputs):
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        output = self._chunks.popleft()
+        self._held -= len(output.data)
+        if self._paused and self._held < _HELD_BYTES // 2:
+            self._resume()
+        return output
+
+    def _resume(self) -> None:
+        self._paused = False
+        for name, pipe in self._outputs.items():
+            self._loop.add_reader(pipe, self._read, name)
+
+    def _read(self, name: str) -> int:
+        """Take one chunk of a pipe and return its length; 0 when there is none."""
+        try:
+            data = os.read(self._outputs[name].fileno(), _CHUNK)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            data = b""
+        if data:
+            self._chunks.append(Output(name, data))
+            self._held += len(data)
+        else:
+            self._close_output(name)
+        if self._held >= _HELD_BYTES and not self._paused:
+            self._paused = True
+            for pipe in self._outputs.values():
+                self._loop.remove_reader(pipe)
+        self._changed.set()
+        return len(data)
+
+    def _cut_off(self) -> None:
+        """Take what the pipes hold, and no longer wait for those who keep them open."""
+        for name in list(self._outputs):
+            taken = 0
+            while name in self._outputs and taken < _PIPE_BYTES and (n := self._read(name)):
+                taken += n
+        self._cut = True
+        self._changed.set()
+
+    def _close_output(self, name: str) -> None:
+        pipe = self._outputs.pop(name)
+        self._loop.remove_reader(pipe)
+        pipe.close()
+
+    # ── input ─────────────────────────────────────────────────────────────────────────────────
+
+    def _feed(self) -> None:
+        assert self._popen.stdin is not None
+        if self._input:
+            try:
+                written = os.write(self._popen.stdin.fileno(), self._input[:_CHUNK])
+            except BlockingIOError:
+                return
+            except OSError:  # it does not read its input, which is its own affair
+                written = len(self._input)
+            self._input = self._input[written:]
+        if not self._input:
+            self._close_input()
+
+    def _close_input(self) -> None:
+        pipe = self._popen.stdin
+        if pipe is not None and not pipe.closed:
+            self._loop.remove_writer(pipe)
+            pipe.close()
+
+    # ── end ───────────────────────────────────────────────────────────────────────────────────
+
+    def _watch(self) -> None:
+        """Notice the exit without reaping: as long as the dead leader is not reaped its number,
+        which is that of the group, cannot come to belong to anybody else."""
+        try:
+            self._pidfd = os.pidfd_open(self._popen.pid)
+        except (AttributeError, OSError):
+            self._poll()
+        else:
+            self._loop.add_reader(self._pidfd, self._look)
+
+    def _look(self) -> None:
+        assert self._pidfd is not None
+        self._loop.remove_reader(self._pidfd)
+        info = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT)
+        assert info is not None
+        exited = info.si_code == os.CLD_EXITED
+        self._on_exit(info.si_status if exited else -info.si_status)
+
+    def _poll(self) -> None:
+        code = self._popen.poll()
+        if code is None:
+            self._after(_POLL_SECONDS, self._poll)
+        else:
+            self._on_exit(code)
+
+    def _on_exit(self, code: int) -> None:
+        self._exited = True
+        self.exit_code = None if self.timed_out else code
+        self._changed.set()
+        if self._outputs:
+            self._after(_DRAIN_SECONDS, self._cut_off)
+
+    def _expire(self) -> None:
+        if self._exited:
+            return
+        self.timed_out = True
+        self._signal(signal.SIGTERM)
+        self._after(_POLITE_SECONDS, self._signal, signal.SIGKILL)
+        self._after(_POLITE_SECONDS + _KILL_SECONDS, self._cut_off)
+
+    async def _exit_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._exited:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, number)
+
+    def _after(self, seconds: float, callback: object, *args: object) -> None:
+        self._timers.append(self._loop.call_later(seconds, callback, *args))  # type: ignore[arg-type]
