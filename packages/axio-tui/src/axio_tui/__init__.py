@@ -1,0 +1,1 @@
+"""The command `axio` and what a front end needs besides: tools, prompts, one conversation."""

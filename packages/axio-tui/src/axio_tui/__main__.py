@@ -1,0 +1,97 @@
+"""The command `axio`; `python -m axio_tui` is the same."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from axio_tui.args import build_parser
+
+__all__ = ("main",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    _prepare_streams()
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    try:
+        return _command(parser, args)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+
+
+def _command(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"axio {version('axio-tui')}")
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 0
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    # Imported here: help and wrong options should cost nothing.
+    from axio_tui.errors import CommandError, explain, traceback_of
+    from axio_tui.logs import start_logging
+    from axio_tui.run import run
+    from axio_tui.stopping import Stopped
+    from axio_tui.terminal import OutputClosed
+
+    try:
+        start_logging(args.log_level, args.log_file)
+        return run(args, say)
+    except OutputClosed:
+        _drop_stdout()
+        return 1
+    except Stopped as stop:
+        say("interrupted")
+        _leave(stop.exit_code)
+    except Exception as error:
+        if args.debug:
+            with suppress(OSError):
+                sys.stderr.write(traceback_of(error))
+        say(f"error: {explain(error)}")
+        return error.exit_code if isinstance(error, CommandError) else 1
+
+
+def say(text: str) -> None:
+    """One line on stderr, if anybody is there to read it."""
+    from axio_tui.plain import one_line
+
+    with suppress(OSError):
+        print(f"axio: {one_line(text, limit=2000)}", file=sys.stderr, flush=True)
+
+
+def _prepare_streams() -> None:
+    """Streams that exist and can say everything, whatever the locale and whoever started us."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_stdout() -> None:
+    """Nobody reads it any more; without this the interpreter would complain about it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process without waiting for worker threads: they cannot be interrupted."""
+    with suppress(OSError):
+        sys.stderr.flush()
+    os._exit(exit_code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

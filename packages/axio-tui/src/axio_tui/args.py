@@ -1,0 +1,79 @@
+"""The command line of `axio`."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ("DEFAULT_ITERATIONS", "build_parser")
+
+DEFAULT_ITERATIONS = 50
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """`axio [run ...]`; the options for logging may stand before and after the command."""
+    parser = argparse.ArgumentParser(
+        prog="axio", description="An agent in the terminal: a model, your tools, one conversation."
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    _add_logging(parser, level=None, file=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="answer a prompt, or one after another on a terminal",
+        description="Answer PROMPT and exit. Without PROMPT, on a terminal, ask for one again and "
+        "again until end of input, in one conversation.",
+        epilog="exit codes: 0 done, 1 the run failed, 2 wrong use, 130 interrupted",
+    )
+    run.add_argument(
+        "prompt", nargs="?", metavar="PROMPT", help="what to do; - reads it from stdin"
+    )
+    run.add_argument(
+        "--transport",
+        metavar="NAME",
+        help="the model's provider; default: the first whose key is set, else a model server on "
+        "this machine, else the offline model",
+    )
+    run.add_argument("--model", metavar="ID", help="the model; default: the transport's own")
+    run.add_argument(
+        "--tools",
+        metavar="NAMES",
+        help="tools the model may call, separated by commas; none for no tools (default: all "
+        "that are installed)",
+    )
+    run.add_argument("--system", metavar="TEXT", help="the system prompt, instead of axio's own")
+    run.add_argument(
+        "--max-iterations",
+        type=_positive,
+        default=DEFAULT_ITERATIONS,
+        metavar="N",
+        help="how often the model may be asked for one prompt (default: %(default)s)",
+    )
+    run.add_argument("--json", action="store_true", help="print one event a line, as JSON")
+    run.add_argument(
+        "--yes", action="store_true", help="do not ask before calls that change something"
+    )
+    run.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    _add_logging(run, level=argparse.SUPPRESS, file=argparse.SUPPRESS)
+    return parser
+
+
+def _add_logging(parser: argparse.ArgumentParser, level: str | None, file: str | None) -> None:
+    """The defaults of a sub-command would overwrite what stood before it, hence `SUPPRESS`."""
+    parser.add_argument(
+        "--log-level",
+        choices=LOG_LEVELS,
+        default=level,
+        metavar="LEVEL",
+        help=f"what to log: {', '.join(LOG_LEVELS)} (default: info in a file, else nothing)",
+    )
+    parser.add_argument(
+        "--log-file", default=file, metavar="PATH", help="where to log (default: stderr)"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.strip().lstrip("+-").isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number

@@ -1,0 +1,98 @@
+"""Which transport: the one that was named, else the first that can be used here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from axio import plugins
+from axio_tui.errors import CommandError, WrongUse
+from axio_tui.plain import visible
+from axio_tui.servers import SERVERS, RunningServer, Server, find_servers
+
+__all__ = ("KEYS", "Choice", "choose", "choose_named")
+
+# In the order in which they are preferred.
+KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+    "nebius": "NEBIUS_API_KEY",
+}
+OFFLINE = "local"
+# The transport for any server that speaks the Chat Completions protocol.
+COMPATIBLE = "openai-custom"
+
+Find = Callable[[Sequence[Server]], Awaitable[list[RunningServer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An entry point of the group `axio.transport` and what its class is to be called with.
+
+    `models` are all that the server has, empty when nobody asked it.
+    """
+
+    transport: str
+    title: str
+    reason: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+
+
+def available() -> list[str]:
+    """The names that `--transport` takes: what is installed, and the servers that could run."""
+    installed = plugins.names(plugins.TRANSPORT_GROUP)
+    servers = [server.name for server in SERVERS] if COMPATIBLE in installed else []
+    return sorted({*installed, *servers})
+
+
+async def choose_named(name: str, find: Find = find_servers) -> Choice:
+    """The transport or running server called `name`. Raises `WrongUse`, listing what there is."""
+    if name in plugins.names(plugins.TRANSPORT_GROUP):
+        return Choice(name, name, "it was asked for")
+    names = available()
+    if name not in names:
+        there_is = ", ".join(names) or "none; install one, such as axio-transport-openai"
+        raise WrongUse(f"no transport {visible(name)!r}; there is: {there_is}")
+    server = next(server for server in SERVERS if server.name == name)
+    running = await find([server])
+    if not running:
+        raise CommandError(
+            f"{server.title} does not answer with a list of models at {server.base_url}; start it, "
+            "or load a model"
+        )
+    return _at(running[0])
+
+
+async def choose(environment: Mapping[str, str], find: Find = find_servers) -> Choice:
+    """The first that is usable: by key, by a server that runs, else the offline model.
+
+    Raises `CommandError` when there is none.
+    """
+    installed = plugins.names(plugins.TRANSPORT_GROUP)
+    for name, variable in KEYS.items():
+        if environment.get(variable, "").strip() and name in installed:
+            return Choice(name, name, f"{variable} is set")
+    if COMPATIBLE in installed and (running := await find(SERVERS)):
+        return _at(running[0])
+    if OFFLINE in installed:
+        reason = "no key is set and no model server runs here"
+        return Choice(OFFLINE, "the offline model", reason)
+    raise CommandError(
+        "no model can be used: install axio-transport-local for the offline one, start a model "
+        f"server, or install a transport and set its key ({', '.join(KEYS.values())})"
+    )
+
+
+def _at(running: RunningServer) -> Choice:
+    server = running.server
+    return Choice(
+        COMPATIBLE,
+        f"{server.title} at {server.base_url}",
+        "it runs on this machine",
+        # An empty key, said plainly: the user's OpenAI key is no business of this server.
+        {"base_url": server.base_url, "api_key": "", "model": running.models[0]},
+        running.models,
+    )

@@ -1,0 +1,146 @@
+"""From a choice to a transport that is ready: with its key, its model and an HTTP session."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import ipaddress
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from axio import plugins
+from axio.exceptions import AxioError
+from axio.models import Capability, ModelRegistry, ModelSpec
+from axio_tui.choose import KEYS, Choice
+from axio_tui.errors import CommandError, WrongUse
+from axio_tui.plain import visible
+from axio_tui.servers import models_in
+
+if TYPE_CHECKING:
+    from axio.transport import CompletionTransport
+
+__all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# Somebody waits at the terminal: a server that is not there is reported within seconds. A wait
+# that the server itself asks for is kept.
+PATIENCE = {"max_retries": 4, "retry_base_delay": 0.5}
+SHOWN_MODELS = 20
+# Transports whose server lists its models at `<base URL>/models`.
+LISTING = frozenset({"openai", "openai-custom", "openrouter", "nebius"})
+
+
+@asynccontextmanager
+async def connect(choice: Choice, model: str | None) -> AsyncIterator[CompletionTransport]:
+    """The chosen transport, closed with its session at the end.
+
+    Raises `WrongUse` for a missing key and for a model that is known not to be there, and
+    `CommandError` for a transport that does not load.
+    """
+    if model is not None and choice.models and model not in choice.models:
+        there_is = listed(choice.models, model)
+        raise WrongUse(f"{choice.title} has no model {visible(model)!r}; it has: {there_is}")
+    async with AsyncExitStack() as opened:
+        transport = await _construct(choice, model, opened)
+        _check_key(choice, transport)
+        for name, value in PATIENCE.items():
+            if hasattr(transport, name):
+                setattr(transport, name, value)
+        await _settle_model(transport, model)
+        yield transport
+
+
+async def _construct(choice: Choice, model: str | None, opened: AsyncExitStack) -> Any:
+    try:
+        make = plugins.load(plugins.TRANSPORT_GROUP, choice.transport)
+        parameters = inspect.signature(make).parameters
+    except (plugins.PluginError, TypeError, ValueError) as error:
+        raise CommandError(f"the transport cannot be used: {error}") from error
+    settings = dict(choice.settings)
+    if model is not None:
+        if "model" not in parameters:
+            raise WrongUse(f"the transport {choice.transport} has no choice of models")
+        settings["model"] = model
+    if "session" in parameters:
+        from axio.wire.session import SessionPool
+
+        pool = SessionPool()
+        opened.push_async_callback(pool.close)
+        settings["session"] = await pool.current()
+    try:
+        return make(**settings)
+    except Exception as error:  # somebody else's constructor; its message is the best there is
+        kind = WrongUse if isinstance(error, LookupError | ValueError) else CommandError
+        raise kind(f"the transport {choice.transport} cannot be used: {error}") from error
+
+
+def _check_key(choice: Choice, transport: Any) -> None:
+    variable = KEYS.get(choice.transport)
+    if variable and not getattr(transport, "api_key", "unknown") and not _is_loopback(transport):
+        raise WrongUse(f"the transport {choice.transport} needs a key: set {variable}")
+
+
+async def _settle_model(transport: Any, model: str | None) -> None:
+    """A transport that has to be asked for its models before it can be used is asked; and one
+    that takes its model only as a `ModelSpec` gets it so."""
+    registry = getattr(transport, "models", None)
+    if not isinstance(registry, ModelRegistry):
+        return
+    current = getattr(transport, "model", None)
+    name = current.id if isinstance(current, ModelSpec) else current
+    if not isinstance(name, str):
+        return
+    if name not in registry and hasattr(transport, "fetch_models"):
+        await transport.fetch_models()
+    if isinstance(transport.model, str):
+        able = frozenset({Capability.text, Capability.tool_use})
+        transport.model = transport.models.get(name) or ModelSpec(name, able)
+
+
+async def known_models(choice: Choice, transport: Any) -> list[str]:
+    """What there is instead of a model that was refused: what the server lists, else what the
+    transport knows."""
+    registry = getattr(transport, "models", None)
+    known = registry.ids() if isinstance(registry, ModelRegistry) else []
+    if choice.transport not in LISTING:
+        return known
+    from axio.wire.http import Http, Timeouts, request_json
+    from axio.wire.retry import RetryPolicy
+
+    http = Http(RetryPolicy(attempts=1), Timeouts(connect=3, idle=3, total=3))
+    headers = {"Authorization": f"Bearer {transport.api_key}"} if transport.api_key else {}
+    url = transport.base_url.rstrip("/") + "/models"
+    try:
+        document = await request_json(transport.session, url=url, headers=headers, http=http)
+        return list(models_in(document)) or known
+    except (AxioError, OSError, ValueError):
+        return known
+
+
+def listed(models: Iterable[str], wanted: str) -> str:
+    """`models` for one line, those that look like `wanted` first."""
+    names = list(models)
+    close = difflib.get_close_matches(wanted, names, n=5, cutoff=0.5)
+    names = [*close, *(name for name in names if name not in close)]
+    more = [f"and {len(names) - SHOWN_MODELS} more"] if len(names) > SHOWN_MODELS else []
+    return ", ".join([*map(visible, names[:SHOWN_MODELS]), *more])
+
+
+def reach_loopback_directly() -> None:
+    """Never use a proxy for this machine's own servers, here and in what tools start."""
+    for variable in ("NO_PROXY", "no_proxy"):
+        hosts = [host.strip() for host in os.environ.get(variable, "").split(",") if host.strip()]
+        if variable == "NO_PROXY" or hosts:  # the small one, where set, wins
+            missing = [host for host in LOOPBACK if host not in hosts and "*" not in hosts]
+            os.environ[variable] = ",".join([*hosts, *missing])
+
+
+def _is_loopback(transport: Any) -> bool:
+    host = urlsplit(str(getattr(transport, "base_url", ""))).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,81 @@
+"""What the command says when it cannot go on: one line, an exit code, never a secret."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from axio.exceptions import AxioError, StreamError
+from axio_tui.plain import one_line, plain
+
+__all__ = ("CommandError", "WrongUse", "address_of", "explain", "traceback_of")
+
+
+class CommandError(Exception):
+    """The command ends with this message on one line and `exit_code`."""
+
+    exit_code = 1
+
+
+class WrongUse(CommandError):
+    """What was asked for cannot be had: no such name, no key, no prompt."""
+
+    exit_code = 2
+
+
+def explain(error: BaseException, transport: object = None) -> str:
+    """`error` on one line: what happened, the server's own words and its address.
+
+    The transport's key is blotted out, should a server repeat it.
+    """
+    text = _words_of_the_server(str(error))
+    if not text or not isinstance(error, AxioError | CommandError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, StreamError):
+        address = address_of(transport)
+        if address and address not in text:
+            text = f"{one_line(text)} ({address})"
+    key = getattr(transport, "api_key", None)
+    if isinstance(key, str) and len(key) >= 6:
+        text = text.replace(key, "***")
+    return one_line(text, limit=1000)
+
+
+def traceback_of(error: BaseException) -> str:
+    """What `--debug` shows."""
+    return plain("".join(traceback.format_exception(error)))
+
+
+def address_of(transport: object) -> str:
+    """The address of a transport's server without credentials or query; "" if it has none."""
+    base_url = getattr(transport, "base_url", None)
+    if not isinstance(base_url, str) or not base_url:
+        return ""
+    parts = urlsplit(base_url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _words_of_the_server(text: str) -> str:
+    """`text` with the JSON document in it, if it is an error object, replaced by its message."""
+    start = text.find("{")
+    if start < 0:
+        return text
+    try:
+        document, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return text
+    message = _message(document)
+    return f"{text[:start]}{message}{text[end:]}" if message else text
+
+
+def _message(document: Any) -> str:
+    """The message of `{"error": {"message": ...}}`, `{"error": "..."}`, `{"detail": "..."}` ..."""
+    for key in ("error", "message", "detail"):
+        value = document.get(key)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, dict):
+            return _message(value)
+    return ""

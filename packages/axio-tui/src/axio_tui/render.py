@@ -1,0 +1,210 @@
+"""A run's events as text for a person: tool calls, their output, the answer, what it took."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from axio.events import (
+    AudioOutput,
+    Error,
+    ImageOutput,
+    IterationEnd,
+    ReasoningDelta,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolOutputDelta,
+    ToolResult,
+    ToolUseStart,
+    VideoOutput,
+)
+from axio_tui.plain import PlainText, plain, visible
+
+__all__ = ("COLOUR", "PLAIN", "Renderer", "Style", "describe_call")
+
+SHOWN_LINES = 60
+SHOWN_VALUE = 300
+OUTPUT_MARK = "  | "
+ERROR_MARK = "  ! "
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Escape sequences around the parts of the text; all empty where there is no terminal."""
+
+    call: str = ""
+    dim: str = ""
+    error: str = ""
+    reset: str = ""
+
+
+PLAIN = Style()
+COLOUR = Style(call="\x1b[1m", dim="\x1b[2m", error="\x1b[31m", reset="\x1b[0m")
+
+
+def describe_call(name: str, arguments: Mapping[str, Any], limit: int | None = SHOWN_VALUE) -> str:
+    """One line such as `shell(command="ls")`; a value longer than `limit` is cut and says so.
+
+    What has no shape of its own, such as an escape or a bidirectional control, is written out.
+    """
+    values = [f"{visible(key)}={_value(value, limit)}" for key, value in arguments.items()]
+    return f"{visible(name)}({', '.join(values)})"
+
+
+def _value(value: Any, limit: int | None) -> str:
+    text = visible(json.dumps(value, ensure_ascii=False, default=str))
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[:limit]}... ({len(text):,} characters)"
+
+
+@dataclass(slots=True)
+class _Call:
+    name: str
+    pieces: list[str]
+    shown: bool = False  # its line is complete, with the arguments
+
+    def __str__(self) -> str:
+        text = "".join(self.pieces)
+        try:
+            arguments = json.loads(text) if text.strip() else {}
+        except ValueError:
+            arguments = None
+        if isinstance(arguments, dict):
+            return describe_call(self.name, arguments)
+        return f"{visible(self.name)}({visible(text[:SHOWN_VALUE])})"
+
+
+class Renderer:
+    """Feed it the events of one run; it returns the text to print for each, at once.
+
+    Text of the model and of tools passes through `PlainText`. `close()` returns what is missing
+    to end the last line; the time starts when the renderer is made.
+    """
+
+    def __init__(self, style: Style = PLAIN, clock: Callable[[], float] = time.monotonic) -> None:
+        self._style = style
+        self._clock = clock
+        self._started = clock()
+        self._calls: dict[str, _Call] = {}
+        self._filters: dict[str, PlainText] = {}
+        self._calls_total = 0
+        self._turn_over = False
+        self._speaker = ""  # whose line is open: "text", "reasoning", "call" or a call's id
+        self._line_open = False
+
+    def feed(self, event: StreamEvent) -> str:
+        match event:
+            case TextDelta(delta=delta):
+                return self._finish_calls() + self._speak("text", delta)
+            case ReasoningDelta(delta=delta):
+                return self._finish_calls() + self._speak("reasoning", delta, self._style.dim)
+            case ToolUseStart(tool_use_id=id, name=name):
+                return self._finish_calls() + self._start_call(id, name)
+            case ToolInputDelta(tool_use_id=id, partial_json=piece):
+                if call := self._calls.get(id):
+                    call.pieces.append(piece)
+                    call.shown = False
+                return ""
+            case IterationEnd():
+                self._turn_over = True
+                return self._finish_calls() + self._end_line()
+            case ToolOutputDelta(tool_use_id=id, name=name, delta=delta):
+                return self._output(id, name, delta)
+            case ToolResult():
+                return self._result(event)
+            case ImageOutput() | AudioOutput() | VideoOutput():
+                size = f"[{plain(event.media_type)}, {len(event.data):,} bytes]"
+                return self._end_line() + f"{OUTPUT_MARK}{size}\n"
+            case SessionEndEvent():
+                return self._end_line() + self._footer(event)
+            case Error():
+                return self._end_line()
+        return ""
+
+    def close(self) -> str:
+        return self._finish_calls() + self._end_line()
+
+    # ── lines ─────────────────────────────────────────────────────────────────────────────────
+
+    def _end_line(self) -> str:
+        ended, self._line_open, self._speaker = self._line_open, False, ""
+        return "\n" if ended else ""
+
+    def _speak(self, speaker: str, text: str, style: str = "", mark: str = "") -> str:
+        """Continue the speaker's line, or begin one; `mark` stands before each line."""
+        text = self._filters.setdefault(speaker, PlainText()).feed(text)
+        if not text:
+            return ""
+        before = self._end_line() if speaker != self._speaker else ""
+        self._speaker = speaker
+        begun, self._line_open = self._line_open, not text.endswith("\n")
+        lines = text.removesuffix("\n").replace("\n", f"\n{mark}")
+        end = "\n" if not self._line_open else ""
+        return before + self._styled(f"{'' if begun else mark}{lines}", style) + end
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"{style}{text}{self._style.reset}" if style else text
+
+    # ── calls ─────────────────────────────────────────────────────────────────────────────────
+
+    def _start_call(self, id: str, name: str) -> str:
+        before = self._end_line()
+        if self._turn_over:  # ids may come again in another turn
+            self._calls.clear()
+            self._filters.clear()
+            self._turn_over = False
+        self._calls[id] = _Call(name, [])
+        self._calls_total += 1
+        self._speaker, self._line_open = "call", True
+        return before + self._styled(f"-> {visible(name)}", self._style.call)
+
+    def _finish_calls(self) -> str:
+        """Complete the line of each call whose arguments have arrived since."""
+        text = ""
+        for call in self._calls.values():
+            if call.shown:
+                continue
+            call.shown = True
+            line = str(call)
+            if self._speaker == "call":  # its name stands there already
+                text += line[len(visible(call.name)) :] + self._end_line()
+            else:
+                text += self._end_line() + self._styled(f"-> {line}", self._style.call) + "\n"
+        return text
+
+    def _output(self, id: str, name: str, text: str) -> str:
+        header = self._header(id, name) if id not in self._filters else ""
+        return header + self._speak(id, text, self._style.dim, OUTPUT_MARK)
+
+    def _result(self, result: ToolResult) -> str:
+        id = result.tool_use_id
+        streamed = id in self._filters
+        if streamed and not result.is_error:
+            return self._end_line()
+        style, mark = self._style.dim, OUTPUT_MARK
+        if result.is_error:
+            style, mark = self._style.error, ERROR_MARK
+        lines = plain(result.content).rstrip("\n").split("\n")
+        more = len(lines) - SHOWN_LINES
+        if more > 0:
+            lines[SHOWN_LINES:] = [f"... {more:,} more lines"]
+        text = "\n".join(mark + line for line in lines)
+        return self._end_line() + self._header(id, result.name) + self._styled(text, style) + "\n"
+
+    def _header(self, id: str, name: str) -> str:
+        """Whose output follows, where more than one call could have made it."""
+        return f"{self._end_line()}  {visible(name)}:\n" if len(self._calls) > 1 else ""
+
+    def _footer(self, end: SessionEndEvent) -> str:
+        usage, seconds = end.total_usage, self._clock() - self._started
+        parts = [f"{usage.input_tokens:,} tokens in", f"{usage.output_tokens:,} out"]
+        if self._calls_total:
+            parts.append(f"{self._calls_total} call{'s' if self._calls_total > 1 else ''}")
+        parts.append(f"{seconds:.1f} s")
+        return self._styled(f"-- {', '.join(parts)}", self._style.dim) + "\n"

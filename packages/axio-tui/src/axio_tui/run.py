@@ -1,0 +1,225 @@
+"""`axio run`: a prompt in, a model's work and answer out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from axio import plugins
+from axio.events import Error, SessionEndEvent, StreamEvent
+from axio.exceptions import StreamError
+from axio.models import ModelSpec
+from axio.tool import Tool
+from axio.types import StopReason
+from axio_tui.choose import Choice, available, choose, choose_named
+from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
+from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
+from axio_tui.jsonlines import to_line
+from axio_tui.plain import visible
+from axio_tui.prompt import build_system_prompt
+from axio_tui.render import Renderer
+from axio_tui.session import ChatSession
+from axio_tui.stopping import Stopped, run_stoppable
+from axio_tui.terminal import Output, Person, style_for
+
+__all__ = ("run",)
+
+# They act on an application around the conversation, which this command is not.
+NEED_A_HOST = frozenset({"status_line", "confirm", "subagent", "vision"})
+
+Say: TypeAlias = Callable[[str], None]
+"""Prints a notice as one line on stderr."""
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    """The exit code of `axio run`.
+
+    Raises `CommandError` for what is wrong, `Stopped` after a signal and `OutputClosed`.
+    """
+    prompt = _prompt_of(args.prompt)
+    tools = _tools_of(args.tools, say)
+    reach_loopback_directly()
+    runner, opened = asyncio.Runner(), AsyncExitStack()
+    try:
+        chat = run_stoppable(runner, _open(args, tools, opened, say))
+        if prompt is not None:
+            return run_stoppable(runner, chat.answer(prompt))
+        while (prompt := _ask_for_prompt(say)) is not None:
+            run_stoppable(runner, chat.answer(prompt))
+        return 0
+    finally:
+        runner.run(opened.aclose())
+        # Closing the runner waits for worker threads, and those cannot be stopped.
+        if not isinstance(sys.exception(), Stopped):
+            runner.close()
+
+
+async def _open(
+    args: argparse.Namespace, tools: list[Tool[Any]], opened: AsyncExitStack, say: Say
+) -> _Chat:
+    named = args.transport
+    choice = await (choose_named(named) if named is not None else choose(os.environ))
+    transport = await opened.enter_async_context(connect(choice, args.model))
+    if named is None:
+        others = ", ".join(name for name in available() if name != choice.transport)
+        model = getattr(transport, "model", None)
+        which = f", model {model.id}" if isinstance(model, ModelSpec) else ""
+        say(f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}")
+    questions = None
+    if sys.stdin is not None and sys.stdin.isatty():
+        shown = [sys.stderr] if args.json else [sys.stderr, sys.stdout]
+        questions = next((stream for stream in shown if stream and stream.isatty()), None)
+    person = Person(questions)
+    session = ChatSession(
+        transport,
+        tools,
+        system=args.system if args.system is not None else build_system_prompt(),
+        max_iterations=args.max_iterations,
+        ask=None if args.yes else person.ask,
+    )
+    return _Chat(session, choice, args, person, Output(sys.stdout), say)
+
+
+@dataclass(slots=True)
+class _Chat:
+    """A session on the screen: shows each run and says how it ended."""
+
+    session: ChatSession
+    choice: Choice
+    args: argparse.Namespace
+    person: Person
+    output: Output
+    say: Say
+
+    async def answer(self, prompt: str) -> int:
+        """Run `prompt`, printing its events as they come; the exit code that it deserves."""
+        renderer = Renderer(style_for(sys.stdout))
+        transport = self.session.agent.transport
+
+        def show(event: StreamEvent) -> str:
+            return to_line(event, transport) if self.args.json else renderer.feed(event)
+
+        failure: BaseException | None = None
+        end: SessionEndEvent | None = None
+        stream = self.session.send(prompt)
+        try:
+            async for event in stream:
+                async with self.person.busy:
+                    self.output.write(show(event))
+                if isinstance(event, Error):
+                    failure = event.exception
+                elif isinstance(event, SessionEndEvent):
+                    end = event
+        finally:
+            await stream.aclose()
+            if not self.args.json:
+                self.output.write(renderer.close())
+        if failure is not None:
+            await self._report(failure)
+        elif end is None or end.stop_reason is StopReason.error:
+            self.say(f"error: {self._why(end)}")
+        else:
+            return 0
+        return 1
+
+    async def _report(self, failure: BaseException) -> None:
+        """One line for what went wrong; with --debug the traceback above it."""
+        if self.args.debug:
+            sys.stderr.write(traceback_of(failure))
+        transport, wanted = self.session.agent.transport, self.args.model
+        text = explain(failure, transport)
+        refused = isinstance(failure, StreamError) and failure.status in (400, 404)
+        if wanted is not None and refused:
+            known = await known_models(self.choice, transport)
+            if known and wanted not in known:
+                text += f"; models there: {listed(known, wanted)}"
+        self.say(f"error: {text}")
+
+    def _why(self, end: SessionEndEvent | None) -> str:
+        reason = end.reason if end else ""
+        if reason == "max_iterations":
+            return (
+                f"stopped after {self.args.max_iterations} requests to the model without an "
+                "answer; --max-iterations allows more"
+            )
+        return f"the run ended without an answer ({reason or 'no reason given'})"
+
+
+# ── what the command line asks for ────────────────────────────────────────────────────────────
+
+
+def _tools_of(names: str | None, say: Say) -> list[Tool[Any]]:
+    """The tools that were named, or all; only these are imported."""
+    offered = plugins.names(plugins.TOOLS_GROUP)
+    if names is None:
+        return _all_tools([name for name in offered if name not in NEED_A_HOST], say)
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if wanted == ["none"]:
+        return []
+    unknown = [visible(name) for name in wanted if name not in offered]
+    if unknown:
+        there_is = ", ".join(offered) or "none is installed"
+        raise WrongUse(f"no tool {', '.join(map(repr, unknown))}; there is: {there_is}")
+    try:
+        return [plugins.load_tool(name) for name in wanted]
+    except plugins.PluginError as error:
+        raise CommandError(str(error)) from error
+
+
+def _all_tools(names: list[str], say: Say) -> list[Tool[Any]]:
+    tools = []
+    for name in names:
+        try:
+            tools.append(plugins.load_tool(name))
+        except plugins.PluginError as error:
+            say(f"leaving out a tool: {error}")
+    return tools
+
+
+def _prompt_of(argument: str | None) -> str | None:
+    """The prompt, from stdin for "-"; None to ask for it on the terminal."""
+    if argument is None:
+        if sys.stdin is not None and sys.stdin.isatty():
+            return None
+        raise WrongUse('no prompt: axio run "PROMPT", or - to read it from stdin')
+    try:
+        if argument == "-":
+            if sys.stdin is None:
+                raise WrongUse("the prompt is to be read from stdin, which is closed")
+            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
+        else:
+            argument.encode("utf-8")  # bytes that were no UTF-8 have become lone surrogates
+            prompt = argument
+    except UnicodeError as error:
+        raise WrongUse("the prompt is not UTF-8") from error
+    if not prompt.strip():
+        raise WrongUse("the prompt is empty")
+    return prompt
+
+
+def _ask_for_prompt(say: Say) -> str | None:
+    """The next prompt that is not empty, typed on the terminal; None at end of input."""
+    import readline  # noqa: F401 - makes input() a line editor
+
+    while True:
+        try:
+            if sys.stdout.isatty():
+                prompt = input("> ")
+            else:  # the output goes elsewhere, and the question must not
+                print("> ", end="", file=sys.stderr, flush=True)
+                prompt = input()
+            prompt.encode("utf-8")
+        except EOFError:
+            print(file=sys.stderr)
+            return None
+        except UnicodeError:
+            say("the prompt is not UTF-8")
+            continue
+        if prompt.strip():
+            return prompt

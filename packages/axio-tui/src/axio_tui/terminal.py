@@ -1,0 +1,87 @@
+"""The person at the terminal: lines they type, questions they answer, output they see."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sys
+import termios
+from typing import Any, TextIO
+
+from axio_tui.render import COLOUR, PLAIN, Style, describe_call
+
+__all__ = ("Output", "OutputClosed", "Person", "read_line", "style_for")
+
+REFUSED = "the person refused this call"
+NOBODY_TO_ASK = (
+    "not run: this call changes something and there is no terminal to ask on; "
+    "--yes allows such calls"
+)
+
+
+class OutputClosed(Exception):
+    """Nobody reads the output any more: the pipe is broken, or the terminal is gone."""
+
+
+class Output:
+    """A text stream that is flushed with each piece. Raises `OutputClosed` when its reader left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if not text:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
+                raise OutputClosed from error
+            raise
+
+
+class Person:
+    """Somebody who may be asked before a call. `busy` is held while a question stands, so that
+    nothing is printed into it."""
+
+    def __init__(self, questions: TextIO | None) -> None:
+        self.busy = asyncio.Lock()
+        self._questions = questions
+
+    async def ask(self, tool: str, arguments: dict[str, Any]) -> str | None:
+        """None when they say yes, else why not. Anything but a plain yes is a no."""
+        if self._questions is None:
+            return NOBODY_TO_ASK
+        async with self.busy:
+            # What was typed before the question could be read is no answer to it.
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+            call = describe_call(tool, arguments, limit=None)
+            Output(self._questions).write(f"{call}\nThis may change something. Run it? [y/N] ")
+            answer = await read_line(sys.stdin.fileno())
+            if not answer.endswith("\n"):  # end of input: the cursor still stands in the question
+                Output(self._questions).write("\n")
+        return None if answer.strip().lower() in ("y", "yes") else REFUSED
+
+
+async def read_line(terminal: int) -> str:
+    """The next line of a terminal in its usual (canonical) mode; "" at end of input.
+
+    Cancelling it works at once, unlike a `readline` in a thread.
+    """
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(terminal, lambda: readable.done() or readable.set_result(None))
+    try:
+        await readable
+    finally:
+        loop.remove_reader(terminal)
+    # One read gives at most one line, and as much of it as fits.
+    return os.read(terminal, 4096).decode("utf-8", "replace")
+
+
+def style_for(stream: TextIO) -> Style:
+    """Colour on a terminal, unless NO_COLOR (no-color.org) or TERM=dumb forbid it."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    return PLAIN if plain or not stream.isatty() else COLOUR

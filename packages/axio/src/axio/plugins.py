@@ -1,0 +1,238 @@
+"""Parts that installed distributions offer: tools, transports, guards, found by entry point.
+
+A distribution names its parts in one of the groups below; a front end lists them with the
+`discover_*` functions or loads a single one by name. Only what is asked for is imported.
+
+    [project.entry-points."axio.tools"]
+    my_tool = "my_package:my_tool"
+
+The `discover_*` functions never fail because of somebody's broken part: it is logged as a warning
+and left out. `load` and `load_tool` are asked for one part and therefore raise `PluginError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from axio.exceptions import AxioError
+from axio.permission import PermissionGuard
+from axio.tool import Tool, options_of
+
+TOOLS_GROUP = "axio.tools"
+TOOLS_SETTINGS_GROUP = "axio.tools.settings"
+TRANSPORT_GROUP = "axio.transport"
+TRANSPORT_SETTINGS_GROUP = "axio.transport.settings"
+GUARDS_GROUP = "axio.guards"
+SELECTOR_GROUP = "axio.selector"
+
+__all__ = (
+    "GUARDS_GROUP",
+    "SELECTOR_GROUP",
+    "TOOLS_GROUP",
+    "TOOLS_SETTINGS_GROUP",
+    "TRANSPORT_GROUP",
+    "TRANSPORT_SETTINGS_GROUP",
+    "PluginError",
+    "ToolsPlugin",
+    "as_tool",
+    "discover_guards",
+    "discover_selectors",
+    "discover_tools",
+    "discover_tools_by_package",
+    "discover_tools_plugins",
+    "discover_transport_settings",
+    "discover_transports",
+    "load",
+    "load_tool",
+    "names",
+)
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class PluginError(AxioError):
+    """A part that is not installed, does not import or is not what its group asks for."""
+
+
+@runtime_checkable
+class ToolsPlugin(Protocol):
+    """What the group `axio.tools.settings` offers: tools that need settings or a connection."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def all_tools(self) -> list[Tool[Any]]: ...
+
+    async def init(self, config: Any = None, global_config: Any = None) -> None: ...
+
+    def settings_screen(self) -> Any: ...
+
+    async def close(self) -> None: ...
+
+
+# ── one part by name ──────────────────────────────────────────────────────────────────────────
+
+
+def names(group: str) -> list[str]:
+    """The names that `group` offers, sorted; nothing is imported."""
+    return list(_entries(group))
+
+
+def load(group: str, name: str) -> Any:
+    """The object behind one entry point. Raises `PluginError`, which lists what there is."""
+    entries = _entries(group)
+    if name not in entries:
+        offered = ", ".join(entries) or "none is installed"
+        raise PluginError(f"{group} has no {name!r}; there is: {offered}")
+    return _load(entries[name])
+
+
+def load_tool(name: str) -> Tool[Any]:
+    """The tool called `name`, without importing any other. Raises `PluginError`."""
+    part = load(TOOLS_GROUP, name)
+    try:
+        return as_tool(name, part)
+    except PluginError:
+        raise
+    except Exception as error:  # its constructor, or annotations that cannot be read
+        raise PluginError(f"tool {name!r} cannot be made: {error}") from error
+
+
+def as_tool(name: str, part: Any) -> Tool[Any]:
+    """`part` as a tool called `name`: a coroutine function, an async generator function, a `Tool`,
+    an object with an async `__call__`, or a class of such objects that needs no arguments.
+
+    The name is always the entry point's, so that it is the same for the model, in settings and on
+    a command line. Raises `PluginError` for anything else, and what the class or `Tool` raises.
+    """
+    if isinstance(part, Tool):
+        return part if part.name == name else dataclasses.replace(part, name=name)
+    handler = part
+    if not _is_async(part):
+        handler = _handler_of(name, part() if inspect.isclass(part) else part)
+    return Tool(name=name, handler=handler, **options_of(handler))
+
+
+def _is_async(part: Any) -> bool:
+    return inspect.iscoroutinefunction(part) or inspect.isasyncgenfunction(part)
+
+
+def _handler_of(name: str, instance: Any) -> Callable[..., Any]:
+    """A coroutine function that calls `instance`, with its signature, docstring and streaming."""
+    call = getattr(instance, "__call__", None)  # noqa: B004 - the method is needed, not the fact
+    if not inspect.iscoroutinefunction(call):
+        raise PluginError(f"tool {name!r} is not a coroutine function, a Tool or an async callable")
+
+    @functools.wraps(call)
+    async def handler(**kwargs: Any) -> Any:
+        return await instance(**kwargs)
+
+    handler.__doc__ = call.__doc__ or type(instance).__doc__
+    for attribute in ("stream", "format_stream_result", "_tool_concurrency", "_tool_options"):
+        if hasattr(instance, attribute):
+            setattr(handler, attribute, getattr(instance, attribute))
+    return handler
+
+
+# ── all parts of a group ──────────────────────────────────────────────────────────────────────
+
+
+def discover_tools() -> list[Tool[Any]]:
+    """Every tool of the group `axio.tools` that loads, sorted by name."""
+    return [tool for _, tool in _each(TOOLS_GROUP, as_tool)]
+
+
+def discover_tools_by_package() -> dict[str, list[Tool[Any]]]:
+    """The same tools under the name of the distribution that offers each."""
+    packages: dict[str, list[Tool[Any]]] = {}
+    for entry, tool in _each(TOOLS_GROUP, as_tool):
+        packages.setdefault(entry.dist.name if entry.dist else "unknown", []).append(tool)
+    return packages
+
+
+def discover_tools_plugins() -> dict[str, ToolsPlugin]:
+    """One fresh, not yet initialised plug-in for each entry of `axio.tools.settings`."""
+    return {entry.name: plugin for entry, plugin in _each(TOOLS_SETTINGS_GROUP, _tools_plugin)}
+
+
+def discover_transports() -> dict[str, type]:
+    """The transport classes by entry-point name."""
+    return {entry.name: found for entry, found in _each(TRANSPORT_GROUP, _class)}
+
+
+def discover_transport_settings() -> dict[str, type]:
+    """The settings screens by the entry-point name of the transport they belong to."""
+    return {entry.name: found for entry, found in _each(TRANSPORT_SETTINGS_GROUP, _class)}
+
+
+def discover_selectors() -> dict[str, type]:
+    """The tool-selector classes by entry-point name."""
+    return {entry.name: found for entry, found in _each(SELECTOR_GROUP, _class)}
+
+
+def discover_guards() -> dict[str, type[PermissionGuard]]:
+    """The guard classes by entry-point name; what is no `PermissionGuard` is left out."""
+    return {entry.name: found for entry, found in _each(GUARDS_GROUP, _guard)}
+
+
+def _class(name: str, part: Any) -> type:
+    if not inspect.isclass(part):
+        raise PluginError(f"{name!r} is {type(part).__name__}, not a class")
+    return part
+
+
+def _guard(name: str, part: Any) -> type[PermissionGuard]:
+    if not issubclass(_class(name, part), PermissionGuard):
+        raise PluginError(f"guard {name!r} is not a subclass of PermissionGuard")
+    return part  # type: ignore[no-any-return]
+
+
+def _tools_plugin(name: str, part: Any) -> ToolsPlugin:
+    # Asked of the class: a property may need the connection that `init` opens.
+    wanted = ("label", "all_tools", "init", "settings_screen", "close")
+    missing = [attribute for attribute in wanted if not hasattr(_class(name, part), attribute)]
+    if missing:
+        raise PluginError(f"tools plug-in {name!r} lacks {', '.join(missing)}")
+    return part()  # type: ignore[no-any-return]
+
+
+# ── entry points ──────────────────────────────────────────────────────────────────────────────
+
+
+def _entries(group: str) -> dict[str, metadata.EntryPoint]:
+    """Entry points by name, sorted: the order of a tool list is part of a provider's cache key."""
+    entries: dict[str, metadata.EntryPoint] = {}
+    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: entry.name):
+        if entry.name in entries:
+            logger.warning("%s: more than one %r, using %s", group, entry.name, entries[entry.name])
+        else:
+            entries[entry.name] = entry
+    return entries
+
+
+def _load(entry: metadata.EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:  # anything can happen while somebody's module is imported
+        raise PluginError(
+            f"{entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _each(group: str, convert: Callable[[str, Any], T]) -> Iterator[tuple[metadata.EntryPoint, T]]:
+    for entry in _entries(group).values():
+        try:
+            part = convert(entry.name, _load(entry))
+        except Exception as error:
+            logger.warning("%s: skipping %r: %s", group, entry.name, error)
+        else:
+            yield entry, part
