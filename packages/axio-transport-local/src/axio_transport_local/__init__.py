@@ -1,0 +1,1 @@
+"""An offline model that chooses tools, as a transport."""
