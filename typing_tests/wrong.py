@@ -5,19 +5,14 @@
 
 from __future__ import annotations
 
-from axio import Agent, MemoryContextStore, Message, TextBlock, TextDelta, Tool, Usage
+from axio import Agent, MemoryContextStore, Message, TextBlock, TextDelta, Usage
 from axio.testing import StubTransport
-
-
-def not_async(text: str) -> str:
-    return text
 
 
 agent = Agent(system="", transport=StubTransport([]))
 agent.run_stream(1, MemoryContextStore())  # type: ignore[arg-type]
 agent.run_stream("hello")  # type: ignore[call-arg]
 Agent(system="", transport=object())  # type: ignore[arg-type]
-Tool(name="x", handler=not_async)  # type: ignore[arg-type]
 Message("robot", [TextBlock("hello")])  # type: ignore[arg-type]
 TextDelta("0", "text")  # type: ignore[arg-type]
 Usage("1", 2)  # type: ignore[arg-type]

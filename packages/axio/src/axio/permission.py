@@ -21,8 +21,9 @@ class PermissionGuard(ABC):
     removed; what it returns is not validated again.
     """
 
+    # Users write `check(self, tool, **kwargs)`; type checkers must accept that as an override.
     @abstractmethod
-    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]: ...
+    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]: ...
 
     async def __call__(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
         return await self.check(tool, **kwargs)
@@ -41,11 +42,16 @@ class ConcurrentGuard(PermissionGuard, ABC):
             return await self.check(tool, **kwargs)
 
 
+# Positional only: an argument of the tool may itself be called `tool`.
 class AllowAllGuard(PermissionGuard):
-    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+    async def check(  # type: ignore[override]
+        self, tool: Tool[Any], /, **kwargs: Any
+    ) -> dict[str, Any]:
         return kwargs
 
 
 class DenyAllGuard(PermissionGuard):
-    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+    async def check(  # type: ignore[override]
+        self, tool: Tool[Any], /, **kwargs: Any
+    ) -> dict[str, Any]:
         raise GuardError("denied")
