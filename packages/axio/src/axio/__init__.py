@@ -1,1 +1,85 @@
-"""axio"""
+"""Agents in Python: stream typed events, run tools side by side, keep a history that stays valid.
+
+The three seams are `CompletionTransport` (the model), `ContextStore` (the history) and
+`PermissionGuard` (the permission).
+"""
+
+__all__ = (
+    "CONTEXT",
+    "RUN",
+    "Agent",
+    "AgentStream",
+    "AudioOutputDelta",
+    "AxioError",
+    "CompletionTransport",
+    "ConcurrentGuard",
+    "ContextStore",
+    "Error",
+    "Field",
+    "FieldInfo",
+    "GuardError",
+    "HandlerError",
+    "IterationEnd",
+    "MemoryContextStore",
+    "Message",
+    "PermissionGuard",
+    "RealtimeAgent",
+    "RealtimeSession",
+    "RealtimeTransport",
+    "ReasoningDelta",
+    "Run",
+    "SessionEndEvent",
+    "SpeechStarted",
+    "SpeechStopped",
+    "StopReason",
+    "StreamError",
+    "StreamEvent",
+    "StrictStr",
+    "TextBlock",
+    "TextDelta",
+    "Tool",
+    "ToolError",
+    "ToolInputDelta",
+    "ToolOutputDelta",
+    "ToolResult",
+    "ToolResultBlock",
+    "ToolSelector",
+    "ToolUseBlock",
+    "ToolUseStart",
+    "TranscriptDelta",
+    "TurnComplete",
+    "Usage",
+    "tool_options",
+)
+
+from axio.agent import Agent
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.context import ContextStore, MemoryContextStore
+from axio.events import (
+    AudioOutputDelta,
+    Error,
+    IterationEnd,
+    ReasoningDelta,
+    SessionEndEvent,
+    SpeechStarted,
+    SpeechStopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolOutputDelta,
+    ToolResult,
+    ToolUseStart,
+    TranscriptDelta,
+    TurnComplete,
+)
+from axio.exceptions import AxioError, GuardError, HandlerError, StreamError, ToolError
+from axio.field import Field, FieldInfo, StrictStr
+from axio.messages import Message
+from axio.permission import ConcurrentGuard, PermissionGuard
+from axio.realtime import RealtimeAgent
+from axio.run import RUN, Run
+from axio.selector import ToolSelector
+from axio.stream import AgentStream
+from axio.tool import CONTEXT, Tool, tool_options
+from axio.transport import CompletionTransport, RealtimeSession, RealtimeTransport
+from axio.types import StopReason, Usage

@@ -13,7 +13,7 @@ from typing import TypeVar
 from axio.blocks import TextBlock
 from axio.history import open_turn
 from axio.messages import Message
-from axio.semaphore import Semaphore
+from axio.ownership import Ownership
 from axio.snapshot import Snapshot
 
 __all__ = ("ContextStore", "MemoryContextStore", "SessionInfo")
@@ -41,6 +41,10 @@ class ContextStore(ABC):
     The defaults need no call of `super().__init__()`. A store with transactions should override
     `extend` and `replace`, so that a crash leaves all of the messages or none.
     """
+
+    # How much of the history the last run found valid: the number of messages, and the last of them
+    # to notice when they are others. What is known is not checked again.
+    _checked: tuple[int, Message | None] = (0, None)
 
     @abstractmethod
     async def append(self, message: Message) -> None:
@@ -90,9 +94,9 @@ class ContextStore(ABC):
 
         Others wait. The default knows the runs of this process that share this object.
         """
-        ownership: Semaphore | None = getattr(self, "_ownership", None)
+        ownership: Ownership | None = getattr(self, "_ownership", None)
         if ownership is None:
-            ownership = self._ownership = Semaphore(1)
+            ownership = self._ownership = Ownership()
         return ownership
 
     async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:

@@ -1,0 +1,96 @@
+"""The agent: a model, a system prompt and tools, ready to run on any conversation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.context import ContextStore, MemoryContextStore
+from axio.dispatch import ToolDispatch
+from axio.loop import Loop
+from axio.messages import Message
+from axio.run import Run
+from axio.selector import ToolSelector
+from axio.stream import AgentStream
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+from axio.turn import Call
+
+__all__ = ("Agent", "Prompt")
+
+Prompt: TypeAlias = str | Sequence[ContentBlock] | Message
+"""What a run starts with: text, blocks, or a whole user message."""
+
+
+@dataclass(slots=True)
+class Agent:
+    """May be shared between concurrent runs: all that changes is in the `ContextStore`.
+
+    The fields are read afresh before every model call, so a change takes effect at the next one.
+    `last_iteration_message` is shown to the model, and not stored, when `max_iterations` allows no
+    further call after this one.
+    """
+
+    system: str
+    transport: CompletionTransport
+    tools: list[Tool[Any]] = field(default_factory=list)
+    selector: ToolSelector | None = None
+    max_iterations: int = 50
+    last_iteration_message: Message | None = None
+
+    def copy(self, **overrides: Any) -> Agent:
+        """A shallow copy with some fields changed."""
+        return dataclasses.replace(self, **overrides)
+
+    def run_stream(self, user_message: Prompt, context: ContextStore) -> AgentStream:
+        """The events of one run, which begins when the first one is asked for."""
+        return Loop(self, context, _as_message(user_message)).start()
+
+    async def run(self, user_message: Prompt, context: ContextStore) -> str:
+        """One run; the text the model wrote in it. `StreamError` when it fails."""
+        return await self.run_stream(user_message, context).get_final_text()
+
+    def resume(self, context: ContextStore) -> AgentStream:
+        """Go on from wherever the history stands, without a new message.
+
+        Calls that a crash left unanswered get an error result that says so; they are not run again.
+        Where the model had the last word the run ends at once.
+        """
+        return Loop(self, context, None).start()
+
+    async def dispatch_tools(
+        self, blocks: list[ToolUseBlock], iteration: int
+    ) -> list[ToolResultBlock]:
+        """Run calls side by side, outside of any run; results in the order of `blocks`."""
+        dispatch = ToolDispatch(self.tools, Run(MemoryContextStore(), self, lambda event: None))
+        calls = [Call(str(i), block.name, i, block.input) for i, block in enumerate(blocks)]
+        try:
+            dispatch.start(calls)
+            while dispatch.running:
+                dispatch.events.clear()
+                await dispatch.wait()
+        finally:
+            await dispatch.close()
+        results = [dispatch.results[call.id] for call in calls]
+        return [
+            ToolResultBlock(block.id, result.content, result.is_error)
+            for block, result in zip(blocks, results, strict=True)
+        ]
+
+
+def _as_message(prompt: Prompt) -> Message:
+    if isinstance(prompt, str):
+        return Message("user", [TextBlock(prompt)])
+    if isinstance(prompt, Message):
+        message = prompt
+    else:
+        message = Message("user", list(prompt))
+    if message.role != "user" or not message.content:
+        raise ValueError("a run starts with a user message that has content")
+    for block in message.content:
+        if isinstance(block, (ToolUseBlock, ToolResultBlock)) or not isinstance(block, ContentBlock):
+            raise ValueError(f"a prompt cannot hold a {type(block).__name__}")
+    return message

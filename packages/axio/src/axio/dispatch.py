@@ -1,0 +1,213 @@
+"""The calls of one turn: run side by side, their events as they come, their results in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import aclosing
+from contextvars import copy_context
+from threading import get_ident
+from time import monotonic
+from typing import Any
+
+from axio import eager
+from axio.blocks import AudioBlock, ImageBlock, TextBlock, ToolResultBlock, VideoBlock
+from axio.events import (
+    AudioOutput,
+    ImageOutput,
+    StreamEvent,
+    ToolOutputDelta,
+    ToolResult,
+    VideoOutput,
+)
+from axio.history import INTERRUPTED
+from axio.run import RUN, Run
+from axio.tool import OutputChunk, Tool
+from axio.turn import Call
+from axio.types import ToolCallID, ToolName
+
+__all__ = ("ToolDispatch",)
+
+logger = logging.getLogger(__name__)
+
+_GRACE = 5.0  # seconds a cancelled handler has to clean up before it is left behind
+
+_MEDIA_OUTPUT: dict[type, Any] = {
+    ImageBlock: ImageOutput,
+    AudioBlock: AudioOutput,
+    VideoBlock: VideoOutput,
+}
+_RESULT_BLOCKS = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
+
+
+class ToolDispatch:
+    """Start calls, read `events` while any is running, `close`, take `results`.
+
+    A lone call starts at once, in this turn of the event loop; several start as tasks.
+    Nothing raised by a tool comes out of here: the model is told instead.
+    """
+
+    __slots__ = (
+        *("events", "results"),
+        *("_loop", "_output", "_run", "_tasks", "_thread", "_tools", "_unfinished", "_wakeup"),
+    )
+
+    def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
+        self.events: deque[StreamEvent] = deque()
+        self.results: dict[ToolCallID, ToolResultBlock] = {}
+        self._loop = asyncio.get_running_loop()
+        self._output: dict[ToolCallID, list[OutputChunk]] = {}
+        self._run = run
+        self._tasks: dict[ToolCallID, asyncio.Future[None]] = {}
+        self._thread = get_ident()
+        self._tools = tools
+        self._unfinished = 0
+        self._wakeup: asyncio.Future[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether any call has not ended."""
+        return self._unfinished > 0
+
+    def start(self, calls: Sequence[Call]) -> None:
+        """Start those of `calls` that have not been started yet."""
+        fresh = [call for call in calls if call.id not in self._tasks]
+        run = self._run
+        for call in fresh:
+            tool = self._find(call.name)
+            if call.problem is not None:
+                self._finish(call, call.problem, True)
+                continue
+            if tool is None:
+                self._finish(call, self._unknown(call.name), True)
+                continue
+            context = copy_context()
+            inside = Run(run.store, run.agent, self.emit, run.budget, call.id, call.name, run.parent)
+            context.run(RUN.set, inside)
+            work = self._perform(call, tool)
+            if len(fresh) == 1:
+                task = eager.start(work, self._loop, context)
+            else:
+                task = self._loop.create_task(work, context=context)
+            self._tasks[call.id] = task
+            if not task.done():
+                self._unfinished += 1
+                task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Future[None]) -> None:
+        self._unfinished -= 1
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            logger.error("a tool call broke down", exc_info=exc)
+        self._wake()
+
+    def _find(self, name: ToolName) -> Tool[Any] | None:
+        return next((tool for tool in self._tools if tool.name == name), None)
+
+    def _unknown(self, name: ToolName) -> str:
+        known = ", ".join(tool.name for tool in self._tools) or "none"
+        return f"Unknown tool: {name}. Tools there are: {known}."
+
+    async def wait(self) -> None:
+        """Until there is an event, or nothing runs any more."""
+        while not self.events and self.running:
+            self._wakeup = self._loop.create_future()
+            try:
+                await self._wakeup
+            finally:
+                self._wakeup = None
+
+    async def close(self) -> None:
+        """Stop what still runs and answer it as interrupted; finished results stay.
+
+        Returns when every handler has ended, also if this very call is cancelled meanwhile.
+        """
+        pending = {task for task in self._tasks.values() if not task.done()}
+        for task in pending:
+            task.cancel()
+        cancelled: asyncio.CancelledError | None = None
+        deadline = self._loop.time() + _GRACE
+        while pending and (left := deadline - self._loop.time()) > 0:
+            try:
+                _, pending = await asyncio.wait(pending, timeout=left)
+            except asyncio.CancelledError as exc:
+                cancelled = exc
+                pending = {task for task in pending if not task.done()}
+        if pending:
+            logger.error("%d tool calls ignore cancellation and are left behind", len(pending))
+        if cancelled is not None:
+            raise cancelled
+
+    def interrupt(self, call: Call) -> None:
+        """Answer a call that did not finish: with its output so far, and that it was stopped."""
+        text = INTERRUPTED
+        chunks = self._output.get(call.id)
+        tool = self._find(call.name)
+        if chunks and tool is not None:
+            try:
+                text = f"{tool.format_stream_result(chunks)}\n{INTERRUPTED}"
+            except Exception:
+                logger.exception("tool %r cannot format its own output", call.name)
+        self._finish(call, text, True)
+
+    def emit(self, event: StreamEvent) -> None:
+        """Hand an event to the consumer; from any thread."""
+        if get_ident() == self._thread:
+            self._push(event)
+        else:
+            self._loop.call_soon_threadsafe(self._push, event)
+
+    def _push(self, event: StreamEvent) -> None:
+        self.events.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+    async def _perform(self, call: Call, tool: Tool[Any]) -> None:
+        """Run one call to its result. Ends with CancelledError only if the run was cancelled."""
+        try:
+            if tool.supports_streaming:
+                content: Any = await self._stream(call, tool)
+            else:
+                content = _as_content(await tool(**call.input))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self._finish(call, "the tool was cancelled from within", True)
+        except Exception as exc:
+            self._finish(call, str(exc) or type(exc).__name__, True)
+        else:
+            self._finish(call, content, False)
+
+    async def _stream(self, call: Call, tool: Tool[Any]) -> str:
+        chunks = self._output[call.id] = []
+        start = monotonic()
+        async with aclosing(tool.call_streaming(**call.input)) as source:
+            async for key, text in source:
+                chunks.append((monotonic() - start, key, text))
+                self._push(ToolOutputDelta(call.id, call.name, key, text))
+        return tool.format_stream_result(chunks)
+
+    def _finish(self, call: Call, content: Any, is_error: bool) -> None:
+        self.results[call.id] = ToolResultBlock(call.id, content, is_error)
+        text = content
+        if not isinstance(content, str):
+            for block in content:
+                output = _MEDIA_OUTPUT.get(type(block))
+                if output is not None:
+                    self._push(output(0, block.data, block.media_type))
+            text = "\n".join(block.text for block in content if isinstance(block, TextBlock))
+        self._push(ToolResult(call.id, call.name, is_error, text, call.input))
+
+
+def _as_content(value: Any) -> Any:
+    """A tool's return value as the content of a result."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(block, _RESULT_BLOCKS) for block in value):
+        return value
+    return str(value)

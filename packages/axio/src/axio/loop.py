@@ -1,0 +1,313 @@
+"""The loop between the model and its tools: one object a run.
+
+Rules (docs/concepts/loop.md): the assistant's message is stored before its tools start, their
+results in one message after; however the run ends, the history it leaves is valid; nothing that was
+started outlives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextvars import Token
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from axio.blocks import (
+    AudioBlock,
+    ContentBlock,
+    ImageBlock,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    VideoBlock,
+)
+from axio.context import ContextStore
+from axio.dispatch import ToolDispatch
+from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent, ToolResult
+from axio.exceptions import SessionBusy, TruncatedStream
+from axio.history import UNKNOWN_OUTCOME
+from axio.messages import Message
+from axio.models import Capability
+from axio.run import RUN, Run
+from axio.session import Session, shielded
+from axio.stream import AgentStream, Cancellation
+from axio.turn import Call, Turn
+from axio.types import StopReason, ToolCallID, Usage
+
+if TYPE_CHECKING:
+    from axio.agent import Agent
+    from axio.tool import Tool
+
+__all__ = ("Loop",)
+
+logger = logging.getLogger(__name__)
+
+_NOTHING = Usage(0, 0)
+
+_MEDIA = (ImageBlock, AudioBlock, VideoBlock)
+
+_NOT_RUN = "[not run] The run failed before this call was started."
+
+_NUDGE = "The media above is the result of the tool call. Go on with the task."
+
+# The stream that holds each store, by the id of the store, which the stream's own frame keeps alive.
+_open_streams: dict[int, ref[AgentStream]] = {}
+
+
+class Loop:
+    """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands."""
+
+    __slots__ = (
+        *("agent", "cancellation", "crash", "dispatch", "emitted", "iteration", "outro", "prompt"),
+        *("run", "session", "store", "stream", "taken", "total", "turn"),
+    )
+
+    def __init__(self, agent: Agent, store: ContextStore, prompt: Message | None) -> None:
+        self.agent = agent
+        self.store = store
+        self.prompt = prompt
+        self.cancellation = Cancellation()
+        self.crash: Exception | None = None
+        self.dispatch: ToolDispatch | None = None
+        self.emitted: deque[StreamEvent] = deque()
+        self.iteration = 0
+        self.outro: tuple[StreamEvent, ...] = ()
+        self.session = Session(store)
+        self.taken: set[ToolCallID] = set()
+        self.total = _NOTHING
+        self.turn: Turn | None = None
+        outer = RUN.get(None)
+        self.run = Run(store, agent, self.emitted.append, parent=outer)
+        self.stream: ref[AgentStream] | None = None
+
+    def start(self) -> AgentStream:
+        """The stream of the run, which begins when its first event is asked for."""
+        stream = AgentStream(self.events(), self.cancellation)
+        self.stream = ref(stream)
+        return stream
+
+    async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        """The whole run. One generator, because each one more would cost every delta a hop."""
+        try:
+            await self._close_abandoned()
+            async with self.store.own():
+                asking = await self._begin()
+                if self.stream is not None:
+                    _open_streams[id(self.store)] = self.stream
+                try:
+                    while asking and (request := await self._next_request()) is not None:
+                        turn = self.turn = Turn(self.taken, _eager(request[1]), self._start_early)
+                        emitted = self.emitted
+                        # For wrappers to find when their stream starts, and for nobody after that:
+                        # the context is the consumer's.
+                        token: Token[Run] | None = RUN.set(self.run)
+                        source: AsyncIterator[StreamEvent] | None = None
+                        try:
+                            source = self.agent.transport.stream(*request)
+                            async for event in source:
+                                if token is not None:
+                                    token = RUN.reset(token)
+                                turn.feed(event)
+                                if event.__class__ is IterationEnd:
+                                    event = self._numbered(event)  # type: ignore[arg-type]
+                                yield event
+                                while emitted:
+                                    yield emitted.popleft()
+                        except Exception as exc:
+                            self._fail(exc)
+                            break
+                        finally:
+                            if token is not None:
+                                RUN.reset(token)
+                            if source is not None and not turn.ended:
+                                await _close(source)
+                        if not await self._accept(turn):
+                            break
+                        dispatch = self._dispatching()
+                        dispatch.start(turn.calls)
+                        queue = dispatch.events
+                        while queue or dispatch.running:
+                            while queue:
+                                yield queue.popleft()
+                            await dispatch.wait()
+                        await self._store_results(turn, dispatch)
+                    self.session.remember()
+                except Exception as exc:
+                    self.crash = exc
+                    self._end(StopReason.error, "crash")
+                finally:
+                    _open_streams.pop(id(self.store), None)
+                    if self.turn is not None or self.dispatch is not None:
+                        await shielded(self._settle())
+        except asyncio.CancelledError:
+            if not self.cancellation.is_ours():
+                raise
+            self._end(StopReason.error, "cancelled")
+        for event in self.outro:
+            yield event
+        if self.crash is not None:
+            raise self.crash
+
+    async def _close_abandoned(self) -> None:
+        """End a stream on this store that its consumer left without closing it."""
+        known = _open_streams.get(id(self.store))
+        stream = None if known is None else known()
+        if stream is not None and stream.is_abandoned():
+            logger.info("closing a stream that was left in the middle of its run")
+            await stream.aclose()
+
+    async def _begin(self) -> bool:
+        """Store the prompt; False if there is nothing to ask the model."""
+        outer = self.run.parent
+        while outer is not None:
+            if outer.store is self.store:
+                raise SessionBusy(
+                    "this session belongs to the run that is going on: use `await context.fork()` "
+                    "or a new context for a run inside it"
+                )
+            outer = outer.parent
+        try:
+            history = await self.session.load()
+        except Exception as exc:
+            self.crash = exc
+            self._end(StopReason.error, "crash")
+            return False
+        if self.prompt is not None:
+            await self.session.append(self.prompt)
+        elif not history or history[-1].role == "assistant":
+            self._end(StopReason.end_turn)
+            return False
+        return True
+
+    async def _next_request(self) -> tuple[list[Message], list[Tool[Any]], str] | None:
+        """What to send to the model next; None when the iterations are used up."""
+        agent = self.agent
+        if self.iteration >= agent.max_iterations:
+            self._end(StopReason.error, "max_iterations")
+            return None
+        self.iteration += 1
+        history = await self.session.load()
+        if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
+            history = [*history, agent.last_iteration_message]
+        capabilities = getattr(getattr(agent.transport, "model", None), "capabilities", None)
+        if capabilities is not None and Capability.tool_use not in capabilities:
+            return history, [], agent.system
+        tools = agent.tools
+        if tools and agent.selector is not None:
+            return history, list(await agent.selector.select(history, tools)), agent.system
+        return history, list(tools), agent.system
+
+    def _numbered(self, event: IterationEnd) -> IterationEnd:
+        """Transports know nothing of iterations and say 0."""
+        if event.iteration:
+            return event
+        return IterationEnd(self.iteration, event.stop_reason, event.usage)
+
+    def _dispatching(self) -> ToolDispatch:
+        if self.dispatch is None:
+            self.dispatch = ToolDispatch(self.agent.tools, self.run)
+        return self.dispatch
+
+    def _start_early(self, call: Call) -> None:
+        call.parse(cut=False)
+        if call.problem is None:
+            self._dispatching().start([call])
+
+    async def _accept(self, turn: Turn) -> bool:
+        """Store what the model said; True if it made calls that are to be answered."""
+        turn.close()
+        if turn.calls and not turn.ended:
+            self._fail(TruncatedStream("the model's response ended in the middle of its tool calls"))
+            return False
+        stop = turn.stop_reason
+        if turn.calls and stop is not StopReason.error:
+            self.total = _sum(self.total, turn.usage)
+            await self.session.append(Message("assistant", turn.content))
+            return True
+        content = turn.partial() if turn.calls else turn.content
+        if content:
+            await self.session.append(Message("assistant", content))
+        self.total = _sum(self.total, turn.usage)
+        if stop is StopReason.end_turn or stop is StopReason.tool_use:
+            self._end(StopReason.end_turn)
+        else:
+            self._fail(RuntimeError(f"the model stopped with {stop}"), stop)
+        self.turn = None
+        await self._count(turn)
+        return False
+
+    async def _store_results(self, turn: Turn, dispatch: ToolDispatch) -> None:
+        results = [dispatch.results[call.id] for call in turn.calls]
+        messages = [Message("user", list[ContentBlock](results))]
+        if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and any(
+            isinstance(block, _MEDIA) for result in results for block in result.content
+        ):
+            messages.append(Message("user", [TextBlock(_NUDGE)]))
+        await self.session.append(*messages)
+        self.turn = self.dispatch = None
+        await self._count(turn)
+
+    async def _count(self, turn: Turn) -> None:
+        """Tell the store of the tokens, now that the turn is safe in it."""
+        if turn.usage is None:
+            return
+        token = RUN.set(self.run)
+        try:
+            await self.store.add_context_tokens(
+                turn.usage.input_tokens, turn.usage.output_tokens
+            )
+        finally:
+            RUN.reset(token)
+
+    def _end(self, stop: StopReason, reason: str = "") -> None:
+        self.outro = (SessionEndEvent(stop, self.total, reason),)
+
+    def _fail(self, exc: Exception, reason: str = "") -> None:
+        """End the run with an error. Nothing of a turn that failed is stored: asked again, the
+        model starts it anew."""
+        self._end(StopReason.error, reason or getattr(exc, "reason", "") or "error")
+        unanswered = () if self.turn is None else self.turn.calls
+        self.outro = (
+            *(ToolResult(c.id, c.name, True, _NOT_RUN, c.input) for c in unanswered),
+            Error(exc),
+            *self.outro,
+        )
+        self.turn = None
+
+    async def _settle(self) -> None:
+        """The run stops in the middle of a turn: leave a valid history and nothing running."""
+        turn, dispatch = self.turn, self.dispatch
+        if dispatch is not None:
+            await dispatch.close()
+        if turn is None:
+            return
+        for call in turn.calls:
+            if dispatch is None or call.id not in dispatch.results:
+                (dispatch or self._dispatching()).interrupt(call)
+        await self.session.settle(turn.partial(), self._answer)
+        if self.cancellation.requested and dispatch is not None:
+            self.emitted = dispatch.events
+
+    def _answer(self, call: ToolUseBlock) -> ToolResultBlock:
+        known = None if self.dispatch is None else self.dispatch.results.get(call.id)
+        return known or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
+
+
+async def _close(source: AsyncIterator[StreamEvent]) -> None:
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def _eager(tools: list[Tool[Any]]) -> set[str]:
+    """The tools that may start while the model still streams: nobody is asked, nothing changes."""
+    return {tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards}
+
+
+def _sum(total: Usage, usage: Usage | None) -> Usage:
+    if usage is None:
+        return total
+    return usage if total is _NOTHING else total + usage

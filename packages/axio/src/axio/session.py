@@ -1,0 +1,101 @@
+"""A store during one run: valid before every model call, and again when the run has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from axio.blocks import ContentBlock, ToolResultBlock, ToolUseBlock
+from axio.context import ContextStore
+from axio.history import calls_of, check, repair
+from axio.messages import Message
+
+__all__ = ("Session", "shielded")
+
+logger = logging.getLogger(__name__)
+
+
+class Session:
+    """What one run reads from and writes to its store."""
+
+    __slots__ = ("_last", "_length", "_store")
+
+    def __init__(self, store: ContextStore) -> None:
+        self._store = store
+        self._last: Message | None
+        self._length, self._last = store._checked
+
+    async def load(self) -> list[Message]:
+        """The history, mended in the store if a crash or another writer left it invalid."""
+        history = await self._store.get_history()
+        length = len(history)
+        known = self._length
+        if not 0 < known <= length or history[known - 1] is not self._last:
+            known = 0
+        if known < length:
+            if problems := check(history, known):
+                history = await self._mend(history, [problem.text for problem in problems])
+            self._note(len(history), history[-1] if history else None)
+        return history
+
+    async def _mend(self, history: list[Message], problems: list[str]) -> list[Message]:
+        mended = repair(history)
+        logger.warning("mending the history of a session: %s", "; ".join(problems[:5]))
+        kept = len(history)
+        try:
+            if mended[:kept] == history:
+                await shielded(self._store.extend(mended[kept:]))
+            else:
+                await shielded(self._store.replace(mended))
+        except NotImplementedError:
+            logger.warning("%s cannot replace its history", type(self._store).__name__)
+            return mended
+        return await self._store.get_history()
+
+    def _note(self, length: int, last: Message | None) -> None:
+        self._length, self._last = length, last
+
+    def remember(self) -> None:
+        """The run has ended well: spare the next one the work."""
+        try:
+            self._store._checked = (self._length, self._last)
+        except AttributeError:  # a store with slots
+            pass
+
+    async def append(self, *messages: Message) -> None:
+        """Store messages, several of them in one step."""
+        if len(messages) == 1:
+            await self._store.append(messages[0])
+        else:
+            await self._store.extend(messages)
+        self._note(self._length + len(messages), messages[-1])
+
+    async def settle(
+        self, partial: list[ContentBlock], answer: Callable[[ToolUseBlock], ToolResultBlock]
+    ) -> None:
+        """After an interruption, which may have come in the middle of a write: look what the store
+        holds, answer an open turn, or keep the part of a turn that was never stored."""
+        history = await self._store.get_history()
+        calls = calls_of(history[-1]) if history else []
+        if calls:
+            await self._store.append(Message("user", [answer(call) for call in calls]))
+        elif partial and len(history) == self._length:
+            await self._store.append(Message("assistant", partial))
+
+
+async def shielded(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even if this task is cancelled meanwhile; then let the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is not None:
+        if (exc := task.exception()) is not None:
+            logger.error("a session could not be settled", exc_info=exc)
+        raise cancelled
+    task.result()

@@ -1,0 +1,134 @@
+"""The events of one run, as the consumer holds them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+
+from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
+from axio.exceptions import StreamError
+
+__all__ = ("AgentStream", "Cancellation")
+
+
+class Cancellation:
+    """Whether somebody asked the stream, not its task, to stop.
+
+    `task` is the one that `AgentStream.cancel` had to interrupt.
+    """
+
+    __slots__ = ("requested", "task")
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.task: asyncio.Task[object] | None = None
+
+    def is_ours(self) -> bool:
+        """Whether a CancelledError just caught means `AgentStream.cancel` and nothing else."""
+        if not self.requested:
+            return False
+        task, self.task = self.task, None
+        return task is None or task.uncancel() == 0
+
+
+class AgentStream:
+    """An async iterator over the events of a run; the run starts with the first event asked for.
+
+    Iterate, or take the outcome with `get_final_text` or `get_session_end`. Leaving early with
+    `aclose`, or dropping the last reference, ends the run with a valid history. One consumer at a
+    time.
+    """
+
+    __slots__ = (
+        *("__weakref__", "_cancellation", "_generator", "_loop", "_pending_cancel", "_task"),
+    )
+
+    def __init__(
+        self,
+        generator: AsyncGenerator[StreamEvent, None],
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self._generator = generator
+        self._cancellation = cancellation or Cancellation()
+        self._pending_cancel = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+
+    def __aiter__(self) -> AgentStream:
+        return self
+
+    def __anext__(self) -> Awaitable[StreamEvent]:
+        # A plain function that hands on the generator's own awaitable: no frame in between.
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        if self._pending_cancel:
+            self._pending_cancel = False
+            return self._generator.athrow(asyncio.CancelledError())
+        return self._generator.__anext__()
+
+    def cancel(self) -> None:
+        """End the run from any task of its event loop.
+
+        The consumer gets a last `SessionEndEvent(error, reason="cancelled")`. Finished tool results
+        and the text so far are kept, other calls are answered as interrupted.
+        """
+        cancellation = self._cancellation
+        if cancellation.requested:
+            return
+        cancellation.requested = True
+        if self._generator.ag_running and self._task is not None:
+            cancellation.task = self._task
+            self._task.cancel()
+        else:
+            self._pending_cancel = self._task is not None
+
+    def is_abandoned(self) -> bool:
+        """Whether the one who could ask for the next event is doing something else for good: the
+        task that asked last has ended, or is the one that calls this."""
+        task = self._task
+        if task is None or self._generator.ag_running:
+            return False
+        return task.done() or task is asyncio.current_task()
+
+    async def aclose(self) -> None:
+        """End the run, if it has not ended, and release what it holds. No further event comes."""
+        await self._generator.aclose()
+
+    async def get_final_text(self) -> str:
+        """All text of all turns; `StreamError` if the run failed. Closes the stream."""
+        parts: list[str] = []
+        try:
+            async for event in self:
+                if isinstance(event, TextDelta):
+                    parts.append(event.delta)
+                elif isinstance(event, Error):
+                    raise _failure(event)
+        finally:
+            await self.aclose()
+        return "".join(parts)
+
+    async def get_session_end(self) -> SessionEndEvent:
+        """The last event; `StreamError` if the run failed or ended without one."""
+        end: SessionEndEvent | None = None
+        try:
+            async for event in self:
+                if isinstance(event, SessionEndEvent):
+                    end = event
+                elif isinstance(event, Error):
+                    raise _failure(event)
+        finally:
+            await self.aclose()
+        if end is None:
+            raise StreamError("the stream ended without a SessionEndEvent")
+        return end
+
+
+def _failure(event: Error) -> StreamError:
+    cause = event.exception
+    failure = StreamError(str(cause))
+    if isinstance(cause, StreamError):
+        failure.__dict__.update(cause.__dict__)
+    failure.__cause__ = cause
+    return failure
