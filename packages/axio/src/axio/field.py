@@ -127,7 +127,7 @@ def unwrap_hint(hint: Any) -> tuple[Any, bool]:
         elif is_union(hint) and type(None) in get_args(hint):
             optional = True
             branches = tuple(branch for branch in get_args(hint) if branch is not type(None))
-            hint = Union[branches]  # noqa: UP007 - known at run time only
+            hint = Union[branches]  # noqa: UP007
         else:
             return hint, optional
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, is_dataclass
 from enum import Enum
 from inspect import Parameter as Slot, signature
@@ -46,10 +46,10 @@ __all__ = (
     "TextType",
     "alias_value",
     "class_of",
-    "enum_values",
     "is_model",
     "is_plain",
     "is_struct",
+    "json_choices",
     "parameters",
     "record",
     "simplify",
@@ -98,31 +98,37 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class TextType:
-    """A class that travels as a JSON string; `parse` raises `ValueError` or `ArithmeticError`."""
+    """How a class travels as a JSON string.
 
-    parse: Callable[[str], Any]
-    wanted: str
+    `constructor` names what makes one of a string ("" is the class itself) and raises `ValueError`
+    for a wrong one. `format` and `pattern` are those of JSON Schema.
+    """
+
+    module: str
+    name: str
+    example: str
+    constructor: str = ""
     format: str = ""
+    pattern: str = ""
 
 
-# Module, class, JSON Schema format, name of the constructor, what an error message asks for.
 # Subclasses come before their bases.
 _TEXT_TYPES = (
-    ("datetime", "datetime", "date-time", "fromisoformat", "like '2026-01-31T09:30:00+00:00'"),
-    ("datetime", "date", "date", "fromisoformat", "like '2026-01-31'"),
-    ("datetime", "time", "time", "fromisoformat", "like '09:30:00'"),
-    ("uuid", "UUID", "uuid", "", "like '123e4567-e89b-12d3-a456-426614174000'"),
-    ("decimal", "Decimal", "", "", "as a number or like '12.50'"),
-    ("pathlib", "PurePath", "", "", "as a string"),
+    TextType("datetime", "datetime", "2026-01-31T09:30:00Z", "fromisoformat", "date-time"),
+    TextType("datetime", "date", "2026-01-31", "fromisoformat", "date"),
+    TextType("datetime", "time", "09:30:00", "fromisoformat", "time"),
+    TextType("uuid", "UUID", "123e4567-e89b-12d3-a456-426614174000", format="uuid"),
+    TextType("decimal", "Decimal", "12.50", pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"),
+    TextType("pathlib", "PurePath", "docs/index.md"),
 )
 
 
 def text_type(cls: type) -> TextType | None:
-    for module, name, format_, constructor, example in _TEXT_TYPES:
-        base = getattr(sys.modules.get(module), name, None)
+    """How `cls` travels as a string, None if it does not. Decimals may also be JSON numbers."""
+    for text in _TEXT_TYPES:
+        base = getattr(sys.modules.get(text.module), text.name, None)
         if base is not None and issubclass(cls, base):
-            parse = getattr(cls, constructor) if constructor else cls
-            return TextType(parse, f"{cls.__name__} {example}", format_)
+            return text
     return None
 
 
@@ -138,10 +144,10 @@ def simplify(hint: Any) -> Any:
             hint = hint.type
         elif isinstance(hint, TypeVar):
             if hint.__constraints__:
-                return Union[hint.__constraints__]  # noqa: UP007 - known at run time only
+                return Union[hint.__constraints__]  # noqa: UP007
             hint = hint.__bound__ or Any
-        else:
-            return hint
+        else:  # `x: [int]` is a mistake, but not one that needs to break a program.
+            return hint if isinstance(hint, abc.Hashable) else Any
 
 
 def alias_value(hint: Any) -> Any:
@@ -172,11 +178,20 @@ def is_struct(cls: type) -> bool:
     return base is not None and issubclass(cls, base)
 
 
-def enum_values(cls: type[Enum]) -> list[Any]:
-    """How JSON names the members: by their values if these are plain, else by their names."""
-    values = [member.value for member in cls]
+def json_choices(members: Iterable[Any]) -> list[Any]:
+    """How JSON names the members of an Enum or Literal.
+
+    An Enum goes by its values if all are plain, else by its names.
+    """
+    return [_json_choice(member) for member in members]
+
+
+def _json_choice(member: Any) -> Any:
+    if not isinstance(member, Enum):
+        return member
+    values = (other.value for other in type(member))
     plain = all(value is None or isinstance(value, PRIMITIVE_TYPES) for value in values)
-    return values if plain else [member.name for member in cls]
+    return member.value if plain else member.name
 
 
 def is_plain(hint: Any) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from math import isfinite
 from sys import modules
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Optional, TypeAlias, get_args, get_origin
 
 from axio.field import MISSING, get_field_info, is_union, type_name
 from axio.hints import (
@@ -17,20 +17,38 @@ from axio.hints import (
     Parameter,
     alias_value,
     class_of,
-    enum_values,
     is_model,
     is_plain,
     is_struct,
+    json_choices,
     parameters,
     record,
     simplify,
     text_type,
 )
 
-__all__ = ("build_tool_schema", "json_value", "property_schema")
+__all__ = (
+    "SCHEMA_JSON_TYPE_MAP",
+    "AutomaticSchema",
+    "JSONSchema",
+    "build_tool_schema",
+    "hint_from_json_schema",
+    "json_value",
+    "property_schema",
+)
+
+JSONSchema: TypeAlias = dict[str, Any]
+
+SCHEMA_JSON_TYPE_MAP: dict[str, type] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
 
 _PRIMITIVES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_DECIMAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 def property_schema(annotation: Any) -> dict[str, Any]:
@@ -53,10 +71,38 @@ def build_tool_schema(fn: Any, hints: Mapping[str, Any] | None = None) -> dict[s
     return builder.finish(builder.object(parameters(fn, hints)))
 
 
+def hint_from_json_schema(prop: Any) -> Any:
+    """The annotation that comes nearest to a property's schema; `object` when none does.
+
+    One `type`, or one beside null in a list of types or in `anyOf`, gives its Python type.
+    """
+    if not isinstance(prop, Mapping):
+        return object
+    kind = prop.get("type")
+    branches = prop.get("anyOf")
+    if isinstance(kind, str):
+        return SCHEMA_JSON_TYPE_MAP.get(kind, object)
+    if isinstance(kind, list):
+        branches = [{"type": name} for name in kind]
+    if not isinstance(branches, list):
+        return object
+    hints = [hint_from_json_schema(branch) for branch in branches if branch != {"type": "null"}]
+    if len(hints) != 1:
+        return object
+    return hints[0] if len(branches) == 1 else Optional[hints[0]]  # noqa: UP045
+
+
+class AutomaticSchema(dict[str, Any]):
+    """A schema built from a handler, not written by somebody; a copy of it still says so."""
+
+    def copy(self) -> AutomaticSchema:
+        return AutomaticSchema(self)
+
+
 def json_value(value: Any) -> Any:
     """`value` as JSON would carry it; `TypeError` when it cannot."""
     if isinstance(value, Enum):
-        return json_value(value.value)
+        return json_value(*json_choices([value]))
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, float) and isfinite(value):
@@ -100,7 +146,7 @@ class _Builder:
                 branches.append({"type": "null"})
             return {"anyOf": branches}
         if origin is Literal:
-            return {"enum": [json_value(member) for member in args if _is_json(member)]}
+            return {"enum": [value for value in json_choices(args) if _is_json(value)]}
         if hint in _PRIMITIVES:
             return {"type": _PRIMITIVES[hint]}
         container = origin or hint
@@ -192,8 +238,8 @@ class _Builder:
             return _enum_schema(cls)
         if (text := text_type(cls)) is None:
             return {}
-        if cls.__name__ == "Decimal":
-            return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _DECIMAL}]}
+        if text.pattern:
+            return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": text.pattern}]}
         return {"type": "string", "format": text.format} if text.format else {"type": "string"}
 
     def _reserve(self, hint: Any) -> str:
@@ -218,7 +264,7 @@ class _Builder:
 
 
 def _enum_schema(cls: type[Enum]) -> dict[str, Any]:
-    values = enum_values(cls)
+    values = json_choices(cls)
     for kind, name in _PRIMITIVES.items():
         if all(type(value) is kind for value in values):
             return {"type": name, "enum": values}

@@ -1,0 +1,286 @@
+"""JSON values into what an annotation says.
+
+Values that already are what is wanted pass. Nothing is guessed: "5" is no int. Two things are
+forgiven because models do them: a whole float for an int, and an object or array that arrives as a
+JSON string where a string is not allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from axio.field import (
+    MISSING,
+    PRIMITIVE_TYPES,
+    FieldInfo,
+    get_field_info,
+    is_union,
+    literal_member,
+    type_name,
+    unwrap_hint,
+)
+from axio.hints import (
+    ARRAYS,
+    MAPPINGS,
+    Record,
+    alias_value,
+    class_of,
+    is_model,
+    is_plain,
+    is_struct,
+    json_choices,
+    record,
+    simplify,
+    text_type,
+)
+from axio.mismatch import Mismatch, missing, not_among, requires
+from axio.nodes import (
+    Convert,
+    Node,
+    any_node,
+    bounded_node,
+    choice_node,
+    enum_node,
+    first_fitting,
+    instance_node,
+    model_node,
+    primitive_node,
+    struct_node,
+    text_node,
+)
+
+__all__ = ("converter", "nodes_for")
+
+_ARRAY: frozenset[type] = frozenset({list})
+_OBJECT: frozenset[type] = frozenset({dict})
+
+
+def converter(annotation: Any, name: str = "value") -> Convert:
+    """A function that turns decoded JSON into an `annotation`, or raises `ValueError`.
+
+    The message names the place below `name`, what came and what is wanted.
+    """
+    [node] = nodes_for([annotation])
+
+    def checked(value: Any) -> Any:
+        try:
+            return node.lenient(value)
+        except Mismatch as mismatch:
+            raise ValueError(mismatch.message(name)) from None
+        except RecursionError:
+            raise ValueError(f"Field '{name}' is nested too deeply") from None
+
+    return checked
+
+
+def nodes_for(annotations: Iterable[Any]) -> list[Node]:
+    compiler = _Compiler()
+    return [compiler.node(annotation) for annotation in annotations]
+
+
+def _unfinished(value: Any) -> Any:
+    raise AssertionError("a type that is still being read")
+
+
+class _Compiler:
+    """Makes the nodes of one annotation; a type that holds itself meets its own node again.
+
+    That node may be unfinished, so nodes are asked for `convert` only when there is a value.
+    """
+
+    def __init__(self) -> None:
+        self._named: dict[Any, Node] = {}
+
+    def node(self, hint: Any, strict: bool = False) -> Node:
+        hint = simplify(hint)
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            info = get_field_info(hint) or FieldInfo()
+            node = self.node(hint.__origin__, strict or info.strict)
+            return node if info.ge is None and info.le is None else bounded_node(node, info)
+        if is_union(hint):
+            return self._union(args, strict)
+        if origin is Literal:
+            return choice_node(args)
+        if hint in PRIMITIVE_TYPES:
+            return primitive_node(hint, strict)
+        container = origin or hint
+        if container in ARRAYS:
+            return self._array(container, args, strict)
+        if container in MAPPINGS:
+            return self._mapping(container, args)
+        if hint not in self._named:
+            value = alias_value(hint)
+            is_class = value is MISSING
+            self._named[hint] = node = Node(_unfinished, _OBJECT if is_class else None)
+            made = self._class(hint) if is_class else self.node(value)
+            node.convert, node.takes, node.tags = made.convert, made.takes, made.tags
+        return self._named[hint]
+
+    def _class(self, hint: Any) -> Node:
+        cls = class_of(hint)
+        if cls is None:
+            return any_node()
+        if is_model(cls):
+            return model_node(cls)
+        if is_struct(cls):
+            return struct_node(cls, hint)
+        if (found := record(hint)) is not None:
+            return self._record(found)
+        if issubclass(cls, Enum):
+            return enum_node(cls)
+        text = text_type(cls)
+        return any_node() if text is None else text_node(cls, text)
+
+    def _array(self, container: Any, args: tuple[Any, ...], strict: bool) -> Node:
+        if container is tuple and args and args[-1] is not ...:
+            return _fixed_tuple([self.node(item, strict) for item in args])
+        if container is list and (not args or simplify(args[0]) in (Any, object)):
+            return instance_node(list, list)
+        build = ARRAYS[container]
+        item = self.node(args[0] if args else Any, strict)
+        accepts: Any = (list,) if container is list else (list, tuple)
+        if build in (set, frozenset):
+            accepts = (list, tuple, set, frozenset)
+
+        def convert(value: Any) -> Any:
+            if not isinstance(value, accepts):
+                raise requires(build.__name__, value)
+            exact = item.exact
+            items: list[Any] = []
+            try:
+                for element in value:
+                    # Not a comprehension: the length says where it stopped.
+                    items.append(  # noqa: PERF401
+                        element if element.__class__ is exact else item.lenient(element)
+                    )
+            except Mismatch as mismatch:
+                raise mismatch.at(len(items)) from None
+            try:
+                return items if build is list else build(items)
+            except TypeError as error:  # An element that cannot be in a set.
+                raise Mismatch(f"cannot be made a {build.__name__}: {error}") from None
+
+        return Node(convert, _ARRAY)
+
+    def _mapping(self, container: Any, args: tuple[Any, ...]) -> Node:
+        if not args or all(map(is_plain, args)):
+            return instance_node(container, dict)
+        key, item = map(self.node, args)
+
+        def convert(value: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise requires("dict", value)
+            items = {}
+            for name, element in value.items():
+                try:
+                    items[key.convert(name)] = item.lenient(element)
+                except Mismatch as mismatch:
+                    raise mismatch.at(name) from None
+            return items
+
+        return Node(convert, _OBJECT)
+
+    def _record(self, found: Record) -> Node:
+        cls, is_typed_dict = found.cls, found.is_typed_dict
+        members = [(m.name, self.node(m.hint), m.required) for m in found.members]
+
+        def convert(value: Any) -> Any:
+            if not is_typed_dict and isinstance(value, cls):
+                return value
+            if not isinstance(value, Mapping):
+                raise requires(f"object ({cls.__name__})", value)
+            # A TypedDict may hold more than it names; a class has no place for that.
+            values = dict(value) if is_typed_dict else {}
+            for name, node, required in members:
+                if name not in value:
+                    if required:
+                        raise missing().at(name)
+                    continue
+                element = value[name]
+                try:
+                    exact = element.__class__ is node.exact
+                    values[name] = element if exact else node.lenient(element)
+                except Mismatch as mismatch:
+                    # Null where a class has a default means "not given".
+                    if required or is_typed_dict or element is not None:
+                        raise mismatch.at(name) from None
+            try:
+                return values if is_typed_dict else cls(**values)
+            except Exception as error:
+                raise Mismatch(f"is not a valid {cls.__name__}: {error}") from error
+
+        tags = {m.name: values for m in found.members if (values := _literal_values(m.hint))}
+        return Node(convert, _OBJECT, tags=tags)
+
+    def _union(self, args: tuple[Any, ...], strict: bool) -> Node:
+        branches = tuple(branch for branch in args if branch is not type(None))
+        nodes = [self.node(branch, strict) for branch in branches]
+        optional = len(branches) < len(args)
+        takes: frozenset[type] | None = frozenset({type(None)} if optional else ())
+        for node in nodes:
+            takes = None if takes is None or node.takes is None else takes | node.takes
+        wanted = type_name(Union[branches])  # noqa: UP007
+        return Node(_Union(nodes, wanted, optional).convert, takes, nodes[0].exact)
+
+
+class _Union:
+    """Finds the branch that a value belongs to: by its tag, else the first one that accepts it."""
+
+    def __init__(self, nodes: list[Node], wanted: str, optional: bool) -> None:
+        self.nodes = nodes
+        self.wanted = wanted
+        self.optional = optional
+        # A whole float is a float first, wherever the int stands.
+        self.floats_first = sorted(nodes, key=lambda node: node.exact is not float)
+        self.tag, self.by_tag = _tagged(nodes)
+
+    def convert(self, value: Any) -> Any:
+        if value is None and self.optional:
+            return None
+        nodes = self.floats_first if value.__class__ is float else self.nodes
+        if self.by_tag and isinstance(value, dict) and self.tag in value:
+            tag = value[self.tag]
+            member = literal_member(tag, tuple(self.by_tag))
+            if member is not MISSING:
+                return self.by_tag[member].convert(value)
+            nodes = [node for node in nodes if not node.tags]
+            if not nodes:
+                raise not_among(self.by_tag, tag).at(self.tag)
+        return first_fitting(nodes, value, self.wanted)
+
+
+def _tagged(nodes: list[Node]) -> tuple[str, dict[Any, Node]]:
+    """The member whose literal values tell the records of a union apart, and the record of each."""
+    records = [node for node in nodes if node.tags]
+    for name in records[0].tags if len(records) > 1 else ():
+        table = {tag: node for node in records for tag in node.tags.get(name, ())}
+        distinct = sum(len(node.tags.get(name, ())) for node in records) == len(table)
+        if distinct and all(name in node.tags for node in records):
+            return name, table
+    return "", {}
+
+
+def _literal_values(hint: Any) -> list[Any]:
+    """The values of a Literal as JSON has them; empty for any other hint."""
+    inner, _ = unwrap_hint(simplify(hint))
+    return json_choices(get_args(inner)) if get_origin(inner) is Literal else []
+
+
+def _fixed_tuple(nodes: list[Node]) -> Node:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise requires("tuple", value)
+        if len(value) != len(nodes):
+            raise Mismatch(f"requires {len(nodes)} elements, got {len(value)}")
+        items: list[Any] = []
+        try:
+            for node, element in zip(nodes, value, strict=True):
+                items.append(node.lenient(element))
+        except Mismatch as mismatch:
+            raise mismatch.at(len(items)) from None
+        return tuple(items)
+
+    return Node(convert, _ARRAY)

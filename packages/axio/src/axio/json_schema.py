@@ -1,0 +1,302 @@
+"""Checks against a JSON Schema that somebody wrote, such as an MCP server's.
+
+Checked are type, enum, const, the bounds of numbers, strings and arrays, items, prefixItems,
+properties, required, additionalProperties, anyOf, oneOf (as anyOf), allOf, and `$ref` within the
+schema. Anything else, and anything odd, accepts every value: whoever wrote the schema judges in the
+end. `pattern` is not checked since its regular expressions are of another dialect than ours.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from axio.field import MISSING, literal_member
+from axio.mismatch import Mismatch, missing, not_among, requires
+from axio.nodes import Convert, Node, any_node, first_fitting
+from axio.schema import SCHEMA_JSON_TYPE_MAP
+
+__all__ = ("SchemaCompiler", "as_list")
+
+_TYPES: dict[str, frozenset[type]] = {
+    "string": frozenset({str}),
+    "integer": frozenset({int, float}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+    "array": frozenset({list}),
+    "object": frozenset({dict}),
+    "null": frozenset({type(None)}),
+}
+
+
+class SchemaCompiler:
+    """Makes nodes of schemas that may refer to parts of `root`."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._references: dict[str, Node] = {}
+
+    def node(self, schema: Any) -> Node:
+        if schema is False:
+            return Node(_never)
+        if not isinstance(schema, Mapping):
+            return any_node()
+        made = (
+            make(self, schema[keyword], schema)
+            for keyword, make in _KEYWORDS.items()
+            if keyword in schema
+        )
+        checks = [check for check in made if check is not None]
+
+        def convert(value: Any) -> Any:
+            for check in checks:
+                value = check(value)
+            return value
+
+        return Node(convert, self._takes(schema))
+
+    def reference(self, reference: str) -> Node:
+        """The node of a `$ref`; one that leads nowhere, or in a circle, accepts everything."""
+        if reference not in self._references:
+            self._references[reference] = node = any_node()
+            if not self._is_circle(reference):
+                made = self.node(self._resolved(reference))
+                node.convert, node.takes = made.convert, made.takes
+        return self._references[reference]
+
+    def _takes(self, schema: Mapping[str, Any]) -> frozenset[type] | None:
+        if kinds := _kinds(schema):
+            return frozenset().union(*(_TYPES[kind] for kind in kinds))
+        for keyword in ("anyOf", "oneOf"):
+            branches = [self.node(branch).takes for branch in as_list(schema.get(keyword))]
+            known = [takes for takes in branches if takes is not None]
+            if branches:
+                return frozenset().union(*known) if len(known) == len(branches) else None
+        reference = schema.get("$ref")
+        return self.reference(reference).takes if isinstance(reference, str) else None
+
+    def _resolved(self, reference: str) -> Any:
+        if not reference.startswith("#"):
+            return None
+        if "%" in reference:
+            from urllib.parse import unquote  # Rare, and dear to import.
+
+            reference = unquote(reference)
+        target: Any = self._root
+        for part in reference.split("/")[1:]:
+            key = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(key) if isinstance(target, Mapping) else None
+        return target
+
+    def _is_circle(self, reference: Any) -> bool:
+        """Whether following references from here never meets anything else."""
+        seen: list[Any] = []
+        while isinstance(reference, str) and reference not in seen:
+            seen.append(reference)
+            target = self._resolved(reference)
+            reference = target.get("$ref") if isinstance(target, Mapping) else None
+        return reference in seen
+
+
+# ── One maker a keyword: its value, and the schema around it, give a check; None if it is odd. ────
+
+
+def _ref(compiler: SchemaCompiler, reference: Any, _: Mapping[str, Any]) -> Convert | None:
+    if not isinstance(reference, str):
+        return None
+    node = compiler.reference(reference)
+    return lambda value: node.convert(value)  # The node may be unfinished now.
+
+
+def _type(_: SchemaCompiler, __: Any, schema: Mapping[str, Any]) -> Convert | None:
+    kinds = _kinds(schema)
+    classes = tuple({cls for kind in kinds for cls in _TYPES[kind]})
+    whole = "integer" in kinds and "number" not in kinds
+
+    def check(value: Any) -> Any:
+        if isinstance(value, bool):
+            fits = bool in classes
+        else:
+            fits = isinstance(value, classes)
+            if fits and whole and isinstance(value, float):
+                fits = value.is_integer()
+                value = int(value) if fits else value
+        if not fits:
+            raise requires(_wanted(schema), value)
+        return value
+
+    return check if kinds else None
+
+
+def _enum(_: SchemaCompiler, values: Any, __: Mapping[str, Any]) -> Convert | None:
+    members = tuple(as_list(values))
+
+    def check(value: Any) -> Any:
+        if literal_member(value, members) is MISSING:
+            raise not_among(members, value)
+        return value
+
+    return check if members else None
+
+
+def _const(compiler: SchemaCompiler, value: Any, schema: Mapping[str, Any]) -> Convert | None:
+    return _enum(compiler, [value], schema)
+
+
+def _bound(
+    measure: Callable[[Any], Any], holds: Callable[[Any, Any], bool], text: str
+) -> Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert | None]:
+    """The maker for a limit of what `measure` finds in a value; it finds None in other kinds."""
+
+    def make(_: SchemaCompiler, limit: Any, __: Mapping[str, Any]) -> Convert | None:
+        def check(value: Any) -> Any:
+            size = measure(value)
+            if size is not None and not holds(size, limit):
+                raise Mismatch(f"{text.format(limit)}, got {size}")
+            return value
+
+        return check if _number(limit) is not None else None
+
+    return make
+
+
+def _all_of(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert:
+    nodes = [compiler.node(schema) for schema in as_list(schemas)]
+
+    def check(value: Any) -> Any:
+        for node in nodes:
+            value = node.convert(value)
+        return value
+
+    return check
+
+
+def _any_of(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert | None:
+    nodes = [compiler.node(schema) for schema in as_list(schemas)]
+    wanted = " | ".join(dict.fromkeys(map(_wanted, as_list(schemas))))
+    return (lambda value: first_fitting(nodes, value, wanted)) if nodes else None
+
+
+def _prefix_items(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert:
+    nodes = [compiler.node(schema) for schema in as_list(schemas)]
+    return lambda value: _checked(value, list, enumerate(nodes[: _list_length(value) or 0]))
+
+
+def _items(compiler: SchemaCompiler, items: Any, schema: Mapping[str, Any]) -> Convert:
+    if isinstance(items, list):  # How a tuple was written before draft 2020-12.
+        return _prefix_items(compiler, items, schema)
+    node, start = compiler.node(items), len(as_list(schema.get("prefixItems")))
+    return lambda value: _checked(
+        value, list, ((index, node) for index in range(start, _list_length(value) or 0))
+    )
+
+
+def _properties(compiler: SchemaCompiler, props: Any, _: Mapping[str, Any]) -> Convert | None:
+    if not isinstance(props, Mapping):
+        return None
+    nodes = {name: compiler.node(schema) for name, schema in props.items()}
+    return lambda value: _checked(
+        value, dict, ((name, node) for name, node in nodes.items() if name in value)
+    )
+
+
+def _additional(compiler: SchemaCompiler, extra: Any, schema: Mapping[str, Any]) -> Convert | None:
+    if "patternProperties" in schema:
+        return None
+    known = schema.get("properties")
+    names = frozenset(known if isinstance(known, Mapping) else ())
+    node = compiler.node(extra)
+    return lambda value: _checked(
+        value, dict, ((name, node) for name in tuple(value) if name not in names)
+    )
+
+
+def _required(_: SchemaCompiler, names: Any, __: Mapping[str, Any]) -> Convert:
+    wanted = [name for name in as_list(names) if isinstance(name, str)]
+
+    def check(value: Any) -> Any:
+        for name in wanted:
+            if isinstance(value, dict) and name not in value:
+                raise missing().at(name)
+        return value
+
+    return check
+
+
+def _checked(value: Any, kind: type, places: Iterable[tuple[Any, Node]]) -> Any:
+    """A list or dict with what the nodes make of these places, copied only if one changes."""
+    if not isinstance(value, kind):
+        return value
+    given: Any = value
+    result = given
+    for place, node in places:
+        try:
+            made = node.lenient(given[place])
+        except Mismatch as mismatch:
+            raise mismatch.at(place) from None
+        if made is not given[place]:
+            if result is given:
+                result = given.copy()
+            result[place] = made
+    return result
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _text_length(value: Any) -> int | None:
+    return len(value) if isinstance(value, str) else None
+
+
+def _list_length(value: Any) -> int | None:
+    return len(value) if isinstance(value, list) else None
+
+
+_KEYWORDS: dict[str, Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert | None]] = {
+    "type": _type,
+    "$ref": _ref,
+    "allOf": _all_of,
+    "anyOf": _any_of,
+    "oneOf": _any_of,
+    "enum": _enum,
+    "const": _const,
+    "minimum": _bound(_number, operator.ge, "must be >= {}"),
+    "maximum": _bound(_number, operator.le, "must be <= {}"),
+    "exclusiveMinimum": _bound(_number, operator.gt, "must be > {}"),
+    "exclusiveMaximum": _bound(_number, operator.lt, "must be < {}"),
+    "minLength": _bound(_text_length, operator.ge, "must have at least {} characters"),
+    "maxLength": _bound(_text_length, operator.le, "must have at most {} characters"),
+    "minItems": _bound(_list_length, operator.ge, "must have at least {} elements"),
+    "maxItems": _bound(_list_length, operator.le, "must have at most {} elements"),
+    "required": _required,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "prefixItems": _prefix_items,
+    "items": _items,
+}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    """The types that a schema allows; empty when it does not say, or says something odd."""
+    kind = schema.get("type")
+    kinds = [kind] if isinstance(kind, str) else as_list(kind)
+    if not all(isinstance(name, str) and name in _TYPES for name in kinds):
+        return []
+    return [*kinds, "null"] if kinds and schema.get("nullable") is True else kinds
+
+
+def _wanted(schema: Any) -> str:
+    """A schema as an error message names it."""
+    kinds = _kinds(schema) if isinstance(schema, Mapping) else []
+    names = ["None" if kind == "null" else SCHEMA_JSON_TYPE_MAP[kind].__name__ for kind in kinds]
+    return " | ".join(names) or "another value"
+
+
+def _never(value: Any) -> Any:
+    raise Mismatch("is not allowed")

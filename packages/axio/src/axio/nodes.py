@@ -1,0 +1,222 @@
+"""How one type is converted from JSON: `Node`, and the nodes of types that hold no others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from sys import modules
+from typing import Any
+
+from axio.field import FieldInfo
+from axio.hints import TextType, json_choices
+from axio.mismatch import Mismatch, not_among, requires, shown
+
+__all__ = (
+    "Convert",
+    "Node",
+    "any_node",
+    "bounded_node",
+    "choice_node",
+    "enum_node",
+    "first_fitting",
+    "instance_node",
+    "model_node",
+    "primitive_node",
+    "struct_node",
+    "text_node",
+)
+
+Convert = Callable[[Any], Any]
+"""Takes a decoded JSON value, returns what the handler gets, raises `Mismatch`."""
+
+
+@dataclass(slots=True)
+class Node:
+    """How one type is converted.
+
+    `takes` are the classes of decoded JSON that have a chance, None if any has. A value whose
+    class is `exact` passes as it is. `tags` are the values by which a union may choose this record,
+    for each member that has such.
+    """
+
+    convert: Convert
+    takes: frozenset[type] | None = None
+    exact: type | None = None
+    tags: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def lenient(self, value: Any) -> Any:
+        """Convert, also from JSON in a string where a string as such is not allowed."""
+        if value.__class__ is str and self.takes and str not in self.takes:
+            value = decoded(value, self.takes)
+        return self.convert(value)
+
+
+def decoded(text: str, wanted: frozenset[type]) -> Any:
+    """The object or array that `text` holds if one is wanted, else `text`."""
+    if list not in wanted and dict not in wanted:
+        return text
+    from json import loads  # Not at import: whoever made the arguments has loaded it.
+
+    try:
+        value = loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, (list, dict)) and type(value) in wanted else text
+
+
+def any_node() -> Node:
+    return Node(lambda value: value)
+
+
+def first_fitting(nodes: Iterable[Node], value: Any, wanted: str) -> Any:
+    """What the first node makes of the value that accepts it.
+
+    If none does, the error tells what is wrong in each branch that takes this kind of value.
+    """
+    near: list[Mismatch] = []
+    other = requires(wanted, value)
+    for node in nodes:
+        try:
+            return node.convert(value)
+        except Mismatch as mismatch:
+            if type(value) in (node.takes or ()):
+                near.append(mismatch)
+    if len(near) == 1:
+        raise near[0]
+    reasons = "; ".join(mismatch.message("it") for mismatch in near)
+    raise Mismatch(f"{other.text}: {reasons}") if reasons else other
+
+
+def primitive_node(cls: type, strict: bool) -> Node:
+    def convert(value: Any) -> Any:
+        if value.__class__ is cls:
+            return value
+        if not isinstance(value, bool):
+            if isinstance(value, cls):
+                return value
+            if cls is float and isinstance(value, int) and not strict:
+                return value
+            if cls is int and isinstance(value, float) and value.is_integer() and not strict:
+                return int(value)
+        raise requires(cls.__name__, value)
+
+    takes = {int, float} if cls in (int, float) else {cls}
+    return Node(convert, frozenset(takes), cls)
+
+
+def instance_node(cls: Any, takes: type) -> Node:
+    """Instances of `cls` as they are; `takes` is what of JSON may be one."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        raise requires(cls.__name__, value)
+
+    return Node(convert, frozenset({takes}), takes)
+
+
+def bounded_node(node: Node, info: FieldInfo) -> Node:
+    """The node with limits for numbers, both ends included; NaN is within no limits."""
+    low, high = info.ge, info.le
+
+    def convert(value: Any) -> Any:
+        value = node.convert(value)
+        number = isinstance(value, (int, float)) or type(value).__name__ == "Decimal"
+        if number and not isinstance(value, bool):
+            if low is not None and not value >= low:
+                raise Mismatch(f"must be >= {low}, got {value}")
+            if high is not None and not value <= high:
+                raise Mismatch(f"must be <= {high}, got {value}")
+        return value
+
+    return replace(node, convert=convert, exact=None)
+
+
+def choice_node(members: Sequence[Any]) -> Node:
+    """What JSON calls these members, and the members themselves. 1 is 1.0, but is not true."""
+    values = json_choices(members)
+    table = {(member.__class__ is bool, member): member for member in members}
+    for value, member in zip(values, members, strict=True):
+        table[value.__class__ is bool, value] = member
+
+    def convert(value: Any) -> Any:
+        try:
+            return table[value.__class__ is bool, value]
+        except (KeyError, TypeError):
+            raise not_among(values, value) from None
+
+    return Node(convert, frozenset(map(type, values)))
+
+
+def enum_node(cls: type[Enum]) -> Node:
+    choice = choice_node(list(cls))
+
+    def convert(value: Any) -> Any:
+        try:
+            return choice.convert(value)
+        except Mismatch:
+            if isinstance(value, bool):
+                raise
+            try:  # The class may have its own idea of what else is a member.
+                return cls(value)
+            except ValueError:
+                pass
+            raise
+
+    return replace(choice, convert=convert)
+
+
+def text_node(cls: Any, text: TextType) -> Node:
+    parse = getattr(cls, text.constructor) if text.constructor else cls
+    fits = re.compile(text.pattern).search
+    numeric = bool(text.pattern)
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        spelled = value
+        if numeric and isinstance(value, (int, float)) and not isinstance(value, bool):
+            spelled = repr(value)
+        if isinstance(spelled, str) and fits(spelled):
+            try:
+                return parse(spelled)
+            except ValueError:
+                pass
+        raise Mismatch(f"requires {cls.__name__} like '{text.example}', got {shown(value)}")
+
+    return Node(convert, frozenset({str, int, float} if numeric else {str}))
+
+
+def model_node(cls: Any) -> Node:
+    """A pydantic model, by its own rules."""
+    failure = modules["pydantic"].ValidationError
+
+    def convert(value: Any) -> Any:
+        try:
+            return cls.model_validate(value)
+        except failure as error:
+            first = error.errors()[0]
+            mismatch = Mismatch(f"is not valid: {first['msg']}, got {shown(first['input'])}")
+            for part in reversed(first["loc"]):
+                mismatch.at(part)
+            raise mismatch from None
+
+    return Node(convert, None if cls.__pydantic_root_model__ else frozenset({dict}))
+
+
+def struct_node(cls: Any, hint: Any) -> Node:
+    """A msgspec struct, by its own rules."""
+    msgspec = modules["msgspec"]
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        try:
+            return msgspec.convert(value, hint)
+        except msgspec.ValidationError as error:
+            text, _, path = str(error).partition(" - at `$")
+            raise Mismatch(f"is not valid: {text}", path.rstrip("`")) from None
+
+    return Node(convert, frozenset({list if cls.__struct_config__.array_like else dict}))

@@ -1,0 +1,149 @@
+"""The arguments of a call against the schema of its tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from inspect import Parameter as Slot, signature
+from typing import Any, NamedTuple
+
+from axio.convert import nodes_for
+from axio.exceptions import HandlerError
+from axio.field import MISSING
+from axio.hints import parameters
+from axio.mismatch import Mismatch
+from axio.nodes import Node
+
+__all__ = ("Validator", "compile_signature")
+
+
+class _Field(NamedTuple):
+    name: str
+    exact: type | None
+    node: Node
+    required: bool
+    default: Any
+    null_is_absent: bool
+
+
+class Validator:
+    """What `compile_signature` makes: cheap to ask, holds nothing of a call, may be shared."""
+
+    __slots__ = ("_fields", "_names", "_open", "_whole")
+
+    def __init__(self, fields: list[_Field], *, open_: bool, whole: Node | None = None) -> None:
+        self._fields = fields
+        self._names = frozenset(field.name for field in fields)
+        self._open = open_
+        """Whether names that are no fields are kept."""
+        self._whole = whole
+        """What must hold for all arguments together."""
+
+    def bind(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments checked, converted and completed with defaults; strays are left out.
+
+        `HandlerError` names everything that is wrong, for a model to mend in one go. Null for a
+        field that may be left out but not be null counts as left out.
+        """
+        bound: dict[str, Any] = {}
+        problems: list[str] = []
+        missing: list[str] = []
+        get = kwargs.get
+        for name, exact, node, required, default, null_is_absent in self._fields:
+            value = get(name, MISSING)
+            if value.__class__ is exact:
+                bound[name] = value
+            elif value is MISSING or (value is None and null_is_absent):
+                if required:
+                    missing.append(name)
+                elif default is not MISSING:
+                    # A handler that changes its default must not change the next call's.
+                    bound[name] = deepcopy(default) if type(default) in (list, dict) else default
+            else:
+                try:
+                    bound[name] = node.lenient(value)
+                except Mismatch as mismatch:
+                    problems.append(mismatch.message(name))
+                except RecursionError:
+                    problems.append(f"Field '{name}' is nested too deeply")
+        if self._open:
+            bound |= {name: value for name, value in kwargs.items() if name not in self._names}
+        if missing:
+            problems.append(f"Missing required field(s): {', '.join(missing)}")
+        if self._whole is not None and not problems:
+            try:
+                bound = self._whole.convert(bound)
+            except Mismatch as mismatch:
+                problems.append(mismatch.message("arguments"))
+            except RecursionError:
+                problems.append("The arguments are nested too deeply")
+        if problems:
+            raise HandlerError("; ".join(problems))
+        return bound
+
+    def keep(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """These arguments without strays; nothing is checked."""
+        if self._open or kwargs.keys() <= self._names:
+            return kwargs
+        return {name: value for name, value in kwargs.items() if name in self._names}
+
+
+def compile_signature(
+    handler: Any, hints: Mapping[str, Any] | None, explicit: Mapping[str, Any] | None
+) -> Validator:
+    """The validator of a tool: by an explicit schema if there is one, else by the signature.
+
+    Against an explicit schema values are checked and not converted, except that a whole float for
+    an integer becomes an int.
+    """
+    return _from_signature(handler, hints) if explicit is None else _from_schema(explicit)
+
+
+def _from_signature(handler: Any, hints: Mapping[str, Any] | None) -> Validator:
+    found = parameters(handler, hints)
+    nodes = nodes_for(parameter.hint for parameter in found)
+    fields = [
+        _field(parameter.name, node, parameter.required, parameter.default)
+        for parameter, node in zip(found, nodes, strict=True)
+    ]
+    slots = signature(handler).parameters.values()
+    return Validator(fields, open_=any(slot.kind is Slot.VAR_KEYWORD for slot in slots))
+
+
+def _from_schema(schema: Mapping[str, Any]) -> Validator:
+    from axio.json_schema import SchemaCompiler, as_list  # For tools that bring a schema only.
+
+    compiler = SchemaCompiler(schema)
+    properties = schema.get("properties")
+    described = properties if isinstance(properties, Mapping) else {}
+    required = [name for name in as_list(schema.get("required")) if isinstance(name, str)]
+    fields = [
+        _field(name, compiler.node(prop), name in required, _default(prop))
+        for name, prop in described.items()
+    ]
+    fields += [
+        _field(name, compiler.node(True), True, MISSING)
+        for name in required
+        if name not in described
+    ]
+    open_ = not isinstance(properties, Mapping)
+    keywords = (*_OF_THE_WHOLE, "additionalProperties") if open_ else _OF_THE_WHOLE
+    rest = {keyword: schema[keyword] for keyword in keywords if keyword in schema}
+    return Validator(fields, open_=open_, whole=compiler.node(rest) if rest else None)
+
+
+_OF_THE_WHOLE = ("$ref", "allOf", "anyOf", "oneOf")
+
+
+def _default(prop: Any) -> Any:
+    return prop.get("default", MISSING) if isinstance(prop, Mapping) else MISSING
+
+
+def _field(name: str, node: Node, required: bool, default: Any) -> _Field:
+    null_is_absent = False
+    if not required:
+        try:
+            node.convert(None)
+        except Mismatch:
+            null_is_absent = True
+    return _Field(name, node.exact, node, required, default, null_is_absent)
