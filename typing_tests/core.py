@@ -68,7 +68,7 @@ async def double(
 
 async def use() -> None:
     transport: CompletionTransport = OneAnswer()
-    tool: Tool[Any] = Tool(name="double", handler=double, guards=(NoNegatives(),), concurrency=2)
+    tool = Tool(name="double", handler=double, guards=(NoNegatives(),), concurrency=2)
     agent = Agent(system="", transport=transport, tools=[tool, make_echo_tool()])
     context: ContextStore = ListStore()
 

@@ -1,6 +1,6 @@
 """Recorded provider traffic: loading it, chopping it, and what it should decode to.
 
-    requires("streams")                              # skip, or fail in CI, when the folder is missing
+    requires("streams")  # skip, or fail in CI, when the folder is missing
     for recording in recordings("openai-chat"): ...
     assert observed(decode(recording.body)) == wanted(recording)
 
@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _load(path: Path) -> Recording:
 def cut_at(body: bytes, offsets: Iterable[int]) -> list[bytes]:
     """The pieces of `body` between these offsets, which rise."""
     edges = [0, *offsets, len(body)]
-    return [body[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [body[start:end] for start, end in pairwise(edges)]
 
 
 def borders(body: bytes) -> list[int]:

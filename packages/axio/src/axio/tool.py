@@ -15,7 +15,16 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_type_hints,
+)
 
 from axio.exceptions import GuardError, HandlerError
 from axio.permission import PermissionGuard
@@ -42,7 +51,13 @@ __all__ = (
     "tool_options",
 )
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    # With a default (new in Python 3.13), so that a tool without a context needs no annotation.
+    from typing_extensions import TypeVar as DefaultTypeVar
+
+    T = DefaultTypeVar("T", default=Any)
+else:
+    T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
 H = TypeVar("H", bound=Callable[..., Any])
@@ -191,7 +206,9 @@ class Tool(Generic[T]):
         kwargs = await self._admit(kwargs)
         handler = self.handler
         source = handler(**kwargs) if self._generates else handler.stream(**kwargs)  # type: ignore[attr-defined]
-        deadline = None if self.timeout is None else asyncio.get_running_loop().time() + self.timeout
+        deadline = (
+            None if self.timeout is None else asyncio.get_running_loop().time() + self.timeout
+        )
         try:
             while True:
                 # Set anew for each step: between two steps other code runs in this context.
@@ -244,7 +261,7 @@ def tool_options(
 
 
 def options_of(handler: Callable[..., Any]) -> dict[str, Any]:
-    """Keyword arguments for `Tool` that `tool_options`, or `_tool_concurrency`, left on a handler."""
+    """What `tool_options`, or `_tool_concurrency`, left on a handler, as arguments for `Tool`."""
     options = dict(getattr(handler, "_tool_options", ()))
     concurrency = getattr(handler, "_tool_concurrency", None)
     if concurrency is not None:
