@@ -80,6 +80,11 @@ class _Call:
         return f"{visible(self.name)}({visible(text[:SHOWN_VALUE])})"
 
 
+def _naming(id: str) -> str:
+    """The speaker of a line that so far holds only the name of a call."""
+    return f"name of {id}"
+
+
 class Renderer:
     """Feed it the events of one run; it returns the text to print for each, at once.
 
@@ -95,7 +100,7 @@ class Renderer:
         self._filters: dict[str, PlainText] = {}
         self._calls_total = 0
         self._turn_over = False
-        self._speaker = ""  # whose line is open: "text", "reasoning", "call" or a call's id
+        self._speaker = ""  # whose line is open: "text", "reasoning", a call's id or its naming
         self._line_open = False
 
     def feed(self, event: StreamEvent) -> str:
@@ -103,7 +108,9 @@ class Renderer:
             case TextDelta(delta=delta):
                 return self._finish_calls() + self._speak("text", delta)
             case ReasoningDelta(delta=delta):
-                return self._finish_calls() + self._speak("reasoning", delta, self._style.dim)
+                return self._finish_calls() + self._speak(
+                    "reasoning", delta, style=self._style.dim, opening="(thinking) "
+                )
             case ToolUseStart(tool_use_id=id, name=name):
                 return self._finish_calls() + self._start_call(id, name)
             case ToolInputDelta(tool_use_id=id, partial_json=piece):
@@ -136,13 +143,17 @@ class Renderer:
         ended, self._line_open, self._speaker = self._line_open, False, ""
         return "\n" if ended else ""
 
-    def _speak(self, speaker: str, text: str, style: str = "", mark: str = "") -> str:
-        """Continue the speaker's line, or begin one; `mark` stands before each line."""
+    def _speak(
+        self, speaker: str, text: str, *, style: str = "", opening: str = "", mark: str = ""
+    ) -> str:
+        """Let `speaker` go on, or begin with `opening`; `mark` stands before each line."""
         text = self._filters.setdefault(speaker, PlainText()).feed(text)
         if not text:
             return ""
-        before = self._end_line() if speaker != self._speaker else ""
-        self._speaker = speaker
+        before = ""
+        if speaker != self._speaker:
+            before = self._end_line() + opening
+            self._speaker = speaker
         begun, self._line_open = self._line_open, not text.endswith("\n")
         lines = text.removesuffix("\n").replace("\n", f"\n{mark}")
         end = "\n" if not self._line_open else ""
@@ -161,26 +172,26 @@ class Renderer:
             self._turn_over = False
         self._calls[id] = _Call(name, [])
         self._calls_total += 1
-        self._speaker, self._line_open = "call", True
+        self._speaker, self._line_open = _naming(id), True
         return before + self._styled(f"-> {visible(name)}", self._style.call)
 
     def _finish_calls(self) -> str:
         """Complete the line of each call whose arguments have arrived since."""
         text = ""
-        for call in self._calls.values():
-            if call.shown:
-                continue
+        unfinished = [(id, call) for id, call in self._calls.items() if not call.shown]
+        unfinished.sort(key=lambda item: self._speaker != _naming(item[0]))
+        for id, call in unfinished:
             call.shown = True
             line = str(call)
-            if self._speaker == "call":  # its name stands there already
+            if self._speaker == _naming(id):  # its name stands there already
                 text += line[len(visible(call.name)) :] + self._end_line()
             else:
                 text += self._end_line() + self._styled(f"-> {line}", self._style.call) + "\n"
         return text
 
     def _output(self, id: str, name: str, text: str) -> str:
-        header = self._header(id, name) if id not in self._filters else ""
-        return header + self._speak(id, text, self._style.dim, OUTPUT_MARK)
+        opening = self._header(id, describe_call(name, {}))
+        return self._speak(id, text, style=self._style.dim, opening=opening, mark=OUTPUT_MARK)
 
     def _result(self, result: ToolResult) -> str:
         id = result.tool_use_id
@@ -190,16 +201,19 @@ class Renderer:
         style, mark = self._style.dim, OUTPUT_MARK
         if result.is_error:
             style, mark = self._style.error, ERROR_MARK
-        lines = plain(result.content).rstrip("\n").split("\n")
+        lines = (plain(result.content).rstrip("\n") or "(no output)").split("\n")
         more = len(lines) - SHOWN_LINES
         if more > 0:
             lines[SHOWN_LINES:] = [f"... {more:,} more lines"]
+        header = self._header(id, describe_call(result.name, result.input))
         text = "\n".join(mark + line for line in lines)
-        return self._end_line() + self._header(id, result.name) + self._styled(text, style) + "\n"
+        return self._end_line() + header + self._styled(text, style) + "\n"
 
-    def _header(self, id: str, name: str) -> str:
+    def _header(self, id: str, call: str) -> str:
         """Whose output follows, where more than one call could have made it."""
-        return f"{self._end_line()}  {visible(name)}:\n" if len(self._calls) > 1 else ""
+        if len(self._calls) < 2:
+            return ""
+        return f"  {self._calls.get(id, call)}:\n"
 
     def _footer(self, end: SessionEndEvent) -> str:
         usage, seconds = end.total_usage, self._clock() - self._started

@@ -72,13 +72,18 @@ async def read_line(terminal: int) -> str:
     """
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(terminal, lambda: readable.done() or readable.set_result(None))
+    loop.add_reader(terminal, _settle, readable)
     try:
         await readable
     finally:
         loop.remove_reader(terminal)
     # One read gives at most one line, and as much of it as fits.
     return os.read(terminal, 4096).decode("utf-8", "replace")
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def style_for(stream: TextIO) -> Style:

@@ -114,14 +114,10 @@ async def vision_analyze(
     """Let a model that sees look at an image file and answer a question about it."""
     if vision_transport is None:
         return "Vision is not configured: no model that sees images has been chosen"
-    file = Path(path).expanduser()
-    media_type = _IMAGES.get(file.suffix.lower())
-    if not file.is_file():
-        return f"File not found: {path}"
-    if media_type is None:
-        return f"Unsupported image format {file.suffix!r}: {', '.join(sorted(_IMAGES))} work"
-    data = await asyncio.to_thread(file.read_bytes)
-    message = Message(role="user", content=[TextBlock(prompt), ImageBlock(media_type, data)])
+    image = await asyncio.to_thread(_read_image, path)
+    if isinstance(image, str):
+        return image
+    message = Message(role="user", content=[TextBlock(prompt), image])
     texts: list[str] = []
     failure: BaseException | None = None
     async for event in vision_transport.stream([message], [], ""):
@@ -132,3 +128,14 @@ async def vision_analyze(
     if failure is not None:
         raise StreamError(str(failure)) from failure
     return "".join(texts) or "(no response)"
+
+
+def _read_image(path: str) -> ImageBlock | str:
+    """The image at `path`, or what is wrong with it."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        return f"File not found: {path}"
+    media_type = _IMAGES.get(file.suffix.lower())
+    if media_type is None:
+        return f"Unsupported image format {file.suffix!r}: {', '.join(sorted(_IMAGES))} work"
+    return ImageBlock(media_type, file.read_bytes())

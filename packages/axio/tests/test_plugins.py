@@ -1,0 +1,266 @@
+"""Discovery by entry point, of distributions as they lie in a folder of installed packages."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axio import plugins
+from axio.plugins import PluginError
+
+Install = Callable[..., None]
+
+MODULE = '''
+from axio.permission import PermissionGuard
+from axio.tool import Tool, tool_options
+
+async def plain(text: str, times: int = 2) -> str:
+    """Repeat a text."""
+    return text * times
+
+async def limited(text: str) -> str:
+    return text
+limited._tool_concurrency = 3
+
+@tool_options(concurrency=2, read_only=True, timeout=4.0, examples=[("say hi", {"text": "hi"})])
+async def noted(text: str) -> str:
+    return text
+
+async def lines(count: int):
+    """Count."""
+    for number in range(count):
+        yield f"{number}\\n"
+
+async def _handler() -> str:
+    return "from a Tool"
+
+ready = Tool(name="another_name", description="Made by hand", handler=_handler, concurrency=5)
+
+class Handler:
+    """A handler with a state."""
+    _tool_concurrency = 4
+    def __init__(self) -> None:
+        self.calls = 0
+    async def __call__(self, text: str) -> str:
+        self.calls += 1
+        return f"{text} {self.calls}"
+
+class Streaming(Handler):
+    async def stream(self, text: str):
+        yield "stdout", text
+    def format_stream_result(self, chunks):
+        return f"{len(chunks)} chunks"
+
+instance = Handler()
+
+class NeedsArguments:
+    def __init__(self, path): ...
+    async def __call__(self) -> str: ...
+
+class NotAsync:
+    def __call__(self) -> str: ...
+
+def not_async() -> str: ...
+
+number = 7
+
+class Guard(PermissionGuard):
+    async def check(self, tool, /, **kwargs):
+        return kwargs
+
+class Transport: ...
+
+class Plugin:
+    label = "Things"
+    @property
+    def all_tools(self): raise RuntimeError("not connected")
+    async def init(self, config=None, global_config=None): ...
+    def settings_screen(self): ...
+    async def close(self): ...
+
+class HalfPlugin:
+    label = "Half"
+'''
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Put a distribution where Python finds it: modules and entry points by group."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def put(
+        name: str, groups: Mapping[str, Mapping[str, str]], modules: Mapping[str, str] | None = None
+    ) -> None:
+        for module, source in (modules or {}).items():
+            (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = []
+        for group, entries in groups.items():
+            lines += [f"[{group}]", *(f"{entry} = {value}" for entry, value in entries.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+    yield put
+    for module in set(sys.modules) - before:
+        if getattr(sys.modules[module], "__file__", "").startswith(str(tmp_path)):
+            del sys.modules[module]
+
+
+@pytest.fixture
+def parts(install: Install) -> None:
+    tools = ("plain limited noted lines ready Handler Streaming instance NeedsArguments NotAsync "
+             "not_async number missing").split()  # fmt: skip
+    install(
+        "acme-tools",
+        {
+            "axio.tools": {
+                **{f"acme_{name.lower()}": f"acme_parts:{name}" for name in tools},
+                "acme_broken": "acme_broken:tool",
+                "acme_absent": "acme_absent:tool",
+            },
+            "axio.guards": {"acme": "acme_parts:Guard", "acme_wrong": "acme_parts:Handler"},
+            "axio.transport": {"acme": "acme_parts:Transport", "acme_7": "acme_parts:number"},
+            "axio.transport.settings": {"acme": "acme_parts:Handler"},
+            "axio.tools.settings": {"acme": "acme_parts:Plugin", "half": "acme_parts:HalfPlugin"},
+            "axio.selector": {"acme": "acme_parts:Handler"},
+        },
+        {"acme_parts": MODULE, "acme_broken": "raise RuntimeError('boom')"},
+    )
+
+
+def acme() -> dict[str, Any]:
+    return {t.name: t for t in plugins.discover_tools() if t.name.startswith("acme_")}
+
+
+@pytest.mark.usefixtures("parts")
+def test_what_can_be_a_tool_is_one_and_the_rest_is_skipped_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "axio.plugins"):
+        found = acme()
+    assert list(found) == sorted([
+        "acme_plain", "acme_limited", "acme_noted", "acme_lines", "acme_ready", "acme_handler",
+        "acme_streaming", "acme_instance",
+    ])  # fmt: skip
+    for skipped in ("needsarguments", "notasync", "not_async", "number", "missing", "broken"):
+        assert f"acme_{skipped}" in caplog.text
+    assert "RuntimeError: boom" in caplog.text
+    assert "No module named 'acme_absent'" in caplog.text
+
+
+@pytest.mark.usefixtures("parts")
+async def test_a_coroutine_function_brings_name_description_schema_and_limit() -> None:
+    found = acme()
+    tool = found["acme_plain"]
+    assert tool.description == "Repeat a text."
+    assert tool.input_schema["required"] == ["text"]
+    assert tool.concurrency is None
+    assert await tool(text="ab") == "abab"
+    assert found["acme_limited"].concurrency == 3
+
+
+@pytest.mark.usefixtures("parts")
+def test_options_noted_on_a_function_reach_the_tool() -> None:
+    tool = acme()["acme_noted"]
+    assert (tool.concurrency, tool.read_only, tool.timeout) == (2, True, 4.0)
+    assert tool.examples == (("say hi", {"text": "hi"}),)
+
+
+@pytest.mark.usefixtures("parts")
+async def test_a_tool_object_is_taken_as_it_is_under_the_name_of_its_entry_point() -> None:
+    tool = acme()["acme_ready"]
+    assert (tool.name, tool.description, tool.concurrency) == ("acme_ready", "Made by hand", 5)
+    assert await tool() == "from a Tool"
+
+
+@pytest.mark.usefixtures("parts")
+async def test_a_class_is_made_once_and_called() -> None:
+    tool = acme()["acme_handler"]
+    assert tool.description == "A handler with a state."
+    assert list(tool.input_schema["properties"]) == ["text"]
+    assert tool.concurrency == 4
+    assert [await tool(text="a"), await tool(text="b")] == ["a 1", "b 2"]
+
+
+@pytest.mark.usefixtures("parts")
+async def test_a_class_may_stream() -> None:
+    tool = acme()["acme_streaming"]
+    assert tool.supports_streaming
+    assert [chunk async for chunk in tool.call_streaming(text="hi")] == [("stdout", "hi")]
+    assert tool.format_stream_result([(0.0, "stdout", "hi")]) == "1 chunks"
+    assert acme()["acme_lines"].supports_streaming
+
+
+@pytest.mark.usefixtures("parts")
+async def test_one_tool_is_loaded_without_importing_the_others() -> None:
+    assert await plugins.load_tool("acme_plain")(text="x") == "xx"
+    assert "acme_parts" in sys.modules and "acme_broken" not in sys.modules
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("acme_broken", "RuntimeError: boom"),
+        ("acme_absent", "No module named 'acme_absent'"),
+        ("acme_missing", "missing"),
+        ("acme_number", "not a coroutine function"),
+        ("acme_needsarguments", "path"),
+        ("acme_nowhere", "acme_handler, acme_instance"),
+    ],
+)
+def test_a_tool_that_was_asked_for_and_cannot_be_had_says_why(name: str, reason: str) -> None:
+    with pytest.raises(PluginError, match=reason):
+        plugins.load_tool(name)
+
+
+@pytest.mark.usefixtures("parts")
+def test_tools_are_listed_by_the_distribution_they_come_from() -> None:
+    packages = plugins.discover_tools_by_package()
+    assert {tool.name for tool in packages["acme-tools"]} == set(acme())
+
+
+@pytest.mark.usefixtures("parts")
+def test_guards_are_classes_of_guards_only(caplog: pytest.LogCaptureFixture) -> None:
+    guards = plugins.discover_guards()
+    assert guards["acme"].__name__ == "Guard"
+    assert "acme_wrong" not in guards and "acme_wrong" in caplog.text
+
+
+@pytest.mark.usefixtures("parts")
+def test_the_other_groups_give_classes_by_name() -> None:
+    assert plugins.discover_transports()["acme"].__name__ == "Transport"
+    assert "acme_7" not in plugins.discover_transports()
+    assert plugins.discover_transport_settings()["acme"].__name__ == "Handler"
+    assert plugins.discover_selectors()["acme"].__name__ == "Handler"
+    assert plugins.load(plugins.TRANSPORT_GROUP, "acme").__name__ == "Transport"
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_tools_plugin_is_made_but_neither_connected_nor_asked_for_its_tools() -> None:
+    found = plugins.discover_tools_plugins()
+    assert found["acme"].label == "Things"
+    assert "half" not in found
+
+
+def test_a_name_that_two_distributions_offer_is_taken_once(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = "async def tool() -> str:\n    return __name__\n"
+    install("acme-one", {"axio.tools": {"acme_twin": "acme_one:tool"}}, {"acme_one": source})
+    install("acme-two", {"axio.tools": {"acme_twin": "acme_two:tool"}}, {"acme_two": source})
+    assert list(acme()) == ["acme_twin"]
+    assert "more than one 'acme_twin'" in caplog.text
+
+
+def test_names_are_sorted_and_import_nothing(install: Install) -> None:
+    install("acme", {"axio.tools": {"acme_z": "acme_absent:z", "acme_a": "acme_absent:a"}})
+    names = [name for name in plugins.names(plugins.TOOLS_GROUP) if name.startswith("acme_")]
+    assert names == ["acme_a", "acme_z"]
