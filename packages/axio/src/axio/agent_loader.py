@@ -1,0 +1,280 @@
+"""Agents described in TOML, JSON or INI files, and tools that hand a task to such an agent.
+
+from axio.agent_loader import load_agents_from_dir
+
+agent = Agent(system, transport, tools=load_agents_from_dir("agents", transport))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from inspect import isawaitable
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias, TypedDict
+
+from axio.agent import Agent
+from axio.context import ContextStore, MemoryContextStore
+from axio.events import Error, StreamEvent, TextDelta
+from axio.exceptions import StreamError
+from axio.tool import CONTEXT, Tool
+from axio.transport import CompletionTransport, DummyCompletionTransport
+
+__all__ = (
+    "AgentContext",
+    "AgentLoader",
+    "AgentSpec",
+    "Agents",
+    "IniAgentLoader",
+    "JsonAgentLoader",
+    "MultiFormatLoader",
+    "OnEvent",
+    "TomlAgentLoader",
+    "Toolbox",
+    "agent_tool",
+    "load_agents",
+    "load_agents_from_dir",
+    "make_agent_tools",
+)
+
+Toolbox: TypeAlias = Mapping[str, Tool[Any]]
+"""The tools that a file may name."""
+
+Agents: TypeAlias = dict[str, tuple[str, Agent]]
+"""Description and agent by name."""
+
+OnEvent: TypeAlias = Callable[[str, StreamEvent], Awaitable[object] | object]
+"""Gets every event of a sub-agent's runs together with its name."""
+
+_NO_TOOLS: Toolbox = {}
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """What a file says about an agent. `model` is a wish that the application may grant."""
+
+    name: str
+    description: str
+    system: str
+    max_iterations: int = 50
+    tools: tuple[str, ...] = ()
+    model: str | None = None
+
+    def to_agent(self, toolbox: Toolbox = _NO_TOOLS) -> Agent:
+        """The agent, with a placeholder for its transport; `KeyError` if a tool is unknown."""
+        for name in self.tools:
+            if name not in toolbox:
+                known = ", ".join(sorted(toolbox)) or "none"
+                raise KeyError(f"agent {self.name!r} wants the tool {name!r}; there are: {known}")
+        return Agent(
+            system=self.system,
+            transport=DummyCompletionTransport(),
+            tools=[toolbox[name] for name in self.tools],
+            max_iterations=self.max_iterations,
+        )
+
+
+class AgentLoader:
+    """Reads agents from files of one format: a subclass says which, and writes `load`."""
+
+    extensions: ClassVar[tuple[str, ...]] = ()
+
+    def load(self, content: str) -> AgentSpec:
+        """The agent that the text of a file describes; `ValueError` if it does not."""
+        raise NotImplementedError(f"{type(self).__name__} has no load()")
+
+    def load_file(self, path: str | Path) -> AgentSpec:
+        """The agent in a UTF-8 file, named after the file unless it names itself."""
+        path = Path(path)
+        try:
+            spec = self.load(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return spec if spec.name else replace(spec, name=path.stem)
+
+    def scan(self, directory: str | Path, toolbox: Toolbox = _NO_TOOLS) -> Agents:
+        """The agents in the files of a directory, not of those below it."""
+        agents: Agents = {}
+        for extension in self.extensions:
+            for path in sorted(Path(directory).glob(f"*.{extension.lstrip('*.')}")):
+                spec = self.load_file(path)
+                agents[spec.name] = (spec.description, spec.to_agent(toolbox))
+        return agents
+
+
+class TomlAgentLoader(AgentLoader):
+    """The keys of `AgentSpec`; `system` is a string, or a table with `text`."""
+
+    extensions = (".toml",)
+
+    def load(self, content: str) -> AgentSpec:
+        import tomllib
+
+        return _spec(tomllib.loads(content))
+
+
+class JsonAgentLoader(AgentLoader):
+    """One object with the keys of `AgentSpec`; `system` is a string, or an object with `text`."""
+
+    extensions = (".json",)
+
+    def load(self, content: str) -> AgentSpec:
+        import json
+
+        data = json.loads(content)
+        if not isinstance(data, dict):
+            raise ValueError(f"an agent is a JSON object, not a {type(data).__name__}")
+        return _spec(data)
+
+
+class IniAgentLoader(AgentLoader):
+    """A section `[agent]`, with `tools` between commas; the system prompt is best put into the
+    key `text` of a section `[system]`, where it may have several indented lines."""
+
+    extensions = (".ini",)
+
+    def load(self, content: str) -> AgentSpec:
+        import configparser
+
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read_string(content)
+        except configparser.Error as error:
+            raise ValueError(str(error)) from error
+        if not parser.has_section("agent"):
+            raise ValueError("there is no section [agent]")
+        data: dict[str, Any] = dict(parser["agent"])
+        data["system"] = parser.get("system", "text", fallback=data.get("system", ""))
+        names = (name.strip() for name in data.get("tools", "").split(","))
+        data["tools"] = [name for name in names if name]
+        return _spec(data)
+
+
+def _spec(data: Mapping[str, Any]) -> AgentSpec:
+    system = data.get("system", "")
+    if isinstance(system, Mapping):
+        system = system.get("text", "")
+    tools = data.get("tools", [])
+    if not isinstance(tools, list) or not all(isinstance(name, str) for name in tools):
+        raise ValueError(f"tools must be a list of names, got {tools!r}")
+    iterations = data.get("max_iterations", AgentSpec.max_iterations)
+    try:
+        max_iterations = int(iterations)
+    except (TypeError, ValueError):
+        raise ValueError(f"max_iterations must be a whole number, got {iterations!r}") from None
+    texts = {"name": data.get("name", ""), "description": data.get("description", "")}
+    for key, text in {**texts, "system": system, "model": data.get("model") or ""}.items():
+        if not isinstance(text, str):
+            raise ValueError(f"{key} must be a string, got {text!r}")
+    return AgentSpec(
+        **texts,
+        system=system,
+        max_iterations=max_iterations,
+        tools=tuple(tools),
+        model=data.get("model"),
+    )
+
+
+def _all_loaders() -> list[AgentLoader]:
+    return [TomlAgentLoader(), JsonAgentLoader(), IniAgentLoader()]
+
+
+@dataclass
+class MultiFormatLoader:
+    """Several loaders as one; of agents with the same name the last loader's stays."""
+
+    loaders: list[AgentLoader] = field(default_factory=_all_loaders)
+
+    def scan(self, directory: str | Path, toolbox: Toolbox = _NO_TOOLS) -> Agents:
+        agents: Agents = {}
+        for loader in self.loaders:
+            agents.update(loader.scan(directory, toolbox))
+        return agents
+
+
+def load_agents(directory: str | Path, toolbox: Toolbox = _NO_TOOLS) -> Agents:
+    """The agents in the TOML, JSON and INI files of a directory."""
+    return MultiFormatLoader().scan(directory, toolbox)
+
+
+class AgentContext(TypedDict):
+    """The `Tool.context` of a tool that stands for an agent."""
+
+    agent_name: str
+    proto: Agent
+    transport: CompletionTransport
+    context_factory: Callable[[], ContextStore]
+    on_event: OnEvent | None
+
+
+async def agent_tool(task: str) -> str:
+    """Give a task to another agent and return its answer."""
+    context: AgentContext = CONTEXT.get()
+    agent = context["proto"].copy(transport=context["transport"])
+    store = context["context_factory"]()
+    stream = agent.run_stream(task, store)
+    try:
+        if context["on_event"] is None:
+            return await stream.get_final_text()
+        return await _reported_text(stream, context["agent_name"], context["on_event"])
+    finally:
+        await stream.aclose()
+        await store.close()
+
+
+async def _reported_text(stream: Any, name: str, on_event: OnEvent) -> str:
+    """The final text as `get_final_text` has it, with every event shown, also those after an
+    error."""
+    parts: list[str] = []
+    failure: BaseException | None = None
+    async for event in stream:
+        answer = on_event(name, event)
+        if isawaitable(answer):
+            await answer
+        if isinstance(event, TextDelta):
+            parts.append(event.delta)
+        elif isinstance(event, Error) and failure is None:
+            failure = event.exception
+    if failure is not None:
+        raise StreamError(str(failure)) from failure
+    return "".join(parts)
+
+
+def make_agent_tools(
+    agents: Agents,
+    transport: CompletionTransport,
+    context_factory: Callable[[], ContextStore] = MemoryContextStore,
+    on_event: OnEvent | None = None,
+    agent_name_prefix: str = "",
+) -> list[Tool[AgentContext]]:
+    """A tool for each agent, which takes a `task` and returns the agent's final text.
+
+    Each call runs on a fresh context from `context_factory`, which it closes. When the run fails
+    the tool raises, and the calling model is told. `on_event` gets the unprefixed name.
+    """
+    return [
+        Tool(
+            name=agent_name_prefix + name,
+            description=description,
+            handler=agent_tool,
+            context=AgentContext(
+                agent_name=name,
+                proto=agent,
+                transport=transport,
+                context_factory=context_factory,
+                on_event=on_event,
+            ),
+        )
+        for name, (description, agent) in agents.items()
+    ]
+
+
+def load_agents_from_dir(
+    directory: str | Path,
+    transport: CompletionTransport,
+    context_factory: Callable[[], ContextStore] = MemoryContextStore,
+    on_event: OnEvent | None = None,
+    toolbox: Toolbox = _NO_TOOLS,
+) -> list[Tool[AgentContext]]:
+    """The tools for the agents in a directory's files, which may use the tools in `toolbox`."""
+    return make_agent_tools(load_agents(directory, toolbox), transport, context_factory, on_event)
