@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.budget import Budget
 from axio.context import ContextStore, MemoryContextStore
 from axio.dispatch import ToolDispatch
 from axio.loop import Loop
@@ -45,21 +46,25 @@ class Agent:
         """A shallow copy with some fields changed."""
         return dataclasses.replace(self, **overrides)
 
-    def run_stream(self, user_message: Prompt, context: ContextStore) -> AgentStream:
+    def run_stream(
+        self, user_message: Prompt, context: ContextStore, *, budget: Budget | None = None
+    ) -> AgentStream:
         """The events of one run, which begins when the first one is asked for."""
-        return Loop(self, context, _as_message(user_message)).start()
+        return Loop(self, context, _as_message(user_message), budget).start()
 
-    async def run(self, user_message: Prompt, context: ContextStore) -> str:
+    async def run(
+        self, user_message: Prompt, context: ContextStore, *, budget: Budget | None = None
+    ) -> str:
         """One run; the text the model wrote in it. `StreamError` when it fails."""
-        return await self.run_stream(user_message, context).get_final_text()
+        return await self.run_stream(user_message, context, budget=budget).get_final_text()
 
-    def resume(self, context: ContextStore) -> AgentStream:
+    def resume(self, context: ContextStore, *, budget: Budget | None = None) -> AgentStream:
         """Go on from wherever the history stands, without a new message.
 
         Calls that a crash left unanswered get an error result that says so; they are not run again.
         Where the model had the last word the run ends at once.
         """
-        return Loop(self, context, None).start()
+        return Loop(self, context, None, budget).start()
 
     async def dispatch_tools(
         self, blocks: list[ToolUseBlock], iteration: int
@@ -91,6 +96,8 @@ def _as_message(prompt: Prompt) -> Message:
     if message.role != "user" or not message.content:
         raise ValueError("a run starts with a user message that has content")
     for block in message.content:
-        if isinstance(block, (ToolUseBlock, ToolResultBlock)) or not isinstance(block, ContentBlock):
+        if isinstance(block, (ToolUseBlock, ToolResultBlock)) or not isinstance(
+            block, ContentBlock
+        ):
             raise ValueError(f"a prompt cannot hold a {type(block).__name__}")
     return message

@@ -84,7 +84,9 @@ class ToolDispatch:
                 self._finish(call, self._unknown(call.name), True)
                 continue
             context = copy_context()
-            inside = Run(run.store, run.agent, self.emit, run.budget, call.id, call.name, run.parent)
+            inside = Run(
+                run.store, run.agent, self.emit, run.budget, call.id, call.name, run.parent
+            )
             context.run(RUN.set, inside)
             work = self._perform(call, tool)
             if len(fresh) == 1:

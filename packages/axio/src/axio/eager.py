@@ -60,7 +60,7 @@ else:
                 if outer is not None:
                     tasks._enter_task(loop, outer)
             if not self.done():
-                tasks._register_task(self)  # type: ignore[arg-type]
+                tasks._register_task(self)
 
     def start(
         coroutine: Coroutine[Any, Any, None],

@@ -75,7 +75,7 @@ def _check_message(index: int, message: Message) -> list[Problem]:
                 problems.append(Problem(index, f"a call in a {message.role} message", block.id))
             elif block.id in seen:
                 problems.append(Problem(index, f"two calls with the id {block.id!r}", block.id))
-            elif not isinstance(block.input, dict):
+            elif not _is_object(block.input):
                 problems.append(Problem(index, "arguments are not an object", block.id))
             seen.add(block.id)
     return problems
@@ -143,6 +143,11 @@ def repair(messages: Sequence[Message], outcome: str = UNKNOWN_OUTCOME) -> list[
     return mended
 
 
+def _is_object(value: object) -> bool:
+    """A foreign writer may have stored arguments of any type."""
+    return isinstance(value, dict)
+
+
 def _is_tool_block(block: ContentBlock) -> bool:
     return isinstance(block, (ToolUseBlock, ToolResultBlock))
 
@@ -174,8 +179,8 @@ def _unique_calls(
         if isinstance(block, ToolUseBlock):
             original, call = block.id, block
             id = unique_id(original, taken)
-            if id != original or not isinstance(call.input, dict):
-                call = ToolUseBlock(id, call.name, call.input if isinstance(call.input, dict) else {})
+            if id != original or not _is_object(call.input):
+                call = ToolUseBlock(id, call.name, call.input if _is_object(call.input) else {})
             taken.add(id)
             calls.append((call, original))
             block = call

@@ -24,10 +24,11 @@ from axio.blocks import (
     ToolUseBlock,
     VideoBlock,
 )
+from axio.budget import Budget, stop_runaway
 from axio.context import ContextStore
 from axio.dispatch import ToolDispatch
 from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent, ToolResult
-from axio.exceptions import SessionBusy, TruncatedStream
+from axio.exceptions import LimitReached, SessionBusy, TruncatedStream
 from axio.history import UNKNOWN_OUTCOME
 from axio.messages import Message
 from axio.models import Capability
@@ -36,6 +37,7 @@ from axio.session import Session, shielded
 from axio.stream import AgentStream, Cancellation
 from axio.turn import Call, Turn
 from axio.types import StopReason, ToolCallID, Usage
+from axio.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from axio.agent import Agent
@@ -61,11 +63,18 @@ class Loop:
     """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands."""
 
     __slots__ = (
-        *("agent", "cancellation", "crash", "dispatch", "emitted", "iteration", "outro", "prompt"),
-        *("run", "session", "store", "stream", "taken", "total", "turn"),
+        *("agent", "budgets", "cancellation", "crash", "dispatch", "emitted", "iteration", "limit"),
+        *("outro", "prompt", "run", "session", "store", "stream", "taken", "total", "turn"),
+        "watchdog",
     )
 
-    def __init__(self, agent: Agent, store: ContextStore, prompt: Message | None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        store: ContextStore,
+        prompt: Message | None,
+        budget: Budget | None = None,
+    ) -> None:
         self.agent = agent
         self.store = store
         self.prompt = prompt
@@ -80,7 +89,12 @@ class Loop:
         self.total = _NOTHING
         self.turn: Turn | None = None
         outer = RUN.get(None)
-        self.run = Run(store, agent, self.emitted.append, parent=outer)
+        if budget is None and outer is not None:
+            budget = outer.budget
+        self.run = Run(store, agent, self.emitted.append, budget, parent=outer)
+        self.budgets = self.run.budgets()
+        self.limit: LimitReached | None = None
+        self.watchdog: Watchdog | None = None
         self.stream: ref[AgentStream] | None = None
 
     def start(self) -> AgentStream:
@@ -106,13 +120,14 @@ class Loop:
                         token: Token[Run] | None = RUN.set(self.run)
                         source: AsyncIterator[StreamEvent] | None = None
                         try:
-                            source = self.agent.transport.stream(*request)
+                            source = self._listen(self.agent.transport.stream(*request))
                             async for event in source:
                                 if token is not None:
-                                    token = RUN.reset(token)
+                                    RUN.reset(token)
+                                    token = None
                                 turn.feed(event)
                                 if event.__class__ is IterationEnd:
-                                    event = self._numbered(event)  # type: ignore[arg-type]
+                                    event = self._numbered(event)
                                 yield event
                                 while emitted:
                                     yield emitted.popleft()
@@ -126,14 +141,16 @@ class Loop:
                                 await _close(source)
                         if not await self._accept(turn):
                             break
-                        dispatch = self._dispatching()
-                        dispatch.start(turn.calls)
+                        dispatch = self._start_calls(turn)
                         queue = dispatch.events
                         while queue or dispatch.running:
                             while queue:
                                 yield queue.popleft()
                             await dispatch.wait()
                         await self._store_results(turn, dispatch)
+                        if self.limit is not None:
+                            self._fail(self.limit)
+                            break
                     self.session.remember()
                 except Exception as exc:
                     self.crash = exc
@@ -145,7 +162,10 @@ class Loop:
         except asyncio.CancelledError:
             if not self.cancellation.is_ours():
                 raise
-            self._end(StopReason.error, "cancelled")
+            self._end_interrupted()
+        finally:
+            if self.watchdog is not None:
+                self.watchdog.stop()
         for event in self.outro:
             yield event
         if self.crash is not None:
@@ -175,6 +195,10 @@ class Loop:
             self.crash = exc
             self._end(StopReason.error, "crash")
             return False
+        for budget in self.budgets:
+            budget.start()
+        if any(budget.seconds or budget.silence for budget in self.budgets):
+            self.watchdog = Watchdog(self.budgets, self._interrupt)
         if self.prompt is not None:
             await self.session.append(self.prompt)
         elif not history or history[-1].role == "assistant":
@@ -188,6 +212,12 @@ class Loop:
         if self.iteration >= agent.max_iterations:
             self._end(StopReason.error, "max_iterations")
             return None
+        try:
+            for budget in self.budgets:
+                budget.request()
+        except LimitReached as exc:
+            self._fail(exc)
+            return None
         self.iteration += 1
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
@@ -199,6 +229,18 @@ class Loop:
         if tools and agent.selector is not None:
             return history, list(await agent.selector.select(history, tools)), agent.system
         return history, list(tools), agent.system
+
+    def _interrupt(self, limit: LimitReached) -> None:
+        stream = None if self.stream is None else self.stream()
+        if stream is not None:
+            stream.interrupt(limit)
+
+    def _listen(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+        """The model's events, under the limits that hold while it speaks."""
+        left = [tokens for b in self.budgets if (tokens := b.output_left()) is not None]
+        if left:
+            source = stop_runaway(source, min(left))
+        return source if self.watchdog is None else self.watchdog.listen(source)
 
     def _numbered(self, event: IterationEnd) -> IterationEnd:
         """Transports know nothing of iterations and say 0."""
@@ -220,17 +262,19 @@ class Loop:
         """Store what the model said; True if it made calls that are to be answered."""
         turn.close()
         if turn.calls and not turn.ended:
-            self._fail(TruncatedStream("the model's response ended in the middle of its tool calls"))
+            self._fail(
+                TruncatedStream("the model's response ended in the middle of its tool calls")
+            )
             return False
         stop = turn.stop_reason
         if turn.calls and stop is not StopReason.error:
-            self.total = _sum(self.total, turn.usage)
+            self._spend(turn)
             await self.session.append(Message("assistant", turn.content))
             return True
         content = turn.partial() if turn.calls else turn.content
         if content:
             await self.session.append(Message("assistant", content))
-        self.total = _sum(self.total, turn.usage)
+        self._spend(turn)
         if stop is StopReason.end_turn or stop is StopReason.tool_use:
             self._end(StopReason.end_turn)
         else:
@@ -238,6 +282,18 @@ class Loop:
         self.turn = None
         await self._count(turn)
         return False
+
+    def _start_calls(self, turn: Turn) -> ToolDispatch:
+        dispatch = self._dispatching()
+        try:
+            for budget in self.budgets:
+                budget.call_tools(len(turn.calls))
+        except LimitReached as exc:
+            self.limit = exc
+            for call in turn.calls:
+                call.problem = f"not run: {exc}"
+        dispatch.start(turn.calls)
+        return dispatch
 
     async def _store_results(self, turn: Turn, dispatch: ToolDispatch) -> None:
         results = [dispatch.results[call.id] for call in turn.calls]
@@ -250,15 +306,19 @@ class Loop:
         self.turn = self.dispatch = None
         await self._count(turn)
 
+    def _spend(self, turn: Turn) -> None:
+        if turn.usage is not None:
+            self.total = turn.usage if self.total is _NOTHING else self.total + turn.usage
+            for budget in self.budgets:
+                budget.spend(turn.usage, getattr(self.agent.transport, "model", None))
+
     async def _count(self, turn: Turn) -> None:
         """Tell the store of the tokens, now that the turn is safe in it."""
         if turn.usage is None:
             return
         token = RUN.set(self.run)
         try:
-            await self.store.add_context_tokens(
-                turn.usage.input_tokens, turn.usage.output_tokens
-            )
+            await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
         finally:
             RUN.reset(token)
 
@@ -277,6 +337,16 @@ class Loop:
         )
         self.turn = None
 
+    def _end_interrupted(self) -> None:
+        """After a limit, or `AgentStream.cancel`: tell how the calls of the open turn ended."""
+        limit = self.cancellation.limit
+        if limit is None:
+            self._end(StopReason.error, "cancelled")
+        else:
+            self._fail(limit)
+        if self.dispatch is not None:
+            self.outro = (*self.dispatch.events, *self.outro)
+
     async def _settle(self) -> None:
         """The run stops in the middle of a turn: leave a valid history and nothing running."""
         turn, dispatch = self.turn, self.dispatch
@@ -288,8 +358,7 @@ class Loop:
             if dispatch is None or call.id not in dispatch.results:
                 (dispatch or self._dispatching()).interrupt(call)
         await self.session.settle(turn.partial(), self._answer)
-        if self.cancellation.requested and dispatch is not None:
-            self.emitted = dispatch.events
+        self.turn = None
 
     def _answer(self, call: ToolUseBlock) -> ToolResultBlock:
         known = None if self.dispatch is None else self.dispatch.results.get(call.id)
@@ -305,9 +374,3 @@ async def _close(source: AsyncIterator[StreamEvent]) -> None:
 def _eager(tools: list[Tool[Any]]) -> set[str]:
     """The tools that may start while the model still streams: nobody is asked, nothing changes."""
     return {tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards}
-
-
-def _sum(total: Usage, usage: Usage | None) -> Usage:
-    if usage is None:
-        return total
-    return usage if total is _NOTHING else total + usage

@@ -34,6 +34,16 @@ class Run:
     tool_name: ToolName | None = None
     parent: Run | None = None
 
+    def budgets(self) -> list[Budget]:
+        """This run's budget and those of the runs around it."""
+        found: list[Budget] = []
+        run: Run | None = self
+        while run is not None:
+            if run.budget is not None and run.budget not in found:
+                found.append(run.budget)
+            run = run.parent
+        return found
+
     def progress(self, text: str, key: str = "progress") -> None:
         """Show `text` as live output of the tool call that is being handled."""
         if self.call_id is None or self.tool_name is None:

@@ -95,7 +95,7 @@ async def shielded(work: Coroutine[Any, Any, None]) -> None:
         except asyncio.CancelledError as exc:
             cancelled = exc
     if cancelled is not None:
-        if (exc := task.exception()) is not None:
-            logger.error("a session could not be settled", exc_info=exc)
+        if (failure := task.exception()) is not None:
+            logger.error("a session could not be settled", exc_info=failure)
         raise cancelled
     task.result()

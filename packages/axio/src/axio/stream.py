@@ -6,25 +6,26 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
-from axio.exceptions import StreamError
+from axio.exceptions import LimitReached, StreamError
 
 __all__ = ("AgentStream", "Cancellation")
 
 
 class Cancellation:
-    """Whether somebody asked the stream, not its task, to stop.
+    """Whether the stream, not its task, was asked to stop, and because of which limit if one.
 
-    `task` is the one that `AgentStream.cancel` had to interrupt.
+    `task` is the one that had to be interrupted for it.
     """
 
-    __slots__ = ("requested", "task")
+    __slots__ = ("limit", "requested", "task")
 
     def __init__(self) -> None:
+        self.limit: LimitReached | None = None
         self.requested = False
         self.task: asyncio.Task[object] | None = None
 
     def is_ours(self) -> bool:
-        """Whether a CancelledError just caught means `AgentStream.cancel` and nothing else."""
+        """Whether a CancelledError just caught means this and nothing else."""
         if not self.requested:
             return False
         task, self.task = self.task, None
@@ -74,11 +75,17 @@ class AgentStream:
         The consumer gets a last `SessionEndEvent(error, reason="cancelled")`. Finished tool results
         and the text so far are kept, other calls are answered as interrupted.
         """
+        self.interrupt(None)
+
+    def interrupt(self, limit: LimitReached | None) -> None:
+        """As `cancel`, because a limit was reached: the last events then are
+        `Error(limit)` and `SessionEndEvent(error, reason=limit.reason)`."""
         cancellation = self._cancellation
         if cancellation.requested:
             return
         cancellation.requested = True
-        if self._generator.ag_running and self._task is not None:
+        cancellation.limit = limit
+        if self._is_running() and self._task is not None:
             cancellation.task = self._task
             self._task.cancel()
         else:
@@ -88,9 +95,12 @@ class AgentStream:
         """Whether the one who could ask for the next event is doing something else for good: the
         task that asked last has ended, or is the one that calls this."""
         task = self._task
-        if task is None or self._generator.ag_running:
+        if task is None or self._is_running():
             return False
         return task.done() or task is asyncio.current_task()
+
+    def _is_running(self) -> bool:
+        return bool(getattr(self._generator, "ag_running", False))
 
     async def aclose(self) -> None:
         """End the run, if it has not ended, and release what it holds. No further event comes."""

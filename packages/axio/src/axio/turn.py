@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from axio.blocks import ContentBlock, ImageBlock, ReasoningBlock, TextBlock, ToolUseBlock, VideoBlock
+from axio.blocks import (
+    ContentBlock,
+    ImageBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolUseBlock,
+    VideoBlock,
+)
 from axio.events import (
     ImageOutput,
     IterationEnd,
@@ -19,10 +26,8 @@ from axio.events import (
     VideoOutput,
 )
 from axio.history import unique_id
+from axio.tool_args import ToolArgStream
 from axio.types import StopReason, ToolCallID, ToolName, Usage
-
-if TYPE_CHECKING:
-    from axio.tool_args import ToolArgStream
 
 __all__ = ("Call", "Turn")
 
@@ -119,7 +124,7 @@ class Turn:
         elif kind is IterationEnd:
             self.ended = True
             self.stop_reason = event.stop_reason  # type: ignore[union-attr]
-            usage = event.usage  # type: ignore[union-attr]
+            usage: Usage = event.usage  # type: ignore[union-attr, assignment]
             self.usage = usage if self.usage is None else self.usage + usage
         elif kind is ReasoningEnd:
             self._add(event.block)  # type: ignore[union-attr]
@@ -151,10 +156,7 @@ class Turn:
         self._watch(call)
 
     def _watch(self, call: Call) -> None:
-        if call.name in self._eager:
-            from axio.tool_args import ToolArgStream
-
-            call.scanner = ToolArgStream(call.id, call.index)
+        call.scanner = ToolArgStream(call.id, call.index) if call.name in self._eager else None
 
     def _feed_input(self, event: ToolInputDelta) -> None:
         call = self._current
