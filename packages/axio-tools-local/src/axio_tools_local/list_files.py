@@ -8,24 +8,14 @@ from typing import Annotated
 
 from axio.field import FieldInfo
 from axio.tool import tool_options
+from axio_tools_local import examples
 from axio_tools_local.display import printable
 from axio_tools_local.workspace import Entry, current_workspace
 
 MAX_ENTRIES = 2000
 
 
-@tool_options(
-    read_only=True,
-    eager=True,
-    examples=(
-        ("what is in the folder images?", {"directory": "images"}),
-        ("list everything here", {"directory": "."}),
-        ("show the contents of the directory lib/core", {"directory": "lib/core"}),
-        ("which files does the assets folder have?", {"directory": "assets"}),
-        ("list the files in /var/log", {"directory": "/var/log"}),
-        ("what files are in the current directory?", {"directory": "."}),
-    ),
-)
+@tool_options(read_only=True, eager=True, examples=examples.LIST_FILES)
 async def list_files(
     directory: Annotated[
         str, FieldInfo("directory path, . for the current directory", strict=True)

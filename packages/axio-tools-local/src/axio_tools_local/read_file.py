@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 from axio.blocks import AudioBlock, ImageBlock, TextBlock, VideoBlock
 from axio.field import FieldInfo
 from axio.tool import tool_options
+from axio_tools_local import examples
 from axio_tools_local.media import Media, media_of
 from axio_tools_local.workspace import Workspace, current_workspace
 
@@ -19,18 +20,7 @@ Blocks: TypeAlias = list[TextBlock | ImageBlock | AudioBlock | VideoBlock]
 _BLOCK_TYPES: dict[str, Any] = {"image": ImageBlock, "audio": AudioBlock, "video": VideoBlock}
 
 
-@tool_options(
-    read_only=True,
-    eager=True,
-    examples=(
-        ("what does setup.cfg contain?", {"filename": "setup.cfg"}),
-        ("show me the file LICENSE", {"filename": "LICENSE"}),
-        ("read src/parser.c", {"filename": "src/parser.c"}),
-        ("what is written in letter.txt?", {"filename": "letter.txt"}),
-        ("open the file data/users.csv", {"filename": "data/users.csv"}),
-        ("explain worker.js to me", {"filename": "worker.js"}),
-    ),
-)
+@tool_options(read_only=True, eager=True, examples=examples.READ_FILE)
 async def read_file(
     filename: Annotated[str, FieldInfo("file path", strict=True)],
     max_chars: Annotated[int, FieldInfo("cut the text after so many characters", ge=1)] = 32768,

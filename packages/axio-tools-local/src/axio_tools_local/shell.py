@@ -9,6 +9,7 @@ from typing import Annotated
 
 from axio.field import FieldInfo
 from axio.tool import tool_options
+from axio_tools_local import examples
 from axio_tools_local.capture import Capture
 from axio_tools_local.workspace import current_workspace
 
@@ -77,17 +78,7 @@ def _record(seconds: float, stream: str, texts: list[str]) -> str:
     return f"[{stamp} {stream}] {''.join(texts).removesuffix(chr(10))}"
 
 
-@tool_options(
-    examples=(
-        ("git diff", {"command": "git diff"}),
-        ("run npm test", {"command": "npm test"}),
-        ("execute the command uname -a", {"command": "uname -a"}),
-        ("remove the file draft.txt", {"command": "rm draft.txt"}),
-        ("create a directory called assets", {"command": "mkdir assets"}),
-        ("how much memory is in use?", {"command": "free -h"}),
-        ("which version of ruby is installed?", {"command": "ruby --version"}),
-    )
-)
+@tool_options(examples=examples.SHELL)
 async def shell(
     command: Annotated[str, FieldInfo("the shell command line", strict=True)],
     timeout: Annotated[int, FieldInfo("seconds after which it is ended", ge=1)] = 5,

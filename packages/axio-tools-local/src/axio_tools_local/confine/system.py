@@ -1,0 +1,80 @@
+"""The C library's calls that Python has no name for; each raises `OSError`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+from typing import Any
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# prctl(2)
+_PR_SET_PDEATHSIG = 1
+_PR_CAPBSET_READ = 23
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+
+# capabilities(7): what root needs to work on files that belong to others.
+_FILE_CAPABILITIES = {0: "CHOWN", 1: "DAC_OVERRIDE", 3: "FOWNER", 4: "FSETID"}
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def machine() -> str:
+    """The processor, as the kernel names it: `x86_64`, `aarch64`, ..."""
+    return platform.machine()
+
+
+def call(name: str, *arguments: Any) -> int:
+    """A function of the C library that returns -1 and sets `errno`."""
+    result: int = getattr(_libc, name)(*arguments)
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return result
+
+
+def syscall(number: int, *arguments: Any) -> int:
+    """A system call that the C library does not know."""
+    wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    result: int = _libc.syscall(ctypes.c_long(number), *wide)
+    if result == -1:
+        number_of_error = ctypes.get_errno()
+        raise OSError(number_of_error, f"system call {number}: {os.strerror(number_of_error)}")
+    return result
+
+
+def _prctl(option: int, value: int) -> int:
+    return call("prctl", option, *(ctypes.c_ulong(n) for n in (value, 0, 0, 0)))
+
+
+def die_with_parent(signal_number: int) -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal_number)
+
+
+def no_new_privileges() -> None:
+    """From here on no program gains rights by being executed (setuid, file capabilities)."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Give up, for good, all capabilities but those to work on files as root."""
+    capability = 0
+    while True:
+        try:
+            present = _prctl(_PR_CAPBSET_READ, capability)
+        except OSError:  # beyond the last one that this kernel knows
+            break
+        if present and capability not in _FILE_CAPABILITIES:
+            try:
+                _prctl(_PR_CAPBSET_DROP, capability)
+            except PermissionError:  # without CAP_SETPCAP there is none to lose
+                break
+        capability += 1
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    have = ctypes.create_string_buffer(24)
+    call("capget", header, have)
+    low = struct.unpack("=6I", have.raw)[1]  # permitted, the first 32
+    keep = low & sum(1 << number for number in _FILE_CAPABILITIES)
+    call("capset", header, struct.pack("=6I", keep, keep, 0, 0, 0, 0))

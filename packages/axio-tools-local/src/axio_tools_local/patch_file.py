@@ -1,0 +1,31 @@
+"""The tool `patch_file`: some lines of a file, by their numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from axio.field import FieldInfo
+from axio.tool import tool_options
+from axio_tools_local import examples
+from axio_tools_local.changes import ONE_AT_A_TIME, write_recorded
+from axio_tools_local.lines import replace_lines
+from axio_tools_local.workspace import current_workspace
+
+
+@tool_options(examples=examples.PATCH_FILE)
+async def patch_file(
+    file_path: Annotated[str, FieldInfo("file path", strict=True)],
+    from_line: Annotated[int, FieldInfo("first line to replace, counted from 1")],
+    to_line: Annotated[int, FieldInfo("last line to replace; from_line - 1 to insert only")],
+    content: Annotated[str, FieldInfo("replacement text; empty to delete the lines")],
+    mode: Annotated[
+        int | None, FieldInfo("permission bits as a number; rarely needed", ge=0, le=0o7777)
+    ] = None,
+) -> str:
+    """Replace the lines from_line to to_line of an existing file with other text."""
+    workspace = current_workspace()
+    async with ONE_AT_A_TIME:
+        before = await workspace.read(file_path)
+        after = replace_lines(before, from_line, to_line, content.encode())
+        await write_recorded(workspace, file_path, before, after, mode)
+    return f"{len(after)} bytes written to {file_path}"

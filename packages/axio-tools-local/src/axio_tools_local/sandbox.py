@@ -1,0 +1,220 @@
+"""What a command may do: levels, limits, and the machine's means to enforce them.
+
+| level | changes files | network | other processes |
+|---|---|---|---|
+| `none` | everywhere | yes | yes |
+| `workspace-write` | below the workspace and a temporary folder (`$TMPDIR`) | no | no |
+| `read-only` | nowhere | no | no |
+
+Reading is free at every level, and so is what a file in the workspace may do later to who runs it.
+"No network" means: the machine's own loopback addresses are there but private, and no service of
+this machine can be reached, neither by a port nor by a socket file.
+
+The namespaces come from `bwrap` where it is installed and works, else from the kernel directly,
+which then must have Landlock too. A machine that has neither gets `SandboxUnavailable`, never less
+than was asked for. No daemon is needed, nor root.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from axio_tools_local.confine import landlock, seccomp
+
+__all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
+
+Level: TypeAlias = Literal["none", "workspace-write", "read-only"]
+
+_LAUNCH = Path(__file__).parent / "confine" / "launch.py"
+_CGROUPS = ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")
+_PROBE_SECONDS = 10
+_CGROUP_SECONDS = 1
+
+
+class SandboxUnavailable(RuntimeError):
+    """This machine cannot give the level or the limit that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one command may use up; None sets no limit. Where it is reached the kernel says no."""
+
+    cpu_seconds: int | None = None
+    """Of each process."""
+    memory_bytes: int | None = None
+    """Address space of each process."""
+    file_bytes: int | None = None
+    """Size of each file that is written."""
+    processes: int | None = None
+    """Processes and threads at a time. Outside of a sandbox those that the user already has do not
+    count, but those that are started meanwhile do."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+class Sandbox:
+    """A level and limits for the commands of one workspace."""
+
+    def __init__(self, level: Level, root: str, limits: Limits) -> None:
+        if level not in get_args(Level):
+            raise ValueError(f"sandbox must be one of {', '.join(get_args(Level))}, got {level!r}")
+        self._level = level
+        self._limits = limits
+        self._root = os.path.realpath(root)
+
+    @property
+    def writable(self) -> tuple[str, ...] | None:
+        """The folders below which the workspace itself may change files; None: everywhere."""
+        return {"none": None, "workspace-write": (self._root,), "read-only": ()}[self._level]
+
+    @property
+    def wants_temporary(self) -> bool:
+        """Whether a command needs a temporary folder of its own."""
+        return self._level == "workspace-write"
+
+    def command(
+        self, argv: Sequence[str], temporary: str | None, cgroup: str | None
+    ) -> tuple[list[str], dict[str, str]]:
+        """What to start, and with which environment, so that `argv` runs confined.
+
+        `temporary` is a folder to be removed after the run, `cgroup` is from `make_cgroup`. Blocks
+        the first time, while it finds out what the machine can do. Raises `SandboxUnavailable`.
+        """
+        environment = dict(os.environ)
+        limits = self._limits
+        if self._level == "none" and limits == Limits():
+            return list(argv), environment
+        writable = list(self.writable or ())
+        if self.wants_temporary:
+            assert temporary is not None
+            writable.append(os.path.realpath(temporary))
+            environment["TMPDIR"] = writable[-1]
+        request: dict[str, Any] = {
+            "confined": self._level != "none",
+            "writable": writable,
+            "cgroup": cgroup,
+            "processes": None if cgroup else limits.processes,
+            "limits": {
+                name: value
+                for name, value in (
+                    ("RLIMIT_CPU", limits.cpu_seconds),
+                    ("RLIMIT_AS", limits.memory_bytes),
+                    ("RLIMIT_FSIZE", limits.file_bytes),
+                )
+                if value is not None
+            },
+        }
+        bwrap = _backend() if request["confined"] else None
+        return [*_launcher(request, bwrap), *argv], environment
+
+    def make_cgroup(self) -> str | None:
+        """A control group that holds the limit on processes, where `setrlimit` cannot.
+
+        None when there is no need of one. To be removed with `remove_cgroup`.
+        """
+        if self._limits.processes is None or os.geteuid() != 0:
+            return None
+        for parent in _CGROUPS:
+            group = Path(parent, f"axio-{secrets.token_hex(8)}")
+            try:
+                group.mkdir()
+            except OSError:
+                continue
+            try:
+                (group / "pids.max").write_text(str(self._limits.processes))
+            except OSError:
+                group.rmdir()
+                continue
+            return str(group)
+        raise SandboxUnavailable(
+            "the limit on processes does not bind root, for whom it needs a control group "
+            "(pids in /sys/fs/cgroup), and none can be made here; run as another user"
+        )
+
+
+def remove_cgroup(group: str) -> None:
+    """Remove a group whose processes were killed; waits until they are gone."""
+    deadline = time.monotonic() + _CGROUP_SECONDS
+    while True:
+        try:
+            return os.rmdir(group)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
+
+
+def _launcher(request: dict[str, Any], bwrap: str | None) -> list[str]:
+    request = {**request, "namespaces": request["confined"] and bwrap is None}
+    launch = [sys.executable, "-I", "-S", str(_LAUNCH), json.dumps(request)]
+    return launch if bwrap is None else [*_bwrap(bwrap, request["writable"]), *launch]
+
+
+def _bwrap(program: str, writable: Sequence[str]) -> list[str]:
+    arguments = [program, "--die-with-parent", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    arguments += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    for path in writable:
+        arguments += ["--bind", path, path]
+    return [*arguments, "--"]
+
+
+@functools.cache
+def _backend() -> str | None:
+    """The path of a `bwrap` that works, or None when the kernel is asked directly.
+
+    `SandboxUnavailable` when neither gives a sandbox.
+    """
+    reasons = []
+    if not seccomp.supported():
+        reasons.append(f"there is no system call filter for {os.uname().machine}")
+    else:
+        bwrap = shutil.which("bwrap")
+        if bwrap is None:
+            reasons.append("bwrap is not installed")
+        elif (reason := _trial(bwrap)) is None:
+            return bwrap
+        else:
+            reasons.append(f"bwrap does not work: {reason}")
+        if landlock.abi() < landlock.MINIMUM_ABI:
+            reasons.append(f"the kernel has no Landlock of version {landlock.MINIMUM_ABI} or later")
+        elif (reason := _trial(None)) is None:
+            return None
+        else:
+            reasons.append(f"the kernel gives no namespaces: {reason}")
+    raise SandboxUnavailable(
+        f"this machine cannot run commands in a sandbox: {'; '.join(reasons)}. "
+        'Install bubblewrap, or choose sandbox="none"'
+    )
+
+
+def _trial(bwrap: str | None) -> str | None:
+    """Why a sandbox of this kind cannot be had; None when it can."""
+    request = {"confined": True, "writable": [], "cgroup": None, "processes": None, "limits": {}}
+    try:
+        subprocess.run(
+            [*_launcher(request, bwrap), "/bin/true"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_PROBE_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        return error.stderr.decode("utf-8", "replace").strip() or f"exit code {error.returncode}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None
