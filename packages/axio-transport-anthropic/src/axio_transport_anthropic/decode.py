@@ -103,13 +103,17 @@ class _ThinkingBlock:
 
 
 class _ToolBlock:
-    """A call being received; some servers give its input with the start instead of in pieces."""
+    """A call being received.
 
-    __slots__ = ("id", "pending_input")
+    `input` is what came with its start, until a piece of it comes: nothing for a call without
+    arguments, everything from servers that do not cut it into pieces.
+    """
+
+    __slots__ = ("id", "input")
 
     def __init__(self, id: str, input: Any) -> None:
         self.id = id
-        self.pending_input = input if isinstance(input, dict) and input else None
+        self.input: dict[str, Any] | None = input if isinstance(input, dict) else {}
 
 
 class MessagesDecoder:
@@ -202,7 +206,7 @@ class MessagesDecoder:
             case "content_block_stop":
                 return self._block_stop(_index(_object(data)))
             case "message_delta":
-                self._message_delta(_object(data))
+                return self._message_delta(_object(data))
             case "message_stop":
                 return self._finish()
             case "error":
@@ -251,7 +255,7 @@ class MessagesDecoder:
         if isinstance(delta, _InputJSON):
             if not delta.partial_json or not isinstance(block, _ToolBlock):
                 return []  # the second: input of a tool that runs on Anthropic's side
-            block.pending_input = None
+            block.input = None
             return [ToolInputDelta(index, block.id, delta.partial_json)]
         if isinstance(delta, _Thinking):
             if isinstance(block, _ThinkingBlock):
@@ -277,22 +281,30 @@ class MessagesDecoder:
     def _block_stop(self, index: int) -> list[StreamEvent]:
         block = self._blocks.get(index)
         if isinstance(block, _ToolBlock):
-            if block.pending_input is None:
-                return []
-            arguments = json.dumps(block.pending_input)
-            block.pending_input = None
-            return [ToolInputDelta(index, block.id, arguments)]
+            # Without any input it may also have been cut by the output limit: see _message_delta.
+            return self._given_input(index, block) if block.input else []
         if isinstance(block, _ThinkingBlock):
             block = block.finished()
         self._blocks.pop(index, None)
         return [ReasoningEnd(index, block)] if block is not None else []
 
-    def _message_delta(self, data: dict[str, Any]) -> None:
+    def _given_input(self, index: int, block: _ToolBlock) -> list[StreamEvent]:
+        arguments = json.dumps(block.input)
+        block.input = None
+        return [ToolInputDelta(index, block.id, arguments)]
+
+    def _message_delta(self, data: dict[str, Any]) -> list[StreamEvent]:
         self._count(data.get("usage"))
         delta = data.get("delta")
         if isinstance(delta, dict):
             self._stop = _text(delta, "stop_reason") or self._stop
             self._stop_details = delta.get("stop_details") or self._stop_details
+        events: list[StreamEvent] = []
+        if self._stop == "tool_use":  # so a call for which nothing came has no arguments
+            for index, block in self._blocks.items():
+                if isinstance(block, _ToolBlock) and block.input is not None:
+                    events += self._given_input(index, block)
+        return events
 
     def _count(self, usage: Any) -> None:
         """Take over what is reported: the numbers are cumulative, the last of each is the sum."""
