@@ -1,0 +1,95 @@
+"""The decoded messages of one session, kept so that a read costs what is new.
+
+Everything here runs inside a job, so one thread at a time is at it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from axio.messages import Message
+from axio_context_sqlite import rows
+from axio_context_sqlite.database import Database
+from axio_context_sqlite.payload import decode_message
+from axio_context_sqlite.rows import NONE, Last, Session
+
+__all__ = ("Cache",)
+
+
+class _Seen(NamedTuple):
+    """If none of these has changed, nobody has written to the file."""
+
+    commits_of_others: int
+    rows: int
+    foreign_rows: int
+
+
+class Cache:
+    """`messages` are those up to the row `last`; nothing is known yet while `seen` is None.
+
+    The list only grows, or is replaced by another: its snapshots are in use.
+    """
+
+    def __init__(self, session: Session, database: Database) -> None:
+        self._session = session
+        self._database = database
+        self._messages: list[Message] = []
+        self._last = NONE
+        self._seen: _Seen | None = None
+
+    def _look(self, db: sqlite3.Connection) -> _Seen:
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        return _Seen(version, db.total_changes, self._database.foreign_rows(db))
+
+    def current(self, db: sqlite3.Connection) -> list[Message] | None:
+        """All messages, if that takes no reading of any."""
+        known = self._seen
+        if known is None or db.in_transaction:
+            return None
+        seen = self._look(db)
+        if seen != known:
+            # Somebody changed something; mostly another session.
+            if seen.foreign_rows != known.foreign_rows:
+                return None
+            if rows.last(db, self._session) != self._last:
+                return None
+            self._seen = seen
+        return self._messages
+
+    def read(self, db: sqlite3.Connection) -> list[Message]:
+        """All messages, after reading those that are new."""
+        known, self._seen = self._seen, None  # if this is interrupted, all is read again
+        seen = self._look(db)
+        if known is None or seen.foreign_rows != known.foreign_rows or not self._catch_up(db):
+            self._messages, self._last = [], NONE
+            self._catch_up(db)
+        # The rows of a transaction that is still open may yet vanish.
+        self._seen = None if db.in_transaction else seen
+        return self._messages
+
+    def _catch_up(self, db: sqlite3.Connection) -> bool:
+        """Take what follows the last row we know; False if that row is gone."""
+        known = self._last
+        found = rows.read(db, self._session, max(known.position, 0))
+        if known != NONE and next(found, (None,))[0] != known:
+            return False
+        for at, row in found:
+            self._messages.append(rows.decode(self._session, at, row))
+            self._last = at
+        return True
+
+    def appended(
+        self, db: sqlite3.Connection, before: Last, after: Last, texts: Sequence[tuple[str, str]]
+    ) -> None:
+        """Take over what we wrote ourselves, unless somebody else's rows are in between.
+
+        The messages are decoded from what was written: a change of the object that the caller
+        keeps does not become history.
+        """
+        known, self._seen = self._seen, None
+        if known is not None and before == self._last:
+            self._messages.extend([decode_message(role, text) for role, text in texts])
+            self._last = after
+            self._seen = known._replace(rows=db.total_changes)

@@ -1,0 +1,106 @@
+"""What all stores on one connection share: how they run jobs, write, and notice others' writes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ClassVar, TypeVar
+from weakref import WeakKeyDictionary
+
+import aiosqlite
+
+from axio.exceptions import SessionBusy
+from axio_context_sqlite.connection import Connection, raw
+from axio_context_sqlite.errors import SessionLost, StoreBusy, translate
+from axio_context_sqlite.schema import migrate
+from axio_context_sqlite.transaction import transaction
+
+__all__ = ("Database",)
+
+T = TypeVar("T")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+
+
+class Database:
+    """One connection, as its stores see it. `Database.of` always gives the same one."""
+
+    _known: ClassVar[WeakKeyDictionary[aiosqlite.Connection, Database]] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self.path = "the database"
+        self.ready = False
+        self.stored_rows = 0
+        """The share of `total_changes` that stores caused; the rest is somebody's own SQL."""
+
+    @classmethod
+    def of(cls, conn: aiosqlite.Connection) -> Database:
+        database = cls._known.get(conn)
+        if database is None:
+            database = cls._known[conn] = cls()
+            if isinstance(conn, Connection):
+                database.path, database.ready = conn.path, True
+        return database
+
+    async def run(
+        self,
+        conn: aiosqlite.Connection,
+        job: Callable[[sqlite3.Connection], T],
+        *,
+        wait: float,
+        brief: bool = False,
+    ) -> T:
+        """`job`'s result. While somebody else is at work it is tried again, for `wait` seconds.
+
+        Raises:
+            SessionBusy: another run owned the session all the time.
+            StoreError: everything that is wrong with the file; see there.
+        """
+        deadline = time.monotonic() + wait
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._attempt(conn, job, brief)
+            except (SessionBusy, StoreBusy) as error:
+                if isinstance(error, SessionLost) or time.monotonic() >= deadline:
+                    raise
+            # Waiting happens here, holding nothing: others may use the connection meanwhile.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _attempt(
+        self, conn: aiosqlite.Connection, job: Callable[[sqlite3.Connection], T], brief: bool
+    ) -> T:
+        try:
+            if isinstance(conn, Connection):
+                return await conn.perform(job, brief=brief)
+            # A connection that the user opened without `connect`: we only know its thread.
+            result: T = await conn._execute(self._prepared, job, raw(conn))  # type: ignore[no-untyped-call]
+            return result
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def _prepared(self, job: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
+        if not self.ready:
+            self.path = db.execute("PRAGMA database_list").fetchone()[2] or self.path
+            migrate(db)
+            self.ready = True
+        return job(db)
+
+    @contextmanager
+    def transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+        """All of the block's changes, or none. StoreBusy when it cannot begin now."""
+        before = db.total_changes
+        try:
+            with transaction(db):
+                yield
+        finally:
+            self.stored_rows += db.total_changes - before
+
+    def foreign_rows(self, db: sqlite3.Connection) -> int:
+        """Grows when somebody changes rows on this connection with SQL of his own."""
+        return db.total_changes - self.stored_rows

@@ -1,0 +1,94 @@
+"""What can go wrong with the file, in words that say what to do.
+
+AxioError
+├── StoreError             the file cannot be used; what was to be written is not written
+│   ├── StoreBusy          somebody else kept it locked for longer than the store waits
+│   ├── StoreFull          no space is left
+│   ├── StoreReadOnly      it may be read but not written
+│   ├── StoreDamaged       it is no database, or a page or a row of it is broken
+│   └── StoreTooNew        a later release has changed its tables
+└── SessionBusy            (of axio) another run owns the session
+    └── SessionLost        this run owned it and was taken for dead
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from axio.exceptions import AxioError, SessionBusy
+
+__all__ = (
+    "SessionLost",
+    "StoreBusy",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreTooNew",
+    "primary_code",
+    "translate",
+)
+
+
+class StoreError(AxioError):
+    """The file cannot be used."""
+
+
+class StoreBusy(StoreError):
+    """Somebody else is writing to the file. Trying again later may work."""
+
+
+class StoreFull(StoreError):
+    """The disk, or the quota, is full."""
+
+
+class StoreReadOnly(StoreError):
+    """The file, its folder or its disk may not be written."""
+
+
+class StoreDamaged(StoreError):
+    """The file is not what a store wrote."""
+
+
+class StoreTooNew(StoreError):
+    """The tables were changed by a later release."""
+
+
+class SessionLost(SessionBusy):
+    """Another run took over this session; nothing more of this run is stored."""
+
+
+# Primary result codes (https://www.sqlite.org/rescode.html) that a user can do something about.
+_KINDS: dict[int, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another program that writes to it; try again"),
+    sqlite3.SQLITE_LOCKED: (StoreBusy, "is locked by another user of this connection; try again"),
+    sqlite3.SQLITE_FULL: (StoreFull, "cannot grow: the disk is full. Free some space"),
+    sqlite3.SQLITE_READONLY: (
+        StoreReadOnly,
+        "may not be written: check the permissions of the file and of its folder",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreDamaged,
+        "is damaged. Nothing was changed; restore a backup, or save what can be read with "
+        "`sqlite3 FILE .recover`",
+    ),
+    sqlite3.SQLITE_NOTADB: (StoreDamaged, "is not an SQLite database; it was left as it is"),
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreError,
+        "cannot be opened: check that it is a file, and the permissions of its folder",
+    ),
+    sqlite3.SQLITE_IOERR: (StoreError, "cannot be read or written: the disk reports an error"),
+}
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """The result code, without its details; -1 for errors that Python's module raises itself."""
+    # The extended codes carry the primary one in their lowest byte.
+    code: int = getattr(error, "sqlite_errorcode", -1)
+    return code if code < 0 else code & 0xFF
+
+
+def translate(error: sqlite3.Error, path: str) -> StoreError:
+    """The same error as one of the classes above. Raise it `from` the original."""
+    kind, text = _KINDS.get(primary_code(error), (StoreError, "cannot be used"))
+    return kind(f"{path} {text} ({error})")

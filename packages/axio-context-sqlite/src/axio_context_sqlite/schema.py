@@ -1,0 +1,120 @@
+"""The tables, as a numbered list of changes. Only ever add to the end of it.
+
+The version is kept in a table of our own, not in `PRAGMA user_version`: other programs keep
+their tables in the same file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from axio_context_sqlite.errors import StoreTooNew
+from axio_context_sqlite.transaction import transaction
+
+__all__ = ("MIGRATIONS", "migrate")
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    # 1: what release 0.9.6 made. It kept no version, so these tables may be there already.
+    (
+        """
+        CREATE TABLE IF NOT EXISTS axio_context_messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            content TEXT NOT NULL,
+            created_at TEXT NOT NULL DEFAULT (datetime('now')),
+            UNIQUE (session_id, position)
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS axio_context_tokens (
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            input_tokens INTEGER NOT NULL DEFAULT 0,
+            output_tokens INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (session_id, project)
+        )
+        """,
+    ),
+    # 2: a session belongs to its project. Release 0.9.6 showed all messages of an id to every
+    # project that used the id; each of them now gets its own copy, so nobody misses any.
+    (
+        """
+        CREATE TABLE axio_context_messages_new (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            content TEXT NOT NULL,
+            created_at TEXT NOT NULL DEFAULT (datetime('now')),
+            UNIQUE (project, session_id, position)
+        )
+        """,
+        """
+        INSERT INTO axio_context_messages_new
+        SELECT id, session_id, project, position, role, content,
+               coalesce(created_at, datetime('now'))
+        FROM axio_context_messages
+        """,
+        """
+        INSERT INTO axio_context_messages_new
+            (session_id, project, position, role, content, created_at)
+        SELECT uses.session_id, uses.project, old.position, old.role, old.content,
+               coalesce(old.created_at, datetime('now'))
+        FROM (SELECT DISTINCT session_id, project FROM axio_context_messages) AS uses
+        JOIN axio_context_messages AS old
+            ON old.session_id = uses.session_id AND old.project <> uses.project
+        ORDER BY old.id
+        """,
+        "DROP TABLE axio_context_messages",
+        "ALTER TABLE axio_context_messages_new RENAME TO axio_context_messages",
+    ),
+    # 3: what is known of a session besides its messages: a name, and the run that owns it.
+    (
+        """
+        CREATE TABLE axio_context_sessions (
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            name TEXT,
+            owner TEXT,
+            process TEXT,
+            heartbeat REAL,
+            PRIMARY KEY (project, session_id)
+        ) WITHOUT ROWID
+        """,
+    ),
+)
+
+
+def _version(db: sqlite3.Connection) -> int:
+    known = db.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'axio_context_schema'"
+    ).fetchone()
+    if known is None:
+        return 0
+    (version,) = db.execute("SELECT max(version) FROM axio_context_schema").fetchone()
+    return int(version or 0)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the tables up to date: all changes or none, also when the process dies on the way."""
+    if _version(db) == len(MIGRATIONS):
+        return
+    with transaction(db):
+        version = _version(db)  # again: another process may have been faster
+        if version > len(MIGRATIONS):
+            raise StoreTooNew(
+                f"the file has version {version} of the tables, this release knows "
+                f"{len(MIGRATIONS)}: install a newer axio-context-sqlite"
+            )
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS axio_context_schema ("
+            "version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT (datetime('now')))"
+        )
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in statements:
+                db.execute(statement)
+            db.execute("INSERT INTO axio_context_schema (version) VALUES (?)", (number,))

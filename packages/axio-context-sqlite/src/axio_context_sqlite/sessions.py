@@ -1,0 +1,158 @@
+"""What is done to sessions as a whole: plain functions on a sqlite3 connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+
+from axio.context import SessionInfo, preview
+from axio.history import open_turn
+from axio_context_sqlite import rows
+from axio_context_sqlite.errors import StoreDamaged
+from axio_context_sqlite.payload import compress_payload, decompress_payload
+from axio_context_sqlite.rows import Row, Session
+
+__all__ = (
+    "add_tokens",
+    "clear",
+    "delete",
+    "fork",
+    "get_name",
+    "get_tokens",
+    "rename",
+    "replace",
+    "rewind",
+    "set_tokens",
+    "summaries",
+)
+
+_THIS = "WHERE project = ? AND session_id = ?"
+
+
+def replace(db: sqlite3.Connection, session: Session, wanted: Sequence[tuple[str, str]]) -> None:
+    """Make `wanted` the session's roles and texts. What is the same at the start stays as it is."""
+    same = 0
+    started_at: str | None = None
+    with closing(rows.read(db, session)) as present:
+        for (_, row), new in zip(present, wanted, strict=False):
+            started_at = started_at or row.created_at
+            if (row.role, decompress_payload(row.payload)) != new:
+                break
+            same += 1
+    rows.keep(db, session, same)
+    rest = [
+        # The time of its first message is the session's place in the list: it stays.
+        Row(role, compress_payload(text), started_at if index == 0 else None)
+        for index, (role, text) in enumerate(wanted[same:], same)
+    ]
+    rows.append(db, session, rows.last(db, session), rest)
+
+
+def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
+    present = rows.count(db, session)
+    if not 0 <= number <= present:
+        raise ValueError(f"cannot keep {number} messages: session {session.id!r} has {present}")
+    rows.keep(db, session, number)
+
+
+def fork(db: sqlite3.Connection, session: Session, into: Session) -> None:
+    """Copy messages, times and token counts, up to a turn whose tools are still running."""
+    number = rows.count(db, session)
+    if not open_turn(rows.tail(db, session, 1)):
+        number = max(number - 1, 0)
+    rows.copy(db, session, number, into)
+    set_tokens(db, into, *get_tokens(db, session))
+
+
+def clear(db: sqlite3.Connection, session: Session) -> None:
+    """Remove messages and token counts. The name and the owner stay."""
+    rows.keep(db, session, 0)
+    db.execute(f"DELETE FROM axio_context_tokens {_THIS}", session)
+
+
+def delete(db: sqlite3.Connection, session: Session) -> None:
+    """Remove everything that is known of the session."""
+    clear(db, session)
+    db.execute(f"DELETE FROM axio_context_sessions {_THIS}", session)
+
+
+# ── token counts ─────────────────────────────────────────────────────────────────────────────────
+
+_SET_TOKENS = (
+    "INSERT INTO axio_context_tokens (project, session_id, input_tokens, output_tokens) "
+    "VALUES (?, ?, ?, ?) ON CONFLICT (session_id, project) DO UPDATE SET "
+)
+
+
+def get_tokens(db: sqlite3.Connection, session: Session) -> tuple[int, int]:
+    row = db.execute(
+        f"SELECT input_tokens, output_tokens FROM axio_context_tokens {_THIS}", session
+    ).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def set_tokens(db: sqlite3.Connection, session: Session, input: int, output: int) -> None:
+    db.execute(
+        f"{_SET_TOKENS} input_tokens = excluded.input_tokens, "
+        "output_tokens = excluded.output_tokens",
+        (*session, input, output),
+    )
+
+
+def add_tokens(db: sqlite3.Connection, session: Session, input: int, output: int) -> None:
+    db.execute(
+        f"{_SET_TOKENS} input_tokens = input_tokens + excluded.input_tokens, "
+        "output_tokens = output_tokens + excluded.output_tokens",
+        (*session, input, output),
+    )
+
+
+# ── names and lists ──────────────────────────────────────────────────────────────────────────────
+
+
+def get_name(db: sqlite3.Connection, session: Session) -> str | None:
+    row = db.execute(f"SELECT name FROM axio_context_sessions {_THIS}", session).fetchone()
+    return None if row is None else row[0]
+
+
+def rename(db: sqlite3.Connection, session: Session, name: str | None) -> None:
+    db.execute(
+        "INSERT INTO axio_context_sessions (project, session_id, name) VALUES (?, ?, ?) "
+        "ON CONFLICT (project, session_id) DO UPDATE SET name = excluded.name",
+        (*session, name or None),
+    )
+
+
+def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
+    """The project's sessions that have messages, newest first by the time of their first one."""
+    found = db.execute(
+        """
+        SELECT of.session_id, of.number, session.name, first.created_at,
+               coalesce(tokens.input_tokens, 0), coalesce(tokens.output_tokens, 0)
+        FROM (
+            SELECT session_id, count(*) AS number, min(position) AS position
+            FROM axio_context_messages WHERE project = :project GROUP BY session_id
+        ) AS of
+        JOIN axio_context_messages AS first
+            ON first.project = :project AND first.session_id = of.session_id
+            AND first.position = of.position
+        LEFT JOIN axio_context_tokens AS tokens
+            ON tokens.project = :project AND tokens.session_id = of.session_id
+        LEFT JOIN axio_context_sessions AS session
+            ON session.project = :project AND session.session_id = of.session_id
+        ORDER BY first.created_at DESC, first.id DESC
+        """,
+        {"project": project},
+    ).fetchall()
+    return [
+        SessionInfo(id, number, name or _preview(db, Session(project, id)), *rest)
+        for id, number, name, *rest in found
+    ]
+
+
+def _preview(db: sqlite3.Connection, session: Session) -> str:
+    try:
+        return preview(rows.first_of_user(db, session), empty="(no preview)")
+    except StoreDamaged:
+        return "(cannot be read)"  # the other sessions can

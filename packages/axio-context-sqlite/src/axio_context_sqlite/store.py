@@ -1,0 +1,338 @@
+"""A session in an SQLite file, as a context store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from axio.context import ContextStore, SessionInfo
+from axio.exceptions import AxioError, SessionBusy
+from axio.messages import Message
+from axio.snapshot import Snapshot
+from axio_context_sqlite import jsonl, lease, rows, sessions
+from axio_context_sqlite.cache import Cache
+from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
+from axio_context_sqlite.database import Database
+from axio_context_sqlite.payload import (
+    COMPRESS_THRESHOLD,
+    compress_payload,
+    decompress_payload,
+    encode_content,
+)
+from axio_context_sqlite.rows import NONE, Row, Session
+
+__all__ = ("COMPRESS_THRESHOLD", "SQLiteContextStore", "compress_payload", "decompress_payload")
+
+T = TypeVar("T")
+Store = TypeVar("Store", bound="SQLiteContextStore")
+
+logger = logging.getLogger(__name__)
+
+_BRIEF = 64 * 1024  # characters; to compress and write more than this takes milliseconds
+
+
+class SQLiteContextStore(ContextStore):
+    """One session of one project.
+
+    When a method returns, what it stored survives the death of the process; what it raised an
+    error for is not stored. Messages that are handed out are shared with the store: take them as
+    read-only. The list around them is the caller's own.
+
+    Every method that touches the file may raise `StoreError`, and those that change the session
+    `SessionBusy`, both after waiting up to `wait` seconds for others to finish.
+
+    Args:
+        conn: from `connect`; many stores may share it. The caller closes it.
+        session_id: any text. The same id in another project is another session.
+        project: by default the resolved current directory.
+        db_name: not used.
+        wait: seconds to wait while somebody else writes to the file or owns the session.
+    """
+
+    def __init__(
+        self,
+        conn: aiosqlite.Connection,
+        session_id: str,
+        project: str | None = None,
+        db_name: str = "axio_context",
+        *,
+        wait: float = BUSY_TIMEOUT,
+    ) -> None:
+        self._conn = conn
+        self._wait = wait
+        self._database = Database.of(conn)
+        self.project = str(Path.cwd().resolve()) if project is None else project
+        # A folder's name may hold bytes that are no UTF-8; SQLite's text may not.
+        key = os.fsencode(self.project).decode(errors="backslashreplace")
+        self._session = Session(key, session_id)
+        self._cache = Cache(self._session, self._database)
+        self._lease: str | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls: type[Store],
+        path: str | Path,
+        session_id: str | None = None,
+        project: str | None = None,
+        *,
+        wait: float = BUSY_TIMEOUT,
+    ) -> AsyncIterator[Store]:
+        """A store with a connection of its own, closed at the end; a new session without an id."""
+        conn = await connect(path)
+        try:
+            yield cls(conn, session_id or _new_id(), project, wait=wait)
+        finally:
+            await conn.close()
+
+    @property
+    def session_id(self) -> str:
+        return self._session.id
+
+    # ── how it gets at the file ──────────────────────────────────────────────────────────────
+
+    async def _run(self, job: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+        return await self._database.run(self._conn, job, wait=self._wait, brief=brief)
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+        """`change` in one transaction, once no other run owns the session."""
+
+        def job(db: sqlite3.Connection) -> T:
+            with self._database.transaction(db):
+                lease.admit(db, self._session, self._lease)
+                return change(db)
+
+        return await self._run(job, brief=brief)
+
+    # ── messages ─────────────────────────────────────────────────────────────────────────────
+
+    async def append(self, message: Message) -> None:
+        await self.extend((message,))
+
+    async def extend(self, messages: Iterable[Message]) -> None:
+        """Add several messages at the end: all of them or, after an error, none."""
+        texts = [(message.role, encode_content(message)) for message in messages]
+        if not texts:
+            return
+
+        def job(db: sqlite3.Connection) -> None:
+            new = [Row(role, compress_payload(text)) for role, text in texts]
+            with self._database.transaction(db):
+                lease.admit(db, self._session, self._lease)
+                before = rows.last(db, self._session)
+                after = rows.append(db, self._session, before, new)
+            self._cache.appended(db, before, after, texts)
+
+        await self._run(job, brief=sum(len(text) for _, text in texts) < _BRIEF)
+
+    async def get_history(self) -> list[Message]:
+        history = await self._run(self._cache.current, brief=True)
+        if history is None:
+            history = await self._run(self._cache.read)
+        return Snapshot(history)
+
+    async def last(self, number: int) -> list[Message]:
+        """The last `number` messages. Unlike `get_history` it does not read the others first."""
+        if number < 0:
+            raise ValueError(f"cannot read {number} messages")
+        history = await self._run(self._cache.current, brief=True)
+        if history is not None:
+            return history[max(len(history) - number, 0) :]
+        return await self._run(lambda db: rows.tail(db, self._session, number))
+
+    async def replace(self, messages: Iterable[Message]) -> None:
+        """Put `messages` in the place of the history: all of them or, after an error, none.
+
+        Token counts stay, and so do the times of messages at the start that are the same.
+        """
+        wanted = [(message.role, encode_content(message)) for message in messages]
+        await self._change(lambda db: sessions.replace(db, self._session, wanted))
+
+    async def rewind(self, number: int) -> None:
+        """Keep the first `number` messages and forget the rest. ValueError if there are fewer.
+
+        To be able to go back, `fork` first.
+        """
+        await self._change(lambda db: sessions.rewind(db, self._session, number))
+
+    async def clear(self) -> None:
+        """Forget all messages and token counts; the name stays."""
+        await self._change(lambda db: sessions.clear(db, self._session))
+
+    # ── the session as a whole ───────────────────────────────────────────────────────────────
+
+    async def fork(self: Store) -> Store:
+        """A new session with a copy, in the same project and on the same connection.
+
+        It ends before a turn whose tools are still running.
+        """
+        copy = type(self)(self._conn, _new_id(), self.project, wait=self._wait)
+
+        def job(db: sqlite3.Connection) -> None:
+            with self._database.transaction(db):
+                sessions.fork(db, self._session, copy._session)
+
+        await self._run(job)
+        return copy
+
+    async def delete(self) -> None:
+        """Remove the session, its name and its token counts from the file."""
+        await self._change(lambda db: sessions.delete(db, self._session))
+
+    async def name(self) -> str | None:
+        return await self._run(lambda db: sessions.get_name(db, self._session))
+
+    async def rename(self, name: str | None) -> None:
+        """Give the session a name, shown in lists in place of its first words; None removes it.
+
+        Allowed while another run owns the session.
+        """
+
+        def job(db: sqlite3.Connection) -> None:
+            with self._database.transaction(db):
+                sessions.rename(db, self._session, name)
+
+        await self._run(job)
+
+    async def list_sessions(self) -> list[SessionInfo]:
+        """The sessions of this project that have messages, newest first.
+
+        `preview` is the name or, without one, how the first message of the user begins.
+        """
+        return await self._run(lambda db: sessions.summaries(db, self._session.project))
+
+    async def export_jsonl(self, path: str | Path) -> int:
+        """Write the session to a file, which appears when it is complete; the messages' number.
+
+        OSError when the file cannot be written.
+        """
+
+        def job(db: sqlite3.Connection) -> int:
+            name = sessions.get_name(db, self._session)
+            tokens = sessions.get_tokens(db, self._session)
+            messages = [
+                (rows.decode(self._session, at, row), row.created_at)
+                for at, row in rows.read(db, self._session)
+            ]
+            with jsonl.whole_file(Path(path)) as file:
+                file.writelines(line + "\n" for line in jsonl.render(name, tokens, messages))
+            return len(messages)
+
+        return await self._run(job)
+
+    async def import_jsonl(self, path: str | Path) -> int:
+        """Fill this session, which must be empty, from an exported file; the messages' number.
+
+        Raises:
+            ValueError: the file is no exported session, or this session is not empty.
+            OSError: the file cannot be read.
+        """
+
+        def job(db: sqlite3.Connection) -> int:
+            with open(path, encoding="utf-8") as file:
+                exported = jsonl.parse(file)
+            with self._database.transaction(db):
+                lease.admit(db, self._session, self._lease)
+                if rows.last(db, self._session) != NONE:
+                    raise ValueError(
+                        f"session {self.session_id!r} has messages: import into a new one"
+                    )
+                rows.append(db, self._session, NONE, exported.rows)
+                sessions.set_tokens(db, self._session, *exported.tokens)
+                sessions.rename(db, self._session, exported.name)
+            return len(exported.rows)
+
+        return await self._run(job)
+
+    # ── token counts ─────────────────────────────────────────────────────────────────────────
+
+    async def get_context_tokens(self) -> tuple[int, int]:
+        return await self._run(lambda db: sessions.get_tokens(db, self._session), brief=True)
+
+    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        await self._change(
+            lambda db: sessions.set_tokens(db, self._session, input_tokens, output_tokens),
+            brief=True,
+        )
+
+    async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        await self._change(
+            lambda db: sessions.add_tokens(db, self._session, input_tokens, output_tokens),
+            brief=True,
+        )
+
+    # ── ownership ────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def own(self) -> AsyncIterator[None]:
+        """Hold the session: inside, no other run of any process can change it.
+
+        SessionBusy when another run still holds it after `wait` seconds. A run whose process died
+        holds nothing.
+        """
+        token = os.urandom(8).hex()
+        try:
+            await self._take(token)
+        except asyncio.CancelledError:
+            await self._give_back(token)  # the thread may have taken it nevertheless
+            raise
+        beat = asyncio.create_task(self._beat(token))
+        try:
+            yield
+        finally:
+            beat.cancel()
+            try:
+                await self._give_back(token)
+            finally:
+                await asyncio.wait((beat,))
+
+    async def _take(self, token: str) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            if self._lease is not None:
+                raise SessionBusy(
+                    f"session {self.session_id!r} is in use by another run of this store: "
+                    "wait until it has ended, or work on a fork"
+                )
+            with self._database.transaction(db):
+                lease.admit(db, self._session, None)
+                lease.take(db, self._session, token)
+            self._lease = token
+
+        await self._run(job, brief=True)
+
+    async def _give_back(self, token: str) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            if self._lease == token:
+                self._lease = None
+            with self._database.transaction(db):
+                lease.release(db, self._session, token)
+
+        try:
+            await self._run(job, brief=True)
+        except AxioError as error:
+            # Nothing of the user's is lost, and other processes see when this one has ended.
+            logger.warning("session %s could not be given back: %s", self.session_id, error)
+
+    async def _beat(self, token: str) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            with self._database.transaction(db):
+                lease.renew(db, self._session, token)
+
+        while True:
+            await asyncio.sleep(lease.HEARTBEAT)
+            try:
+                await self._run(job, brief=True)
+            except AxioError as error:
+                logger.warning("session %s has missed a heartbeat: %s", self.session_id, error)
+
+
+def _new_id() -> str:
+    return os.urandom(16).hex()
