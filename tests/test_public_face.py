@@ -90,8 +90,10 @@ FIELDS = {
     "agent_loader.AgentSpec": "name description system max_iterations tools model",
 }
 
-# A core module that is imported on top of a bare interpreter costs every user start-up time.
-MODULES_OVER_BARE_PYTHON = 105
+# What any agent needs to be imported. How many modules that is differs between interpreters (66 to
+# 103 were seen for asyncio alone), so the core's own share is what is limited.
+FLOOR = "import asyncio, contextlib, dataclasses, inspect, json, logging, typing"
+MODULES_OVER_FLOOR = 40
 
 
 def test_the_names_of_the_package_are_there_public_and_without_repetition() -> None:
@@ -134,8 +136,9 @@ def imported_by(statement: str) -> list[str]:
 
 
 def test_importing_the_core_needs_the_standard_library_alone() -> None:
-    modules = imported_by("import axio; axio.Agent")
+    modules = set(imported_by("import axio; axio.Agent"))
     strangers = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"axio"}
     assert strangers == set()
     assert not [name for name in modules if name.startswith(("axio.wire", "axio.testing"))]
-    assert len(modules) <= MODULES_OVER_BARE_PYTHON, modules
+    own = modules - set(imported_by(FLOOR))
+    assert len(own) <= MODULES_OVER_FLOOR, sorted(own)

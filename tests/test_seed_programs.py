@@ -67,7 +67,8 @@ def test_the_test_with_the_stub_transport_passes_under_pytest(
     programs: Path, tmp_path: Path
 ) -> None:
     done = run_python(
-        "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider",
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto",
+        "-o", "asyncio_default_fixture_loop_scope=function",
         "--rootdir", str(tmp_path), str(programs / "testing_agent.py"),
         cwd=tmp_path,
     )  # fmt: skip
