@@ -62,9 +62,10 @@ class ModelRegistry(MutableMapping[str, ModelSpec]):
     `update`, `popitem`) is that of a mapping from id to spec. All queries return a new registry.
     """
 
-    def __init__(self, models: Iterable[ModelSpec] | None = None) -> None:
+    def __init__(self, models: Iterable[ModelSpec] | ModelRegistry | None = None) -> None:
         self._models: dict[str, ModelSpec] = {}
-        for spec in models or ():
+        specs: Iterable[Any] = () if models is None else models
+        for spec in specs:
             self[_checked(spec).id] = spec
 
     def __getitem__(self, key: str) -> ModelSpec:

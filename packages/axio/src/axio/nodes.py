@@ -182,7 +182,7 @@ def text_node(cls: Any, text: TextType) -> Node:
         if isinstance(spelled, str) and fits(spelled):
             try:
                 return parse(spelled)
-            except ValueError:
+            except (ValueError, ArithmeticError):
                 pass
         raise Mismatch(f"requires {cls.__name__} like '{text.example}', got {shown(value)}")
 

@@ -49,9 +49,10 @@ ESCAPES = {
 _REPLACEMENT = "\ufffd"
 _HEX = frozenset("0123456789abcdefABCDEF")
 _SPACE = " \t\n\r\ufeff"
-# Runs of characters that mean nothing to the machine in a state. Half characters (surrogates) may
-# also come unescaped.
+# Runs of characters that mean nothing to the machine in a state. Half characters (surrogates) also
+# come unescaped, when a provider cuts between the halves of an escaped pair.
 _TEXT = re.compile('[^"\\\\\ud800-\udfff]*')
+_HALF = re.compile("[\ud800-\udfff]")
 _QUOTED = re.compile(r'[^"\\]*')
 _NESTED = re.compile(r'[^"{}\[\]]*')
 _SCALAR = re.compile(r"[^,} \t\n\r]*")
@@ -130,6 +131,7 @@ class ToolArgStream:
             self._text.clear()
 
     def _end_value(self, events: list[ToolFieldEvent]) -> None:
+        self._put("")
         self._flush(events)
         events.append(ToolFieldEnd(self._index, self._tool_use_id, self._current_key))
         self._state = State.NEXT
@@ -190,8 +192,8 @@ class ToolArgStream:
         elif char != '"':
             self._put_unit(ord(char))
         else:
-            self._put("")
             if self._in_key:
+                self._put("")
                 self._state = State.COLON
             else:
                 self._end_value(events)
@@ -222,7 +224,7 @@ class ToolArgStream:
     def _read_raw(self, chunk: str, at: int, events: list[ToolFieldEvent]) -> int:
         if not self._depth:
             end = _end_of(_SCALAR, chunk, at)
-            self._text.append(chunk[at:end])
+            self._put_raw(chunk[at:end])
             if end < len(chunk):
                 self._end_value(events)
             return end
@@ -240,7 +242,7 @@ class ToolArgStream:
                     self._skip = True
                 else:
                     self._depth += 1 if char in "{[" else -1
-        self._text.append(chunk[at:end])
+        self._put_raw(chunk[at:end])
         if not self._depth:
             self._end_value(events)
         return end
@@ -256,6 +258,14 @@ class ToolArgStream:
             self._high = ""
         if text:
             out.append(text)
+
+    def _put_raw(self, text: str) -> None:
+        """Add JSON text as it stands, except for halves of pairs."""
+        if text.isascii() or not _HALF.search(text):
+            self._put(text)
+        else:
+            for char in text:
+                self._put_unit(ord(char))
 
     def _put_unit(self, unit: int) -> None:
         """Add one character, or one half of a pair as JSON writes characters beyond U+FFFF."""
