@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return 130
+    finally:
+        _finish_stdout()
 
 
 def _command(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -50,7 +52,6 @@ def _run(args: argparse.Namespace) -> int:
         start_logging(args.log_level, args.log_file)
         return run(args, say)
     except OutputClosed:
-        _drop_stdout()
         return 1
     except Stopped as stop:
         say("interrupted")
@@ -81,9 +82,12 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _drop_stdout() -> None:
-    """Nobody reads it any more; without this the interpreter would complain about it at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _finish_stdout() -> None:
+    """What cannot be written any more is dropped; the interpreter would complain about it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(exit_code: int) -> NoReturn:

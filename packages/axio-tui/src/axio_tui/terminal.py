@@ -9,6 +9,7 @@ import sys
 import termios
 from typing import Any, TextIO
 
+from axio_tui.errors import CommandError
 from axio_tui.render import COLOUR, PLAIN, Style, describe_call
 
 __all__ = ("Output", "OutputClosed", "Person", "read_line", "style_for")
@@ -25,7 +26,10 @@ class OutputClosed(Exception):
 
 
 class Output:
-    """A text stream that is flushed with each piece. Raises `OutputClosed` when its reader left."""
+    """A text stream that is flushed with each piece.
+
+    Raises `OutputClosed` when its reader left, `CommandError` when it cannot be written.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -39,7 +43,7 @@ class Output:
         except OSError as error:
             if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
                 raise OutputClosed from error
-            raise
+            raise CommandError(f"the output cannot be written: {error.strerror}") from error
 
 
 class Person:

@@ -1,0 +1,285 @@
+"""The real command in a process of its own, with an installed distribution that a test can script.
+
+The distribution `acme` offers the transport `scripted`, which plays the turns in $SCRIPT, and
+tools that can be stopped more or less easily. It is found the way every distribution is found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PARTS = '''
+import asyncio, json, os, subprocess, time
+from pathlib import Path
+from axio.events import *
+from axio.tool import tool_options
+from axio.types import StopReason, Usage
+
+
+class Scripted:
+    """Plays one list of $SCRIPT after another: texts, [tool, arguments], seconds, {"raise": ...}."""
+
+    turns = 0
+
+    async def stream(self, messages, tools, system):
+        script = json.loads(os.environ["SCRIPT"])
+        turn = script[min(Scripted.turns, len(script) - 1)]
+        Scripted.turns += 1
+        stop = StopReason.end_turn
+        for index, item in enumerate(turn):
+            if isinstance(item, str):
+                yield TextDelta(index, item)
+            elif isinstance(item, list):
+                stop = StopReason.tool_use
+                yield ToolUseStart(index, f"call_{Scripted.turns}_{index}", item[0])
+                yield ToolInputDelta(
+                    index, f"call_{Scripted.turns}_{index}", json.dumps(item[1]))
+            elif isinstance(item, dict):
+                raise {"runtime": RuntimeError}[item["raise"]](item["text"])
+            else:
+                await asyncio.sleep(item)
+        yield IterationEnd(Scripted.turns, stop, Usage(10, 5))
+
+
+class Prompts(Scripted):
+    """Answers with what the model was told: how many messages, the last text, the tools."""
+
+    async def stream(self, messages, tools, system):
+        texts = [getattr(b, "text", "") for m in messages for b in m.content]
+        yield TextDelta(0, json.dumps([texts, [t.name for t in tools], system]))
+        yield IterationEnd(1, StopReason.end_turn, Usage(10, 5))
+
+
+@tool_options(read_only=True)
+async def acme_look() -> str:
+    """Look at something."""
+    return "one\\n\\x1b[2Jtwo"
+
+
+async def acme_change(path: str) -> str:
+    """Make a file."""
+    Path(path).write_text("changed")
+    return "done"
+
+
+@tool_options(read_only=True)
+async def acme_child() -> str:
+    """Run a program that takes long, in a session of its own."""
+    process = await asyncio.create_subprocess_exec("sleep", "61", start_new_session=True)
+    Path(os.environ["HOME"], "child").write_text(str(process.pid))
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return "done"
+
+
+@tool_options(read_only=True)
+async def acme_thread() -> str:
+    """Sit in a thread."""
+    await asyncio.to_thread(time.sleep, 30)
+    return "done"
+
+
+@tool_options(read_only=True)
+async def acme_block() -> str:
+    """Block the event loop."""
+    time.sleep(30)
+    return "done"
+
+
+@tool_options(read_only=True)
+async def acme_hold() -> str:
+    """Hold on to a cancellation."""
+    while True:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            pass
+'''
+TOOLS = ("acme_look", "acme_change", "acme_child", "acme_thread", "acme_block", "acme_hold")
+ENTRY_POINTS = "[axio.transport]\nscripted = acme_parts:Scripted\nprompts = acme_parts:Prompts\n"
+ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
+BROKEN = "[axio.transport]\nbroken = acme_absent:Transport\n[axio.tools]\nbroken = acme_absent:t\n"
+
+
+def install(folder: Path, name: str, entry_points: str) -> Path:
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that has the distribution `acme` installed."""
+    folder = tmp_path_factory.mktemp("acme")
+    (folder / "acme_parts.py").write_text(PARTS)
+    return install(folder, "acme", ENTRY_POINTS)
+
+
+@dataclass
+class Axio:
+    """Starts `python -m axio_tui` with an environment of its own."""
+
+    home: Path
+    acme: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def _environment(self, script: Sequence[object] | None, extra: Mapping[str, str]) -> Any:
+        scripted = {} if script is None else {"SCRIPT": json.dumps(script)}
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "PYTHONPATH": str(self.acme),
+            **scripted,
+            **self.environment,
+            **extra,
+        }
+
+    def start(
+        self, *args: str | bytes, script: Sequence[object] | None = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """A process that leads a session, as a terminal's foreground job does its group."""
+        extra = options.pop("env", {})
+        for stream in ("stdin", "stdout", "stderr"):
+            options.setdefault(stream, subprocess.PIPE)
+        process = subprocess.Popen(
+            options.pop("command", [sys.executable, "-m", "axio_tui", *args]),
+            env=self._environment(script, extra),
+            cwd=self.home,
+            start_new_session=True,
+            **options,
+        )
+        self.started.append(process)
+        return process
+
+    def __call__(
+        self,
+        *args: str | bytes,
+        script: Sequence[object] | None = None,
+        input: bytes = b"",
+        **options: Any,
+    ) -> Done:
+        process = self.start(*args, script=script, **options)
+        out, err = process.communicate(input, timeout=30)
+        return Done(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line on stderr that says what went wrong."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@pytest.fixture
+def axio(tmp_path: Path, acme: Path) -> Iterator[Axio]:
+    command = Axio(tmp_path, acme)
+    yield command
+    for process in command.started:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def broken(axio: Axio, tmp_path: Path) -> None:
+    """A second distribution, whose parts cannot be imported."""
+    folder = install(tmp_path, "broken", BROKEN)
+    axio.environment["PYTHONPATH"] = f"{axio.acme}:{folder}"
+
+
+class Terminal:
+    """The command on a terminal: type with `send`, read with `until`."""
+
+    def __init__(self, axio: Axio, *args: str, **options: Any) -> None:
+        self._master: Any
+        self._master, slave = pty.openpty()
+        self.seen = ""
+        for stream in ("stdin", "stdout", "stderr"):
+            options.setdefault(stream, slave)
+        # A child that leads a session takes the terminal it opens for its own, and with it Ctrl-C.
+        name = os.ttyname(slave)
+        self.process = axio.start(
+            *args, preexec_fn=lambda: os.close(os.open(name, os.O_RDWR)), **options
+        )
+        os.close(slave)
+
+    def send(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def until(self, text: str, seconds: float = 15) -> str:
+        """What came since the last call, up to and with `text`."""
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            left = deadline - time.monotonic()
+            ready = left > 0 and select.select([self._master], [], [], left)[0]
+            assert ready, f"{text!r} did not come, only:\n{self.seen}"
+            try:
+                piece = os.read(self._master, 65536)
+            except OSError:  # EIO: the other side is closed
+                piece = b""
+            assert piece, f"{text!r} did not come before the end, only:\n{self.seen}"
+            self.seen += piece.decode("utf-8", "replace").replace("\r\n", "\n")
+        before, _, self.seen = self.seen.partition(text)
+        return before + text
+
+    def end(self, seconds: float = 10) -> tuple[int, str]:
+        """The exit code and what else came."""
+        code = self.process.wait(seconds)
+        with contextlib.suppress(OSError):
+            while select.select([self._master], [], [], 0)[0]:
+                piece = os.read(self._master, 65536)
+                if not piece:
+                    break
+                self.seen += piece.decode("utf-8", "replace").replace("\r\n", "\n")
+        return code, self.seen
+
+    def close(self) -> None:
+        """Take the terminal away, as closing its window does."""
+        if self._master is not None:
+            os.close(self._master)
+            self._master = None
+
+
+@pytest.fixture
+def terminal(axio: Axio) -> Iterator[Any]:
+    opened: list[Terminal] = []
+
+    def open_terminal(*args: str, **options: Any) -> Terminal:
+        opened.append(Terminal(axio, *args, **options))
+        return opened[-1]
+
+    yield open_terminal
+    for one in opened:
+        one.close()

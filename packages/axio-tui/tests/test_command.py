@@ -1,0 +1,341 @@
+"""The command `axio` as a process: what it prints, where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTED = ("run", "--transport", "scripted")
+HELLO = [["Hello ", "you."]]
+
+
+def records(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+# ── what it prints ────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_command_it_prints_its_help(axio: Any) -> None:
+    done = axio()
+    assert done.code == 0 and done.out.startswith("usage: axio") and not done.err
+
+
+def test_the_script_and_the_module_are_the_same_command(axio: Any) -> None:
+    script = str(Path(sys.executable).with_name("axio"))
+    assert axio("--version").out == axio(command=[script, "--version"]).out != ""
+
+
+def test_an_answer_goes_to_stdout_with_what_it_took(axio: Any) -> None:
+    done = axio(*SCRIPTED, "hi", script=HELLO)
+    assert done.code == 0 and not done.err
+    answer, footer = done.out.splitlines()
+    assert answer == "Hello you."
+    assert footer.startswith("-- 10 tokens in, 5 out, ") and footer.endswith(" s")
+
+
+def test_a_tool_is_shown_with_arguments_and_output_before_the_answer(axio: Any) -> None:
+    done = axio(*SCRIPTED, "look", script=[[["acme_look", {}]], ["Seen."]])
+    assert done.code == 0
+    assert done.out.splitlines()[:4] == ["-> acme_look()", "  | one", "  | two", "Seen."]
+
+
+def test_control_sequences_of_model_and_tool_do_not_reach_the_output(axio: Any) -> None:
+    script = [["\x1b]0;owned\x07Hi", ["acme_look", {}]], ["bye\x1b[31m\x08\r"]]
+    done = axio(*SCRIPTED, "hi", script=script, env={"TERM": "xterm"})
+    assert done.code == 0 and "Hi" in done.out and "two" in done.out
+    assert not any(c in done.out for c in "\x1b\x07\x08\r")
+
+
+def test_what_comes_is_printed_when_it_comes(axio: Any) -> None:
+    process = axio.start(*SCRIPTED, "hi", script=[["first", 20, "second"]])
+    assert os.read(process.stdout.fileno(), 100) == b"first"
+    assert process.poll() is None
+
+
+def test_json_is_one_event_a_line_for_another_program(axio: Any) -> None:
+    done = axio(*SCRIPTED, "--json", "look", script=[[["acme_look", {}]], ["Séen."]])
+    assert done.code == 0 and not done.err
+    events = records(done.out)
+    assert [event["type"] for event in events] == [
+        "tool_use_start", "tool_input_delta", "iteration_end", "tool_result",
+        "text_delta", "iteration_end", "session_end",
+    ]  # fmt: skip
+    assert events[3]["content"] == "one\n\x1b[2Jtwo"
+    assert events[-2]["stop_reason"] == "end_turn"
+    assert events[-1]["total_usage"]["input_tokens"] == 20
+
+
+def test_a_pipe_carries_json_into_another_program(axio: Any) -> None:
+    count = "import sys, json; print(sum(json.loads(l)['type'] == 'text_delta' for l in sys.stdin))"
+    shell = f"'{sys.executable}' -m axio_tui {' '.join(SCRIPTED)} --json hi | "
+    shell += f'"{sys.executable}" -c "{count}"'
+    assert axio(command=["sh", "-c", shell], script=HELLO).out == "2\n"
+
+
+def test_an_output_that_knows_only_ascii_gets_everything(axio: Any) -> None:
+    done = axio(*SCRIPTED, "hi", script=[["naïve"]], env={"PYTHONIOENCODING": "ascii"})
+    assert done.code == 0 and "na\\xefve" in done.out
+
+
+# ── where the prompt comes from ───────────────────────────────────────────────────────────────
+
+
+def told(out: str) -> Any:
+    return json.loads(out.splitlines()[0])
+
+
+def test_the_prompt_is_an_argument_or_comes_from_stdin(axio: Any) -> None:
+    assert told(axio("run", "--transport", "prompts", "hi").out)[0] == ["hi"]
+    done = axio("run", "--transport", "prompts", "-", input="\ufeffgrüß\nzwei\n".encode())
+    assert told(done.out)[0] == ["grüß\nzwei\n"]
+
+
+@pytest.mark.parametrize("prompt", ["--json", "-x"])
+def test_a_prompt_may_look_like_an_option_after_two_dashes(axio: Any, prompt: str) -> None:
+    assert told(axio("run", "--transport", "prompts", "--", prompt).out)[0] == [prompt]
+
+
+@pytest.mark.parametrize(
+    ("args", "input", "message"),
+    [
+        (("",), b"", "the prompt is empty"),
+        ((" \n\t",), b"", "the prompt is empty"),
+        (("-",), b"", "the prompt is empty"),
+        (("-",), b" \n", "the prompt is empty"),
+        (("-",), b"caf\xe9", "the prompt is not UTF-8"),
+        ((b"caf\xe9",), b"", "the prompt is not UTF-8"),
+        ((), b"a prompt nobody asked for", "no prompt"),
+    ],
+)
+def test_no_usable_prompt_is_wrong_use(axio: Any, args: Any, input: bytes, message: str) -> None:
+    done = axio(*SCRIPTED, *args, input=input, script=HELLO)
+    assert done.code == 2 and message in done.line and not done.out
+
+
+def test_a_closed_stdin_is_no_prompt(axio: Any) -> None:
+    command = ["sh", "-c", f"'{sys.executable}' -m axio_tui run - <&-"]
+    assert axio(command=command).code == 2
+
+
+# ── what it is told to use ────────────────────────────────────────────────────────────────────
+
+
+def test_an_unknown_transport_lists_what_there_is(axio: Any) -> None:
+    done = axio("run", "--transport", "nope\x1b[2J", "hi")
+    assert done.code == 2
+    assert "no transport" in done.line and "scripted" in done.line and "prompts" in done.line
+
+
+def test_an_unknown_tool_lists_what_there_is(axio: Any) -> None:
+    done = axio(*SCRIPTED, "--tools", "acme_look,nope", "hi", script=HELLO)
+    assert done.code == 2
+    assert "'nope'" in done.line and "acme_look" in done.line and "acme_change" in done.line
+
+
+def test_a_model_where_there_is_no_choice_is_wrong_use(axio: Any) -> None:
+    done = axio(*SCRIPTED, "--model", "x", "hi", script=HELLO)
+    assert done.code == 2 and "no choice of models" in done.line
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_transport_or_tool_that_does_not_import_says_why(axio: Any) -> None:
+    done = axio("run", "--transport", "broken", "--tools", "none", "hi")
+    assert done.code == 1 and "No module named 'acme_absent'" in done.line
+    done = axio(*SCRIPTED, "--tools", "broken", "hi", script=HELLO)
+    assert done.code == 1 and "No module named 'acme_absent'" in done.line
+
+
+@pytest.mark.parametrize(
+    ("tools", "names"),
+    [
+        ("acme_look", ["acme_look"]),
+        ("acme_change, acme_look,acme_look", ["acme_change", "acme_look"]),
+        ("none", []),
+        ("", []),
+    ],
+)
+def test_the_model_gets_the_tools_that_were_named(axio: Any, tools: str, names: list[str]) -> None:
+    done = axio("run", "--transport", "prompts", "--tools", tools, "hi")
+    assert done.code == 0 and told(done.out)[1] == names
+
+
+@pytest.mark.usefixtures("broken")
+def test_by_default_it_gets_all_that_load_and_need_no_application(axio: Any) -> None:
+    done = axio("run", "--transport", "prompts", "hi")
+    names = told(done.out)[1]
+    assert {"acme_look", "acme_change"} <= set(names)
+    assert not {"broken", "status_line", "confirm", "subagent", "vision"} & set(names)
+    assert "leaving out a tool" in done.line and "'broken'" in done.line
+
+
+def test_the_system_prompt_can_be_replaced(axio: Any) -> None:
+    args = ("run", "--transport", "prompts", "--tools", "none", "hi")
+    assert told(axio(*args, "--system", "Be brief.").out)[2] == "Be brief."
+    assert str(axio.home) in told(axio(*args).out)[2]
+
+
+def test_the_number_of_requests_is_limited(axio: Any) -> None:
+    script = [[["acme_look", {}]]]
+    done = axio(*SCRIPTED, "--max-iterations", "3", "go on", script=script)
+    assert done.code == 1
+    assert done.out.count("-> acme_look()") == 3
+    assert "3 requests" in done.line and "--max-iterations" in done.line
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", "²", ""])
+def test_a_limit_that_is_no_positive_number_is_wrong_use(axio: Any, number: str) -> None:
+    done = axio(*SCRIPTED, "--max-iterations", number, "hi", script=HELLO)
+    assert done.code == 2 and "--max-iterations" in done.err and "Traceback" not in done.err
+
+
+# ── how it fails ──────────────────────────────────────────────────────────────────────────────
+
+FAILING = [["half an ans", {"raise": "runtime", "text": "the model \x1b[2J\nfell over"}]]
+
+
+def test_a_failure_is_one_line_and_exit_code_1(axio: Any) -> None:
+    done = axio(*SCRIPTED, "hi", script=FAILING)
+    assert done.code == 1
+    assert done.line == "axio: error: RuntimeError: the model fell over"
+    assert done.out.startswith("half an ans\n")
+
+
+def test_debug_shows_the_traceback_too(axio: Any) -> None:
+    done = axio(*SCRIPTED, "--debug", "hi", script=FAILING)
+    assert done.code == 1 and "Traceback" in done.err and "\x1b" not in done.err
+    assert done.err.splitlines()[-1] == "axio: error: RuntimeError: the model fell over"
+
+
+def test_a_failure_is_an_event_too(axio: Any) -> None:
+    done = axio(*SCRIPTED, "--json", "hi", script=FAILING)
+    assert done.code == 1 and "fell over" in done.line
+    assert [event["type"] for event in records(done.out)][-2:] == ["error", "session_end"]
+
+
+def test_a_reader_that_leaves_ends_it_quietly(axio: Any) -> None:
+    script = [["line\n", 0.3, "line\n", 0.1, "line\n", 20]]
+    for json_option in ([], ["--json"]):
+        process = axio.start(*SCRIPTED, *json_option, "hi", script=script)
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(10) == 1
+        assert process.stderr.read() == b""
+
+
+def test_a_full_disk_is_said(axio: Any) -> None:
+    with open("/dev/full", "wb") as full:
+        done = axio(*SCRIPTED, "hi", script=HELLO, stdout=full)
+    assert (
+        done.code == 1
+        and done.line == "axio: error: the output cannot be written: No space left on device"
+    )
+
+
+def test_a_closed_stdout_is_no_failure(axio: Any) -> None:
+    command = ["sh", "-c", f"'{sys.executable}' -m axio_tui {' '.join(SCRIPTED)} hi >&-"]
+    done = axio(command=command, script=HELLO)
+    assert done.code == 0 and not done.err
+
+
+# ── what it logs ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_log_file_gets_what_is_logged_and_stderr_does_not(axio: Any) -> None:
+    log = axio.home / "log"
+    done = axio("--log-file", str(log), "--log-level", "debug", *SCRIPTED, "hi", script=HELLO)
+    assert done.code == 0 and not done.err and "asyncio" in log.read_text()
+
+
+def test_a_level_without_a_file_logs_to_stderr(axio: Any) -> None:
+    done = axio(*SCRIPTED, "--log-level", "debug", "hi", script=HELLO)
+    assert done.code == 0 and "DEBUG asyncio" in done.err
+
+
+def test_a_log_file_that_cannot_be_written_is_wrong_use(axio: Any) -> None:
+    done = axio("--log-file", "/nowhere/log", *SCRIPTED, "hi", script=HELLO)
+    assert done.code == 2 and "/nowhere/log" in done.line
+
+
+# ── how it is stopped ─────────────────────────────────────────────────────────────────────────
+
+
+def stop(process: subprocess.Popen[bytes], signum: int = signal.SIGINT) -> tuple[int, float]:
+    """The exit code and the seconds it took, after a signal to the whole group."""
+    started = time.monotonic()
+    os.killpg(process.pid, signum)
+    code = process.wait(10)
+    return code, time.monotonic() - started
+
+
+def started(axio: Any, *script: object, args: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    """The command, once its first output has come."""
+    process = axio.start(*SCRIPTED, *args, "hi", script=list(script))
+    assert os.read(process.stdout.fileno(), 100)
+    return process  # type: ignore[no-any-return]
+
+
+def test_ctrl_c_during_the_model_ends_it_with_130(axio: Any) -> None:
+    process = started(axio, ["thinking", 30])
+    code, seconds = stop(process)
+    assert code == 130 and seconds < 1
+    assert process.stderr.read() == b"axio: interrupted\n"
+
+
+def test_ctrl_c_during_a_tool_leaves_no_process(axio: Any) -> None:
+    process = started(axio, [["acme_child", {}]])
+    child = axio.home / "child"
+    while not (child.exists() and child.read_text()):
+        assert process.poll() is None
+        time.sleep(0.02)
+    code, seconds = stop(process)
+    assert code == 130 and seconds < 1
+    assert not Path(f"/proc/{child.read_text()}").exists()
+
+
+@pytest.mark.parametrize("tool", ["acme_thread", "acme_block", "acme_hold"])
+def test_ctrl_c_does_not_wait_for_a_tool_that_cannot_be_stopped(axio: Any, tool: str) -> None:
+    process = started(axio, [[tool, {}]])
+    time.sleep(0.5)
+    code, seconds = stop(process)
+    assert code == 130 and seconds < 1.2
+
+
+def test_other_ends_stop_the_run_too(axio: Any) -> None:
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        process = started(axio, ["thinking", 30])
+        code, seconds = stop(process, signum)
+        assert code == 128 + signum and seconds < 1
+
+
+def test_a_second_ctrl_c_does_not_wait(axio: Any) -> None:
+    process = started(axio, [["acme_hold", {}]])
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.1)
+    code, seconds = stop(process)
+    assert code == 130 and seconds < 0.5
+
+
+# ── what it costs ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_imports_neither_other_transports_nor_a_user_interface(axio: Any) -> None:
+    program = (
+        "import sys; sys.argv = ['axio', 'run', '--transport', 'scripted', '--tools', 'acme_look', "
+        "'hi']; from axio_tui.__main__ import main; main(); "
+        "print(sorted(m for m in sys.modules if '.' not in m and not m.startswith('_')))"
+    )
+    done = axio(command=[sys.executable, "-c", program], script=HELLO)
+    loaded = eval(done.out.splitlines()[-1])
+    unwanted = ("textual", "rich", "aiohttp", "yarl", "anthropic", "xllamacpp", "readline",
+                "axio_transport_openai", "axio_transport_local", "axio_tools_local")  # fmt: skip
+    assert "acme_parts" in loaded and not set(unwanted) & set(loaded)

@@ -1,0 +1,179 @@
+"""`axio run` on a terminal: prompts, questions, Ctrl-C and end of input."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+from typing import Any
+
+import pytest
+
+SCRIPTED = ("run", "--transport", "scripted", "--tools", "acme_look,acme_change,acme_child")
+CHANGE = [[["acme_change", {"path": "made"}]], ["Fin."]]
+QUESTION = "Run it? [y/N] "
+
+
+def test_it_asks_for_prompts_in_one_conversation_until_end_of_input(terminal: Any) -> None:
+    tty = terminal("run", "--transport", "prompts", "--tools", "none", "--system", "")
+    for prompt, known in (("one", ["one"]), ("two", ["one", json.dumps([["one"], [], ""]), "two"])):
+        tty.until("> ")
+        tty.send(f"{prompt}\n")
+        assert json.dumps([known, [], ""]) in tty.until("-- 10 tokens in")
+    tty.until("> ")
+    tty.send("\n  \n")  # nothing was asked, so nothing is answered
+    tty.until("> ")
+    tty.send("\x04")
+    code, rest = tty.end()
+    assert code == 0 and "tokens" not in rest
+
+
+def test_ctrl_c_at_the_prompt_ends_it_with_130(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["Hello"]])
+    tty.until("> ")
+    tty.send("half a prom\x03")
+    code, rest = tty.end()
+    assert code == 130 and "Traceback" not in rest
+
+
+def test_ctrl_c_during_an_answer_ends_it_with_130(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["Hello", 30]])
+    tty.until("> ")
+    tty.send("hi\n")
+    tty.until("Hello")
+    started = time.monotonic()
+    tty.send("\x03")
+    code, rest = tty.end()
+    assert code == 130 and "interrupted" in rest and "Traceback" not in rest
+    assert time.monotonic() - started < 1
+
+
+def test_a_failed_run_is_not_the_end_of_the_conversation(terminal: Any) -> None:
+    script = [[{"raise": "runtime", "text": "fell over"}], ["Better."]]
+    tty = terminal(*SCRIPTED, script=script)
+    for seen in ("axio: error: RuntimeError: fell over", "Better."):
+        tty.until("> ")
+        tty.send("hi\n")
+        tty.until(seen)
+    tty.until("> ")
+    tty.send("\x04")
+    assert tty.end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "done"),
+    [("y", True), ("YES ", True), ("", False), ("n", False), ("no", False), ("yeah sure", False)],
+)
+def test_a_change_is_shown_and_made_only_after_a_yes(
+    axio: Any, terminal: Any, answer: str, done: bool
+) -> None:
+    tty = terminal(*SCRIPTED, "change it", script=CHANGE)
+    asked = tty.until(QUESTION)
+    assert asked.count('acme_change(path="made")') == 2  # as it came, and to be decided about
+    assert not (axio.home / "made").exists()
+    tty.send(f"{answer}\n")
+    code, rest = tty.end()
+    assert code == 0 and "Fin." in rest
+    assert (axio.home / "made").exists() is done
+    assert ("refused" in rest) is not done
+
+
+def test_end_of_input_is_a_no(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "change it", script=CHANGE)
+    tty.until(QUESTION)
+    tty.send("\x04")
+    code, rest = tty.end()
+    assert code == 0 and "refused" in rest and not (axio.home / "made").exists()
+
+
+def test_what_was_typed_before_the_question_is_no_answer(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "change it", script=[["thinking", 0.7, *CHANGE[0]], ["Fin."]])
+    tty.until("thinking")
+    tty.send("y\n")
+    tty.until(QUESTION)
+    tty.send("\n")
+    assert "refused" in tty.end()[1]
+    assert not (axio.home / "made").exists()
+
+
+def test_several_changes_are_asked_about_one_after_the_other(axio: Any, terminal: Any) -> None:
+    calls = [["acme_change", {"path": name}] for name in ("a", "b", "c")]
+    tty = terminal(*SCRIPTED, "change them", script=[calls, ["Fin."]])
+    for answer in ("y", "n", "y"):
+        path = re.findall(r'path="(.)"', tty.until(QUESTION))[-1]
+        tty.send(f"{answer}\n")
+        if answer == "n":
+            refused = path
+    assert tty.end()[0] == 0
+    assert {file.name for file in axio.home.iterdir()} == {"a", "b", "c"} - {refused}
+
+
+def test_ctrl_c_at_a_question_ends_it_without_a_change(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "change it", script=CHANGE)
+    tty.until(QUESTION)
+    tty.send("\x03")
+    code, rest = tty.end(2)
+    assert code == 130 and "Traceback" not in rest and not (axio.home / "made").exists()
+
+
+def test_a_question_shows_hidden_characters_and_cuts_nothing(terminal: Any) -> None:
+    path = "a" * 1000 + "\u202e\x1b[8m; rm"
+    tty = terminal(*SCRIPTED, "change it", script=[[["acme_change", {"path": path}]], ["Fin."]])
+    asked = tty.until(QUESTION)
+    assert "a" * 1000 + r"\u202e\u001b[8m; rm" in asked
+    assert "\x1b[8m" not in asked and "\u202e" not in asked
+    tty.send("n\n")
+    assert tty.end()[0] == 0
+
+
+def test_yes_asks_nothing(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "--yes", "change it", script=CHANGE)
+    code, rest = tty.end()
+    assert code == 0 and "[y/N]" not in rest and (axio.home / "made").exists()
+
+
+def test_without_a_terminal_a_change_is_refused(axio: Any) -> None:
+    done = axio(*SCRIPTED, "change it", script=CHANGE, input=b"y\n")
+    assert done.code == 0 and not (axio.home / "made").exists()
+    assert "  ! not run: " in done.out and "--yes" in done.out
+    done = axio(*SCRIPTED, "--yes", "change it", script=CHANGE)
+    assert done.code == 0 and (axio.home / "made").exists()
+
+
+def test_a_question_does_not_get_into_the_output_of_a_pipe(axio: Any, terminal: Any) -> None:
+    with open(axio.home / "out", "wb") as out:
+        tty = terminal(*SCRIPTED, "--json", "change it", script=CHANGE, stdout=out)
+        tty.until(QUESTION)
+        tty.send("y\n")
+        assert tty.end()[0] == 0
+    lines = (axio.home / "out").read_text().splitlines()
+    assert [json.loads(line)["type"] for line in lines][-1] == "session_end"
+    assert (axio.home / "made").exists()
+
+
+def test_where_a_question_cannot_be_seen_the_answer_is_no(axio: Any, terminal: Any) -> None:
+    with open(axio.home / "out", "wb") as out:
+        tty = terminal(*SCRIPTED, "change it", script=CHANGE, stdout=out, stderr=out)
+        assert tty.end()[0] == 0
+    assert "not run: " in (axio.home / "out").read_text() and not (axio.home / "made").exists()
+
+
+def test_colour_is_for_terminals_that_want_it(terminal: Any) -> None:
+    script = [[["acme_look", {}]], ["Fin."]]
+    coloured = terminal(*SCRIPTED, "hi", script=script, env={"TERM": "xterm"}).end()[1]
+    assert "\x1b[1m-> acme_look\x1b[0m" in coloured and "\x1b[2J" not in coloured
+    for env in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}, {}):
+        assert "\x1b" not in terminal(*SCRIPTED, "hi", script=script, env=env).end()[1]
+
+
+def test_a_terminal_that_goes_away_leaves_no_process(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "wait", script=[[["acme_child", {}]]])
+    child = axio.home / "child"
+    while not (child.exists() and child.read_text()):
+        time.sleep(0.02)
+    tty.close()  # the kernel sends SIGHUP
+    assert tty.process.wait(5) == 128 + signal.SIGHUP
+    pid = child.read_text()
+    with pytest.raises(FileNotFoundError):
+        open(f"/proc/{pid}/stat").close()
