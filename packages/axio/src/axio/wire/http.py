@@ -53,8 +53,10 @@ class Session(Protocol):
     """What is used of a session: each call gives a context manager that sends on entry and closes
     on exit."""
 
-    def get(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]: ...
-    def post(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]: ...
+    @property
+    def get(self) -> Callable[..., AbstractAsyncContextManager[Any]]: ...
+    @property
+    def post(self) -> Callable[..., AbstractAsyncContextManager[Any]]: ...
 
 
 class Decoder(Protocol):
@@ -140,6 +142,7 @@ async def stream_events(
                         raise answer.blame(event.exception)
                     yield event
                 if answer.ended:
+                    http.log.info("Stream complete")
                     return
                 if events:
                     watch.progress()

@@ -11,6 +11,7 @@ import atexit
 import ssl
 import weakref
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axio.wire.http import Timeouts
@@ -48,23 +49,31 @@ class SessionPool:
         self._abandon(closed_loops_only=True)  # an open loop closes the orphaned generator itself
 
     async def current(self) -> aiohttp.ClientSession:
-        """The running loop's session, opened now if there is none. Concurrent first calls get the
-        same one."""
-        loop = asyncio.get_running_loop()
-        held = self._held.get(loop)
-        if held is None or held.session.closed:
-            self._abandon(closed_loops_only=True)
-            owner = _open_session()
-            held = _Held(await anext(owner), owner)  # never suspends, so nobody comes between
-            self._held[loop] = held
-            _pools.add(self)
-        return held.session
+        """The running loop's session, opened now if there is none."""
+        return self._current()
+
+    def get(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        """As the running loop's session does; so a pool can be used in the place of a session."""
+        return self._current().get(url, **options)
+
+    def post(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        return self._current().post(url, **options)
 
     async def close(self) -> None:
         """Close the running loop's session, if one is open. The pool can be used again."""
         held = self._held.pop(asyncio.get_running_loop(), None)
         if held is not None:
             await held.owner.aclose()
+
+    def _current(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        held = self._held.get(loop)
+        if held is None or held.session.closed:
+            self._abandon(closed_loops_only=True)
+            owner = _open_session()
+            held = self._held[loop] = _Held(_first(owner), owner)
+            _pools.add(self)
+        return held.session
 
     def _abandon(self, *, closed_loops_only: bool) -> None:
         """Let go of sessions whose loop cannot close them any more."""
@@ -87,7 +96,7 @@ def aiohttp_options(session: object, timeouts: Timeouts) -> dict[str, Any]:
     """
     import aiohttp
 
-    if not isinstance(session, aiohttp.ClientSession):
+    if not isinstance(session, aiohttp.ClientSession | SessionPool):
         return {}
     return {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect)}
 
@@ -106,6 +115,16 @@ async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0)
     async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
         yield session
+
+
+def _first(owner: AsyncGenerator[aiohttp.ClientSession, None]) -> aiohttp.ClientSession:
+    """What an async generator yields first, when it need not wait for that."""
+    try:
+        owner.asend(None).send(None)
+    except StopIteration as yielded:
+        session: aiohttp.ClientSession = yielded.value
+        return session
+    raise AssertionError("opening a session never waits")
 
 
 _pools: weakref.WeakSet[SessionPool] = weakref.WeakSet()

@@ -31,12 +31,24 @@ class SSEDecoder:
     """Cuts a byte stream into events, however the bytes are chopped. Never raises; time is linear
     in the bytes.
 
-    Bytes that are not UTF-8 become U+FFFD, as the standard says.
+    Bytes that are not UTF-8 become U+FFFD, as the standard says. With `error_field` a line
+    "error: …", which the standard ignores, is an event of the type "error" at once: so servers
+    on top of llama.cpp end a stream that failed.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_data", "_event", "_id", "_more", "_tail", "retry")
+    __slots__ = (
+        "_after_cr",
+        "_at_start",
+        "_data",
+        "_error_field",
+        "_event",
+        "_id",
+        "_more",
+        "_tail",
+        "retry",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, error_field: bool = False) -> None:
         self.retry: int | None = None
         """The reconnection time in milliseconds that the stream asked for last."""
         self._tail: list[bytes] = []  # pieces of a line whose end has not come yet
@@ -44,6 +56,7 @@ class SSEDecoder:
         self._at_start = True  # no line was read yet, so the next may carry a byte order mark
         self._data: bytes | None = None  # first data line of the event being read
         self._more: list[bytes] = []  # its further data lines
+        self._error_field = error_field
         self._event = ""
         self._id = ""
 
@@ -98,6 +111,9 @@ class SSEDecoder:
                     data = b""
                 else:
                     self._more.append(b"")
+            elif self._error_field and line.startswith(b"error:"):
+                text = line[6:].decode("utf-8", "replace").strip()
+                events.append(ServerSentEvent("error", text, self._id))
             else:
                 self._read_field(line)
         self._data = data

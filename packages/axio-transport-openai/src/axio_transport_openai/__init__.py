@@ -1,0 +1,8 @@
+"""OpenAI and every server that speaks its chat completions: Nebius, OpenRouter, vLLM, ..."""
+
+__all__ = ("OPENAI_MODELS", "OpenAITransport", "ThinkTagParser", "ThinkingMixin", "Timeouts")
+
+from axio.wire.http import Timeouts
+from axio_transport_openai.catalogue import OPENAI_MODELS
+from axio_transport_openai.thinking import ThinkingMixin, ThinkTagParser
+from axio_transport_openai.transport import OpenAITransport

@@ -1,0 +1,129 @@
+"""The body of a request, put together from parts of which each is encoded once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from axio.blocks import ContentBlock
+from axio.messages import Message
+from axio.tool import Tool
+from axio_transport_openai.encode import (
+    encode_json,
+    encode_message,
+    encode_tools,
+    foreign_reasoning,
+    mark_prefix,
+)
+from axio_transport_openai.providers import Provider
+
+__all__ = ("EncodedMessages", "RequestEncoder")
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 32 << 20
+"""Bytes of messages kept for one transport, twice: a generation in use and the one before it."""
+
+
+class RequestEncoder:
+    """Bodies of requests to one provider. Keeps what it encoded: see `EncodedMessages`."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self._messages = EncodedMessages(provider)
+        self._tools: list[Tool[Any]] = []
+        self._encoded_tools = b""
+
+    def body(
+        self,
+        payload: dict[str, Any],
+        messages: list[Message],
+        tools: list[Tool[Any]],
+        *,
+        marks: bool = False,
+    ) -> bytes:
+        """`payload`, whose `messages` are those that come first, with the history and the tools.
+
+        With `marks` the end of the last message is marked as that of a cached prefix.
+        """
+        first = payload.pop("messages")
+        last = messages[-1:] if marks else []
+        fragments = [encode_json(message) for message in first]
+        fragments += self._messages.encode(messages[:-1] if marks else messages)
+        for message in last:
+            wire = encode_message(message, self.provider)
+            mark_prefix(wire)
+            fragments += map(encode_json, wire)
+        parts = [encode_json(payload)[:-1], b',"messages":[', b",".join(fragments), b"]"]
+        if tools:
+            parts += [b',"tools":', self._tools_bytes(tools)]
+        return b"".join([*parts, b"}"])
+
+    def _tools_bytes(self, tools: list[Tool[Any]]) -> bytes:
+        known = self._tools
+        if len(known) != len(tools) or any(a is not b for a, b in zip(known, tools, strict=True)):
+            self._encoded_tools = encode_json(encode_tools(tools))
+            self._tools = list(tools)
+        return self._encoded_tools
+
+
+class _Entry(NamedTuple):
+    message: Message  # held, so that its id stays its own
+    role: str
+    content: list[ContentBlock]  # a copy: a message may be changed, its blocks may not
+    encoded: bytes
+
+
+class EncodedMessages:
+    """A cache from messages to their JSON, comma-separated where one becomes several.
+
+    A message is known by its identity and looked at again if its role or its list of blocks has
+    changed since. Memory is bounded: when a generation is full, what was not asked for since the
+    last time is dropped.
+    """
+
+    def __init__(self, provider: Provider, max_bytes: int = MAX_BYTES) -> None:
+        self._provider = provider
+        self._max_bytes = max_bytes
+        self._reported: set[str] = set()
+        self._size = 0
+        self._young: dict[int, _Entry] = {}
+        self._old: dict[int, _Entry] = {}
+
+    def encode(self, messages: Iterable[Message]) -> list[bytes]:
+        """The messages on the wire, in order; empty ones are left out."""
+        young = self._young
+        fragments: list[bytes] = []
+        for message in messages:
+            entry = young.get(id(message))
+            if entry is None or entry.content != message.content or entry.role != message.role:
+                entry = self._renew(message)
+                young = self._young
+            if entry.encoded:
+                fragments.append(entry.encoded)
+        return fragments
+
+    def _renew(self, message: Message) -> _Entry:
+        key = id(message)
+        entry = self._old.get(key)
+        if entry is None or entry.content != message.content or entry.role != message.role:
+            wire = encode_message(message, self._provider)
+            encoded = b",".join(map(encode_json, wire))
+            entry = _Entry(message, message.role, list(message.content), encoded)
+            self._report(foreign_reasoning(message, self._provider))
+        replaced = self._young.pop(key, None)
+        if replaced is not None:
+            self._size -= len(replaced.encoded)
+        if self._size + len(entry.encoded) > self._max_bytes:
+            self._old = self._young
+            self._young = {}
+            self._size = 0
+        self._young[key] = entry
+        self._size += len(entry.encoded)
+        return entry
+
+    def _report(self, left_behind: set[str]) -> None:
+        for name in left_behind - self._reported:
+            logger.warning("reasoning by %s is not sent to %s", name, self._provider.name)
+        self._reported |= left_behind

@@ -1,0 +1,77 @@
+"""Nebius Token Factory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from axio.events import StreamEvent
+from axio.models import Capability, ModelRegistry, ModelSpec
+from axio.tool import Tool
+from axio_transport_openai.catalogue import NEBIUS_MODELS
+from axio_transport_openai.listing import choose, dollars_per_million, entries, number
+from axio_transport_openai.providers import NEBIUS, Provider
+from axio_transport_openai.thinking import ThinkingMixin
+from axio_transport_openai.transport import OpenAITransport, from_environment
+
+__all__ = ("NebiusTransport",)
+
+logger = logging.getLogger(__name__)
+
+PLACEHOLDER = ModelSpec(
+    "no model chosen: call fetch_models() first", max_output_tokens=0, context_window=0
+)
+
+EMBEDDING_PREFIXES = ("BAAI/bge-", "intfloat/e5-", "intfloat/multilingual-e5-")
+
+
+@dataclass(slots=True)
+class NebiusTransport(ThinkingMixin, OpenAITransport):
+    """Nebius. Choose a model, or let `fetch_models` choose one: the cheapest that uses tools."""
+
+    name: str = "Nebius AI Studio"
+    base_url: str = "https://api.tokenfactory.nebius.com/v1"
+    api_key: str = from_environment("NEBIUS_API_KEY", repr=False)
+    if not TYPE_CHECKING:
+        model: ModelSpec = PLACEHOLDER
+    models: ModelRegistry = field(default_factory=lambda: ModelRegistry(NEBIUS_MODELS))
+    thinking: bool = False
+
+    _home: ClassVar[Provider] = NEBIUS
+
+    async def fetch_models(self) -> None:
+        """Fill `models` with what Nebius offers now, and choose a model where the current one is
+        not among them."""
+        answer = await self._ask("models?verbose=true", "Nebius API error", attempts=1)
+        self.models.clear()
+        for entry in entries(answer):
+            self.models[entry["id"]] = _spec(entry)
+        logger.info("Loaded %d models", len(self.models))
+        self.model = choose(self.model, self.models)
+
+    def _send(self, body: bytes, tools: list[Tool[Any]]) -> AsyncGenerator[StreamEvent, None]:
+        if self.model.id == PLACEHOLDER.id:
+            raise RuntimeError("no model is chosen: set `model`, or call fetch_models() first")
+        return OpenAITransport._send(self, body, tools)
+
+
+def _spec(entry: dict[str, Any]) -> ModelSpec:
+    model_id = entry["id"]
+    takes, _, gives = str((entry.get("architecture") or {}).get("modality") or "").partition("->")
+    names = {"tool_use" if f == "tools" else f for f in entry.get("supported_features") or ()}
+    capabilities = {capability for capability in Capability if capability in names}
+    if "image" in takes:
+        capabilities.add(Capability.vision)
+    if "embedding" in gives or model_id.startswith(EMBEDDING_PREFIXES) or "/Embedding-" in model_id:
+        capabilities.add(Capability.embedding)
+    pricing = entry.get("pricing") or {}
+    return ModelSpec(
+        model_id,
+        frozenset(capabilities),
+        number(entry.get("max_output_tokens"), 25_000),
+        number(entry.get("context_length"), 128_000),
+        dollars_per_million(pricing.get("prompt")),
+        dollars_per_million(pricing.get("completion")),
+    )

@@ -1,0 +1,65 @@
+"""OpenRouter."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from axio.models import Capability, ModelRegistry, ModelSpec
+from axio_transport_openai.catalogue import OPENROUTER_MODELS
+from axio_transport_openai.listing import dollars_per_million, entries, number
+from axio_transport_openai.providers import OPENROUTER, Provider
+from axio_transport_openai.thinking import ThinkingMixin
+from axio_transport_openai.transport import OpenAITransport, from_environment
+
+__all__ = ("OpenRouterTransport",)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class OpenRouterTransport(ThinkingMixin, OpenAITransport):
+    """OpenRouter. `models` holds a few; `fetch_models` brings all."""
+
+    name: str = "OpenRouter"
+    base_url: str = "https://openrouter.ai/api/v1"
+    api_key: str = from_environment("OPENROUTER_API_KEY", repr=False)
+    if not TYPE_CHECKING:
+        model: ModelSpec = OPENROUTER_MODELS["google/gemini-2.5-pro-preview"]
+    models: ModelRegistry = field(default_factory=lambda: ModelRegistry(OPENROUTER_MODELS))
+    thinking: bool = False
+
+    _home: ClassVar[Provider] = OPENROUTER
+
+    async def fetch_models(self) -> None:
+        """Fill `models` with what OpenRouter offers now, the current model among them."""
+        answer = await self._ask("models", "OpenRouter API error", attempts=1)
+        self.models.clear()
+        for entry in entries(answer):
+            self.models[entry["id"]] = _spec(entry)
+        logger.info("Loaded %d models", len(self.models))
+        self.model = self.models.get(self.model.id, self.model)
+
+
+def _spec(entry: dict[str, Any]) -> ModelSpec:
+    architecture = entry.get("architecture") or {}
+    top = entry.get("top_provider") or {}
+    pricing = entry.get("pricing") or {}
+    parameters = entry.get("supported_parameters") or ()
+    gives = architecture.get("output_modalities") or ()
+    has = {
+        Capability.tool_use: "tools" in parameters,
+        Capability.reasoning: "reasoning" in parameters,
+        Capability.structured_outputs: "structured_outputs" in parameters,
+        Capability.vision: "image" in (architecture.get("input_modalities") or ()),
+        Capability.embedding: "embedding" in gives,
+    }
+    return ModelSpec(
+        entry["id"],
+        frozenset(capability for capability, there in has.items() if there),
+        number(top.get("max_completion_tokens"), 8000),
+        number(entry.get("context_length") or top.get("context_length"), 128_000),
+        dollars_per_million(pricing.get("prompt")),
+        dollars_per_million(pricing.get("completion")),
+    )

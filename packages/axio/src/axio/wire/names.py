@@ -1,0 +1,24 @@
+"""Names in the alphabet that providers accept: letters, digits, underscore, hyphen. Pure."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import sha256
+
+__all__ = ("accepted",)
+
+_REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+@lru_cache(4096)
+def accepted(name: str, length: int = 64) -> str:
+    """`name` if it has only accepted characters and at most `length` of them (10 or more).
+
+    Otherwise a name like it, always the same for the same name, and different for different ones.
+    """
+    readable = _REFUSED.sub("_", name)
+    if name and readable == name and len(name) <= length:
+        return name
+    mark = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{readable[: length - 9]}_{mark}"
