@@ -578,4 +578,4 @@ def test_odd_values_are_sent_as_json_all_the_same() -> None:
             return "odd"
 
     (part,) = sent(assistant(call(big=2**70, half="a\ud83d", odd=Odd())))[0]["content"]
-    assert part["input"] == {"big": 2**70, "half": "a?", "odd": "odd"}
+    assert part["input"] == {"big": 2**70, "half": "a\ufffd", "odd": "odd"}

@@ -27,6 +27,7 @@ from axio.exceptions import (
     TruncatedStream,
 )
 from axio.messages import Message
+from axio.models import ModelRegistry, ModelSpec
 from axio.types import StopReason, Usage
 from axio.wire.http import Timeouts
 from axio_transport_anthropic import AnthropicTransport
@@ -404,12 +405,14 @@ def test_the_key_is_in_no_representation() -> None:
 
 
 def test_a_model_may_be_named() -> None:
-    known = AnthropicTransport(model="claude-opus-4-6").model
-    assert known is AnthropicTransport().models["claude-opus-4-6"]
-    other = AnthropicTransport(model="claude-next").model
-    assert not isinstance(other, str)
-    assert other.id == "claude-next"
-    assert "tool_use" in other.capabilities
+    mine = ModelRegistry([ModelSpec("claude-opus-4-6", input_cost=1.0)])
+    assert AnthropicTransport(model="claude-opus-4-6").model.input_cost == 5
+    assert AnthropicTransport(model="claude-opus-4-6", models=mine).model.input_cost == 1
+    transport = AnthropicTransport(model="claude-next")
+    assert transport.model.id == "claude-next"
+    assert "tool_use" in transport.model.capabilities
+    transport.model = "claude-haiku-4-5"
+    assert transport.model.max_output_tokens == 64_000
 
 
 def test_settings_survive_a_round_trip() -> None:

@@ -412,9 +412,9 @@ def json_object(pairs: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON in UTF-8, also of what the fast encoder refuses: huge integers, halves of surrogates."""
+    """JSON in UTF-8. Halves of surrogate pairs become U+FFFD, objects that are no JSON text."""
     try:
         return msgspec.json.encode(value)
     except (OverflowError, TypeError, UnicodeEncodeError):
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-        return text.encode("utf-8", "replace")
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

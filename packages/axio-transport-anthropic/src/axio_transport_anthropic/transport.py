@@ -52,6 +52,14 @@ StructuredStream: TypeAlias = Callable[
 
 logger = logging.getLogger("axio_transport_anthropic")
 
+if TYPE_CHECKING:
+
+    class _Model:
+        """To the type checker: takes a model or its name, gives the model."""
+
+        def __get__(self, instance: object, owner: object = None) -> ModelSpec: ...
+        def __set__(self, instance: object, value: ModelSpec | str) -> None: ...
+
 
 def _base_url() -> str:
     return os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com/v1"
@@ -65,9 +73,10 @@ def _api_key() -> str:
 class AnthropicTransport:
     """Claude over the Messages API.
 
-    Without a `session` the transport opens its own, one for each event loop; they end with `close`,
-    with their loop or with the program. `model` may be given as a name. `vertexai` selects Google's
-    Vertex AI, which wants a `project` and Google's default credentials instead of a key.
+    Without a `session` the transport opens its own, one for each event loop; they end with
+    `aclose`, with their loop or with the program. `model` may be given as a name, which is looked
+    up in `models`. `vertexai` selects Google's Vertex AI, which wants a `project` and Google's
+    default credentials instead of a key.
 
     `thinking_budget` is the number of tokens that the model may think, less than the model's
     `max_output_tokens`; the API then refuses `temperature` and `top_k`. `max_retries` counts all
@@ -80,7 +89,10 @@ class AnthropicTransport:
     vertexai: bool | str | None = None
     project: str = ""
     location: str = ""
-    model: ModelSpec | str = field(default_factory=lambda: spec_of(DEFAULT_MODEL))
+    if TYPE_CHECKING:
+        model: _Model = _Model()
+    else:
+        model: ModelSpec = field(default_factory=lambda: spec_of(DEFAULT_MODEL))
     models: ModelRegistry = field(default_factory=lambda: ModelRegistry(ANTHROPIC_MODELS.values()))
     session: aiohttp.ClientSession | None = field(default=None, repr=False, compare=False)
     temperature: float | None = None
@@ -89,14 +101,20 @@ class AnthropicTransport:
     thinking_budget: int | None = None
     max_retries: int = 10
     retry_base_delay: float = 5.0
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = field(default_factory=Timeouts, kw_only=True)
     _sessions: SessionPool = field(
         default_factory=SessionPool, init=False, repr=False, compare=False
     )
     _token: VertexToken = field(default_factory=VertexToken, init=False, repr=False, compare=False)
     _encoder: Encoder = field(default_factory=Encoder, init=False, repr=False, compare=False)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "model" and isinstance(value, str) and hasattr(self, "models"):
+            value = self.models.get(value) or spec_of(value)
+        object.__setattr__(self, name, value)
+
     def __post_init__(self) -> None:
+        self.model = self.model  # where it was given as a name: now `models` is there to look in
         vertexai = self.vertexai
         if vertexai is None:
             vertexai = os.environ.get("GOOGLE_GENAI_USE_VERTEXAI") or ""
@@ -104,8 +122,6 @@ class AnthropicTransport:
         if self.vertexai:
             self.project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or ""
             self.location = self.location or os.environ.get("GOOGLE_CLOUD_LOCATION") or ""
-        if isinstance(self.model, str):
-            self.model = self.models.get(self.model) or spec_of(self.model)
 
     async def __aenter__(self) -> AnthropicTransport:
         return self
@@ -116,9 +132,9 @@ class AnthropicTransport:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        await self.aclose()
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the session that was opened for this event loop; one that was given stays open."""
         await self._sessions.close()
 
@@ -133,8 +149,8 @@ class AnthropicTransport:
     def stream_structured(self) -> StructuredStream:
         """`stream_structured(messages, tools, system, schema)`: as `stream`, but the text of the
         answer is JSON of that schema. Only there when the API can do it for this model."""
-        if self.vertexai or not writes_json(self._spec.id):
-            raise AttributeError(f"no structured outputs for {self._spec.id} here")
+        if self.vertexai or not writes_json(self.model.id):
+            raise AttributeError(f"no structured outputs for {self.model.id} here")
         return self._stream
 
     def build_payload(
@@ -180,10 +196,6 @@ class AnthropicTransport:
             **{key: data[key] for key in _SAMPLING if data.get(key) is not None},
         )
 
-    @property
-    def _spec(self) -> ModelSpec:
-        return spec_of(self.model) if isinstance(self.model, str) else self.model
-
     def _sampling(self) -> dict[str, Any]:
         values = {key: getattr(self, key) for key in _SAMPLING}
         return {key: value for key, value in values.items() if value is not None}
@@ -218,8 +230,8 @@ class AnthropicTransport:
         if self.vertexai:
             settings["anthropic_version"] = VERTEX_ANTHROPIC_VERSION
         else:
-            settings["model"] = self._spec.id
-        settings["max_tokens"] = self._spec.max_output_tokens
+            settings["model"] = self.model.id
+        settings["max_tokens"] = self.model.max_output_tokens
         settings["stream"] = True
 
         pairs = [(key, dumps(value)) for key, value in settings.items()]
@@ -267,7 +279,7 @@ class AnthropicTransport:
     async def _address(self) -> tuple[str, dict[str, str]]:
         headers = {"content-type": "application/json"}
         if self.vertexai:
-            url = vertex_url(self.project, self.location, self._spec.id)
+            url = vertex_url(self.project, self.location, self.model.id)
             headers["authorization"] = f"Bearer {await self._token.get()}"
             return url, headers
         headers["anthropic-version"] = ANTHROPIC_API_VERSION
