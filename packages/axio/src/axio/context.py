@@ -99,7 +99,7 @@ class ContextStore(ABC):
             ownership = self._ownership = Ownership()
         return ownership
 
-    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:  # noqa: B027
         """Set the token totals; a store that keeps none ignores it."""
 
     async def get_context_tokens(self) -> tuple[int, int]:
@@ -111,7 +111,7 @@ class ContextStore(ABC):
         before_input, before_output = await self.get_context_tokens()
         await self.set_context_tokens(before_input + input_tokens, before_output + output_tokens)
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027
         """Release what the store itself opened."""
 
     async def list_sessions(self) -> list[SessionInfo]:

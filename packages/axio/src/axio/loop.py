@@ -55,7 +55,7 @@ _NOT_RUN = "[not run] The run failed before this call was started."
 
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
 
-# The stream that holds each store, by the id of the store, which the stream's own frame keeps alive.
+# The stream that holds each store, by the store's id: the stream's own frame keeps it alive.
 _open_streams: dict[int, ref[AgentStream]] = {}
 
 
@@ -106,6 +106,9 @@ class Loop:
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
         try:
+            if self.cancellation.requested:
+                raise asyncio.CancelledError
+            self._refuse_nesting()
             await self._close_abandoned()
             async with self.store.own():
                 asking = await self._begin()
@@ -131,13 +134,14 @@ class Loop:
                                 yield event
                                 while emitted:
                                     yield emitted.popleft()
+                            source = None
                         except Exception as exc:
                             self._fail(exc)
                             break
                         finally:
                             if token is not None:
                                 RUN.reset(token)
-                            if source is not None and not turn.ended:
+                            if source is not None:
                                 await _close(source)
                         if not await self._accept(turn):
                             break
@@ -171,6 +175,16 @@ class Loop:
         if self.crash is not None:
             raise self.crash
 
+    def _refuse_nesting(self) -> None:
+        outer = self.run.parent
+        while outer is not None:
+            if outer.store is self.store:
+                raise SessionBusy(
+                    "this session belongs to the run that is going on: use `await context.fork()` "
+                    "or a new context for a run inside it"
+                )
+            outer = outer.parent
+
     async def _close_abandoned(self) -> None:
         """End a stream on this store that its consumer left without closing it."""
         known = _open_streams.get(id(self.store))
@@ -181,14 +195,6 @@ class Loop:
 
     async def _begin(self) -> bool:
         """Store the prompt; False if there is nothing to ask the model."""
-        outer = self.run.parent
-        while outer is not None:
-            if outer.store is self.store:
-                raise SessionBusy(
-                    "this session belongs to the run that is going on: use `await context.fork()` "
-                    "or a new context for a run inside it"
-                )
-            outer = outer.parent
         try:
             history = await self.session.load()
         except Exception as exc:
@@ -357,7 +363,11 @@ class Loop:
         for call in turn.calls:
             if dispatch is None or call.id not in dispatch.results:
                 (dispatch or self._dispatching()).interrupt(call)
-        await self.session.settle(turn.partial(), self._answer)
+        try:
+            await self.session.settle(turn.partial(), self._answer)
+        except Exception:
+            # What ended the run matters more; the next one mends the history before it begins.
+            logger.exception("the interrupted turn could not be stored")
         self.turn = None
 
     def _answer(self, call: ToolUseBlock) -> ToolResultBlock:
@@ -368,7 +378,10 @@ class Loop:
 async def _close(source: AsyncIterator[StreamEvent]) -> None:
     aclose = getattr(source, "aclose", None)
     if aclose is not None:
-        await aclose()
+        try:
+            await aclose()
+        except Exception:
+            logger.exception("a transport's stream could not be closed")
 
 
 def _eager(tools: list[Tool[Any]]) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from axio.blocks import ContentBlock, ToolResultBlock, ToolUseBlock
@@ -59,10 +60,8 @@ class Session:
 
     def remember(self) -> None:
         """The run has ended well: spare the next one the work."""
-        try:
+        with suppress(AttributeError):  # a store with slots
             self._store._checked = (self._length, self._last)
-        except AttributeError:  # a store with slots
-            pass
 
     async def append(self, *messages: Message) -> None:
         """Store messages, several of them in one step."""
