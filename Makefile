@@ -20,7 +20,7 @@ ASK := run
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all check lint types layers docs bench bench-peers constraints clean
+.PHONY: help install run test test-all check lint types layers docs bench constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ lint: $(STAMP) ## ruff: rules and format
 	@$(BIN)/ruff format --check
 
 types: $(STAMP) ## mypy and pyright
-	@$(BIN)/mypy $(SOURCES) typing_tests examples tests scripts conftest.py
+	@$(BIN)/mypy $(SOURCES) typing_tests benchmarks examples tests scripts conftest.py
 	@for tests in packages/*/tests; do $(BIN)/mypy $$tests || exit 1; done
 	@$(BIN)/pyright --warnings
 
@@ -59,9 +59,6 @@ docs: $(STAMP) ## run the examples in README, docs and docstrings
 
 bench: $(STAMP) ## measure against hand-written floors
 	@$(BIN)/python -m benchmarks
-
-bench-peers: $(STAMP) ## measure against other frameworks (installs each in its own environment)
-	@$(BIN)/python -m benchmarks --peers
 
 constraints: $(STAMP) ## write constraints.txt anew from what the packages ask for
 	@$(BIN)/python scripts/constraints.py $(BIN)/uv

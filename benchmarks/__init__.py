@@ -1,0 +1,5 @@
+"""What a run costs, measured against the barest Python that does the same work by hand.
+
+python -m benchmarks            # all items
+python -m benchmarks c d        # some of them
+"""

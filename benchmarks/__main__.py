@@ -1,0 +1,36 @@
+"""Run the items and print their table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import platform
+from pathlib import Path
+
+from benchmarks.measure import HEADER, Item, rows
+
+MODULES = {
+    path.stem.split("_")[1]: path.stem for path in sorted(Path(__file__).parent.glob("bench_*.py"))
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("items", nargs="*", help=f"which ({', '.join(MODULES)}); default: all")
+    parser.add_argument("--rounds", type=int, default=7, help="at least 7 for a figure to quote")
+    options = parser.parse_args()
+    if unknown := set(options.items) - set(MODULES):
+        parser.error(f"no item {', '.join(sorted(unknown))}; there are: {', '.join(MODULES)}")
+    print(f"Python {platform.python_version()}, medians of {options.rounds} interleaved rounds\n")
+    print(HEADER, flush=True)
+    for letter in options.items or MODULES:
+        module = importlib.import_module(f"benchmarks.{MODULES[letter]}")
+        items: list[Item] = module.items(options.rounds)
+        for item in items:
+            item.run()
+            for row in rows([item]):
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
