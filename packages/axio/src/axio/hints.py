@@ -215,7 +215,7 @@ def record(hint: Any) -> Record | None:
         return None
     if issubclass(cls, dict) and hasattr(cls, "__total__"):
         members = _typed_dict_members(cls)
-    elif is_dataclass(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+    elif _is_constructed(cls):
         members = parameters(cls, _class_hints(cls))
     else:
         return None
@@ -239,11 +239,12 @@ def parameters(fn: Any, hints: Mapping[str, Any] | None = None) -> list[Paramete
         hints = get_type_hints(fn, include_extras=True)
     slots = _slots(fn)
     found: dict[str, Any] = {}
-    for name, slot in slots.items():
-        if name in hints or slot.annotation is Slot.empty:
-            found[name] = hints.get(name, Any)
-    for name, hint in hints.items():
-        found.setdefault(name, hint)
+    if not isinstance(fn, type) or _is_constructed(fn):
+        for name, slot in slots.items():
+            if name in hints or slot.annotation is Slot.empty:
+                found[name] = hints.get(name, Any)
+    if not _is_constructed(fn):
+        found = {**found, **hints}
     descriptions = parameter_descriptions(fn.__doc__)
     return [
         _parameter(fn, name, hint, slots.get(name), descriptions.get(name, ""))
@@ -255,17 +256,20 @@ def parameters(fn: Any, hints: Mapping[str, Any] | None = None) -> list[Paramete
     ]
 
 
+def _is_constructed(fn: Any) -> bool:
+    """Whether this is a class whose constructor takes its members by name."""
+    is_named_tuple = isinstance(fn, type) and issubclass(fn, tuple) and hasattr(fn, "_fields")
+    return isinstance(fn, type) and (is_dataclass(fn) or is_named_tuple)
+
+
 _UNNAMED = (Slot.POSITIONAL_ONLY, Slot.VAR_POSITIONAL, Slot.VAR_KEYWORD)
 
 
 def _slots(fn: Any) -> Mapping[str, Slot]:
     try:
-        slots = signature(fn).parameters
+        return signature(fn).parameters
     except (TypeError, ValueError):  # Some classes and built-ins have none.
         return {}
-    if isinstance(fn, type) and "args" in slots and slots["args"].kind is Slot.VAR_POSITIONAL:
-        return {}  # A class without a constructor of its own.
-    return slots
 
 
 def _parameter(fn: Any, name: str, hint: Any, slot: Slot | None, description: str) -> Parameter:

@@ -1,0 +1,463 @@
+"""What a handler receives: conversion against the schema that the model was shown."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
+from dataclasses import dataclass, field, make_dataclass
+from decimal import Decimal
+from enum import Enum, IntEnum, IntFlag, StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, Union
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+
+from axio.convert import converter
+from axio.field import Field, FieldInfo
+from axio.schema import property_schema
+
+
+class Colour(Enum):
+    red = "r"
+    green = "g"
+
+
+class Level(IntEnum):
+    low = 1
+    high = 2
+
+
+class Access(IntFlag):
+    read = 1
+    write = 2
+
+
+class Loose(StrEnum):
+    yes = "yes"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Loose | None:
+        return cls.yes if str(value).lower() == "yes" else None
+
+
+class Opaque(Enum):
+    pair = (1, 2)
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+    y: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass
+class Line:
+    start: Point
+    name: str = "line"
+    stops: list[Point] = field(default_factory=list)
+
+
+@dataclass
+class Tree:
+    value: int
+    children: list[Tree] = field(default_factory=list)
+    best: Tree | None = None
+
+
+@dataclass
+class Even:
+    value: int
+
+    def __post_init__(self) -> None:
+        if self.value % 2:
+            raise ValueError(f"{self.value} is odd")
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str = "r"
+
+
+class Movie(TypedDict):
+    title: str
+    day: NotRequired[datetime.date]
+
+
+@dataclass
+class Cat:
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+@dataclass
+class Dog:
+    kind: Literal["dog", "wolf"]
+    name: str = "Rex"
+
+
+Pet = Cat | Dog
+
+MIDNIGHT = datetime.datetime(2026, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given_", "received"),
+    [
+        (int, 3.0, 3),
+        (float, 3, 3),
+        (Annotated[float, FieldInfo(strict=True)], 3.0, 3.0),
+        (int | float, 3.0, 3.0),
+        (float | int, 3, 3),
+        (Colour, "g", Colour.green),
+        (Level, 2, Level.high),
+        (Level, 2.0, Level.high),
+        (Access, 3, Access.read | Access.write),
+        (Loose, "YES", Loose.yes),
+        (Opaque, "pair", Opaque.pair),
+        (Literal["a", 1], 1.0, 1),
+        (Literal[Colour.red, "x"], "r", Colour.red),
+        (datetime.date, "2026-01-31", datetime.date(2026, 1, 31)),
+        (datetime.datetime, "2026-01-31T00:00:00", MIDNIGHT),
+        (datetime.datetime, "2026-01-31T00:00:00Z", MIDNIGHT.replace(tzinfo=datetime.UTC)),
+        (datetime.time, "09:30", datetime.time(9, 30)),
+        (UUID, str(UUID(int=7)), UUID(int=7)),
+        (Path, "a/b", Path("a/b")),
+        (PurePosixPath, "a/b", PurePosixPath("a/b")),
+        (Decimal, "1.50", Decimal("1.50")),
+        (Decimal, 0.1, Decimal("0.1")),
+        (Decimal, 3, Decimal(3)),
+        (Annotated[Decimal, Field(ge=0)], "0", Decimal(0)),
+        (tuple[int, ...], [1, 2], (1, 2)),
+        (tuple[int, Colour], [1, "r"], (1, Colour.red)),
+        (tuple, [1], (1,)),
+        (set[Colour], ["r", "r"], {Colour.red}),
+        (frozenset[int], [1], frozenset({1})),
+        (AbstractSet[int], [1], frozenset({1})),
+        (Sequence[int], [1], [1]),
+        (Iterable[Point], [{"x": 1}], [Point(1)]),
+        (Mapping[str, int], {"a": 1}, {"a": 1}),
+        (dict[str, Point], {"a": {"x": 1}}, {"a": Point(1)}),
+        (dict[Colour, int], {"r": 1}, {Colour.red: 1}),
+        (dict[str, int], {"a": "contents are not looked at"}, None),
+        (list, [1, "a"], None),
+        (list[Any], [1, "a"], None),
+        (Point, {"x": 1, "y": 2, "stray": 3}, Point(1, 2)),
+        (Point, {"x": 1, "y": None}, Point(1)),
+        (Line, {"start": {"x": 1}, "stops": [{"x": 2}]}, Line(Point(1), stops=[Point(2)])),
+        (Tree, {"value": 1, "children": [{"value": 2}]}, Tree(1, [Tree(2)])),
+        (Tree, {"value": 1, "best": {"value": 2}}, Tree(1, best=Tree(2))),
+        (Pair, {"left": 1}, Pair(1)),
+        (
+            Movie,
+            {"title": "M", "day": "2026-01-31", "extra": 1},
+            {"title": "M", "day": datetime.date(2026, 1, 31), "extra": 1},
+        ),
+        (Pet, {"kind": "cat", "lives": 3}, Cat("cat", 3)),
+        (Pet, {"kind": "wolf"}, Dog("wolf")),
+        (Point | None, None, None),
+        (datetime.date | str, "2026-01-31", datetime.date(2026, 1, 31)),
+        (datetime.date | str, "soon", "soon"),
+        (list[Pet] | str, "cats", "cats"),
+    ],
+)
+def test_the_handler_receives_what_the_annotation_says(
+    annotation: Any, given_: Any, received: Any
+) -> None:
+    made = converter(annotation)(given_)
+    expected = given_ if received is None and given_ is not None else received
+    assert made == expected
+    assert type(made) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Point, Point(1)),
+        (list[Point], [Point(1)]),
+        (Colour, Colour.red),
+        (Literal[Colour.red], Colour.red),
+        (datetime.date, datetime.date(2026, 1, 31)),
+        (datetime.date, MIDNIGHT),
+        (Path, Path("x")),
+        (UUID, UUID(int=1)),
+        (Decimal, Decimal(1)),
+        (tuple[int, ...], (1, 2)),
+        (set[int], {1}),
+        (Access, Access.read | Access.write),
+        (Mapping[str, int], {"a": 1}),
+        (Path, Path("x")),
+    ],
+)
+def test_a_value_that_is_already_right_passes(annotation: Any, value: Any) -> None:
+    assert converter(annotation)(value) == value
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "received"),
+    [
+        (list[int], "[1, 2]", [1, 2]),
+        (list, "[1]", [1]),
+        (dict, '{"a": 1}', {"a": 1}),
+        (Point, '{"x": 1}', Point(1)),
+        (Line, '{"start": "{\\"x\\": 1}"}', Line(Point(1))),
+        (Point | None, '{"x": 1}', Point(1)),
+        (Pet, '{"kind": "cat"}', Cat("cat")),
+        (Tree, {"value": 1, "best": '{"value": 2}', "children": "[]"}, Tree(1, best=Tree(2))),
+        (list[Point], ['{"x": 1}'], [Point(1)]),
+        (tuple[Point, int], ['{"x": 1}', 2], (Point(1), 2)),
+        (dict[str, Point], {"a": '{"x": 1}'}, {"a": Point(1)}),
+    ],
+)
+def test_an_object_or_array_may_arrive_as_a_json_string(
+    annotation: Any, text: Any, received: Any
+) -> None:
+    assert converter(annotation)(text) == received
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [(str, "[1]"), (str | list[int], "[1]"), (list[int] | str, "[1]"), (Any, "[1]")],
+)
+def test_a_string_stays_a_string_where_one_is_allowed(annotation: Any, text: str) -> None:
+    assert converter(annotation)(text) == text
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (int, "1", "Field 'it' requires int, got str"),
+        (int, 1.5, "Field 'it' requires int, got float"),
+        (int, True, "Field 'it' requires int, got bool"),
+        (Annotated[float, FieldInfo(strict=True)], 1, "requires float, got int"),
+        (list[int], "not json", "Field 'it' requires list, got str"),
+        (list[int], '{"a": 1}', "Field 'it' requires list, got str"),
+        (list[int], "[" * 100_000, "Field 'it' requires list, got str"),
+        (list[int], [1, "a"], "Field 'it' element 1 requires int, got str (at it[1])"),
+        (list[list[int]], [[1], ["a"]], "Field 'it[1]' element 0 requires int, got str"),
+        (tuple[int, str], [1], "Field 'it' requires 2 elements, got 1"),
+        (tuple[int, str], [1, 2], "Field 'it' element 1 requires str, got int (at it[1])"),
+        (tuple[int, str], "x", "Field 'it' requires tuple, got str"),
+        (set[Any], [[]], "Field 'it' cannot be made a set: "),
+        (Point, {}, "Field 'it.x' is required but missing"),
+        (Point, {"x": "1"}, "Field 'it.x' requires int, got str"),
+        (Point, {"x": 1, "y": -1}, "Field 'it.y' must be >= 0, got -1"),
+        (Point, [], "Field 'it' requires object (Point), got list"),
+        (Line, {"start": {"x": 1}, "stops": [{"x": 1}, {"x": 1.5}]}, "Field 'it.stops[1].x' req"),
+        (dict[str, Point], {"a b": {}}, "Field 'it['a b'].x' is required but missing"),
+        (dict[Colour, int], {"b": 1}, "Field 'it.b' must be one of 'r', 'g', got 'b'"),
+        (Even, {"value": 3}, "Field 'it' is not a valid Even: 3 is odd"),
+        (Movie, {"title": "M", "day": "x"}, "Field 'it.day' requires date like '2026-01-31', got"),
+        (Movie, {"title": None}, "Field 'it.title' requires str, got NoneType"),
+        (Colour, "blue", "Field 'it' must be one of 'r', 'g', got 'blue'"),
+        (Level, True, "Field 'it' must be one of 1, 2, got True"),
+        (Colour, [], "Field 'it' must be one of 'r', 'g', got list"),
+        (UUID, "x", "Field 'it' requires UUID like"),
+        (Decimal, "1e99999999999999999999", "Field 'it' requires Decimal like '12.50'"),
+        (Decimal, "NaN", "Field 'it' requires Decimal"),
+        (Decimal, float("inf"), "Field 'it' requires Decimal"),
+        (Decimal, True, "Field 'it' requires Decimal"),
+        (Annotated[Decimal, Field(le=1)], "1.01", "Field 'it' must be <= 1, got 1.01"),
+        (Path, 3, "Field 'it' requires"),
+        (Pet, {"kind": "bird"}, "Field 'it.kind' must be one of 'cat', 'dog', 'wolf', got 'bird'"),
+        (Pet, {"kind": "cat", "lives": "x"}, "Field 'it.lives' requires int, got str"),
+        (Pet, {}, "Field 'it' requires Cat | Dog, got dict: "),
+        (Pet, 1, "Field 'it' requires Cat | Dog, got int"),
+        (list[Point] | str, [{}], "Field 'it[0].x' is required but missing"),
+        (Annotated[int, Field(ge=1)] | str, 0, "Field 'it' must be >= 1, got 0"),
+        (str, "x" * 1000, None),
+        (Literal["a"], "x" * 1000, "got '" + "x" * 57 + "...'"),
+    ],
+)
+def test_an_error_names_the_place_what_came_and_what_is_wanted(
+    annotation: Any, value: Any, message: str | None
+) -> None:
+    convert = converter(annotation, "it")
+    if message is None:
+        assert convert(value) == value
+        return
+    with pytest.raises(ValueError, match=re.escape(message)):
+        convert(value)
+
+
+def test_nesting_without_end_is_an_error_of_the_value() -> None:
+    value: dict[str, Any] = {"value": 0}
+    for _ in range(5000):
+        value = {"value": 0, "best": value}
+    with pytest.raises(ValueError, match="nested too deeply"):
+        converter(Tree)(value)
+
+
+# ── Generated types and values, judged by jsonschema ───────────────────────────────────────────
+
+FORMATS = FormatChecker(formats=())
+
+
+def _is_date(text: object) -> bool:
+    return not isinstance(text, str) or bool(datetime.date.fromisoformat(text))
+
+
+def _is_uuid(text: object) -> bool:
+    return not isinstance(text, str) or bool(UUID(text).hex)
+
+
+FORMATS.checks("date", raises=ValueError)(_is_date)
+FORMATS.checks("uuid", raises=ValueError)(_is_uuid)
+
+
+# A string that looks like a container is taken for one where one is wanted, on purpose.
+texts = st.text(max_size=5).filter(lambda text: text.lstrip()[:1] not in ("[", "{"))
+numbers = st.integers(-5, 5) | st.floats(allow_nan=False) | st.sampled_from([1e300, 2.0, -0.0])
+json_values = st.recursive(
+    st.none() | st.booleans() | numbers | texts | st.sampled_from(["r", "2026-01-31", "1.5"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+# Each annotation comes with a strategy for JSON values that should fit it.
+Typed = tuple[Any, st.SearchStrategy[Any]]
+LEAVES: list[Typed] = [
+    (int, st.integers(-5, 5) | st.just(2.0)),
+    (float, numbers),
+    (str, texts),
+    (bool, st.booleans()),
+    (Any, json_values),
+    (Colour, st.sampled_from(["r", "g"])),
+    (Level, st.sampled_from([1, 2, 2.0])),
+    (Literal["a", 1, True, None], st.sampled_from(["a", 1, True, None])),
+    (Annotated[int, Field("n", ge=-1, le=3)], st.integers(-1, 3)),
+    (Annotated[float, Field(ge=0)] | None, st.none() | st.floats(0, 5)),
+    (datetime.date, st.dates().map(str)),
+    (UUID, st.uuids().map(str)),
+    (Decimal, st.integers(-9, 9) | st.sampled_from(["1.5", "-3", 0.25])),
+    (Tree, st.just({"value": 1, "children": [{"value": 2, "best": None}]})),
+    (Pet, st.sampled_from([{"kind": "cat"}, {"kind": "dog", "name": "x"}])),
+]
+
+
+def _of(generic: Any, *arguments: Any) -> Any:
+    return generic[arguments]
+
+
+def _either(*branches: Any) -> Any:
+    return _of(Union, *branches)
+
+
+def _set(item: Typed) -> Typed:
+    # Uniqueness is asked of the model, but a repetition is forgiven.
+    return _of(set, item[0]), st.lists(item[1], max_size=3, unique_by=repr)
+
+
+def _list(item: Typed) -> Typed:
+    return _of(list, item[0]), st.lists(item[1], max_size=3)
+
+
+def _long_tuple(item: Typed) -> Typed:
+    return _of(tuple, item[0], ...), st.lists(item[1], max_size=3)
+
+
+def _pair(items: tuple[Typed, Typed]) -> Typed:
+    (first, firsts), (second, seconds) = items
+    return _of(tuple, first, second), st.tuples(firsts, seconds).map(list)
+
+
+def _optional(item: Typed) -> Typed:
+    return _either(item[0], None), item[1] | st.none()
+
+
+def _union(items: tuple[Typed, Typed]) -> Typed:
+    (first, firsts), (second, seconds) = items
+    return _either(first, second), firsts | seconds
+
+
+def _dict(item: Typed) -> Typed:
+    return _of(dict, str, item[0]), st.dictionaries(st.sampled_from(["a", "b"]), item[1])
+
+
+def _record(members: list[Typed]) -> Typed:
+    """A dataclass whose last member may be left out."""
+    *required, optional = zip(["a", "b", "c"], members, strict=False)
+    specs: list[Any] = [(name, hint) for name, (hint, _) in required]
+    name, (hint, values) = optional
+    return (
+        make_dataclass("Made", [*specs, (name, _either(hint, None), None)]),
+        st.fixed_dictionaries(
+            {name: values for name, (_, values) in required}, optional={name: values}
+        ),
+    )
+
+
+def _wrapped(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
+    two = st.tuples(inner, inner)
+    return st.one_of(
+        *(inner.map(wrap) for wrap in (_list, _long_tuple, _optional, _dict)),
+        *(two.map(wrap) for wrap in (_pair, _union)),
+        st.lists(inner, min_size=1, max_size=3).map(_record),
+        st.sampled_from(LEAVES[:3] + LEAVES[5:7]).map(_set),
+    )
+
+
+@st.composite
+def _spoilt(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> Any:
+    """A fitting value in which one part, at any depth, is something else."""
+
+    def spoil(value: Any) -> Any:
+        if isinstance(value, list) and value and draw(st.booleans()):
+            at = draw(st.integers(0, len(value) - 1))
+            return [spoil(item) if i == at else item for i, item in enumerate(value)]
+        if isinstance(value, dict) and value and draw(st.booleans()):
+            key = draw(st.sampled_from(sorted(value)))
+            if draw(st.booleans()):
+                return {k: spoil(item) if k == key else item for k, item in value.items()}
+            return {k: item for k, item in value.items() if k != key}
+        return draw(json_values)
+
+    return spoil(draw(values))
+
+
+typed = st.recursive(st.sampled_from(LEAVES), _wrapped, max_leaves=5)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_conversion_accepts_exactly_what_the_schema_accepts(data: st.DataObject) -> None:
+    annotation, fitting = data.draw(typed)
+    schema = property_schema(annotation)
+    json.dumps(schema, allow_nan=False)
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema, format_checker=FORMATS)
+    value = data.draw(fitting | json_values | _spoilt(fitting))
+    before = json.dumps(value)
+    try:
+        converter(annotation)(value)
+        accepted, reason = True, ""
+    except ValueError as error:
+        accepted, reason = False, str(error)
+    assert json.dumps(value) == before, "the value that came in was changed"
+    valid = validator.is_valid(value)
+    forgiven = accepted and not valid and _only_repetitions(validator, value)
+    assert accepted == valid or forgiven, (annotation, value, reason)
+
+
+def _only_repetitions(validator: Any, value: Any) -> bool:
+    def leaves(error: Any) -> Iterable[Any]:
+        return [leaf for inner in error.context for leaf in leaves(inner)] or [error]
+
+    found = [leaf for error in validator.iter_errors(value) for leaf in leaves(error)]
+    return any(leaf.validator == "uniqueItems" for leaf in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_what_fits_is_converted_and_converting_again_changes_nothing(data: st.DataObject) -> None:
+    annotation, fitting = data.draw(typed)
+    convert = converter(annotation)
+    made = convert(data.draw(fitting))
+    assert convert(made) == made
