@@ -68,12 +68,18 @@ class Capture:
 
     def feed(self, output: Output) -> Iterator[tuple[str, str]]:
         stream, data = output
-        head, tail = data[: self._room], data[self._room :]
-        self._room -= len(head)
-        for line in self._lines[stream].feed(head):
+        cut = len(data)
+        if cut > self._room:
+            cut = self._room
+            # At a character's start, so that the cut is not mistaken for broken text.
+            while cut and _continues(data[cut]):
+                cut -= 1
+            self._room = cut
+        self._room -= cut
+        for line in self._lines[stream].feed(data[:cut]):
             yield stream, line
-        if tail:
-            self._keep(Output(stream, tail))
+        if cut < len(data):
+            self._keep(Output(stream, data[cut:]))
 
     def close(self) -> Iterator[tuple[str, str]]:
         if self._omitted:
@@ -92,8 +98,7 @@ class Capture:
         while (excess := self._tail_size - TAIL_BYTES) > 0:
             stream, data = self._tail.popleft()
             if len(data) > excess:
-                # At a character's start, so that the cut is not mistaken for broken text.
-                while excess < len(data) and data[excess] & 0xC0 == 0x80:
+                while excess < len(data) and _continues(data[excess]):
                     excess += 1
                 self._tail.appendleft(Output(stream, data[excess:]))
             dropped = min(excess, len(data))
@@ -104,3 +109,8 @@ class Capture:
         for stream, lines in self._lines.items():
             for line in lines.close():
                 yield stream, line
+
+
+def _continues(byte: int) -> bool:
+    """Whether a byte of UTF-8 belongs to the character before it."""
+    return byte & 0xC0 == 0x80

@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from contextlib import suppress
+import time
 
 _VARIABLE = "AXIO_COMMAND"
-_ROUNDS = 20  # one that forks while we look is met in the next round
+_SECONDS = 2
+_PAUSE_SECONDS = 0.001
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, in the ninth field of /proc/PID/stat
 
 
 def marked(environment: dict[str, str]) -> tuple[bytes, dict[str, str]]:
@@ -27,32 +29,56 @@ def marked(environment: dict[str, str]) -> tuple[bytes, dict[str, str]]:
 
 
 def end(mark: bytes) -> None:
-    """Kill every process that carries `mark`."""
-    for _ in range(_ROUNDS):
-        if not _kill_all(mark):
-            return
+    """Kill every process that carries `mark`.
+
+    One that was listed may have forked and gone before it is looked at. So it is over when two
+    rounds in a row have met none.
+    """
+    deadline = time.monotonic() + _SECONDS
+    clean = 0
+    while clean < 2 and time.monotonic() < deadline:
+        if _kill_all(mark):
+            clean = 0
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            clean += 1
 
 
 def _kill_all(mark: bytes) -> bool:
-    """Whether any was alive."""
+    """Whether any was there, or may have been."""
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
         return False
     found = False
     for pid in pids:
-        with suppress(OSError):
+        try:
             found |= _kill(pid, mark)
+        except OSError:  # gone, or another user's
+            continue
     return found
 
 
 def _kill(pid: int, mark: bytes) -> bool:
-    pidfd = os.pidfd_open(pid)  # first, so that it is the one we read about whom we kill
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as environment:
-            if mark not in environment.read():
-                return False
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        return True
-    finally:
-        os.close(pidfd)
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        environment = file.read()
+        if not environment:
+            return _is_starting(pid)
+        if mark not in environment:
+            return False
+        pidfd = os.pidfd_open(pid)
+        try:
+            # The file belongs to the process, not to its number: still readable, still the same.
+            file.seek(0)
+            if file.read():
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
+    return True
+
+
+def _is_starting(pid: int) -> bool:
+    """Whether a process without an environment is only between two programs (execve(2))."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        state, *fields = file.read().rsplit(b")", 1)[1].split()
+    return state not in (b"Z", b"X") and not int(fields[5]) & _KERNEL_THREAD

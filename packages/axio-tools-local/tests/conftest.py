@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from axio.tool import CONTEXT
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def inside() -> Iterator[Callable[[object], None]]:
+    """Make an object the workspace of the tools that the test calls."""
+    token = CONTEXT.set(CONTEXT.get())
+    yield CONTEXT.set
+    CONTEXT.reset(token)
+
+
+class Marked:
+    """Processes that are known by a number in their command line, such as `sleep 61.{mark}`."""
+
+    def __init__(self) -> None:
+        self.mark = str(secrets.randbelow(10**12))
+
+    def alive(self) -> list[str]:
+        """Those that run, with their command lines."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                command = Path("/proc", pid, "cmdline").read_bytes()
+            except OSError:
+                continue
+            if self.mark.encode() in command and int(pid) != os.getpid():
+                found.append(f"{pid}: {command.decode(errors='replace')}")
+        return found
+
+    async def until(self, running: bool, text: str = "") -> None:
+        """Wait until one whose command line holds `text` runs, or none any more."""
+        async with asyncio.timeout(10):
+            while any(text in line for line in self.alive()) != running:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def marked() -> Marked:
+    return Marked()

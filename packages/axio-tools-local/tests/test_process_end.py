@@ -1,0 +1,179 @@
+"""Whatever ends a command ends all that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from axio_tools_local import process as process_module
+from axio_tools_local.run_python import run_python
+from axio_tools_local.shell import shell
+
+
+class Marked(Protocol):
+    """See conftest.py."""
+
+    mark: str
+
+    def alive(self) -> list[str]: ...
+
+    async def until(self, running: bool, text: str = "") -> None: ...
+
+
+# Each leaves something behind in its own way. The mark is looked for in all processes.
+LEFTOVERS = {
+    "foreground": "sleep 61.{mark}",
+    "background": "sleep 61.{mark} & sleep 61.{mark}",
+    "holding the pipe": "sleep 61.{mark} & echo started",
+    "without the pipe": "sleep 61.{mark} >/dev/null 2>&1 & echo started",
+    "grandchild": "sh -c 'sh -c \"sleep 61.{mark}\" & wait' & wait",
+    "own session": "setsid sleep 61.{mark} & echo started; sleep 30",
+    "own session, no pipe": "setsid sleep 61.{mark} >/dev/null 2>&1 & echo started",
+    "double fork": "(setsid sh -c 'sleep 61.{mark} & exit' &) ; sleep 0.2",
+    "deaf to signals": "trap '' TERM INT HUP; (trap '' TERM; sleep 61.{mark}) & sleep 61.{mark}",
+    "stopped": "sleep 61.{mark} & kill -STOP $!; echo started",
+}
+
+
+async def end(task: asyncio.Task[str]) -> float:
+    start = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("kind", LEFTOVERS)
+async def test_nothing_is_left_after_a_command_has_ended_or_timed_out(
+    kind: str, marked: Marked
+) -> None:
+    await shell(LEFTOVERS[kind].format(mark=marked.mark), timeout=1)
+    assert marked.alive() == []
+
+
+@pytest.mark.parametrize("kind", ["foreground", "grandchild", "own session", "deaf to signals"])
+async def test_cancelling_ends_the_whole_group_within_a_second(kind: str, marked: Marked) -> None:
+    task = asyncio.create_task(shell(LEFTOVERS[kind].format(mark=marked.mark), timeout=60))
+    await marked.until(True)
+    assert await end(task) < 1
+    assert marked.alive() == []
+
+
+async def test_closing_the_stream_in_the_middle_ends_the_command(marked: Marked) -> None:
+    stream: AsyncIterator[tuple[str, str]] = shell.stream(  # type: ignore[attr-defined]
+        command=f"echo go; sleep 61.{marked.mark} & sleep 61.{marked.mark}", timeout=60
+    )
+    async with aclosing(stream):  # type: ignore[type-var]
+        async for pair in stream:
+            assert pair == ("stdout", "go\n")
+            break
+    assert marked.alive() == []
+
+
+async def test_a_second_cancel_while_the_first_is_at_work_leaves_nothing(marked: Marked) -> None:
+    command = f"trap '' TERM; setsid sleep 61.{marked.mark} & sleep 61.{marked.mark}"
+    task = asyncio.create_task(shell(command, timeout=60))
+    await marked.until(True)
+    task.cancel()
+    await asyncio.sleep(0.05)  # it is now waiting for the end that SIGTERM did not bring
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await marked.until(False)
+
+
+async def test_python_code_is_ended_by_a_cancel_as_well(marked: Marked, folder: Path) -> None:
+    code = f"import subprocess; subprocess.run(['sleep', '61.{marked.mark}'])"
+    task = asyncio.create_task(run_python(code, timeout=60))
+    await marked.until(True)
+    assert await end(task) < 1
+    assert marked.alive() == []
+
+
+async def test_nothing_is_left_of_fifty_commands_cancelled_at_random(marked: Marked) -> None:
+    seed = secrets.randbelow(10**6)
+    chance = random.Random(seed)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    tasks = asyncio.all_tasks()
+
+    async def one() -> None:
+        command = chance.choice(list(LEFTOVERS.values())).format(mark=marked.mark)
+        task = asyncio.create_task(shell(command, timeout=30))
+        await asyncio.sleep(chance.expovariate(20))
+        task.cancel()
+        if chance.random() < 0.3:
+            await asyncio.sleep(chance.random() * 0.1)
+            task.cancel()
+        await asyncio.wait([task])
+
+    for _ in range(10):
+        await asyncio.gather(*(one() for _ in range(5)))
+    await marked.until(False)  # after a second cancel the search goes on in its thread
+    assert asyncio.all_tasks() == tasks, f"seed {seed}"
+    assert len(os.listdir("/proc/self/fd")) == descriptors, f"seed {seed}"
+    assert _zombies() == [], f"seed {seed}"
+
+
+def _zombies() -> list[str]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, parent = Path("/proc", pid, "stat").read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state == "Z" and int(parent) == os.getpid():
+            found.append(pid)
+    return found
+
+
+async def test_without_pidfds_the_exit_is_found_by_asking(
+    monkeypatch: pytest.MonkeyPatch, marked: Marked
+) -> None:
+    def unknown(pid: int) -> int:
+        raise OSError("no such system call")
+
+    monkeypatch.setattr(process_module.os, "pidfd_open", unknown)
+    assert "[exit code: 5]" in await shell("echo a; exit 5")
+    assert "timeout" in await shell(f"sleep 61.{marked.mark} & sleep 61.{marked.mark}", timeout=1)
+    assert marked.alive() == []
+
+
+async def test_two_event_loops_in_turn_use_the_same_tool() -> None:
+    program = (
+        "import asyncio; from axio_tools_local.shell import shell\n"
+        "for _ in range(2): print(asyncio.run(shell('echo hi')))"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program], capture_output=True, check=True
+    )
+    assert done.stdout.count(b"stdout] hi") == 2
+    assert done.stderr == b""
+
+
+async def test_ctrl_c_in_a_program_leaves_no_command_behind(marked: Marked) -> None:
+    program = "import asyncio; from axio_tools_local.shell import shell\n" + (
+        f"asyncio.run(shell('setsid sleep 61.{marked.mark} & sleep 61.{marked.mark}', timeout=60))"
+    )
+    running = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", program], stderr=subprocess.DEVNULL
+    )
+    try:
+        await marked.until(True, "sleep\0")
+        running.send_signal(signal.SIGINT)
+        assert await asyncio.to_thread(running.wait, 5) != 0
+    finally:
+        running.kill()
+        running.wait()
+    assert marked.alive() == []
