@@ -408,6 +408,8 @@ def test_a_model_may_be_named() -> None:
     mine = ModelRegistry([ModelSpec("claude-opus-4-6", input_cost=1.0)])
     assert AnthropicTransport(model="claude-opus-4-6").model.input_cost == 5
     assert AnthropicTransport(model="claude-opus-4-6", models=mine).model.input_cost == 1
+    dated = AnthropicTransport(model="claude-sonnet-4-5-20250929").model
+    assert (dated.id, dated.max_output_tokens) == ("claude-sonnet-4-5-20250929", 64_000)
     transport = AnthropicTransport(model="claude-next")
     assert transport.model.id == "claude-next"
     assert "tool_use" in transport.model.capabilities

@@ -8,13 +8,10 @@ The shapes: https://docs.claude.com/en/api/messages
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -31,6 +28,7 @@ from axio.blocks import (
 )
 from axio.exceptions import UnsupportedContent
 from axio.messages import Message
+from axio.wire.names import accepted
 from axio_transport_anthropic.decode import PROVIDER
 
 if TYPE_CHECKING:
@@ -44,7 +42,6 @@ __all__ = (
     "json_array",
     "json_object",
     "names_of",
-    "wire_name",
 )
 
 logger = logging.getLogger("axio_transport_anthropic")
@@ -62,10 +59,6 @@ CACHE_MARK = b',"cache_control":{"type":"ephemeral"}}'
 # A mark finds an older cache entry only this many blocks before it.
 # https://docs.claude.com/en/docs/build-with-claude/prompt-caching
 CACHE_LOOKBACK = 20
-
-NAME_LENGTH = 64
-_ACCEPTED = re.compile(r"[a-zA-Z0-9_-]+\Z")
-_REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 class _Encoded(NamedTuple):
@@ -164,17 +157,17 @@ class History:
         ids: list[str] = []
         for block in content:
             if isinstance(block, ToolUseBlock):
-                accepted = free = _accepted(block.id)
+                wanted = free = accepted(block.id)
                 number = 1
                 while free in self._used_ids:
                     number += 1
-                    free = f"{accepted}_{number}"
+                    free = f"{wanted}_{number}"
                 self._used_ids.add(free)
                 self._call_ids[block.id] = free
                 ids.append(free)
             elif isinstance(block, ToolResultBlock):
                 id = block.tool_use_id
-                ids.append(self._call_ids.get(id) or _accepted(id))
+                ids.append(self._call_ids.get(id) or accepted(id))
         return tuple(ids)
 
     def may_think(self) -> bool:
@@ -307,7 +300,7 @@ def _block(block: ContentBlock, role: str) -> bytes:
 
 
 def _tool_use(block: ToolUseBlock, id: str) -> bytes:
-    call = {"type": "tool_use", "id": id, "name": wire_name(block.name), "input": block.input}
+    call = {"type": "tool_use", "id": id, "name": accepted(block.name), "input": block.input}
     return dumps(call)
 
 
@@ -344,29 +337,15 @@ def _image(block: ImageBlock | AudioBlock | VideoBlock) -> dict[str, Any] | None
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 
-def wire_name(name: str) -> str:
-    """`name` where the API accepts it as a tool's name; else one like it that stays the same."""
-    return _accepted(name, NAME_LENGTH)
-
-
 def names_of(tools: Iterable[Tool[Any]]) -> dict[str, str]:
     """The way back from names that had to be changed to the tools' own."""
-    return {name: tool.name for tool in tools if (name := wire_name(tool.name)) != tool.name}
-
-
-@lru_cache(4096)
-def _accepted(text: str, length: int | None = None) -> str:
-    if _ACCEPTED.match(text) and (length is None or len(text) <= length):
-        return text
-    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    readable = _REFUSED.sub("_", text)
-    return f"{readable if length is None else readable[: length - 9]}_{mark}"
+    return {name: tool.name for tool in tools if (name := accepted(tool.name)) != tool.name}
 
 
 def _tool(tool: Tool[Any]) -> bytes:
     return dumps(
         {
-            "name": wire_name(tool.name),
+            "name": accepted(tool.name),
             "description": tool.description,
             "input_schema": _input_schema(tool.input_schema),
             "eager_input_streaming": True,

@@ -24,6 +24,7 @@ from axio_transport_anthropic.catalogue import (
     ANTHROPIC_MODELS,
     DEFAULT_MODEL,
     spec_of,
+    with_cache_prices,
     writes_json,
 )
 from axio_transport_anthropic.decode import MessagesDecoder
@@ -74,7 +75,7 @@ class AnthropicTransport:
     """Claude over the Messages API.
 
     Without a `session` the transport opens its own, one for each event loop; they end with
-    `aclose`, with their loop or with the program. `model` may be given as a name, which is looked
+    `close`, with their loop or with the program. `model` may be given as a name, which is looked
     up in `models`. `vertexai` selects Google's Vertex AI, which wants a `project` and Google's
     default credentials instead of a key.
 
@@ -108,10 +109,12 @@ class AnthropicTransport:
     _token: VertexToken = field(default_factory=VertexToken, init=False, repr=False, compare=False)
     _encoder: Encoder = field(default_factory=Encoder, init=False, repr=False, compare=False)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "model" and isinstance(value, str) and hasattr(self, "models"):
-            value = self.models.get(value) or spec_of(value)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "model" and isinstance(value, str) and hasattr(self, "models"):
+                value = self.models.get(value) or spec_of(value)
+            object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:
         self.model = self.model  # where it was given as a name: now `models` is there to look in
@@ -132,9 +135,9 @@ class AnthropicTransport:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        await self.close()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close the session that was opened for this event loop; one that was given stays open."""
         await self._sessions.close()
 
@@ -143,7 +146,7 @@ class AnthropicTransport:
     ) -> AsyncGenerator[StreamEvent, None]:
         """One answer. `UnsupportedContent` for media that Claude does not take, before anything is
         sent; `StreamError` for what goes wrong afterwards."""
-        return self._stream(messages, tools, system)
+        return self._send(messages, tools, system)
 
     @property
     def stream_structured(self) -> StructuredStream:
@@ -151,7 +154,7 @@ class AnthropicTransport:
         answer is JSON of that schema. Only there when the API can do it for this model."""
         if self.vertexai or not writes_json(self.model.id):
             raise AttributeError(f"no structured outputs for {self.model.id} here")
-        return self._stream
+        return self._send
 
     def build_payload(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
@@ -242,57 +245,62 @@ class AnthropicTransport:
         pairs.append(("messages", history.messages()))
         return json_object(pairs)
 
-    async def _stream(
+    def _send(
         self,
         messages: list[Message],
         tools: list[Tool[Any]],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
-        if schema is None and type(self).build_payload is not AnthropicTransport.build_payload:
-            body = dumps(
-                self.build_payload(messages, tools, system)
-            )  # a subclass has the last word
-        else:
+        if type(self).build_payload is AnthropicTransport.build_payload:
             body = self._body(messages, tools, system, schema)
-        url, headers = await self._address()
-        session: Any = self.session or await self._sessions.current()
-        events = stream_events(
-            session,
-            url=url,
-            headers=headers,
-            body=body,
-            decoder=partial(MessagesDecoder, names_of(tools)),
-            http=Http(
-                policy=RetryPolicy(self.max_retries, self.retry_base_delay),
-                timeouts=self.timeouts,
-                describe="Anthropic API error",
-                log=logger,
-                connection_errors=(aiohttp.ClientError, OSError),
-                options=aiohttp_options(session, self.timeouts),
-            ),
-        )
-        async with aclosing(events):
+        else:  # of a subclass, which has the last word
+            output = {} if schema is None else {"output_config": output_config(schema)}
+            body = dumps(self.build_payload(messages, tools, system) | output)
+        decoder = partial(MessagesDecoder, names_of(tools))
+        if self.vertexai:
+            return self._send_to_vertex(body, decoder)
+        headers = {"content-type": "application/json", "anthropic-version": ANTHROPIC_API_VERSION}
+        if key := self.api_key.strip():  # the end of a line it was read from is no part of it
+            headers["x-api-key"] = key
+        return self._post(self.base_url.rstrip("/") + "/messages", headers, body, decoder)
+
+    async def _send_to_vertex(
+        self, body: bytes, decoder: Callable[[], MessagesDecoder]
+    ) -> AsyncGenerator[StreamEvent, None]:
+        url = vertex_url(self.project, self.location, self.model.id)
+        token = await self._token.get()
+        headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+        async with aclosing(self._post(url, headers, body, decoder)) as events:
             async for event in events:
                 yield event
 
-    async def _address(self) -> tuple[str, dict[str, str]]:
-        headers = {"content-type": "application/json"}
-        if self.vertexai:
-            url = vertex_url(self.project, self.location, self.model.id)
-            headers["authorization"] = f"Bearer {await self._token.get()}"
-            return url, headers
-        headers["anthropic-version"] = ANTHROPIC_API_VERSION
-        if self.api_key:
-            headers["x-api-key"] = self.api_key
-        return self.base_url.rstrip("/") + "/messages", headers
+    def _post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        decoder: Callable[[], MessagesDecoder],
+    ) -> AsyncGenerator[StreamEvent, None]:
+        session = self._sessions if self.session is None else self.session
+        http = Http(
+            policy=RetryPolicy(self.max_retries, self.retry_base_delay),
+            timeouts=self.timeouts,
+            describe="Anthropic API error",
+            log=logger,
+            connection_errors=(aiohttp.ClientError, OSError),
+            options=aiohttp_options(session, self.timeouts),
+        )
+        return stream_events(
+            session, url=url, headers=headers, body=body, decoder=decoder, http=http
+        )
 
 
 _SAMPLING = ("temperature", "top_p", "top_k", "thinking_budget")
 
 
 def _spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
-    data: dict[str, Any] = {
+    return {
         "id": spec.id,
         "context_window": spec.context_window,
         "max_output_tokens": spec.max_output_tokens,
@@ -300,24 +308,19 @@ def _spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
         "input_cost": spec.input_cost,
         "output_cost": spec.output_cost,
     }
-    if spec.cache_read_cost is not None:
-        data["cache_read_cost"] = spec.cache_read_cost
-    if spec.cache_write_cost is not None:
-        data["cache_write_cost"] = spec.cache_write_cost
-    return data
 
 
 def _spec_from_dict(data: Mapping[str, Any]) -> ModelSpec:
-    known = {capability.value for capability in Capability}
-    return ModelSpec(
-        id=data["id"],
-        capabilities=frozenset(
-            Capability(name) for name in data.get("capabilities") or () if name in known
-        ),
-        max_output_tokens=data.get("max_output_tokens") or 8000,
-        context_window=data.get("context_window") or 128000,
-        input_cost=data.get("input_cost") or 0.0,
-        output_cost=data.get("output_cost") or 0.0,
-        cache_read_cost=data.get("cache_read_cost"),
-        cache_write_cost=data.get("cache_write_cost"),
+    return with_cache_prices(
+        ModelSpec(
+            data["id"],
+            frozenset(Capability(name) for name in data.get("capabilities", ()) if name in _KNOWN),
+            data.get("max_output_tokens", 8000),
+            data.get("context_window", 128_000),
+            data.get("input_cost", 0.0),
+            data.get("output_cost", 0.0),
+        )
     )
+
+
+_KNOWN = frozenset(Capability)
