@@ -1,0 +1,292 @@
+"""Keeping a conversation inside the model's window.
+
+A strategy makes a shorter history of a long one; `AutoCompactStore` applies one by itself. None of
+them ever parts a call from its result, and none touches a turn whose tools are still running.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from axio.agent import Agent
+from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.context import ContextStore, MemoryContextStore, SessionInfo
+from axio.history import open_turn, safe_cut
+from axio.messages import Message
+from axio.ownership import Ownership
+from axio.transport import CompletionTransport
+
+__all__ = (
+    "DEFAULT_COMPACTION_PROMPT",
+    "AutoCompactStore",
+    "ClearToolResults",
+    "CompactionStrategy",
+    "SlidingWindow",
+    "Summarize",
+    "compact_context",
+)
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_COMPACTION_PROMPT = """\
+You condense the earlier part of a conversation between a user and an assistant that works with \
+tools. Somebody who reads only your summary must be able to carry on without asking again.
+
+Keep: what the user wants and every condition they set; what was decided and why; facts that were \
+found, with names, paths, numbers and identifiers exactly as they stand; what was changed and how \
+far the work is; errors met and what helped; what is still to be done.
+Leave out greetings, repetitions, and tool output whose essence you have stated.
+Answer with the summary alone."""
+
+_REQUEST = "Summarise the conversation so far."
+_ACKNOWLEDGEMENT = "Understood. I go on from this summary."
+_CLEARED = "[output removed to save space]"
+
+_DEFAULT_WINDOW = 128_000  # tokens, where a transport does not tell
+_CHARACTERS_PER_TOKEN = 4
+_SHARE = 0.6  # of the window for what one summary reads; the rest is for instructions and answer
+
+
+@runtime_checkable
+class CompactionStrategy(Protocol):
+    """Makes a valid, shorter history of a valid one; None where it can do nothing."""
+
+    async def compact(
+        self, history: Sequence[Message], transport: CompletionTransport
+    ) -> list[Message] | None: ...
+
+
+def _cut(history: Sequence[Message], keep_recent: int) -> int:
+    """Where the recent part begins: with a user's message, so that roles go on alternating."""
+    cut = safe_cut(history, max(0, open_turn(history) - keep_recent))
+    while cut > 0 and history[cut].role == "assistant":
+        cut = safe_cut(history, cut - 1)
+    return cut
+
+
+@dataclass(frozen=True, slots=True)
+class Summarize:
+    """All but the recent messages become one summary that the model writes."""
+
+    keep_recent: int = 6
+    system_prompt: str = DEFAULT_COMPACTION_PROMPT
+
+    def __post_init__(self) -> None:
+        if self.keep_recent < 1:
+            raise ValueError(f"keep_recent must be at least 1, got {self.keep_recent}")
+
+    async def compact(
+        self, history: Sequence[Message], transport: CompletionTransport
+    ) -> list[Message] | None:
+        cut = _cut(history, self.keep_recent)
+        if cut == 0:
+            return None
+        try:
+            summary = await self._summarize(history[:cut], transport)
+        except Exception as exc:
+            logger.warning("the conversation could not be summarised: %s", exc)
+            return None
+        if not summary.strip():
+            logger.warning("the conversation could not be summarised: the summary is empty")
+            return None
+        return [
+            Message("user", [TextBlock(summary)]),
+            Message("assistant", [TextBlock(_ACKNOWLEDGEMENT)]),
+            *history[cut:],
+        ]
+
+    async def _summarize(self, old: Sequence[Message], transport: CompletionTransport) -> str:
+        agent = Agent(self.system_prompt, transport, max_iterations=1)
+        summary = ""
+        for chunk in _chunks(old, int(_window(transport) * _SHARE) * _CHARACTERS_PER_TOKEN):
+            before = [Message("user", [TextBlock(summary)])] if summary else []
+            summary = await agent.run(_REQUEST, MemoryContextStore([*before, *chunk]))
+        return summary
+
+
+def _window(transport: CompletionTransport) -> int:
+    window = getattr(getattr(transport, "model", None), "context_window", None)
+    return window if isinstance(window, int) and window > 0 else _DEFAULT_WINDOW
+
+
+def _chunks(messages: Sequence[Message], size: int) -> Iterable[Sequence[Message]]:
+    """Parts of about `size` characters, each valid; a single turn that is larger stays whole."""
+    start = length = 0
+    for index, message in enumerate(messages):
+        length += _length(message)
+        if length > size and safe_cut(messages, index) == index > start:
+            yield messages[start:index]
+            start, length = index, _length(message)
+    yield messages[start:]
+
+
+def _length(message: Message) -> int:
+    """Characters of text in a message; media count as little as they do in a window."""
+    total = 0
+    for block in message.content:
+        if isinstance(block, TextBlock):
+            total += len(block.text)
+        elif isinstance(block, ToolUseBlock):
+            total += len(str(block.input))
+        elif isinstance(block, ToolResultBlock):
+            total += len(block.content) if isinstance(block.content, str) else 0
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class ClearToolResults:
+    """Old tool output goes first: results before the recent messages lose their content."""
+
+    keep_recent: int = 6
+    longer_than: int = 200
+
+    async def compact(
+        self, history: Sequence[Message], transport: CompletionTransport
+    ) -> list[Message] | None:
+        cut = _cut(history, self.keep_recent)
+        old = [self._cleared(message) for message in history[:cut]]
+        if all(a is b for a, b in zip(old, history, strict=False)):
+            return None
+        return [*old, *history[cut:]]
+
+    def _cleared(self, message: Message) -> Message:
+        content: list[ContentBlock] = [
+            ToolResultBlock(block.tool_use_id, _CLEARED, block.is_error)
+            if isinstance(block, ToolResultBlock) and self._is_long(block)
+            else block
+            for block in message.content
+        ]
+        unchanged = all(a is b for a, b in zip(content, message.content, strict=True))
+        return message if unchanged else Message(message.role, content)
+
+    def _is_long(self, block: ToolResultBlock) -> bool:
+        return not isinstance(block.content, str) or len(block.content) > self.longer_than
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingWindow:
+    """Only the recent messages stay."""
+
+    keep_recent: int = 20
+
+    async def compact(
+        self, history: Sequence[Message], transport: CompletionTransport
+    ) -> list[Message] | None:
+        cut = _cut(history, self.keep_recent)
+        return list(history[cut:]) if cut else None
+
+
+async def compact_context(
+    context: ContextStore,
+    transport: CompletionTransport,
+    *,
+    keep_recent: int = 6,
+    system_prompt: str = DEFAULT_COMPACTION_PROMPT,
+) -> list[Message] | None:
+    """A summary, its acknowledgement and at least the last `keep_recent` messages of `context`.
+
+    None when the history is too short or the summary fails. The store is not changed.
+    """
+    strategy = Summarize(keep_recent, system_prompt)
+    return await strategy.compact(await context.get_history(), transport)
+
+
+class AutoCompactStore(ContextStore):
+    """`store`, compacted after a model call that read more than the limit.
+
+    The limit is `max_tokens`, or `threshold` times the window of `transport.model`. The history is
+    replaced in one step where the store can, and left as it is when the strategy fails or the store
+    cannot replace. After an attempt the next one waits until `keep_recent` messages were added.
+    """
+
+    def __init__(
+        self,
+        store: ContextStore,
+        transport: CompletionTransport,
+        *,
+        keep_recent: int = 6,
+        max_tokens: int | None = None,
+        threshold: float = 0.75,
+        strategy: CompactionStrategy | None = None,
+    ) -> None:
+        self._store = store
+        self._transport = transport
+        self._keep_recent = keep_recent
+        self._threshold = threshold
+        self._max_tokens = int(_window(transport) * threshold) if max_tokens is None else max_tokens
+        self._strategy = strategy or Summarize(keep_recent)
+        self._lock = Ownership()
+        self._wait_for = 0
+
+    async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        await self._store.add_context_tokens(input_tokens, output_tokens)
+        if input_tokens > self._max_tokens:
+            async with self._lock:
+                await self._compact()
+
+    async def _compact(self) -> None:
+        before = await self._store.get_history()
+        if len(before) < self._wait_for:
+            return
+        self._wait_for = len(before) + self._keep_recent
+        shorter = await self._strategy.compact(before, self._transport)
+        if shorter is None:
+            return
+        # The strategy may have taken seconds; what was stored meanwhile follows what it saw.
+        shorter += (await self._store.get_history())[len(before) :]
+        try:
+            await self._store.replace(shorter)
+        except NotImplementedError:
+            logger.warning("%s cannot replace its history", type(self._store).__name__)
+            return
+        self._wait_for = len(shorter) + self._keep_recent
+
+    async def fork(self) -> AutoCompactStore:
+        copy = AutoCompactStore(
+            await self._store.fork(),
+            self._transport,
+            keep_recent=self._keep_recent,
+            max_tokens=self._max_tokens,
+            threshold=self._threshold,
+            strategy=self._strategy,
+        )
+        copy._wait_for = self._wait_for
+        return copy
+
+    @property
+    def session_id(self) -> str:
+        return self._store.session_id
+
+    def own(self) -> AbstractAsyncContextManager[Any]:
+        return self._store.own()
+
+    async def append(self, message: Message) -> None:
+        await self._store.append(message)
+
+    async def extend(self, messages: Iterable[Message]) -> None:
+        await self._store.extend(messages)
+
+    async def replace(self, messages: Iterable[Message]) -> None:
+        await self._store.replace(messages)
+
+    async def get_history(self) -> list[Message]:
+        return await self._store.get_history()
+
+    async def clear(self) -> None:
+        await self._store.clear()
+
+    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        await self._store.set_context_tokens(input_tokens, output_tokens)
+
+    async def get_context_tokens(self) -> tuple[int, int]:
+        return await self._store.get_context_tokens()
+
+    async def list_sessions(self) -> list[SessionInfo]:
+        return await self._store.list_sessions()
+
+    async def close(self) -> None:
+        await self._store.close()

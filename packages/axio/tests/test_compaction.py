@@ -1,0 +1,291 @@
+"""Compaction keeps every pair together, loses nothing when it fails, and does not repeat itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from axio.agent import Agent
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.budget import Budget
+from axio.compaction import (
+    AutoCompactStore,
+    ClearToolResults,
+    CompactionStrategy,
+    SlidingWindow,
+    Summarize,
+    compact_context,
+)
+from axio.context import ContextStore, MemoryContextStore
+from axio.events import IterationEnd, StreamEvent, TextDelta
+from axio.history import check
+from axio.messages import Message
+from axio.models import ModelSpec
+from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+
+def conversation(turns: int, calls_in: Iterable[int] = ()) -> list[Message]:
+    messages: list[Message] = []
+    for n in range(turns):
+        messages.append(Message("user", [TextBlock(f"question {n}")]))
+        if n in set(calls_in):
+            messages.append(Message("assistant", [ToolUseBlock(f"c{n}", "t", {})]))
+            messages.append(Message("user", [ToolResultBlock(f"c{n}", "x" * 300)]))
+        messages.append(Message("assistant", [TextBlock(f"answer {n}")]))
+    return messages
+
+
+class Recording(StubTransport):
+    def __init__(self, *texts: str) -> None:
+        super().__init__([make_text_response(text) for text in texts])
+        self.requests: list[tuple[list[Message], list[Tool[Any]], str]] = []
+
+    def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        assert check(messages) == []
+        self.requests.append((messages, tools, system))
+        return super().stream(messages, tools, system)
+
+
+async def test_the_old_part_becomes_a_summary_and_the_store_is_not_changed() -> None:
+    history = conversation(5)
+    store = MemoryContextStore(history)
+    transport = Recording("in short")
+    compacted = await compact_context(store, transport, keep_recent=4, system_prompt="condense")
+    assert compacted is not None
+    assert compacted[0] == Message("user", [TextBlock("in short")])
+    assert compacted[1].role == "assistant"
+    assert isinstance(compacted[1].content[0], TextBlock)
+    assert "Understood" in compacted[1].content[0].text
+    assert compacted[2:] == history[-4:]
+    assert await store.get_history() == history
+    messages, tools, system = transport.requests[0]
+    assert (messages[:-1], tools, system) == (history[:6], [], "condense")
+
+
+@pytest.mark.parametrize("keep", range(1, 14))
+async def test_every_cut_leaves_a_valid_history_with_alternating_roles(keep: int) -> None:
+    for strategy in (Summarize(keep), SlidingWindow(keep), ClearToolResults(keep)):
+        assert isinstance(strategy, CompactionStrategy)
+        for calls in ((), (0,), (2,), (1, 3), (0, 1, 2, 3, 4)):
+            history = conversation(5, calls)
+            compacted = await strategy.compact(history, StubTransport([make_text_response("s")]))
+            if compacted is None:
+                continue
+            assert check(compacted) == []
+            assert compacted[-keep:] == history[-keep:]
+            roles = [message.role for message in compacted]
+            assert all(a != b for a, b in pairwise(roles))
+
+
+async def test_a_turn_whose_tools_are_running_stays_at_the_end() -> None:
+    running = Message("assistant", [ToolUseBlock("now", "t", {})])
+    history = [*conversation(4), Message("user", [TextBlock("go")]), running]
+    compacted = await Summarize(2).compact(history, StubTransport([make_text_response("s")]))
+    assert compacted is not None
+    assert compacted[-1] is running
+
+
+async def test_a_short_history_is_left_alone() -> None:
+    store = MemoryContextStore(conversation(3))
+    assert await compact_context(store, StubTransport(), keep_recent=6) is None
+    assert await compact_context(MemoryContextStore(), StubTransport()) is None
+
+
+async def test_keeping_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="keep_recent must be at least 1"):
+        await compact_context(MemoryContextStore(), StubTransport(), keep_recent=0)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        [],
+        make_text_response(""),
+        make_text_response("  \n"),
+        make_tool_use_response(),
+        [TextDelta(0, "x"), IterationEnd(1, StopReason.max_tokens, Usage(1, 1))],
+    ],
+)
+async def test_a_summary_that_fails_or_is_empty_changes_nothing(
+    response: list[StreamEvent], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryContextStore(conversation(9))
+    with caplog.at_level(logging.WARNING, "axio.compaction"):
+        assert await compact_context(store, StubTransport([response])) is None
+    assert "could not be summarised" in caplog.text
+
+
+async def test_an_old_part_larger_than_the_window_is_summarised_in_pieces() -> None:
+    transport = Recording("first", "second", "third", "fourth", "fifth", "sixth")
+    transport.model = ModelSpec("small", context_window=200)  # type: ignore[attr-defined]
+    history = conversation(8, (1, 2, 3, 4))
+    compacted = await Summarize(2).compact(history, transport)
+    assert compacted is not None
+    assert len(transport.requests) > 2
+    seen = [m for messages, _, _ in transport.requests for m in messages if m in history]
+    assert seen == history[:-2], "every message is read once"
+    assert transport.requests[1][0][0].content == [TextBlock("first")]
+
+
+async def test_clearing_old_results_keeps_the_calls() -> None:
+    history = conversation(5, range(5))
+    compacted = await ClearToolResults(4).compact(history, StubTransport())
+    assert compacted is not None
+    results = [b for m in compacted for b in m.content if isinstance(b, ToolResultBlock)]
+    assert [len(str(r.content)) > 200 for r in results] == [False, False, False, False, True]
+    assert await ClearToolResults(4).compact(compacted, StubTransport()) is None
+
+
+# ── AutoCompactStore ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "limit"),
+    [
+        (None, {"max_tokens": 10}, 10),
+        (ModelSpec("m", context_window=1000), {}, 750),
+        (ModelSpec("m", context_window=1000), {"threshold": 0.5}, 500),
+        (None, {}, 96_000),
+    ],
+)
+async def test_the_limit_comes_from_the_caller_or_the_model(
+    model: ModelSpec | None, options: dict[str, Any], limit: int
+) -> None:
+    transport = Recording("s")
+    if model is not None:
+        transport.model = model  # type: ignore[attr-defined]
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, **options)
+    await store.add_context_tokens(limit, 1)
+    assert transport.requests == []
+    await store.add_context_tokens(limit + 1, 1)
+    assert len(transport.requests) == 1
+    assert len(await store.get_history()) == 8
+    assert await store.get_context_tokens() == (2 * limit + 1, 2), "totals survive"
+
+
+async def test_all_input_counts_cached_or_not() -> None:
+    usage = Usage(1000, 1, cache_read_tokens=950)
+    transport = StubTransport([make_text_response("a", usage=usage), make_text_response("sum")])
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=900)
+    await Agent("", transport).run("next", store)
+    assert (await store.get_history())[0].content == [TextBlock("sum")]
+
+
+async def test_compaction_without_effect_is_not_repeated_at_once() -> None:
+    transport = Recording("s")
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=1)
+    for _ in range(3):
+        await store.add_context_tokens(100, 1)
+    assert len(transport.requests) == 1
+
+
+async def test_a_failing_summary_is_not_asked_for_again_at_every_turn() -> None:
+    transport = Recording("")
+    inner = MemoryContextStore(conversation(9))
+    store = AutoCompactStore(inner, transport, max_tokens=1)
+    for _ in range(5):
+        await store.add_context_tokens(100, 1)
+    assert len(transport.requests) == 1
+    assert len(await inner.get_history()) == 18
+
+
+async def test_what_is_stored_while_the_summary_is_written_is_kept() -> None:
+    inner = MemoryContextStore(conversation(9))
+    late = Message("user", [TextBlock("one more thing")])
+
+    class Slow(StubTransport):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            await inner.append(late)
+            for event in make_text_response("s"):
+                yield event
+
+    store = AutoCompactStore(inner, Slow(), max_tokens=1)
+    await store.add_context_tokens(100, 1)
+    history = await store.get_history()
+    assert history[0].content == [TextBlock("s")]
+    assert history[-1] is late
+
+
+async def test_two_at_once_compact_once() -> None:
+    transport = Recording("s")
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=1)
+    await asyncio.gather(*(store.add_context_tokens(100, 1) for _ in range(4)))
+    assert len(transport.requests) == 1
+
+
+async def test_a_store_that_cannot_replace_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    class Minimal(ContextStore):
+        def __init__(self) -> None:
+            self.messages = conversation(9)
+
+        async def append(self, message: Message) -> None:
+            self.messages.append(message)
+
+        async def get_history(self) -> list[Message]:
+            return list(self.messages)
+
+    store = AutoCompactStore(Minimal(), Recording("s"), max_tokens=1)
+    await store.add_context_tokens(100, 1)
+    assert await store.get_history() == conversation(9)
+    assert "cannot replace" in caplog.text
+
+
+async def test_a_fork_compacts_on_its_own_and_is_another_session() -> None:
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), Recording("s"), max_tokens=1)
+    fork = await store.fork()
+    assert isinstance(fork, AutoCompactStore)
+    assert fork.session_id != store.session_id
+    await fork.add_context_tokens(100, 1)
+    assert len(await fork.get_history()) < len(await store.get_history())
+
+
+async def test_a_run_that_is_compacted_in_the_middle_goes_on() -> None:
+    big = Usage(5000, 10)
+    transport = StubTransport(
+        [
+            make_tool_use_response(tool_id="one", usage=big),
+            make_text_response("summary"),
+            make_text_response("finished"),
+        ]
+    )
+    store = AutoCompactStore(
+        MemoryContextStore(conversation(9)), transport, keep_recent=2, max_tokens=1000
+    )
+    assert await Agent("", transport, [make_echo_tool()]).run("go", store) == "finished"
+    history = await store.get_history()
+    assert check(history) == []
+    assert history[0].content == [TextBlock("summary")]
+
+
+async def test_the_summary_is_paid_from_the_run_it_is_made_in() -> None:
+    budget = Budget()
+    transport = StubTransport([make_text_response("a"), make_text_response("sum")])
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=1)
+    await Agent("", transport).run("next", store, budget=budget)
+    assert budget.used_requests == 2
+    assert budget.used == Usage(20, 10)
+
+
+async def test_a_cancelled_summary_leaves_the_history_whole() -> None:
+    class Silent(StubTransport):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            await asyncio.sleep(3600)
+            yield TextDelta(0, "")
+
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), Silent(), max_tokens=1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(store.add_context_tokens(100, 1), 0.01)
+    assert await store.get_history() == conversation(9)
