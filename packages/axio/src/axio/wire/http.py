@@ -170,7 +170,7 @@ async def request_json(
             return json.loads(text)
         except (ValueError, RecursionError) as error:
             failure = error_from_answer(
-                http.describe, response.status, response.headers, text, sent=headers
+                http.describe, response.status, _headers(response), text, sent=headers
             )
             raise failure from error
 
@@ -222,7 +222,7 @@ class _Answer:
         text = b"".join(parts).decode("utf-8", "replace")
         response = self._response
         raise error_from_answer(
-            self._http.describe, response.status, response.headers, text, sent=self._sent
+            self._http.describe, response.status, _headers(response), text, sent=self._sent
         )
 
     async def read(self) -> list[StreamEvent]:
@@ -239,7 +239,7 @@ class _Answer:
     def blame(self, error: BaseException) -> BaseException:
         """`error` of the decoder with the request id that only the headers know."""
         if isinstance(error, StreamError) and error.request_id is None:
-            error.request_id = request_id(self._response.headers)
+            error.request_id = request_id(_headers(self._response))
         return error
 
     def _decode(self, chunk: bytes) -> list[StreamEvent]:
@@ -320,10 +320,15 @@ async def _open(
         body = await watch.wait(_text(response))
     except http.connection_errors:
         body = ""  # the status says enough
-    failure = error_from_answer(http.describe, response.status, response.headers, body, sent=sent)
+    failure = error_from_answer(http.describe, response.status, _headers(response), body, sent=sent)
     if failure.retryable:
-        raise _TryAgain(failure, retry_after(response.headers))
+        raise _TryAgain(failure, retry_after(_headers(response)))
     raise failure
+
+
+def _headers(response: Response) -> Mapping[str, str]:
+    """The headers of an answer; a stand-in for a response may have none."""
+    return getattr(response, "headers", None) or {}
 
 
 async def _text(response: Any) -> str:
