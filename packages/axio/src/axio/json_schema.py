@@ -12,7 +12,6 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from axio.field import MISSING, literal_member
 from axio.mismatch import Mismatch, missing, not_among, requires
 from axio.nodes import Convert, Node, any_node, first_fitting
 from axio.schema import SCHEMA_JSON_TYPE_MAP
@@ -133,11 +132,20 @@ def _enum(_: SchemaCompiler, values: Any, __: Mapping[str, Any]) -> Convert | No
     members = tuple(as_list(values))
 
     def check(value: Any) -> Any:
-        if literal_member(value, members) is MISSING:
+        if not any(_same(value, member) for member in members):
             raise not_among(members, value)
         return value
 
     return check if members else None
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equality as JSON has it: 1 is 1.0, but neither is true."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
 def _const(compiler: SchemaCompiler, value: Any, schema: Mapping[str, Any]) -> Convert | None:
@@ -180,25 +188,21 @@ def _any_of(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Con
 
 def _prefix_items(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert:
     nodes = [compiler.node(schema) for schema in as_list(schemas)]
-    return lambda value: _checked(value, list, enumerate(nodes[: _list_length(value) or 0]))
+    return _inside(list, lambda value: enumerate(nodes[: len(value)]))
 
 
 def _items(compiler: SchemaCompiler, items: Any, schema: Mapping[str, Any]) -> Convert:
     if isinstance(items, list):  # How a tuple was written before draft 2020-12.
         return _prefix_items(compiler, items, schema)
     node, start = compiler.node(items), len(as_list(schema.get("prefixItems")))
-    return lambda value: _checked(
-        value, list, ((index, node) for index in range(start, _list_length(value) or 0))
-    )
+    return _inside(list, lambda value: ((i, node) for i in range(start, len(value))))
 
 
 def _properties(compiler: SchemaCompiler, props: Any, _: Mapping[str, Any]) -> Convert | None:
     if not isinstance(props, Mapping):
         return None
     nodes = {name: compiler.node(schema) for name, schema in props.items()}
-    return lambda value: _checked(
-        value, dict, ((name, node) for name, node in nodes.items() if name in value)
-    )
+    return _inside(dict, lambda value: ((k, node) for k, node in nodes.items() if k in value))
 
 
 def _additional(compiler: SchemaCompiler, extra: Any, schema: Mapping[str, Any]) -> Convert | None:
@@ -207,9 +211,7 @@ def _additional(compiler: SchemaCompiler, extra: Any, schema: Mapping[str, Any])
     known = schema.get("properties")
     names = frozenset(known if isinstance(known, Mapping) else ())
     node = compiler.node(extra)
-    return lambda value: _checked(
-        value, dict, ((name, node) for name in tuple(value) if name not in names)
-    )
+    return _inside(dict, lambda value: ((name, node) for name in value if name not in names))
 
 
 def _required(_: SchemaCompiler, names: Any, __: Mapping[str, Any]) -> Convert:
@@ -224,22 +226,27 @@ def _required(_: SchemaCompiler, names: Any, __: Mapping[str, Any]) -> Convert:
     return check
 
 
-def _checked(value: Any, kind: type, places: Iterable[tuple[Any, Node]]) -> Any:
-    """A list or dict with what the nodes make of these places, copied only if one changes."""
-    if not isinstance(value, kind):
+def _inside(kind: Any, places: Callable[[Any], Iterable[tuple[Any, Node]]]) -> Convert:
+    """The check of what a list or dict holds at some places; it is copied only if that changes."""
+
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            return value
+        changed: dict[Any, Any] = {}
+        for place, node in places(value):
+            try:
+                made = node.lenient(value[place])
+            except Mismatch as mismatch:
+                raise mismatch.at(place) from None
+            if made is not value[place]:
+                changed[place] = made
+        if changed:
+            value = value.copy()
+            for place, made in changed.items():
+                value[place] = made
         return value
-    given: Any = value
-    result = given
-    for place, node in places:
-        try:
-            made = node.lenient(given[place])
-        except Mismatch as mismatch:
-            raise mismatch.at(place) from None
-        if made is not given[place]:
-            if result is given:
-                result = given.copy()
-            result[place] = made
-    return result
+
+    return check
 
 
 def _number(value: Any) -> Any:
