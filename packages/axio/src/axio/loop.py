@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextvars import Token
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -36,7 +36,7 @@ from axio.run import RUN, Run
 from axio.session import Session, shielded
 from axio.stream import AgentStream, Cancellation
 from axio.turn import Call, Turn
-from axio.types import StopReason, ToolCallID, Usage
+from axio.types import StopReason, ToolCallID, ToolName, Usage
 from axio.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Loop:
         if budget is None and outer is not None:
             budget = outer.budget
         self.run = Run(store, agent, self.emitted.append, budget, parent=outer)
-        self.budgets = self.run.budgets()
+        self.budgets = () if budget is None else self.run.budgets()
         self.limit: LimitReached | None = None
         self.watchdog: Watchdog | None = None
         self.stream: ref[AgentStream] | None = None
@@ -108,8 +108,10 @@ class Loop:
         try:
             if self.cancellation.requested:
                 raise asyncio.CancelledError
-            self._refuse_nesting()
-            await self._close_abandoned()
+            if self.run.parent is not None:
+                self._refuse_nesting(self.run.parent)
+            if id(self.store) in _open_streams:
+                await self._close_abandoned()
             async with self.store.own():
                 asking = await self._begin()
                 if self.stream is not None:
@@ -123,7 +125,9 @@ class Loop:
                         token: Token[Run] | None = RUN.set(self.run)
                         source: AsyncIterator[StreamEvent] | None = None
                         try:
-                            source = self._listen(self.agent.transport.stream(*request))
+                            source = self.agent.transport.stream(*request)
+                            if self.budgets:
+                                source = self._listen(source)
                             async for event in source:
                                 if token is not None:
                                     RUN.reset(token)
@@ -175,8 +179,8 @@ class Loop:
         if self.crash is not None:
             raise self.crash
 
-    def _refuse_nesting(self) -> None:
-        outer = self.run.parent
+    def _refuse_nesting(self, run: Run) -> None:
+        outer: Run | None = run
         while outer is not None:
             if outer.store is self.store:
                 raise SessionBusy(
@@ -203,7 +207,7 @@ class Loop:
             return False
         for budget in self.budgets:
             budget.start()
-        if any(budget.seconds or budget.silence for budget in self.budgets):
+        if self.budgets and any(budget.seconds or budget.silence for budget in self.budgets):
             self.watchdog = Watchdog(self.budgets, self._interrupt)
         if self.prompt is not None:
             await self.session.append(self.prompt)
@@ -384,6 +388,8 @@ async def _close(source: AsyncIterator[StreamEvent]) -> None:
             logger.exception("a transport's stream could not be closed")
 
 
-def _eager(tools: list[Tool[Any]]) -> set[str]:
+def _eager(tools: list[Tool[Any]]) -> Collection[ToolName]:
     """The tools that may start while the model still streams: nobody is asked, nothing changes."""
+    if not tools:
+        return ()
     return {tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards}

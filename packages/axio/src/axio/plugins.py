@@ -1,13 +1,13 @@
 """Parts that installed distributions offer: tools, transports, guards, found by entry point.
 
 A distribution names its parts in one of the groups below; a front end lists them with the
-`discover_*` functions or loads a single one by name. Only what is asked for is imported.
+`discover_*` functions or takes single ones from `Installed`. Only what is asked for is imported.
 
     [project.entry-points."axio.tools"]
     my_tool = "my_package:my_tool"
 
 The `discover_*` functions never fail because of somebody's broken part: it is logged as a warning
-and left out. `load` and `load_tool` are asked for one part and therefore raise `PluginError`.
+and left out. `Installed` is asked for one part and therefore raises `PluginError`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ __all__ = (
     "TOOLS_SETTINGS_GROUP",
     "TRANSPORT_GROUP",
     "TRANSPORT_SETTINGS_GROUP",
+    "Installed",
     "PluginError",
     "ToolsPlugin",
     "as_tool",
@@ -48,9 +49,6 @@ __all__ = (
     "discover_tools_plugins",
     "discover_transport_settings",
     "discover_transports",
-    "load",
-    "load_tool",
-    "names",
 )
 
 logger = logging.getLogger(__name__)
@@ -79,32 +77,67 @@ class ToolsPlugin(Protocol):
     async def close(self) -> None: ...
 
 
-# ── one part by name ──────────────────────────────────────────────────────────────────────────
+class Installed:
+    """What is installed, by name. Each group is looked up once, when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, metadata.EntryPoint]] = {}
+
+    def names(self, group: str) -> list[str]:
+        """The names that `group` offers, sorted; nothing is imported."""
+        return list(self._entries(group))
+
+    def load(self, group: str, name: str) -> Any:
+        """The object behind one entry point. Raises `PluginError`, which lists what there is."""
+        entries = self._entries(group)
+        if name not in entries:
+            offered = ", ".join(entries) or "none is installed"
+            raise PluginError(f"{group} has no {name!r}; there is: {offered}")
+        return _import(entries[name])
+
+    def load_tool(self, name: str) -> Tool[Any]:
+        """The tool called `name`, without importing any other. Raises `PluginError`."""
+        part = self.load(TOOLS_GROUP, name)
+        try:
+            return as_tool(name, part)
+        except PluginError:
+            raise
+        except Exception as error:  # its constructor, or annotations that cannot be read
+            raise PluginError(f"tool {name!r} cannot be made: {error}") from error
+
+    def each(
+        self, group: str, convert: Callable[[str, Any], T]
+    ) -> Iterator[tuple[metadata.EntryPoint, T]]:
+        """Every part of `group` that `convert(name, part)` accepts; what it raises is logged."""
+        for entry in self._entries(group).values():
+            try:
+                part = convert(entry.name, _import(entry))
+            except Exception as error:
+                logger.warning("%s: skipping %r: %s", group, entry.name, error)
+            else:
+                yield entry, part
+
+    def _entries(self, group: str) -> dict[str, metadata.EntryPoint]:
+        """Sorted: the order of a tool list is part of a provider's cache key."""
+        if group not in self._groups:
+            entries = self._groups[group] = {}
+            for entry in sorted(metadata.entry_points(group=group), key=lambda entry: entry.name):
+                used = entries.setdefault(entry.name, entry)
+                if used is not entry:
+                    logger.warning("%s: more than one %r, using %s", group, used.name, used.value)
+        return self._groups[group]
 
 
-def names(group: str) -> list[str]:
-    """The names that `group` offers, sorted; nothing is imported."""
-    return list(_entries(group))
-
-
-def load(group: str, name: str) -> Any:
-    """The object behind one entry point. Raises `PluginError`, which lists what there is."""
-    entries = _entries(group)
-    if name not in entries:
-        offered = ", ".join(entries) or "none is installed"
-        raise PluginError(f"{group} has no {name!r}; there is: {offered}")
-    return _load(entries[name])
-
-
-def load_tool(name: str) -> Tool[Any]:
-    """The tool called `name`, without importing any other. Raises `PluginError`."""
-    part = load(TOOLS_GROUP, name)
+def _import(entry: metadata.EntryPoint) -> Any:
     try:
-        return as_tool(name, part)
-    except PluginError:
-        raise
-    except Exception as error:  # its constructor, or annotations that cannot be read
-        raise PluginError(f"tool {name!r} cannot be made: {error}") from error
+        return entry.load()
+    except Exception as error:  # anything can happen while somebody's module is imported
+        raise PluginError(
+            f"{entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def as_tool(name: str, part: Any) -> Tool[Any]:
@@ -148,40 +181,44 @@ def _handler_of(name: str, instance: Any) -> Callable[..., Any]:
 
 def discover_tools() -> list[Tool[Any]]:
     """Every tool of the group `axio.tools` that loads, sorted by name."""
-    return [tool for _, tool in _each(TOOLS_GROUP, as_tool)]
+    return [tool for _, tool in Installed().each(TOOLS_GROUP, as_tool)]
 
 
 def discover_tools_by_package() -> dict[str, list[Tool[Any]]]:
     """The same tools under the name of the distribution that offers each."""
     packages: dict[str, list[Tool[Any]]] = {}
-    for entry, tool in _each(TOOLS_GROUP, as_tool):
+    for entry, tool in Installed().each(TOOLS_GROUP, as_tool):
         packages.setdefault(entry.dist.name if entry.dist else "unknown", []).append(tool)
     return packages
 
 
 def discover_tools_plugins() -> dict[str, ToolsPlugin]:
     """One fresh, not yet initialised plug-in for each entry of `axio.tools.settings`."""
-    return {entry.name: plugin for entry, plugin in _each(TOOLS_SETTINGS_GROUP, _tools_plugin)}
+    return _by_name(TOOLS_SETTINGS_GROUP, _tools_plugin)
 
 
 def discover_transports() -> dict[str, type]:
     """The transport classes by entry-point name."""
-    return {entry.name: found for entry, found in _each(TRANSPORT_GROUP, _class)}
+    return _by_name(TRANSPORT_GROUP, _class)
 
 
 def discover_transport_settings() -> dict[str, type]:
     """The settings screens by the entry-point name of the transport they belong to."""
-    return {entry.name: found for entry, found in _each(TRANSPORT_SETTINGS_GROUP, _class)}
+    return _by_name(TRANSPORT_SETTINGS_GROUP, _class)
 
 
 def discover_selectors() -> dict[str, type]:
     """The tool-selector classes by entry-point name."""
-    return {entry.name: found for entry, found in _each(SELECTOR_GROUP, _class)}
+    return _by_name(SELECTOR_GROUP, _class)
 
 
 def discover_guards() -> dict[str, type[PermissionGuard]]:
     """The guard classes by entry-point name; what is no `PermissionGuard` is left out."""
-    return {entry.name: found for entry, found in _each(GUARDS_GROUP, _guard)}
+    return _by_name(GUARDS_GROUP, _guard)
+
+
+def _by_name(group: str, convert: Callable[[str, Any], T]) -> dict[str, T]:
+    return {entry.name: part for entry, part in Installed().each(group, convert)}
 
 
 def _class(name: str, part: Any) -> type:
@@ -203,36 +240,3 @@ def _tools_plugin(name: str, part: Any) -> ToolsPlugin:
     if missing:
         raise PluginError(f"tools plug-in {name!r} lacks {', '.join(missing)}")
     return part()  # type: ignore[no-any-return]
-
-
-# ── entry points ──────────────────────────────────────────────────────────────────────────────
-
-
-def _entries(group: str) -> dict[str, metadata.EntryPoint]:
-    """Entry points by name, sorted: the order of a tool list is part of a provider's cache key."""
-    entries: dict[str, metadata.EntryPoint] = {}
-    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: entry.name):
-        if entry.name in entries:
-            logger.warning("%s: more than one %r, using %s", group, entry.name, entries[entry.name])
-        else:
-            entries[entry.name] = entry
-    return entries
-
-
-def _load(entry: metadata.EntryPoint) -> Any:
-    try:
-        return entry.load()
-    except Exception as error:  # anything can happen while somebody's module is imported
-        raise PluginError(
-            f"{entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _each(group: str, convert: Callable[[str, Any], T]) -> Iterator[tuple[metadata.EntryPoint, T]]:
-    for entry in _entries(group).values():
-        try:
-            part = convert(entry.name, _load(entry))
-        except Exception as error:
-            logger.warning("%s: skipping %r: %s", group, entry.name, error)
-        else:
-            yield entry, part

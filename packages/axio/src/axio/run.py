@@ -34,7 +34,7 @@ class Run:
     tool_name: ToolName | None = None
     parent: Run | None = None
 
-    def budgets(self) -> list[Budget]:
+    def budgets(self) -> tuple[Budget, ...]:
         """This run's budget and those of the runs around it."""
         found: list[Budget] = []
         run: Run | None = self
@@ -42,7 +42,7 @@ class Run:
             if run.budget is not None and run.budget not in found:
                 found.append(run.budget)
             run = run.parent
-        return found
+        return tuple(found)
 
     def progress(self, text: str, key: str = "progress") -> None:
         """Show `text` as live output of the tool call that is being handled."""

@@ -28,7 +28,6 @@ class Snapshot(list[T]):
     __slots__ = ("_length", "_source")
 
     def __init__(self, source: list[T]) -> None:
-        super().__init__()
         self._source: list[T] | None = source
         self._length = len(source)
 

@@ -134,10 +134,13 @@ class Turn:
             self._add(VideoBlock(event.media_type, event.data))  # type: ignore[union-attr, arg-type]
 
     def _add(self, item: ContentBlock | Call) -> None:
-        if self._text:
-            self._arrived.append(TextBlock("".join(self._text)))
-            self._text = []
+        self._end_text()
         self._arrived.append(item)
+
+    def _end_text(self) -> None:
+        if text := "".join(self._text):
+            self._arrived.append(TextBlock(text))
+        self._text = []
 
     def _start_call(self, event: ToolUseStart) -> None:
         wire_id = event.tool_use_id
@@ -175,9 +178,10 @@ class Turn:
 
     def close(self) -> None:
         """Nothing more comes: parse the arguments and put the content together."""
-        if self._text:
-            self._arrived.append(TextBlock("".join(self._text)))
-            self._text = []
+        self._end_text()
+        if not self.calls:
+            self.content = self._arrived  # type: ignore[assignment]
+            return
         cut = self.stop_reason is StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
@@ -185,11 +189,11 @@ class Turn:
             ToolUseBlock(item.id, item.name, item.input) if isinstance(item, Call) else item
             for item in self._arrived
         ]
-        if self.calls and not any(isinstance(block, ReasoningBlock) for block in self.content):
+        if not any(isinstance(block, ReasoningBlock) for block in self.content):
             self.content.sort(key=lambda block: isinstance(block, ToolUseBlock))
 
     def partial(self) -> list[ContentBlock]:
         """What may be kept of a response that was interrupted: text and media, no call, no
         reasoning, neither of which a provider takes back in part."""
-        kept = [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]
-        return [*kept, TextBlock("".join(self._text))] if self._text else kept
+        self._end_text()
+        return [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]

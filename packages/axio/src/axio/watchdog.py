@@ -22,7 +22,9 @@ class Watchdog:
 
     __slots__ = ("_budgets", "_handle", "_interrupt", "_loop", "_silence", "_waiting_since")
 
-    def __init__(self, budgets: list[Budget], interrupt: Callable[[LimitReached], None]) -> None:
+    def __init__(
+        self, budgets: tuple[Budget, ...], interrupt: Callable[[LimitReached], None]
+    ) -> None:
         self._budgets = budgets
         self._interrupt = interrupt
         self._loop = asyncio.get_running_loop()
