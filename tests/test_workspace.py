@@ -74,6 +74,13 @@ def _top_level_imports(file: Path) -> set[str]:
     return names
 
 
+def test_uv_and_import_linter_know_every_package() -> None:
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    assert sorted(root["uv"]["sources"]) == [package.name for package in PACKAGES]
+    imported = [package.source.name for package in PACKAGES]
+    assert root["importlinter"]["root_packages"] == imported
+
+
 def test_the_installed_packages_are_those_of_this_tree() -> None:
     for package in PACKAGES:
         assert metadata.version(package.name) == VERSION
