@@ -449,6 +449,15 @@ def test_events_without_names_are_known_by_their_data() -> None:
     assert decode(b"".join(b"data:%b\r\r" % line for line in lines)) == SAID
 
 
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\r"])
+@pytest.mark.parametrize("recording", SMALL[::5], ids=lambda recording: recording.name)
+def test_other_line_ends_change_nothing(recording: Recording, line_end: bytes) -> None:
+    body = recording.body.replace(b"\n", line_end).replace(b"data: ", b"data:")
+    expected = comparable(decode(recording.body))
+    assert comparable(decode(body)) == expected
+    assert comparable(decode(*single_bytes(body))) == expected
+
+
 def test_an_error_without_a_name_is_an_error() -> None:
     assert "Busy" in str(failure(b'data: {"error": {"message": "Busy"}}\n\n'))
 

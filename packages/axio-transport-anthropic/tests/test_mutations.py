@@ -135,6 +135,6 @@ def test_no_damage_leads_to_anything_but_an_end_or_a_typed_error() -> None:
 @pytest.mark.heavy
 @pytest.mark.timeout(3600)
 def test_a_million_damaged_answers() -> None:
-    """`python -m pytest -m heavy packages/axio-transport-anthropic`: about ten minutes."""
+    """`python -m pytest -m heavy packages/axio-transport-anthropic`: about three minutes."""
     for seed in range(50):
         survive(20_000, seed=1000 + seed)

@@ -7,14 +7,12 @@ import gc
 import json
 import logging
 import pickle
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from axio.blocks import TextBlock
 from axio.events import IterationEnd, StreamEvent, TextDelta
@@ -31,6 +29,7 @@ from axio.models import ModelRegistry, ModelSpec
 from axio.types import StopReason, Usage
 from axio.wire.http import Timeouts
 from axio_transport_anthropic import AnthropicTransport
+from support.loopback import Server, serving, status, stream
 from support.parts import requires
 from support.recordings import Recording, observed, recordings
 
@@ -51,74 +50,6 @@ END = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_t
 END += event("message_stop")
 ANSWER = START + piece("Hello") + END
 SAID = [TextDelta(0, "Hello"), IterationEnd(0, StopReason.end_turn, Usage(3, 2))]
-
-Reply = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Server:
-    """Answers with `replies` in turn, the last one for ever; keeps what was asked."""
-
-    url: str = ""
-    replies: list[Reply] = field(default_factory=list)
-    asked: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
-    gone: int = 0
-    """Requests whose client went away before the answer was complete."""
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append((request.path, headers, await request.json()))
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        try:
-            return await reply(request)
-        except (asyncio.CancelledError, ConnectionError):
-            self.gone += 1
-            raise
-
-
-@asynccontextmanager
-async def serving(*replies: Reply) -> AsyncIterator[Server]:
-    server = Server(replies=list(replies))
-    app = web.Application()
-    app.router.add_post("/{path:.*}", server.answer)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    server.url = f"http://{host}:{port}/v1"
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
-
-
-def stream(*parts: bytes | float, cut: bool = False) -> Reply:
-    """An event stream of these bytes; a number is a pause, `cut` drops the connection after."""
-
-    async def reply(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        response.enable_chunked_encoding()
-        await response.prepare(request)
-        for part in parts:
-            if isinstance(part, bytes):
-                await response.write(part)
-            else:
-                await asyncio.sleep(part)
-        if cut:
-            assert request.transport is not None
-            request.transport.close()
-        return response
-
-    return reply
-
-
-def status(code: int, body: str = "", **headers: str) -> Reply:
-    async def reply(_: web.Request) -> web.StreamResponse:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(status=code, text=body, headers=named)
-
-    return reply
 
 
 def refusal(kind: str, message: str) -> str:
@@ -342,13 +273,7 @@ async def test_an_answer_that_ends_in_the_middle_is_told_as_truncated() -> None:
 
 async def test_an_error_event_carries_the_id_of_the_request() -> None:
     said = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
-
-    async def reply(request: web.Request) -> web.StreamResponse:
-        return web.Response(
-            body=START + piece("a") + said,
-            headers={"content-type": "text/event-stream", "request-id": "req_1"},
-        )
-
+    reply = stream(START, piece("a"), said, request_id="req_1")
     async with serving(reply) as server, talking(server) as transport:
         error = await error_of(transport)
     assert type(error) is ProviderError
