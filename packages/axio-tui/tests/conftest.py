@@ -31,7 +31,7 @@ from axio.types import StopReason, Usage
 
 
 class Scripted:
-    """Plays one list of $SCRIPT after another: texts, [tool, arguments], seconds, {"raise": ...}."""
+    """Plays the lists in $SCRIPT: texts, [tool, arguments], seconds to wait, {"raise": ...}."""
 
     turns = 0
 

@@ -234,10 +234,8 @@ def test_a_reader_that_leaves_ends_it_quietly(axio: Any) -> None:
 def test_a_full_disk_is_said(axio: Any) -> None:
     with open("/dev/full", "wb") as full:
         done = axio(*SCRIPTED, "hi", script=HELLO, stdout=full)
-    assert (
-        done.code == 1
-        and done.line == "axio: error: the output cannot be written: No space left on device"
-    )
+    assert done.code == 1
+    assert done.line == "axio: error: the output cannot be written: No space left on device"
 
 
 def test_a_closed_stdout_is_no_failure(axio: Any) -> None:

@@ -202,6 +202,12 @@ def test_a_failure_leaves_the_cursor_at_the_start_of_a_line() -> None:
     assert rendered([ToolUseStart(0, "1", "shell")]) == "-> shell()\n"
 
 
+def test_a_run_that_used_nothing_has_no_footer_when_it_failed() -> None:
+    end = SessionEndEvent(StopReason.error, Usage(0, 0))
+    assert rendered([Error(RuntimeError("gone")), end]) == ""
+    assert rendered([SessionEndEvent(StopReason.error, USAGE)]).startswith("-- 1,200 tokens")
+
+
 def test_reasoning_is_set_apart_from_the_answer() -> None:
     events = [ReasoningDelta(0, "Hm."), ReasoningDelta(0, " So."), TextDelta(0, "Yes.")]
     assert rendered(events) == "(thinking) Hm. So.\nYes.\n"

@@ -118,7 +118,7 @@ async def test_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_embedding_models_are_left_out() -> None:
-    assert models_in(models("nomic-embed-text", "llama3").encode()) == ("llama3",)
+    assert models_in(json.loads(models("nomic-embed-text", "llama3"))) == ("llama3",)
 
 
 def test_the_usual_ports_are_the_ones_that_are_asked() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from axio import plugins
-from axio.plugins import PluginError
+from axio.plugins import Installed, PluginError
 
 Install = Callable[..., None]
 
@@ -200,7 +200,7 @@ async def test_a_class_may_stream() -> None:
 
 @pytest.mark.usefixtures("parts")
 async def test_one_tool_is_loaded_without_importing_the_others() -> None:
-    assert await plugins.load_tool("acme_plain")(text="x") == "xx"
+    assert await Installed().load_tool("acme_plain")(text="x") == "xx"
     assert "acme_parts" in sys.modules and "acme_broken" not in sys.modules
 
 
@@ -218,7 +218,7 @@ async def test_one_tool_is_loaded_without_importing_the_others() -> None:
 )
 def test_a_tool_that_was_asked_for_and_cannot_be_had_says_why(name: str, reason: str) -> None:
     with pytest.raises(PluginError, match=reason):
-        plugins.load_tool(name)
+        Installed().load_tool(name)
 
 
 @pytest.mark.usefixtures("parts")
@@ -240,7 +240,7 @@ def test_the_other_groups_give_classes_by_name() -> None:
     assert "acme_7" not in plugins.discover_transports()
     assert plugins.discover_transport_settings()["acme"].__name__ == "Handler"
     assert plugins.discover_selectors()["acme"].__name__ == "Handler"
-    assert plugins.load(plugins.TRANSPORT_GROUP, "acme").__name__ == "Transport"
+    assert Installed().load(plugins.TRANSPORT_GROUP, "acme").__name__ == "Transport"
 
 
 @pytest.mark.usefixtures("parts")
@@ -262,5 +262,5 @@ def test_a_name_that_two_distributions_offer_is_taken_once(
 
 def test_names_are_sorted_and_import_nothing(install: Install) -> None:
     install("acme", {"axio.tools": {"acme_z": "acme_absent:z", "acme_a": "acme_absent:a"}})
-    names = [name for name in plugins.names(plugins.TOOLS_GROUP) if name.startswith("acme_")]
+    names = [name for name in Installed().names(plugins.TOOLS_GROUP) if name.startswith("acme_")]
     assert names == ["acme_a", "acme_z"]

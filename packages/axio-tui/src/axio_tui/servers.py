@@ -60,8 +60,8 @@ async def find_servers(
 async def _models_of(server: Server, patience: float) -> tuple[str, ...]:
     try:
         async with asyncio.timeout(patience):
-            return models_in(await _get(server.port, "/v1/models"))
-    except (OSError, TimeoutError, ValueError):
+            return models_in(json.loads(await _get(server.port, "/v1/models")))
+    except (OSError, TimeoutError, ValueError, RecursionError):
         return ()
 
 
@@ -90,15 +90,11 @@ async def _get(port: int, path: str) -> bytes:
     return body
 
 
-def models_in(body: bytes) -> tuple[str, ...]:
+def models_in(answer: Any) -> tuple[str, ...]:
     """The ids in a list of models (`{"data": [{"id": ...}, ...]}`), embedding models left out.
 
     Raises `ValueError` for anything else: other programs listen at these ports too.
     """
-    try:
-        answer: Any = json.loads(body)
-    except RecursionError as error:
-        raise ValueError("not a list of models") from error
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
         raise ValueError("not a list of models")

@@ -32,7 +32,10 @@ class AskBeforeChange(ConcurrentGuard):
         super().__init__()
         self._ask = ask
 
-    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+    # Positional only: an argument of the tool may itself be called `tool`.
+    async def check(  # type: ignore[override]
+        self, tool: Tool[Any], /, **kwargs: Any
+    ) -> dict[str, Any]:
         refusal = await self._ask(tool.name, kwargs)
         if refusal is not None:
             raise GuardError(refusal)
