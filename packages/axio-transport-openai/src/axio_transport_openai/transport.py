@@ -87,7 +87,10 @@ class OpenAITransport:
     _sessions: SessionPool = field(
         default_factory=SessionPool, init=False, repr=False, compare=False
     )
-    _encoder: RequestEncoder | None = field(default=None, init=False, repr=False, compare=False)
+    # A factory: a subclass without slots would look for a plain default on the class, in vain.
+    _encoder: RequestEncoder | None = field(
+        default_factory=lambda: None, init=False, repr=False, compare=False
+    )
 
     _home: ClassVar[Provider] = OPENAI
     """Whose ways are taken for a host that is not in the table."""
