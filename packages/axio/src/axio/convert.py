@@ -71,6 +71,8 @@ def converter(annotation: Any, name: str = "value") -> Convert:
             raise ValueError(mismatch.message(name)) from None
         except RecursionError:
             raise ValueError(f"Field '{name}' is nested too deeply") from None
+        except Exception as error:  # Of a class of the user's, which checks itself.
+            raise ValueError(f"Field '{name}' is not valid: {error}") from error
 
     return checked
 

@@ -48,6 +48,7 @@ class Validator:
         bound: dict[str, Any] = {}
         problems: list[str] = []
         missing: list[str] = []
+        cause: Exception | None = None
         get = kwargs.get
         for name, exact, node, required, default, null_is_absent in self._fields:
             value = get(name, MISSING)
@@ -66,6 +67,9 @@ class Validator:
                     problems.append(mismatch.message(name))
                 except RecursionError:
                     problems.append(f"Field '{name}' is nested too deeply")
+                except Exception as error:  # Of a class of the user's, which checks itself.
+                    cause = error
+                    problems.append(f"Field '{name}' is not valid: {error}")
         if self._open:
             bound |= {name: value for name, value in kwargs.items() if name not in self._names}
         if missing:
@@ -78,7 +82,7 @@ class Validator:
             except RecursionError:
                 problems.append("The arguments are nested too deeply")
         if problems:
-            raise HandlerError("; ".join(problems))
+            raise HandlerError("; ".join(problems)) from cause
         return bound
 
     def keep(self, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -144,6 +148,6 @@ def _field(name: str, node: Node, required: bool, default: Any) -> _Field:
     if not required:
         try:
             node.convert(None)
-        except Mismatch:
+        except Exception:
             null_is_absent = True
     return _Field(name, node.exact, node, required, default, null_is_absent)
