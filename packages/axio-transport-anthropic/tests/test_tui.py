@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-pytest.importorskip("textual", reason="Textual is missing: the extra tui")
-
 from textual.app import App
 from textual.widgets import Input
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from axio.blocks import TextBlock
 from axio.exceptions import StreamError
@@ -50,10 +52,6 @@ class TokenHandler(BaseHTTPRequestHandler):
 @pytest.fixture
 def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
     """A token server, and a service account whose tokens come from it as default credentials."""
-    pytest.importorskip("google.auth", reason="google-auth is missing: the extra vertexai")
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
     server = TokenServer(("127.0.0.1", 0), TokenHandler)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM,
@@ -113,7 +111,6 @@ async def test_the_event_loop_runs_on_while_a_token_is_fetched(
 async def test_without_credentials_the_error_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("google.auth")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
     with pytest.raises(StreamError, match="Google gave no access token"):
         await VertexToken().get()
