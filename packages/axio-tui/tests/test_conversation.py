@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 SCRIPTED = ("run", "--transport", "scripted", "--tools", "acme_look,acme_change,acme_child")
-CHANGE = [[["acme_change", {"path": "made"}]], ["Fin."]]
+CALL = ["acme_change", {"path": "made"}]
+CHANGE = [[CALL], ["Fin."]]
 QUESTION = "Run it? [y/N] "
 
 
@@ -88,7 +89,7 @@ def test_end_of_input_is_a_no(axio: Any, terminal: Any) -> None:
 
 
 def test_what_was_typed_before_the_question_is_no_answer(axio: Any, terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, "change it", script=[["thinking", 0.7, *CHANGE[0]], ["Fin."]])
+    tty = terminal(*SCRIPTED, "change it", script=[["thinking", 0.7, CALL], ["Fin."]])
     tty.until("thinking")
     tty.send("y\n")
     tty.until(QUESTION)

@@ -78,7 +78,7 @@ def test_the_name_of_a_call_is_printed_before_its_arguments_have_come() -> None:
 
 
 def test_live_output_is_printed_as_it_comes_and_not_again_with_the_result() -> None:
-    events = [
+    events: list[StreamEvent] = [
         *call("1", "shell", command="make"),
         turn(),
         ToolOutputDelta("1", "shell", "stdout", "one\ntw"),
@@ -90,7 +90,7 @@ def test_live_output_is_printed_as_it_comes_and_not_again_with_the_result() -> N
 
 
 def test_an_error_is_shown_also_after_live_output() -> None:
-    events = [
+    events: list[StreamEvent] = [
         *call("1", "shell", command="make"),
         turn(),
         ToolOutputDelta("1", "shell", "stdout", "one"),
@@ -100,7 +100,7 @@ def test_an_error_is_shown_also_after_live_output() -> None:
 
 
 def test_outputs_of_parallel_calls_say_whose_they_are() -> None:
-    events = [
+    events: list[StreamEvent] = [
         *call("1", "read_file", filename="a"),
         *call("2", "read_file", filename="b"),
         turn(),
@@ -115,7 +115,7 @@ def test_outputs_of_parallel_calls_say_whose_they_are() -> None:
 
 
 def test_live_outputs_of_parallel_calls_do_not_run_into_each_other() -> None:
-    events = [
+    events: list[StreamEvent] = [
         *call("1", "shell", command="a"),
         *call("2", "shell", command="b"),
         turn(),
@@ -136,7 +136,7 @@ def test_live_outputs_of_parallel_calls_do_not_run_into_each_other() -> None:
 def test_ids_that_come_again_in_the_next_turn_are_other_calls() -> None:
     one = [*call("0", "shell", command="a"), turn()]
     two = [*call("0", "shell", command="b"), turn()]
-    events = [
+    events: list[StreamEvent] = [
         *one,
         ToolOutputDelta("0", "shell", "stdout", "live\n"),
         ToolResult("0", "shell", False, "live"),
@@ -149,7 +149,7 @@ def test_ids_that_come_again_in_the_next_turn_are_other_calls() -> None:
 
 
 def test_arguments_that_come_interleaved_are_completed_at_the_end_of_the_turn() -> None:
-    events = [
+    events: list[StreamEvent] = [
         ToolUseStart(0, "1", "a"),
         ToolUseStart(1, "2", "b"),
         ToolInputDelta(0, "1", '{"x": 1}'),
@@ -176,7 +176,11 @@ def test_arguments_show_what_they_hide() -> None:
 
 
 def test_arguments_that_are_no_object_are_shown_as_they_came() -> None:
-    events = [ToolUseStart(0, "1", "shell"), ToolInputDelta(0, "1", '{"command": "l'), turn()]
+    events: list[StreamEvent] = [
+        ToolUseStart(0, "1", "shell"),
+        ToolInputDelta(0, "1", '{"command": "l'),
+        turn(),
+    ]
     assert rendered(events) == '-> shell({"command": "l)\n'
 
 
@@ -187,17 +191,21 @@ def test_long_results_are_cut_and_say_how_much_is_missing() -> None:
 
 
 def test_an_empty_result_is_still_a_line() -> None:
-    events = [*call("1", "t"), turn(), ToolResult("1", "t", False, "")]
+    events: list[StreamEvent] = [*call("1", "t"), turn(), ToolResult("1", "t", False, "")]
     assert rendered(events) == "-> t()\n  | (no output)\n"
 
 
 def test_media_are_named_and_not_printed() -> None:
-    events = [TextDelta(0, "Here:"), ImageOutput(0, b"\x89PNG", "image/png"), TextDelta(0, "ok")]
+    events: list[StreamEvent] = [
+        TextDelta(0, "Here:"),
+        ImageOutput(0, b"\x89PNG", "image/png"),
+        TextDelta(0, "ok"),
+    ]
     assert rendered(events) == "Here:\n  | [image/png, 4 bytes]\nok\n"
 
 
 def test_a_failure_leaves_the_cursor_at_the_start_of_a_line() -> None:
-    events = [TextDelta(0, "half an ans"), Error(RuntimeError("gone"))]
+    events: list[StreamEvent] = [TextDelta(0, "half an ans"), Error(RuntimeError("gone"))]
     assert rendered(events) == "half an ans\n"
     assert rendered([ToolUseStart(0, "1", "shell")]) == "-> shell()\n"
 
@@ -209,13 +217,17 @@ def test_a_run_that_used_nothing_has_no_footer_when_it_failed() -> None:
 
 
 def test_reasoning_is_set_apart_from_the_answer() -> None:
-    events = [ReasoningDelta(0, "Hm."), ReasoningDelta(0, " So."), TextDelta(0, "Yes.")]
+    events: list[StreamEvent] = [
+        ReasoningDelta(0, "Hm."),
+        ReasoningDelta(0, " So."),
+        TextDelta(0, "Yes."),
+    ]
     assert rendered(events) == "(thinking) Hm. So.\nYes.\n"
 
 
 def test_colour_is_closed_in_every_piece() -> None:
     renderer = Renderer(COLOUR)
-    events = [
+    events: list[StreamEvent] = [
         ReasoningDelta(0, "Hm."),
         *call("1", "shell", command="make"),
         turn(),
