@@ -27,7 +27,8 @@ from axio.messages import Message
 from axio.models import ModelSpec
 from axio.tool import Tool
 from axio_transport_anthropic import AnthropicTransport
-from axio_transport_anthropic.encode import Encoder, dumps, names_of
+from axio_transport_anthropic.encode import dumps, names_of
+from axio_transport_anthropic.history import Encoder
 from support.parts import requires
 from support.recordings import Recording, recordings
 
@@ -535,9 +536,9 @@ def test_one_block_in_two_roles_is_sent_as_each() -> None:
 
 
 def test_memory_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from axio_transport_anthropic import encode
+    from axio_transport_anthropic import history as module
 
-    monkeypatch.setattr(encode._Memory, "LIMIT", 10_000)
+    monkeypatch.setattr(module._Memory, "LIMIT", 10_000)
     encoder = Encoder()
     history = [user(f"{i}") if i % 2 == 0 else assistant(f"{i}") for i in range(200)]
     expected = Encoder().history(history).messages()

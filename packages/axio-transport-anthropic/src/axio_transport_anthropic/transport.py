@@ -30,12 +30,12 @@ from axio_transport_anthropic.catalogue import (
 from axio_transport_anthropic.decode import MessagesDecoder
 from axio_transport_anthropic.encode import (
     CACHE_MARK,
-    Encoder,
     dumps,
     json_array,
     json_object,
     names_of,
 )
+from axio_transport_anthropic.history import Encoder
 from axio_transport_anthropic.structured import output_config
 from axio_transport_anthropic.vertex import VERTEX_ANTHROPIC_VERSION, VertexToken, vertex_url
 
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 __all__ = ("ANTHROPIC_API_VERSION", "AnthropicTransport")
 
 ANTHROPIC_API_VERSION = "2023-06-01"
+
+MAX_TOKENS = 8192
+"""For a model whose limit is not known: the API wants one, and every Claude can do this much."""
 
 StructuredStream: TypeAlias = Callable[
     ["list[Message]", "list[Tool[Any]]", str, Mapping[str, Any]],
@@ -234,7 +237,7 @@ class AnthropicTransport:
             settings["anthropic_version"] = VERTEX_ANTHROPIC_VERSION
         else:
             settings["model"] = self.model.id
-        settings["max_tokens"] = self.model.max_output_tokens
+        settings["max_tokens"] = self.model.max_output_tokens or MAX_TOKENS
         settings["stream"] = True
 
         pairs = [(key, dumps(value)) for key, value in settings.items()]

