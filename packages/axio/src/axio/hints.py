@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import InitVar, dataclass, is_dataclass
+from dataclasses import InitVar, is_dataclass
 from enum import Enum
 from inspect import Parameter as Slot, signature
 from types import MemberDescriptorType
@@ -18,6 +18,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    NamedTuple,
     NewType,
     NotRequired,
     Required,
@@ -28,7 +29,6 @@ from typing import (
     get_type_hints,
 )
 
-from axio.docstrings import parameter_descriptions, summary
 from axio.field import (
     MISSING,
     PRIMITIVE_TYPES,
@@ -74,8 +74,7 @@ MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 """Types that travel as JSON objects with any keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of a function or a member of a record. `default` is `MISSING` if unknown."""
 
     name: str
@@ -85,8 +84,7 @@ class Parameter:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     cls: type
     members: tuple[Parameter, ...]
     description: str
@@ -96,8 +94,7 @@ class Record:
         return issubclass(self.cls, dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TextType:
+class TextType(NamedTuple):
     """How a class travels as a JSON string.
 
     `constructor` names what makes one of a string ("" is the class itself) and raises `ValueError`
@@ -221,10 +218,7 @@ def record(hint: Any) -> Record | None:
         return None
     arguments = dict(zip(getattr(cls, "__parameters__", ()), get_args(hint), strict=False))
     if arguments:
-        members = [
-            Parameter(m.name, _substitute(m.hint, arguments), m.required, m.default, m.description)
-            for m in members
-        ]
+        members = [m._replace(hint=_substitute(m.hint, arguments)) for m in members]
     return Record(cls, tuple(members), _own_summary(cls))
 
 
@@ -245,7 +239,7 @@ def parameters(fn: Any, hints: Mapping[str, Any] | None = None) -> list[Paramete
                 found[name] = hints.get(name, Any)
     if not _is_constructed(fn):
         found = {**found, **hints}
-    descriptions = parameter_descriptions(fn.__doc__)
+    descriptions = _descriptions(fn)
     return [
         _parameter(fn, name, hint, slots.get(name), descriptions.get(name, ""))
         for name, hint in found.items()
@@ -287,7 +281,7 @@ def _parameter(fn: Any, name: str, hint: Any, slot: Slot | None, description: st
 
 
 def _typed_dict_members(cls: type) -> list[Parameter]:
-    descriptions = parameter_descriptions(cls.__doc__)
+    descriptions = _descriptions(cls)
     members = []
     for name, hint in _class_hints(cls).items():
         # With postponed annotations `__required_keys__` does not know of the wrappers.
@@ -299,6 +293,12 @@ def _typed_dict_members(cls: type) -> list[Parameter]:
             Parameter(name, simplify(hint), required, description=descriptions.get(name, ""))
         )
     return members
+
+
+def _descriptions(fn: Any) -> dict[str, str]:
+    from axio.docstrings import parameter_descriptions  # Its patterns take time to compile.
+
+    return parameter_descriptions(fn.__doc__)
 
 
 def _class_hints(cls: type) -> dict[str, Any]:
@@ -316,6 +316,8 @@ def _class_hints(cls: type) -> dict[str, Any]:
 
 
 def _own_summary(cls: type) -> str:
+    from axio.docstrings import summary
+
     doc = cls.__dict__.get("__doc__") or ""
     # Dataclasses and named tuples without a docstring get their signature for one.
     return "" if doc.startswith(f"{cls.__name__}(") else summary(doc)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from sys import modules
+from types import MappingProxyType
 from typing import Any
 
 from axio.field import FieldInfo
@@ -32,7 +32,6 @@ Convert = Callable[[Any], Any]
 """Takes a decoded JSON value, returns what the handler gets, raises `Mismatch`."""
 
 
-@dataclass(slots=True)
 class Node:
     """How one type is converted.
 
@@ -41,10 +40,19 @@ class Node:
     for each member that has such.
     """
 
-    convert: Convert
-    takes: frozenset[type] | None = None
-    exact: type | None = None
-    tags: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    __slots__ = ("convert", "exact", "tags", "takes")
+
+    def __init__(
+        self,
+        convert: Convert,
+        takes: frozenset[type] | None = None,
+        exact: type | None = None,
+        tags: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    ) -> None:
+        self.convert = convert
+        self.takes = takes
+        self.exact = exact
+        self.tags = tags
 
     def lenient(self, value: Any) -> Any:
         """Convert, also from JSON in a string where a string as such is not allowed."""
@@ -131,7 +139,7 @@ def bounded_node(node: Node, info: FieldInfo) -> Node:
                 raise Mismatch(f"must be <= {high}, got {value}")
         return value
 
-    return replace(node, convert=convert, exact=None)
+    return Node(convert, node.takes)
 
 
 def choice_node(members: Sequence[Any]) -> Node:
@@ -165,7 +173,7 @@ def enum_node(cls: type[Enum]) -> Node:
                 pass
             raise
 
-    return replace(choice, convert=convert)
+    return Node(convert, choice.takes)
 
 
 def text_node(cls: Any, text: TextType) -> Node:
