@@ -1,0 +1,194 @@
+"""Record what a model answers once, replay it in every test.
+
+A cassette is a text file with one JSON object a line: a request, then its events. Requests hold the
+system prompt, the names and schemas of the tools and the messages; secrets are taken out before
+anything is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from binascii import a2b_base64, b2a_base64
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import fields
+from difflib import unified_diff
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast, get_args
+
+from axio.blocks import ReasoningBlock, from_dict, to_dict
+from axio.events import Error, StreamEvent
+from axio.exceptions import AxioError
+from axio.messages import Message
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+from axio.types import StopReason, Usage
+
+__all__ = ("CassetteError", "RecordTransport", "ReplayTransport")
+
+_EVENTS: MappingProxyType[str, type[Any]] = MappingProxyType(
+    {kind.__name__: kind for kind in get_args(StreamEvent)}
+)
+
+_REMOVED = "[secret removed]"
+_SECRET = re.compile(
+    r"\b(?:sk|pk|rk|xox[abp]|gh[pousr]|glpat|AKIA|AIza)[-_A-Za-z0-9]{12,}"
+    r"|\bBearer\s+[-._~+/A-Za-z0-9]{12,}=*"
+    r"|\beyJ[-_A-Za-z0-9]{8,}\.[-_A-Za-z0-9]{8,}\.[-_A-Za-z0-9]*"
+)
+
+
+class CassetteError(AxioError):
+    """There is no recording of what was asked."""
+
+
+def _event_to_json(event: StreamEvent) -> dict[str, Any]:
+    if isinstance(event, Error):
+        return {
+            "type": "Error",
+            "exception": f"{type(event.exception).__name__}: {event.exception}",
+        }
+    record: dict[str, Any] = {"type": type(event).__name__}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, bytes):
+            value = b2a_base64(value, newline=False).decode()
+        elif isinstance(value, Usage):
+            value = {f.name: getattr(value, f.name) for f in fields(value)}
+        elif isinstance(value, ReasoningBlock):
+            value = to_dict(value)
+        record[field.name] = value
+    return record
+
+
+def _event_from_json(record: dict[str, Any]) -> StreamEvent:
+    kind = record.pop("type")
+    if kind == "Error":
+        return Error(RuntimeError(record["exception"]))
+    event = _EVENTS[kind]
+    if "data" in record:
+        record["data"] = a2b_base64(record["data"])
+    if "block" in record:
+        record["block"] = from_dict(record["block"])
+    if "stop_reason" in record:
+        record["stop_reason"] = StopReason(record["stop_reason"])
+    for name in ("usage", "total_usage"):
+        if record.get(name) is not None:
+            record[name] = Usage(**record[name])
+    return cast(StreamEvent, event(**record))
+
+
+def _request(messages: list[Message], tools: list[Tool[Any]], system: str) -> dict[str, Any]:
+    return {
+        "system": system,
+        "tools": {tool.name: tool.input_schema for tool in tools},
+        "messages": [message.to_dict() for message in messages],
+    }
+
+
+def _clean(value: Any, secrets: list[str]) -> Any:
+    """`value` without secrets: the given ones, and whatever looks like a key or a token."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    for secret in secrets:
+        text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], _REMOVED)
+    return json.loads(_SECRET.sub(_REMOVED, text))
+
+
+def _secrets_of(transport: object) -> list[str]:
+    names = ("api_key", "refresh_token", "account_id")
+    values = (getattr(transport, name, None) for name in names)
+    return [value for value in values if isinstance(value, str) and len(value) >= 8]
+
+
+class RecordTransport:
+    """`inner`, with every request and its events added to the file `path` as they end."""
+
+    def __init__(self, inner: CompletionTransport, path: str | os.PathLike[str]) -> None:
+        self._inner = inner
+        self._path = Path(path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        request = _request(messages, tools, system)
+        events: list[dict[str, Any]] = []
+        source = cast(Any, self._inner.stream(messages, tools, system))
+        async with aclosing(source):
+            async for event in source:
+                events.append(_event_to_json(event))
+                yield event
+        record = _clean({"request": request, "events": events}, _secrets_of(self._inner))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"request": record["request"]}, ensure_ascii=False) + "\n")
+            for line in record["events"]:
+                file.write(json.dumps({"event": line}, ensure_ascii=False) + "\n")
+
+
+class ReplayTransport:
+    """Answers from the cassette `path`, each recorded response once, in the order of recording.
+
+    A request that was not recorded raises `CassetteError` with the difference to the next recorded
+    one. Where `record` is given and the file is missing, it is recorded, except with CI=true.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, record: CompletionTransport | None = None
+    ) -> None:
+        self._path = Path(path)
+        self._recorder: RecordTransport | None = None
+        self._left: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+        if self._path.exists():
+            self._left = _read(self._path)
+        elif record is None or os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            raise CassetteError(f"no cassette at {self._path}: record it first, outside of CI")
+        else:
+            self._recorder = RecordTransport(record, self._path)
+
+    def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        if self._recorder is not None:
+            return self._recorder.stream(messages, tools, system)
+        return self._replay(_clean(_request(messages, tools, system), []))
+
+    async def _replay(self, request: dict[str, Any]) -> AsyncGenerator[StreamEvent, None]:
+        for index, (recorded, events) in enumerate(self._left):
+            if recorded == request:
+                del self._left[index]
+                for event in events:
+                    yield _event_from_json(dict(event))
+                return
+        if not self._left:
+            raise CassetteError(f"everything in {self._path} has been replayed already")
+        difference = "\n".join(
+            unified_diff(
+                _pretty(self._left[0][0]), _pretty(request), "recorded", "asked", lineterm="", n=2
+            )
+        )
+        raise CassetteError(f"not recorded in {self._path}:\n{difference}")
+
+
+def _pretty(request: dict[str, Any]) -> list[str]:
+    return json.dumps(request, ensure_ascii=False, indent=2, sort_keys=True).splitlines()
+
+
+def _read(path: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    found: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            if "request" in record:
+                found.append((record["request"], []))
+            else:
+                found[-1][1].append(record["event"])
+        except (ValueError, KeyError, IndexError, TypeError) as exc:
+            raise CassetteError(f"{path}, line {number}, is not part of a cassette") from exc
+    return found
