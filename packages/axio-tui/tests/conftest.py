@@ -98,6 +98,14 @@ async def acme_thread() -> str:
 
 
 @tool_options(read_only=True)
+async def acme_flood():
+    """Write more than a pipe holds, after a while."""
+    await asyncio.sleep(1)
+    for _ in range(100):
+        yield "x" * 10_000
+
+
+@tool_options(read_only=True)
 async def acme_block() -> str:
     """Block the event loop."""
     time.sleep(30)
@@ -113,7 +121,9 @@ async def acme_hold() -> str:
         except asyncio.CancelledError:
             pass
 '''
-TOOLS = ("acme_look", "acme_change", "acme_child", "acme_thread", "acme_block", "acme_hold")
+TOOLS = (
+    "acme_look", "acme_change", "acme_child", "acme_thread", "acme_flood", "acme_block", "acme_hold"
+)  # fmt: skip
 ENTRY_POINTS = "[axio.transport]\nscripted = acme_parts:Scripted\nprompts = acme_parts:Prompts\n"
 ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
 BROKEN = "[axio.transport]\nbroken = acme_absent:Transport\n[axio.tools]\nbroken = acme_absent:t\n"
@@ -235,8 +245,8 @@ class Terminal:
         )
         os.close(slave)
 
-    def send(self, text: str) -> None:
-        os.write(self._master, text.encode())
+    def send(self, text: str | bytes) -> None:
+        os.write(self._master, text.encode() if isinstance(text, str) else text)
 
     def until(self, text: str, seconds: float = 15) -> str:
         """What came since the last call, up to and with `text`."""

@@ -301,6 +301,19 @@ def test_ctrl_c_does_not_wait_for_a_tool_that_cannot_be_stopped(axio: Any, tool:
     assert code == 130 and seconds < 1.2
 
 
+def test_ctrl_c_while_nobody_reads_the_output_leaves_no_process(axio: Any) -> None:
+    # More than a pipe holds: the command is stuck in a write while its tool runs.
+    process = axio.start(*SCRIPTED, "hi", script=[[["acme_child", {}], ["acme_flood", {}]]])
+    child = axio.home / "child"
+    while not (child.exists() and child.read_text()):
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(1.5)
+    code, seconds = stop(process)
+    assert code == 130 and seconds < 1.2
+    assert not Path(f"/proc/{child.read_text()}").exists()
+
+
 def test_other_ends_stop_the_run_too(axio: Any) -> None:
     for signum in (signal.SIGTERM, signal.SIGHUP):
         process = started(axio, ["thinking", 30])

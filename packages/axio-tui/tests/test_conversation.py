@@ -30,6 +30,30 @@ def test_it_asks_for_prompts_in_one_conversation_until_end_of_input(terminal: An
     assert code == 0 and "tokens" not in rest
 
 
+def test_what_is_typed_may_be_any_script(terminal: Any) -> None:
+    tty = terminal("run", "--transport", "prompts", "--tools", "none", "--system", "")
+    tty.until("> ")
+    tty.send("grüß\n")
+    assert json.dumps([["grüß"], [], ""]) in tty.until("-- 10 tokens in")
+
+
+def test_prompts_do_not_get_into_json(axio: Any, terminal: Any) -> None:
+    with open(axio.home / "out", "wb") as out:
+        tty = terminal(*SCRIPTED, "--json", script=[["Hello"]], stdout=out)
+        for _ in range(2):
+            tty.until("> ")
+            tty.send("hi\n")
+        tty.until("> ")
+        tty.send(b"caf\xe9\n")
+        tty.until("axio: the prompt is not UTF-8")
+        tty.until("> ")
+        tty.send("\x04")
+        assert tty.end()[0] == 0
+    lines = (axio.home / "out").read_text().splitlines()
+    kinds = [json.loads(line)["type"] for line in lines]
+    assert kinds == ["text_delta", "iteration_end", "session_end"] * 2
+
+
 def test_ctrl_c_at_the_prompt_ends_it_with_130(terminal: Any) -> None:
     tty = terminal(*SCRIPTED, script=[["Hello"]])
     tty.until("> ")

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -43,6 +43,8 @@ def run(args: argparse.Namespace, say: Say) -> int:
     Raises `CommandError` for what is wrong, `Stopped` after a signal and `OutputClosed`.
     """
     prompt = _prompt_of(args.prompt)
+    if args.model is not None and not args.model.strip():
+        raise WrongUse("the name of the model is empty")
     parts = Installed()
     tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
         chat = run_stoppable(runner, _open(args, parts, tools, opened, say))
         if prompt is not None:
             return run_stoppable(runner, chat.answer(prompt))
-        while (prompt := _ask_for_prompt(say)) is not None:
+        while (prompt := _ask_for_prompt(args, say)) is not None:
             run_stoppable(runner, chat.answer(prompt))
         return 0
     finally:
@@ -126,19 +128,21 @@ class _Chat:
             if not self.args.json:
                 self.output.write(renderer.close())
         if failure is not None:
-            await self._report(failure)
+            await self._report(failure, end)
         elif end is None or end.stop_reason is StopReason.error:
             self.say(f"error: {self._why(end)}")
         else:
             return 0
         return 1
 
-    async def _report(self, failure: BaseException) -> None:
+    async def _report(self, failure: BaseException, end: SessionEndEvent | None) -> None:
         """One line for what went wrong; with --debug the traceback above it."""
         if self.args.debug:
             sys.stderr.write(traceback_of(failure))
         transport = self.session.agent.transport
         text = explain(failure, transport)
+        if end is not None and end.reason == "max_tokens":
+            text = "the answer is cut: the model has reached its limit of output tokens"
         model = getattr(transport, "model", None)
         refused = isinstance(failure, StreamError) and failure.status in (400, 404)
         if refused and isinstance(model, ModelSpec):
@@ -209,13 +213,14 @@ def _prompt_of(argument: str | None) -> str | None:
     return prompt
 
 
-def _ask_for_prompt(say: Say) -> str | None:
+def _ask_for_prompt(args: argparse.Namespace, say: Say) -> str | None:
     """The next prompt that is not empty, typed on the terminal; None at end of input."""
-    import readline  # noqa: F401 - makes input() a line editor
+    with suppress(ImportError):  # not every Python has it
+        import readline  # noqa: F401 - makes input() a line editor
 
     while True:
         try:
-            if sys.stdout.isatty():
+            if sys.stdout.isatty() and not args.json:
                 prompt = input("> ")
             else:  # the output goes elsewhere, and the question must not
                 print("> ", end="", file=sys.stderr, flush=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 __all__ = ("Stopped", "run_stoppable")
 
@@ -15,7 +18,7 @@ T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds that a run may take to stop its tools and close its connections.
-GRACE = 0.9
+GRACE = 0.8
 
 
 class Stopped(Exception):
@@ -33,7 +36,8 @@ def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
     """The result of `run`. The first signal cancels it and raises `Stopped` when it has ended.
 
     A run that does not end within `GRACE` seconds, because a tool blocks the event loop or holds
-    on to its cancellation, is left where it is: the process exits. So does a second signal.
+    on to its cancellation, is left where it is: the process ends with its children. So it does
+    after a second signal.
     Signals that were ignored, as in a background job, stay ignored.
     """
     received: list[int] = []
@@ -45,9 +49,9 @@ def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
 
         def stop(signum: int, frame: FrameType | None) -> None:
             if received:
-                os._exit(128 + received[0])
+                _end(128 + received[0])
             received.append(signum)
-            signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
+            signal.signal(signal.SIGALRM, lambda *_: _end(128 + signum))
             signal.setitimer(signal.ITIMER_REAL, GRACE)
             loop.call_soon_threadsafe(task.cancel)
 
@@ -67,3 +71,29 @@ def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
     if received:
         raise Stopped(received[0])
     return result
+
+
+def _end(exit_code: int) -> NoReturn:
+    """End now, without cleaning up, and take along what tools have started."""
+    children = _children()
+    for child in children:
+        with suppress(OSError):
+            # A tool's process usually leads a group that holds what it started in turn.
+            (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
+    deadline = time.monotonic() + 0.1
+    for child in children:
+        with suppress(OSError):
+            while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+                time.sleep(0.005)
+    os._exit(exit_code)
+
+
+def _children() -> list[int]:
+    """Direct children of this process, where there is a /proc (proc(5)) to find them."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            # pid (name) state parent ...; only the name may hold blanks or parentheses
+            if int(file.read_text("utf-8", "replace").rpartition(")")[2].split()[1]) == os.getpid():
+                found.append(int(file.parent.name))
+    return found
