@@ -1,0 +1,87 @@
+"""No more requests than the provider allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import nullcontext
+from time import monotonic
+from typing import Any
+
+from axio.events import IterationEnd, StreamEvent
+from axio.messages import Message
+from axio.ownership import Ownership
+from axio.resilience.wrapper import Wrapper, closing
+from axio.semaphore import Semaphore
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+
+__all__ = ("RateLimit",)
+
+
+class _Bucket:
+    """What is allowed in a minute flows in evenly. What was not known before may overdraw it:
+    then everybody waits until it is level again."""
+
+    def __init__(self, per_minute: float) -> None:
+        if per_minute <= 0:
+            raise ValueError(f"a limit per minute must be above 0, got {per_minute}")
+        self._capacity = float(per_minute)
+        self._level = self._capacity
+        self._at = monotonic()
+
+    def wait_for(self, amount: float) -> float:
+        """Seconds until `amount` is there."""
+        now = monotonic()
+        flowed = (now - self._at) * self._capacity / 60
+        self._level, self._at = min(self._capacity, self._level + flowed), now
+        return max(0.0, (min(amount, self._capacity) - self._level) * 60 / self._capacity)
+
+    def take(self, amount: float) -> None:
+        self._level -= amount
+
+
+class RateLimit(Wrapper):
+    """At most so many requests and tokens a minute, and so many responses at a time.
+
+    One object is meant to be shared by all agents that use the same account. Waiting requests are
+    served in the order they came. Tokens are counted when a response has ended.
+    """
+
+    def __init__(
+        self,
+        inner: CompletionTransport,
+        *,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        concurrency: int | None = None,
+    ) -> None:
+        super().__init__(inner)
+        self._requests = None if requests_per_minute is None else _Bucket(requests_per_minute)
+        self._tokens = None if tokens_per_minute is None else _Bucket(tokens_per_minute)
+        self._slots = nullcontext() if concurrency is None else Semaphore(concurrency)
+        self._queue = Ownership()
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        async with self._slots:
+            async with self._queue:
+                await self._admit()
+            async with closing(self.inner.stream(messages, tools, system)) as source:
+                async for event in source:
+                    if isinstance(event, IterationEnd) and self._tokens is not None:
+                        self._tokens.take(event.usage.input_tokens + event.usage.output_tokens)
+                    yield event
+
+    async def _admit(self) -> None:
+        while True:
+            wait = max(
+                0.0 if self._requests is None else self._requests.wait_for(1),
+                0.0 if self._tokens is None else self._tokens.wait_for(1),
+            )
+            if wait == 0:
+                break
+            await asyncio.sleep(wait)
+        if self._requests is not None:
+            self._requests.take(1)

@@ -1,0 +1,68 @@
+"""Ask again when the model could not be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+from axio.events import StreamEvent
+from axio.exceptions import StreamError
+from axio.messages import Message
+from axio.resilience.wrapper import Wrapper, closing
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+from axio.wire.retry import RetryPolicy
+
+__all__ = ("Retry",)
+
+logger = logging.getLogger(__name__)
+
+
+class Retry(Wrapper):
+    """Up to `attempts` requests, waiting longer each time, as long as no event has come.
+
+    Retried are a `StreamError` marked retryable, `OSError` and `TimeoutError`. An inner transport
+    with a retry policy of its own (`max_retries`) is copied and the policy switched off.
+    """
+
+    def __init__(
+        self,
+        inner: CompletionTransport,
+        attempts: int = 3,
+        base_delay: float = 1.0,
+        jitter: float = 0.5,
+    ) -> None:
+        if attempts < 1:
+            raise ValueError(f"attempts must be at least 1, got {attempts}")
+        if getattr(inner, "max_retries", 1) != 1:
+            inner = copy.copy(inner)
+            cast(Any, inner).max_retries = 1
+        super().__init__(inner)
+        self._policy = RetryPolicy(attempts, base_delay, jitter)
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        for attempt in range(1, self._policy.attempts + 1):
+            began = False
+            try:
+                async with closing(self.inner.stream(messages, tools, system)) as source:
+                    async for event in source:
+                        began = True
+                        yield event
+                return
+            except Exception as exc:
+                if began or attempt == self._policy.attempts or not _may_work_later(exc):
+                    raise
+                delay = self._policy.delay(attempt)
+                logger.warning("the model could not be asked (%s), again in %.1f s", exc, delay)
+            await asyncio.sleep(delay)
+
+
+def _may_work_later(exc: Exception) -> bool:
+    if isinstance(exc, StreamError):
+        return exc.retryable
+    return isinstance(exc, OSError)  # TimeoutError is one

@@ -1,0 +1,48 @@
+"""An end to waiting for a model that says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from axio.events import StreamEvent
+from axio.exceptions import StreamTimeout
+from axio.messages import Message
+from axio.resilience.wrapper import Wrapper, closing
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+
+__all__ = ("Watchdog",)
+
+
+class Watchdog(Wrapper):
+    """`StreamTimeout` when no event comes for `seconds`; the consumer's own time does not count.
+
+    It is retryable: inside `Retry` a request that is never answered is made again.
+    """
+
+    def __init__(self, inner: CompletionTransport, seconds: float = 60.0) -> None:
+        if seconds <= 0:
+            raise ValueError(f"seconds must be above 0, got {seconds}")
+        super().__init__(inner)
+        self._seconds = seconds
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        async with closing(self.inner.stream(messages, tools, system)) as source:
+            while True:
+                limit = asyncio.timeout(self._seconds)
+                try:
+                    async with limit:
+                        event = await anext(source)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError as exc:
+                    if not limit.expired():
+                        raise
+                    raise StreamTimeout(
+                        f"the model said nothing for {self._seconds:g} s", retryable=True
+                    ) from exc
+                yield event

@@ -1,0 +1,455 @@
+"""Each wrapper adds its one thing, alone and around or inside the others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axio.agent import Agent
+from axio.blocks import TextBlock
+from axio.context import MemoryContextStore
+from axio.events import (
+    Error,
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+)
+from axio.exceptions import ConnectionFailed, ProviderError, StreamError, StreamTimeout
+from axio.messages import Message
+from axio.models import Capability, ModelSpec
+from axio.resilience import Fallback, RateLimit, Retry, StopRepetition, Watchdog
+from axio.resilience.repetition import NOTE, Repetition
+from axio.testing import (
+    FaultTransport,
+    Raises,
+    RecordTransport,
+    ReplayTransport,
+    StubTransport,
+    check_transport,
+    make_stub_transport,
+    make_text_response,
+)
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+from axio.types import StopReason, Usage
+
+LOST = ConnectionFailed("lost", retryable=True)
+
+
+class Flaky:
+    """Fails `failures` times after `events` events, then answers."""
+
+    def __init__(
+        self, failures: int, error: Exception = LOST, events: int = 0, text: str = "ok"
+    ) -> None:
+        self.failures, self.error, self.events = failures, error, events
+        self.text = text
+        self.asked = self.open = 0
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        self.asked += 1
+        self.open += 1
+        try:
+            for number, event in enumerate(make_text_response(self.text)):
+                if self.asked <= self.failures and number == self.events:
+                    raise self.error
+                yield event
+        finally:
+            self.open -= 1
+
+
+class Silent:
+    """Answers nothing, or goes silent after the first event; the `answers`-th request works."""
+
+    def __init__(self, events: int = 0, answers: int = 0) -> None:
+        self.events, self.answers, self.asked, self.open = events, answers, 0, 0
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        self.asked += 1
+        self.open += 1
+        try:
+            for number, event in enumerate(make_text_response("ok")):
+                if number == self.events and self.asked != self.answers:
+                    await asyncio.Event().wait()
+                yield event
+        finally:
+            self.open -= 1
+
+
+async def answer(transport: CompletionTransport) -> str:
+    return await Agent("", transport).run("go", MemoryContextStore())
+
+
+def quick(inner: CompletionTransport, attempts: int = 3) -> Retry:
+    return Retry(inner, attempts, base_delay=0.001)
+
+
+WRAPPERS: list[Callable[[CompletionTransport], CompletionTransport]] = [
+    quick,
+    Fallback,
+    Watchdog,
+    StopRepetition,
+    lambda inner: RateLimit(inner, requests_per_minute=6000, concurrency=4),
+]
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+async def test_every_wrapper_is_a_transport(
+    wrap: Callable[[CompletionTransport], CompletionTransport],
+) -> None:
+    await check_transport(lambda: wrap(make_stub_transport()))
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+async def test_a_wrapper_shows_and_sets_the_model_of_the_inner_one(
+    wrap: Callable[[CompletionTransport], Any],
+) -> None:
+    inner = make_stub_transport()
+    wrapper = wrap(inner)
+    assert not hasattr(wrapper, "model")
+    inner.model = "one"  # type: ignore[attr-defined]
+    inner.api_key = "k"  # type: ignore[attr-defined]
+    assert (wrapper.model, wrapper.api_key) == ("one", "k")
+    wrapper.model = "two"
+    assert inner.model == "two"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+async def test_leaving_early_closes_the_innermost_stream(
+    wrap: Callable[[CompletionTransport], CompletionTransport],
+) -> None:
+    inner = Flaky(0)
+    stream: Any = wrap(inner).stream([], [], "")
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert inner.open == 0
+
+
+# ── retry ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_retry_asks_again_until_it_works() -> None:
+    inner = Flaky(2)
+    assert await answer(quick(inner)) == "ok"
+    assert inner.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (LOST, 3),
+        (OSError("broken pipe"), 3),
+        (TimeoutError(), 3),
+        (ProviderError("overloaded", status=529, retryable=True), 3),
+        (ProviderError("no such model", status=404), 1),
+        (ValueError("a bug"), 1),
+    ],
+)
+async def test_retry_gives_up_with_the_last_error(error: Exception, asked: int) -> None:
+    inner = Flaky(9, error)
+    stream = Agent("", quick(inner)).run_stream("go", MemoryContextStore())
+    failed = [event.exception async for event in stream if isinstance(event, Error)]
+    assert failed == [error]
+    assert inner.asked == asked
+
+
+@pytest.mark.parametrize("events", [1])
+async def test_retry_never_repeats_what_was_delivered(events: int) -> None:
+    inner = Flaky(1, events=events)
+    store = MemoryContextStore()
+    out = [event async for event in Agent("", quick(inner)).run_stream("go", store)]
+    assert inner.asked == 1
+    assert [type(e) for e in out] == [TextDelta, Error, SessionEndEvent]
+
+
+async def test_retry_switches_off_the_policy_of_the_inner_transport() -> None:
+    inner = make_stub_transport()
+    inner.max_retries = 10  # type: ignore[attr-defined]
+    assert Retry(inner).max_retries == 1
+    assert inner.max_retries == 10  # type: ignore[attr-defined]
+
+
+# ── fallback ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_fallback_asks_the_next_model_when_one_fails() -> None:
+    first, second, third = Flaky(9), Flaky(9), Flaky(0, text="third")
+    assert await answer(Fallback(first, second, third)) == "third"
+    assert (first.asked, second.asked, third.asked) == (1, 1, 1)
+
+
+async def test_fallback_raises_the_last_error_and_not_after_the_first_event() -> None:
+    with pytest.raises(StreamError, match="last"):
+        await answer(Fallback(Flaky(9), Flaky(9, ConnectionFailed("last"))))
+    second = Flaky(0)
+    with pytest.raises(StreamError, match="lost"):
+        await answer(Fallback(Flaky(9, events=1), second))
+    assert second.asked == 0
+
+
+async def test_fallback_offers_no_tools_to_a_model_that_has_no_use_for_them() -> None:
+    offered: list[int] = []
+
+    class Plain(StubTransport):
+        model = ModelSpec("plain", frozenset({Capability.text}))
+
+        def stream(self, messages: Any, tools: list[Tool[Any]], system: str) -> Any:
+            offered.append(len(tools))
+            return super().stream(messages, tools, system)
+
+    async def nothing() -> str:
+        return ""
+
+    fallback = Fallback(Flaky(9), Plain([make_text_response()]))
+    await Agent("", fallback, [Tool("nothing", nothing)]).run("go", MemoryContextStore())
+    assert offered == [0]
+
+
+def test_wrappers_refuse_settings_that_cannot_work() -> None:
+    inner = make_stub_transport()
+    for make in (
+        lambda: Retry(inner, 0),
+        lambda: Fallback(),
+        lambda: Watchdog(inner, 0),
+        lambda: RateLimit(inner, requests_per_minute=0),
+        lambda: RateLimit(inner, concurrency=0),
+    ):
+        with pytest.raises(ValueError, match=r"at least|above 0"):
+            make()
+
+
+# ── watchdog ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("events", [0, 1])
+async def test_the_watchdog_ends_a_silence(events: int) -> None:
+    inner = Silent(events)
+    stream = Agent("", Watchdog(inner, 0.02)).run_stream("go", MemoryContextStore())
+    out = [event async for event in stream]
+    error = out[-2]
+    assert isinstance(error, Error)
+    assert isinstance(error.exception, StreamTimeout)
+    assert inner.open == 0
+
+
+async def test_the_watchdog_does_not_count_the_time_of_a_slow_consumer() -> None:
+    count = 0
+    async for _ in Watchdog(make_stub_transport(), 0.02).stream([], [], ""):
+        await asyncio.sleep(0.03)
+        count += 1
+    assert count == 3
+
+
+# ── rate limit ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_requests_beyond_the_limit_wait() -> None:
+    transport = RateLimit(make_stub_transport(), requests_per_minute=600)
+    transport._requests._level = 2  # type: ignore[union-attr]
+    start = time.monotonic()
+    await asyncio.gather(*(answer(transport) for _ in range(4)))
+    assert 0.15 < time.monotonic() - start < 2
+
+
+async def test_tokens_beyond_the_limit_make_the_next_request_wait() -> None:
+    response = make_text_response(usage=Usage(60, 60))
+    transport = RateLimit(StubTransport([response]), tokens_per_minute=6000)
+    transport._tokens._level = 110  # type: ignore[union-attr]
+    start = time.monotonic()
+    await answer(transport)
+    assert time.monotonic() - start < 0.1
+    await answer(transport)
+    assert 0.08 < time.monotonic() - start < 2
+
+
+async def test_only_so_many_responses_at_a_time() -> None:
+    most = now = 0
+
+    class Counting(StubTransport):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncGenerator[StreamEvent, None]:
+            nonlocal most, now
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.01)
+            now -= 1
+            for event in make_text_response():
+                yield event
+
+    transport = RateLimit(Counting(), concurrency=2)
+    await asyncio.gather(*(answer(transport) for _ in range(6)))
+    assert most == 2
+
+
+async def test_a_cancelled_request_does_not_hold_up_the_others() -> None:
+    transport = RateLimit(make_stub_transport(), requests_per_minute=600)
+    transport._requests._level = 0  # type: ignore[union-attr]
+    first = asyncio.ensure_future(answer(transport))
+    second = asyncio.ensure_future(answer(transport))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    assert await asyncio.wait_for(second, 5) == "Hello world"
+
+
+# ── repetition ────────────────────────────────────────────────────────────────────────────────
+
+
+def words(count: int, seed: int = 1) -> str:
+    rng = random.Random(seed)
+    return " ".join("".join(rng.choices("abcdefgh", k=5)) for _ in range(count))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 40, 150])
+def test_a_short_pattern_that_goes_on_is_found(size: int) -> None:
+    seen = Repetition()
+    assert not any(seen.feed(word + " ") for word in words(200).split())
+    pattern = words(40, seed=2)[:size]
+    assert any(seen.feed(pattern) for _ in range(2000 // size + 5))
+
+
+def test_a_passage_that_stood_before_is_found() -> None:
+    seen = Repetition()
+    passage = words(150, seed=3)
+    assert not seen.feed(words(300) + passage + words(300, seed=4))
+    found = [seen.feed(passage[n : n + 10]) for n in range(0, len(passage), 10)]
+    assert any(found)
+
+
+def test_ordinary_text_is_never_taken_for_repetition() -> None:
+    for seed in range(20):
+        seen = Repetition()
+        assert not any(seen.feed(word + " ") for word in words(3000, seed).split())
+
+
+def test_looking_for_repetition_is_linear() -> None:
+    def work(count: int) -> float:
+        text, seen = words(count).split(), Repetition()
+        start = time.process_time()
+        for word in text:
+            seen.feed(word + " ")
+        return time.process_time() - start
+
+    work(1000)
+    small = min(work(5_000) for _ in range(3))
+    assert min(work(50_000) for _ in range(2)) < 30 * small
+
+
+class Babbling:
+    last_usage = Usage(3, 4)
+    model = ModelSpec("m", frozenset({Capability.tool_use}))
+
+    def __init__(self, *before: StreamEvent) -> None:
+        self.before, self.said, self.open = before, 0, 0
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        self.open += 1
+        try:
+            if len(messages) > 1:
+                for event in make_text_response("enough"):
+                    yield event
+                return
+            for event in self.before:
+                yield event
+            for _ in range(100_000):
+                self.said += 1
+                yield TextDelta(0, "and so on ")
+        finally:
+            self.open -= 1
+
+
+async def test_a_babbling_model_is_stopped_with_a_note() -> None:
+    inner = Babbling()
+    store = MemoryContextStore()
+    out = [e async for e in Agent("", StopRepetition(inner)).run_stream("go", store)]
+    assert out[-3:] == [
+        TextDelta(0, NOTE),
+        IterationEnd(1, StopReason.end_turn, Usage(3, 4)),
+        SessionEndEvent(StopReason.end_turn, Usage(3, 4)),
+    ]
+    assert NOTE.startswith("\n\n")
+    assert "[Output truncated: repetitive content detected]" in NOTE
+    assert inner.said < 200
+    assert inner.open == 0
+    text = (await store.get_history())[1].content[0]
+    assert isinstance(text, TextBlock)
+    assert text.text.endswith(NOTE)
+
+
+async def test_a_call_that_was_complete_before_the_babbling_runs() -> None:
+    ran: list[str] = []
+
+    async def note(text: str) -> str:
+        ran.append(text)
+        return "noted"
+
+    inner = Babbling(ToolUseStart(1, "a", "note"), ToolInputDelta(1, "a", '{"text": "x"}'))
+    agent = Agent("", StopRepetition(inner), [Tool("note", note)])
+    assert (await agent.run("go", MemoryContextStore())).endswith("enough")
+    assert ran == ["x"]
+
+
+# ── in several orders ─────────────────────────────────────────────────────────────────────────
+
+
+async def test_fallback_over_two_retries() -> None:
+    first, second = Flaky(9), Flaky(1, text="second")
+    assert await answer(Fallback(quick(first), quick(second))) == "second"
+    assert (first.asked, second.asked) == (3, 2)
+
+
+async def test_a_rate_limit_counts_a_fallback_as_one_request() -> None:
+    limited = RateLimit(Fallback(Flaky(9), Flaky(0)), requests_per_minute=60)
+    assert await answer(limited) == "ok"
+    assert 58.9 < limited._requests._level < 59.5  # type: ignore[union-attr]
+
+
+async def test_a_silence_inside_retry_is_asked_again() -> None:
+    inner = Silent(answers=2)
+    assert await answer(quick(Watchdog(inner, 0.02))) == "ok"
+    assert (inner.asked, inner.open) == (2, 0)
+
+
+async def test_stop_repetition_outermost() -> None:
+    inner = Babbling()
+    transport = StopRepetition(RateLimit(quick(Watchdog(inner, 5)), concurrency=1))
+    for _ in range(2):
+        assert NOTE in await answer(transport)
+    assert inner.open == 0
+
+
+async def test_recording_around_all_and_inside_all(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    flaky = Flaky(1)
+    transport = RecordTransport(quick(RecordTransport(flaky, inside)), outside)
+    assert await answer(transport) == "ok"
+    assert await answer(ReplayTransport(outside)) == "ok"
+    assert await answer(quick(ReplayTransport(inside))) == "ok"
+
+
+@pytest.mark.parametrize("at", range(3))
+async def test_a_fault_deep_inside_comes_out_as_it_went_in(at: int) -> None:
+    error = ProviderError("no", status=400)
+    transport = StopRepetition(
+        RateLimit(
+            Fallback(quick(Watchdog(FaultTransport(make_stub_transport(), Raises(at, error)))))
+        )
+    )
+    stream = Agent("", transport).run_stream("go", MemoryContextStore())
+    assert [e.exception async for e in stream if isinstance(e, Error)] == [error]
