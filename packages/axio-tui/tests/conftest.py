@@ -106,6 +106,14 @@ async def acme_flood():
 
 
 @tool_options(read_only=True)
+async def acme_ticks():
+    """Write for two seconds."""
+    for _ in range(20):
+        await asyncio.sleep(0.1)
+        yield "tick\\n"
+
+
+@tool_options(read_only=True)
 async def acme_block() -> str:
     """Block the event loop."""
     time.sleep(30)
@@ -122,7 +130,8 @@ async def acme_hold() -> str:
             pass
 '''
 TOOLS = (
-    "acme_look", "acme_change", "acme_child", "acme_thread", "acme_flood", "acme_block", "acme_hold"
+    "acme_look", "acme_change", "acme_child", "acme_thread", "acme_flood", "acme_ticks",
+    "acme_block", "acme_hold",
 )  # fmt: skip
 ENTRY_POINTS = "[axio.transport]\nscripted = acme_parts:Scripted\nprompts = acme_parts:Prompts\n"
 ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
@@ -247,6 +256,10 @@ class Terminal:
 
     def send(self, text: str | bytes) -> None:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
+
+    def silent(self, seconds: float) -> bool:
+        """Whether nothing more comes for so long."""
+        return not self.seen and not select.select([self._master], [], [], seconds)[0]
 
     def until(self, text: str, seconds: float = 15) -> str:
         """What came since the last call, up to and with `text`."""

@@ -134,6 +134,16 @@ def test_several_changes_are_asked_about_one_after_the_other(axio: Any, terminal
     assert {file.name for file in axio.home.iterdir()} == {"a", "b", "c"} - {refused}
 
 
+def test_nothing_is_printed_into_a_question(axio: Any, terminal: Any) -> None:
+    script = [[["acme_ticks", {}], CALL], ["Fin."]]
+    tty = terminal("run", "--transport", "scripted", "change it", script=script)
+    tty.until(QUESTION)
+    assert tty.silent(0.5)
+    tty.send("y\n")
+    assert tty.until("Fin.").count("tick\n") == 20
+    assert tty.end()[0] == 0 and (axio.home / "made").exists()
+
+
 def test_ctrl_c_at_a_question_ends_it_without_a_change(axio: Any, terminal: Any) -> None:
     tty = terminal(*SCRIPTED, "change it", script=CHANGE)
     tty.until(QUESTION)
