@@ -20,7 +20,7 @@ ASK := run
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all check lint types layers docs bench constraints clean
+.PHONY: help install run test test-all check lint types layers docs bench bench-peers constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ docs: $(STAMP) ## run the examples in README, docs and docstrings
 
 bench: $(STAMP) ## measure against hand-written floors
 	@$(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP) ## measure against other frameworks (each in its own environment)
+	@$(BIN)/python -m benchmarks.peers
 
 constraints: $(STAMP) ## write constraints.txt anew from what the packages ask for
 	@$(BIN)/python scripts/constraints.py $(BIN)/uv

@@ -6,7 +6,8 @@ import asyncio
 from functools import partial
 
 from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent, words
+from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent
+from benchmarks.turns import words
 
 RUNS = 2_000
 DELTAS = 5

@@ -6,7 +6,8 @@ import asyncio
 from functools import partial
 
 from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent, words
+from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent
+from benchmarks.turns import words
 
 DELTAS = (1_000, 10_000, 100_000)
 EVENTS = 100_000  # measured each time, in as many runs as that takes

@@ -6,7 +6,8 @@ import asyncio
 from functools import partial
 
 from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, add, axio_agent, call, consume, floor_agent
+from benchmarks.script import MakeAgent, add, axio_agent, consume, floor_agent
+from benchmarks.turns import call
 
 ITERATIONS = 10
 RUNS = 300

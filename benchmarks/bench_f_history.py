@@ -7,7 +7,8 @@ from functools import partial
 
 from axio import Agent, MemoryContextStore, Message, TextBlock
 from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent, words
+from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent
+from benchmarks.turns import words
 
 LENGTHS = (200, 2_000, 5_000)
 TURNS = 100

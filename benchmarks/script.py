@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,11 +9,7 @@ from axio import Agent, MemoryContextStore, Tool
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
 from axio.types import StopReason, Usage
 from benchmarks.floor import FloorAgent
-
-Call: TypeAlias = tuple[str, str, list[str]]
-"""Id, name of the tool, arguments in pieces."""
-
-Turn: TypeAlias = Sequence[str | Call]
+from benchmarks.turns import Turn
 
 MakeAgent: TypeAlias = Callable[..., Agent | FloorAgent]
 """`axio_agent` or `floor_agent`: turns, and tools by name."""
@@ -44,19 +38,6 @@ class Script:
             for piece in pieces:
                 yield ToolInputDelta(index, id, piece)
         yield IterationEnd(1, reason, USAGE)
-
-
-def words(count: int, seed: int = 7) -> list[str]:
-    """Deltas of about five characters that do not repeat."""
-    letters = random.Random(seed)
-    alphabet = "abcdefghijklmnopqrstuvwxyz"
-    return [" " + "".join(letters.choices(alphabet, k=4)) for _ in range(count)]
-
-
-def call(name: str, arguments: dict[str, Any], id: str = "call_1", piece: int = 12) -> Call:
-    """One call, its arguments in pieces of `piece` characters."""
-    text = json.dumps(arguments)
-    return id, name, [text[start : start + piece] for start in range(0, len(text), piece)]
 
 
 async def add(a: int, b: str) -> str:
