@@ -8,7 +8,6 @@ from __future__ import annotations
 from axio import Agent, MemoryContextStore, Message, TextBlock, TextDelta, Usage
 from axio.testing import StubTransport
 
-
 agent = Agent(system="", transport=StubTransport([]))
 agent.run_stream(1, MemoryContextStore())  # type: ignore[arg-type]
 agent.run_stream("hello")  # type: ignore[call-arg]
