@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from axio_tools_local import atomic
+from axio_tools_local import atomic, cgroup
 from axio_tools_local.process import Process
-from axio_tools_local.sandbox import Level, Limits, Sandbox, remove_cgroup
+from axio_tools_local.sandbox import Level, Limits, Sandbox
 from axio_tools_local.workspace import Entry
 
 
@@ -60,9 +60,11 @@ class LocalWorkspace:
                 stack.push_async_callback(asyncio.to_thread, shutil.rmtree, temporary, True)
             if script is not None:
                 argv = (*argv, _put_script(temporary, script))
-            if (cgroup := sandbox.make_cgroup()) is not None:
-                stack.push_async_callback(asyncio.to_thread, remove_cgroup, cgroup)
-            command, environment = await asyncio.to_thread(sandbox.command, argv, temporary, cgroup)
+            command, environment = await asyncio.to_thread(sandbox.command, argv, temporary)
+            if (limit := sandbox.cgroup_limit) is not None:
+                group = cgroup.make(limit)
+                stack.push_async_callback(asyncio.to_thread, cgroup.remove, group)
+                command = cgroup.joined(group, command)
             process = Process(
                 command,
                 cwd=self._absolute(cwd),

@@ -20,16 +20,15 @@ from __future__ import annotations
 import functools
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from axio_tools_local.cgroup import SandboxUnavailable
 from axio_tools_local.confine import landlock, seccomp
 
 __all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
@@ -37,13 +36,8 @@ __all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
 Level: TypeAlias = Literal["none", "workspace-write", "read-only"]
 
 _LAUNCH = Path(__file__).parent / "confine" / "launch.py"
-_CGROUPS = ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")
 _PROBE_SECONDS = 10
-_CGROUP_SECONDS = 1
-
-
-class SandboxUnavailable(RuntimeError):
-    """This machine cannot give the level or the limit that was asked for."""
+_OWN_PROCESSES = 2  # that wait outside and inside of the namespaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +81,23 @@ class Sandbox:
         """Whether a command needs a temporary folder of its own."""
         return self._level == "workspace-write"
 
+    @property
+    def cgroup_limit(self) -> int | None:
+        """How many processes a control group must hold a command to; None: it needs no group.
+
+        The kernel does not count processes of root (`RLIMIT_NPROC` in setrlimit(2)).
+        """
+        if self._limits.processes is None or os.geteuid() != 0:
+            return None
+        return self._limits.processes + (_OWN_PROCESSES if self._level != "none" else 0)
+
     def command(
-        self, argv: Sequence[str], temporary: str | None, cgroup: str | None
+        self, argv: Sequence[str], temporary: str | None
     ) -> tuple[list[str], dict[str, str]]:
         """What to start, and with which environment, so that `argv` runs confined.
 
-        `temporary` is a folder to be removed after the run, `cgroup` is from `make_cgroup`. Blocks
-        the first time, while it finds out what the machine can do. Raises `SandboxUnavailable`.
+        `temporary` is a folder to be removed after the run. Blocks the first time, while it finds
+        out what the machine can do. Raises `SandboxUnavailable`.
         """
         environment = dict(os.environ)
         limits = self._limits
@@ -107,8 +111,7 @@ class Sandbox:
         request: dict[str, Any] = {
             "confined": self._level != "none",
             "writable": writable,
-            "cgroup": cgroup,
-            "processes": None if cgroup else limits.processes,
+            "processes": None if self.cgroup_limit else limits.processes,
             "limits": {
                 name: value
                 for name, value in (
@@ -121,42 +124,6 @@ class Sandbox:
         }
         bwrap = _backend() if request["confined"] else None
         return [*_launcher(request, bwrap), *argv], environment
-
-    def make_cgroup(self) -> str | None:
-        """A control group that holds the limit on processes, where `setrlimit` cannot.
-
-        None when there is no need of one. To be removed with `remove_cgroup`.
-        """
-        if self._limits.processes is None or os.geteuid() != 0:
-            return None
-        for parent in _CGROUPS:
-            group = Path(parent, f"axio-{secrets.token_hex(8)}")
-            try:
-                group.mkdir()
-            except OSError:
-                continue
-            try:
-                (group / "pids.max").write_text(str(self._limits.processes))
-            except OSError:
-                group.rmdir()
-                continue
-            return str(group)
-        raise SandboxUnavailable(
-            "the limit on processes does not bind root, for whom it needs a control group "
-            "(pids in /sys/fs/cgroup), and none can be made here; run as another user"
-        )
-
-
-def remove_cgroup(group: str) -> None:
-    """Remove a group whose processes were killed; waits until they are gone."""
-    deadline = time.monotonic() + _CGROUP_SECONDS
-    while True:
-        try:
-            return os.rmdir(group)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
 
 
 def _launcher(request: dict[str, Any], bwrap: str | None) -> list[str]:
@@ -204,7 +171,7 @@ def _backend() -> str | None:
 
 def _trial(bwrap: str | None) -> str | None:
     """Why a sandbox of this kind cannot be had; None when it can."""
-    request = {"confined": True, "writable": [], "cgroup": None, "processes": None, "limits": {}}
+    request = {"confined": True, "writable": [], "processes": None, "limits": {}}
     try:
         subprocess.run(
             [*_launcher(request, bwrap), "/bin/true"],

@@ -44,10 +44,10 @@ def translate(pattern: bytes) -> bytes | None:
             while pattern[end : end + 1] == b"*":
                 end += 1
             starts_name = i == 0 or pattern[i - 1 : i] == b"/"
-            if end - i == 2 and starts_name and pattern[end : end + 1] == b"/":
+            if end - i >= 2 and starts_name and pattern[end : end + 1] == b"/":
                 out.append(rb"(?:[^/]+/)*")
                 end += 1
-            elif end - i == 2 and starts_name and end == len(pattern):
+            elif end - i >= 2 and starts_name and end == len(pattern):
                 out.append(rb".+")
             else:
                 out.append(rb"[^/]*")
@@ -111,11 +111,11 @@ def _bracket(pattern: bytes, start: int) -> tuple[bytes, int] | None:
             i = end + 2
             continue
         low, i = _literal(pattern, i)
-        high = low
+        items.append(re.escape(low))
         if pattern[i : i + 1] == b"-" and pattern[i + 1 : i + 2] not in (b"]", b""):
             high, i = _literal(pattern, i + 1)
-        if low <= high:
-            items.append(re.escape(low) + b"-" + re.escape(high))
+            if low <= high:
+                items.append(re.escape(low) + b"-" + re.escape(high))
     body = b"".join(items)
     if negated:
         return b"[^/" + body + b"]", i + 1

@@ -24,8 +24,6 @@ _SIGKILL = 9
 def main(request: dict[str, Any], command: list[str]) -> None:
     """`request`: see `axio_tools_local.sandbox.Sandbox`, which writes it."""
     system.die_with_parent(_SIGKILL)
-    if request["cgroup"]:
-        Path(request["cgroup"], "cgroup.procs").write_text("0")
     if request["confined"]:
         writable = request["writable"]
         if request["namespaces"]:
