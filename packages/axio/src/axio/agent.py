@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.context import ContextStore, MemoryContextStore
 from axio.dispatch import ToolDispatch
 from axio.loop import Loop
-from axio.messages import Message
+from axio.messages import Message, Prompt, as_message
 from axio.run import Run
 from axio.selector import ToolSelector
 from axio.stream import AgentStream
@@ -21,9 +20,6 @@ from axio.transport import CompletionTransport
 from axio.turn import Call
 
 __all__ = ("Agent", "Prompt")
-
-Prompt: TypeAlias = str | Sequence[ContentBlock] | Message
-"""What a run starts with: text, blocks, or a whole user message."""
 
 
 @dataclass(slots=True)
@@ -50,7 +46,7 @@ class Agent:
         self, user_message: Prompt, context: ContextStore, *, budget: Budget | None = None
     ) -> AgentStream:
         """The events of one run, which begins when the first one is asked for."""
-        return Loop(self, context, _as_message(user_message), budget).start()
+        return Loop(self, context, as_message(user_message), budget).start()
 
     async def run(
         self, user_message: Prompt, context: ContextStore, *, budget: Budget | None = None
@@ -84,20 +80,3 @@ class Agent:
             ToolResultBlock(block.id, result.content, result.is_error)
             for block, result in zip(blocks, results, strict=True)
         ]
-
-
-def _as_message(prompt: Prompt) -> Message:
-    if isinstance(prompt, str):
-        return Message("user", [TextBlock(prompt)])
-    if isinstance(prompt, Message):
-        message = prompt
-    else:
-        message = Message("user", list(prompt))
-    if message.role != "user" or not message.content:
-        raise ValueError("a run starts with a user message that has content")
-    for block in message.content:
-        if isinstance(block, (ToolUseBlock, ToolResultBlock)) or not isinstance(
-            block, ContentBlock
-        ):
-            raise ValueError(f"a prompt cannot hold a {type(block).__name__}")
-    return message

@@ -8,6 +8,7 @@ JSON string where a string is not allowed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -27,6 +28,7 @@ from axio.hints import (
     Record,
     alias_value,
     class_of,
+    field_default,
     is_model,
     is_plain,
     is_struct,
@@ -187,7 +189,9 @@ class _Compiler:
 
     def _record(self, found: Record) -> Node:
         cls, is_typed_dict = found.cls, found.is_typed_dict
-        members = [(m.name, self.node(m.hint), m.required) for m in found.members]
+        members = [
+            (m.name, self.node(m.hint), m.required, field_default(m.hint)) for m in found.members
+        ]
 
         def convert(value: Any) -> Any:
             if not is_typed_dict and isinstance(value, cls):
@@ -196,15 +200,17 @@ class _Compiler:
                 raise requires(f"object ({cls.__name__})", value)
             # A TypedDict may hold more than it names; a class has no place for that.
             values = dict(value) if is_typed_dict else {}
-            for name, node, required in members:
-                if name not in value:
-                    if required:
-                        raise missing().at(name)
-                    continue
-                element = value[name]
+            for name, node, required, default in members:
+                element = value.get(name, MISSING)
                 try:
-                    exact = element.__class__ is node.exact
-                    values[name] = element if exact else node.lenient(element)
+                    if element.__class__ is node.exact:
+                        values[name] = element
+                    elif element is not MISSING:
+                        values[name] = node.lenient(element)
+                    elif required:
+                        raise missing()
+                    elif default is not MISSING:
+                        values[name] = deepcopy(default)
                 except Mismatch as mismatch:
                     # Null where a class has a default means "not given".
                     if required or is_typed_dict or element is not None:

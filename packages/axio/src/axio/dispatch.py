@@ -85,7 +85,14 @@ class ToolDispatch:
                 continue
             context = copy_context()
             inside = Run(
-                run.store, run.agent, self.emit, run.budget, call.id, call.name, run.parent
+                run.store,
+                run.agent,
+                self.emit,
+                run.budget,
+                call.id,
+                call.name,
+                run.parent,
+                whole=run,
             )
             context.run(RUN.set, inside)
             work = self._perform(call, tool)

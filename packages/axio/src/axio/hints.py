@@ -46,6 +46,7 @@ __all__ = (
     "TextType",
     "alias_value",
     "class_of",
+    "field_default",
     "is_model",
     "is_plain",
     "is_struct",
@@ -271,13 +272,18 @@ def _parameter(fn: Any, name: str, hint: Any, slot: Slot | None, description: st
     if isinstance(default, FieldInfo):  # `x: int = Field(...)`, as other libraries write it.
         hint, default = Annotated[hint, default], MISSING
     optional = default is not MISSING
-    info = get_field_info(hint)
-    if info is not None and info.default is not MISSING:
-        default, optional = info.default, True
+    if (stated := field_default(hint)) is not MISSING:
+        default, optional = stated, True
     elif isinstance(fn, type) and slot is None:
         value = getattr(fn, name, MISSING)
         optional = value is not MISSING and not isinstance(value, MemberDescriptorType)
     return Parameter(name, hint, not optional, default, description)
+
+
+def field_default(hint: Any) -> Any:
+    """The default that a `Field` in the annotation gives, or `MISSING`."""
+    info = get_field_info(hint)
+    return MISSING if info is None else info.default
 
 
 def _typed_dict_members(cls: type) -> list[Parameter]:
@@ -289,9 +295,10 @@ def _typed_dict_members(cls: type) -> list[Parameter]:
         required = origin is Required or (
             origin is not NotRequired and name in cls.__required_keys__  # type: ignore[attr-defined]
         )
-        members.append(
-            Parameter(name, simplify(hint), required, description=descriptions.get(name, ""))
-        )
+        hint = simplify(hint)
+        default = field_default(hint)
+        required = required and default is MISSING
+        members.append(Parameter(name, hint, required, default, descriptions.get(name, "")))
     return members
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextvars import Token
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -24,20 +24,20 @@ from axio.blocks import (
     ToolUseBlock,
     VideoBlock,
 )
-from axio.budget import Budget, stop_runaway
+from axio.budget import Budget
 from axio.context import ContextStore
 from axio.dispatch import ToolDispatch
 from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent, ToolResult
 from axio.exceptions import LimitReached, SessionBusy, TruncatedStream
 from axio.history import UNKNOWN_OUTCOME
+from axio.limits import Limits
 from axio.messages import Message
 from axio.models import Capability
 from axio.run import RUN, Run
 from axio.session import Session, shielded
-from axio.stream import AgentStream, Cancellation
+from axio.stream import AgentStream, Control
 from axio.turn import Call, Turn
 from axio.types import StopReason, ToolCallID, ToolName, Usage
-from axio.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from axio.agent import Agent
@@ -60,12 +60,15 @@ _open_streams: dict[int, ref[AgentStream]] = {}
 
 
 class Loop:
-    """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands."""
+    """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands.
+
+    `reply` is asked when the model ends its turn: a message it returns keeps the run going.
+    """
 
     __slots__ = (
-        *("agent", "budgets", "cancellation", "crash", "dispatch", "emitted", "iteration", "limit"),
-        *("outro", "prompt", "run", "session", "store", "stream", "taken", "total", "turn"),
-        "watchdog",
+        *("agent", "control", "crash", "dispatch", "emitted", "iteration", "limit", "limits"),
+        *("outro", "prompt", "reply", "run", "session", "store", "stream", "taken", "total"),
+        "turn",
     )
 
     def __init__(
@@ -74,11 +77,13 @@ class Loop:
         store: ContextStore,
         prompt: Message | None,
         budget: Budget | None = None,
+        reply: Callable[[], Message | None] | None = None,
     ) -> None:
         self.agent = agent
         self.store = store
         self.prompt = prompt
-        self.cancellation = Cancellation()
+        self.reply = reply
+        self.control = Control()
         self.crash: Exception | None = None
         self.dispatch: ToolDispatch | None = None
         self.emitted: deque[StreamEvent] = deque()
@@ -92,32 +97,31 @@ class Loop:
         if budget is None and outer is not None:
             budget = outer.budget
         self.run = Run(store, agent, self.emitted.append, budget, parent=outer)
-        self.budgets = () if budget is None else self.run.budgets()
+        self.limits = None if budget is None else Limits(self.run.budgets())
         self.limit: LimitReached | None = None
-        self.watchdog: Watchdog | None = None
         self.stream: ref[AgentStream] | None = None
 
     def start(self) -> AgentStream:
         """The stream of the run, which begins when its first event is asked for."""
-        stream = AgentStream(self.events(), self.cancellation)
+        stream = AgentStream(self.events(), self.control)
         self.stream = ref(stream)
         return stream
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
         try:
-            if self.cancellation.requested:
+            if self.control.requested:
                 raise asyncio.CancelledError
             if self.run.parent is not None:
                 self._refuse_nesting(self.run.parent)
             if id(self.store) in _open_streams:
                 await self._close_abandoned()
             async with self.store.own():
-                asking = await self._begin()
+                await self._begin()
                 if self.stream is not None:
                     _open_streams[id(self.store)] = self.stream
                 try:
-                    while asking and (request := await self._next_request()) is not None:
+                    while not self.outro and (request := await self._next_request()) is not None:
                         turn = self.turn = Turn(self.taken, _eager(request[1]), self._start_early)
                         emitted = self.emitted
                         # For wrappers to find when their stream starts, and for nobody after that:
@@ -126,8 +130,8 @@ class Loop:
                         source: AsyncIterator[StreamEvent] | None = None
                         try:
                             source = self.agent.transport.stream(*request)
-                            if self.budgets:
-                                source = self._listen(source)
+                            if self.limits is not None:
+                                source = self.limits.listen(source)
                             async for event in source:
                                 if token is not None:
                                     RUN.reset(token)
@@ -148,7 +152,7 @@ class Loop:
                             if source is not None:
                                 await _close(source)
                         if not await self._accept(turn):
-                            break
+                            continue
                         dispatch = self._start_calls(turn)
                         queue = dispatch.events
                         while queue or dispatch.running:
@@ -156,9 +160,6 @@ class Loop:
                                 yield queue.popleft()
                             await dispatch.wait()
                         await self._store_results(turn, dispatch)
-                        if self.limit is not None:
-                            self._fail(self.limit)
-                            break
                     self.session.remember()
                 except Exception as exc:
                     self.crash = exc
@@ -168,12 +169,13 @@ class Loop:
                     if self.turn is not None or self.dispatch is not None:
                         await shielded(self._settle())
         except asyncio.CancelledError:
-            if not self.cancellation.is_ours():
+            if not self.control.is_ours():
                 raise
             self._end_interrupted()
         finally:
-            if self.watchdog is not None:
-                self.watchdog.stop()
+            self.control.ended = True
+            if self.limits is not None:
+                self.limits.stop()
         for event in self.outro:
             yield event
         if self.crash is not None:
@@ -197,24 +199,20 @@ class Loop:
             logger.info("closing a stream that was left in the middle of its run")
             await stream.aclose()
 
-    async def _begin(self) -> bool:
-        """Store the prompt; False if there is nothing to ask the model."""
+    async def _begin(self) -> None:
+        """Store the prompt; end the run if there is nothing to ask the model."""
         try:
             history = await self.session.load()
         except Exception as exc:
             self.crash = exc
             self._end(StopReason.error, "crash")
-            return False
-        for budget in self.budgets:
-            budget.start()
-        if self.budgets and any(budget.seconds or budget.silence for budget in self.budgets):
-            self.watchdog = Watchdog(self.budgets, self._interrupt)
+            return
+        if self.limits is not None:
+            self.limits.start(self._interrupt)
         if self.prompt is not None:
             await self.session.append(self.prompt)
         elif not history or history[-1].role == "assistant":
             self._end(StopReason.end_turn)
-            return False
-        return True
 
     async def _next_request(self) -> tuple[list[Message], list[Tool[Any]], str] | None:
         """What to send to the model next; None when the iterations are used up."""
@@ -222,13 +220,15 @@ class Loop:
         if self.iteration >= agent.max_iterations:
             self._end(StopReason.error, "max_iterations")
             return None
-        try:
-            for budget in self.budgets:
-                budget.request()
-        except LimitReached as exc:
-            self._fail(exc)
-            return None
+        if self.limits is not None:
+            try:
+                self.limits.request()
+            except LimitReached as exc:
+                self._fail(exc)
+                return None
         self.iteration += 1
+        while self.control.steering:
+            await self.session.append(self.control.steering.popleft())
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
@@ -244,13 +244,6 @@ class Loop:
         stream = None if self.stream is None else self.stream()
         if stream is not None:
             stream.interrupt(limit)
-
-    def _listen(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
-        """The model's events, under the limits that hold while it speaks."""
-        left = [tokens for b in self.budgets if (tokens := b.output_left()) is not None]
-        if left:
-            source = stop_runaway(source, min(left))
-        return source if self.watchdog is None else self.watchdog.listen(source)
 
     def _numbered(self, event: IterationEnd) -> IterationEnd:
         """Transports know nothing of iterations and say 0."""
@@ -286,7 +279,8 @@ class Loop:
             await self.session.append(Message("assistant", content))
         self._spend(turn)
         if stop is StopReason.end_turn or stop is StopReason.tool_use:
-            self._end(StopReason.end_turn)
+            if not self._goes_on():
+                self._end(StopReason.end_turn)
         else:
             self._fail(RuntimeError(f"the model stopped with {stop}"), stop)
         self.turn = None
@@ -295,13 +289,13 @@ class Loop:
 
     def _start_calls(self, turn: Turn) -> ToolDispatch:
         dispatch = self._dispatching()
-        try:
-            for budget in self.budgets:
-                budget.call_tools(len(turn.calls))
-        except LimitReached as exc:
-            self.limit = exc
-            for call in turn.calls:
-                call.problem = f"not run: {exc}"
+        if self.limits is not None:
+            try:
+                self.limits.call_tools(len(turn.calls))
+            except LimitReached as exc:
+                self.limit = exc
+                for call in turn.calls:
+                    call.problem = f"not run: {exc}"
         dispatch.start(turn.calls)
         return dispatch
 
@@ -314,13 +308,25 @@ class Loop:
             messages.append(Message("user", [TextBlock(_NUDGE)]))
         await self.session.append(*messages)
         self.turn = self.dispatch = None
+        if self.limit is not None:
+            self._fail(self.limit)
+        elif self.run.stopped:
+            self._end(StopReason.end_turn)
         await self._count(turn)
+
+    def _goes_on(self) -> bool:
+        """Whether there is something to say to a model that has finished."""
+        if self.reply is not None and not self.control.steering:
+            message = self.reply()
+            if message is not None:
+                self.control.steering.append(message)
+        return bool(self.control.steering)
 
     def _spend(self, turn: Turn) -> None:
         if turn.usage is not None:
             self.total = turn.usage if self.total is _NOTHING else self.total + turn.usage
-            for budget in self.budgets:
-                budget.spend(turn.usage, getattr(self.agent.transport, "model", None))
+            if self.limits is not None:
+                self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))
 
     async def _count(self, turn: Turn) -> None:
         """Tell the store of the tokens, now that the turn is safe in it."""
@@ -349,7 +355,7 @@ class Loop:
 
     def _end_interrupted(self) -> None:
         """After a limit, or `AgentStream.cancel`: tell how the calls of the open turn ended."""
-        limit = self.cancellation.limit
+        limit = self.control.limit
         if limit is None:
             self._end(StopReason.error, "cancelled")
         else:

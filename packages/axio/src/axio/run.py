@@ -33,6 +33,13 @@ class Run:
     call_id: ToolCallID | None = None
     tool_name: ToolName | None = None
     parent: Run | None = None
+    stopped: bool = False
+    whole: Run | None = None
+    """Inside a tool call: the same run as it is outside of one."""
+
+    def stop(self) -> None:
+        """End the run, successfully, once the results of this turn are stored."""
+        (self.whole or self).stopped = True
 
     def budgets(self) -> tuple[Budget, ...]:
         """This run's budget and those of the runs around it."""

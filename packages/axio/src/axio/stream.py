@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable
 
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import LimitReached, StreamError
+from axio.messages import Message, Prompt, as_message
 
-__all__ = ("AgentStream", "Cancellation")
+__all__ = ("AgentStream", "Control")
 
 
-class Cancellation:
-    """Whether the stream, not its task, was asked to stop, and because of which limit if one.
+class Control:
+    """What the holder of a stream asks of the run.
 
-    `task` is the one that had to be interrupted for it.
+    `requested`: to stop, because of `limit` if one; `task` is the one that had to be interrupted
+    for it. `steering` are user messages to be put in before the next model call.
     """
 
-    __slots__ = ("limit", "requested", "task")
+    __slots__ = ("ended", "limit", "requested", "steering", "task")
 
     def __init__(self) -> None:
+        self.ended = False
         self.limit: LimitReached | None = None
         self.requested = False
+        self.steering: deque[Message] = deque()
         self.task: asyncio.Task[object] | None = None
 
     def is_ours(self) -> bool:
@@ -40,17 +45,15 @@ class AgentStream:
     time.
     """
 
-    __slots__ = (
-        *("__weakref__", "_cancellation", "_generator", "_loop", "_pending_cancel", "_task"),
-    )
+    __slots__ = (*("__weakref__", "_control", "_generator", "_loop", "_pending_cancel", "_task"),)
 
     def __init__(
         self,
         generator: AsyncGenerator[StreamEvent, None],
-        cancellation: Cancellation | None = None,
+        control: Control | None = None,
     ) -> None:
         self._generator = generator
-        self._cancellation = cancellation or Cancellation()
+        self._control = control or Control()
         self._pending_cancel = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
@@ -69,6 +72,15 @@ class AgentStream:
             return self._generator.athrow(asyncio.CancelledError())
         return self._generator.__anext__()
 
+    def steer(self, prompt: Prompt) -> None:
+        """Put a user message in before the next model call of this run.
+
+        A model that has just finished is asked again for it. RuntimeError once the run has ended.
+        """
+        if self._control.ended:
+            raise RuntimeError("the run has ended: start another one with this message")
+        self._control.steering.append(as_message(prompt))
+
     def cancel(self) -> None:
         """End the run from any task of its event loop.
 
@@ -80,13 +92,13 @@ class AgentStream:
     def interrupt(self, limit: LimitReached | None) -> None:
         """As `cancel`, because a limit was reached: the last events then are
         `Error(limit)` and `SessionEndEvent(error, reason=limit.reason)`."""
-        cancellation = self._cancellation
-        if cancellation.requested:
+        control = self._control
+        if control.requested:
             return
-        cancellation.requested = True
-        cancellation.limit = limit
+        control.requested = True
+        control.limit = limit
         if self._is_running() and self._task is not None:
-            cancellation.task = self._task
+            control.task = self._task
             self._task.cancel()
         else:
             self._pending_cancel = self._task is not None
