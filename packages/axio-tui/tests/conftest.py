@@ -24,8 +24,11 @@ import pytest
 
 PARTS = '''
 import asyncio, json, os, subprocess, time
+from dataclasses import dataclass, field
 from pathlib import Path
 from axio.events import *
+from axio.exceptions import ProviderError
+from axio.models import ModelRegistry, ModelSpec
 from axio.tool import tool_options
 from axio.types import StopReason, Usage
 
@@ -62,6 +65,36 @@ class Prompts(Scripted):
         texts = [getattr(b, "text", "") for m in messages for b in m.content]
         yield TextDelta(0, json.dumps([texts, [t.name for t in tools], system]))
         yield IterationEnd(1, StopReason.end_turn, Usage(10, 5))
+
+
+SPECS = [ModelSpec("small"), ModelSpec("large")]
+
+
+@dataclass
+class Classic:
+    """Needs a session that others open, and models that are specs."""
+
+    session: object = None
+    model: ModelSpec = SPECS[0]
+    models: ModelRegistry = field(default_factory=lambda: ModelRegistry(SPECS))
+
+    async def stream(self, messages, tools, system):
+        assert not self.session.closed
+        yield TextDelta(0, f"{type(self.session).__name__} {self.model.id}")
+        yield IterationEnd(1, StopReason.end_turn, Usage(10, 5))
+
+
+@dataclass
+class Fetching(Classic):
+    """Finds out about its models by asking, and takes the first where the wanted one is missing."""
+
+    models: ModelRegistry = field(default_factory=ModelRegistry)
+
+    async def fetch_models(self):
+        if os.environ.get("FAIL"):
+            raise ProviderError("Fetching failed 401: {\\"error\\": \\"no such key\\"}")
+        self.models = ModelRegistry(SPECS)
+        self.model = self.models.get(self.model) or SPECS[0]
 
 
 @tool_options(read_only=True)
@@ -133,7 +166,9 @@ TOOLS = (
     "acme_look", "acme_change", "acme_child", "acme_thread", "acme_flood", "acme_ticks",
     "acme_block", "acme_hold",
 )  # fmt: skip
-ENTRY_POINTS = "[axio.transport]\nscripted = acme_parts:Scripted\nprompts = acme_parts:Prompts\n"
+TRANSPORTS = ("Scripted", "Prompts", "Classic", "Fetching")
+ENTRY_POINTS = "[axio.transport]\n"
+ENTRY_POINTS += "".join(f"{name.lower()} = acme_parts:{name}\n" for name in TRANSPORTS)
 ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
 BROKEN = "[axio.transport]\nbroken = acme_absent:Transport\n[axio.tools]\nbroken = acme_absent:t\n"
 

@@ -146,6 +146,24 @@ def test_a_model_where_there_is_no_choice_is_wrong_use(axio: Any) -> None:
     assert done.code == 2 and "no choice of models" in done.line
 
 
+@pytest.mark.parametrize("name", ["classic", "fetching"])
+def test_a_transport_gets_the_session_and_the_kind_of_model_that_it_needs(
+    axio: Any, name: str
+) -> None:
+    args = ("run", "--tools", "none", "--transport", name)
+    assert axio(*args, "hi").out.startswith("ClientSession small\n")
+    assert axio(*args, "--model", "large", "hi").out.startswith("ClientSession large\n")
+
+
+def test_a_model_that_is_found_out_not_to_be_there_is_wrong_use(axio: Any) -> None:
+    args = ("run", "--tools", "none", "--transport", "fetching", "--model", "larg", "hi")
+    done = axio(*args)
+    assert done.code == 2 and "no model 'larg'; it has: large, small" in done.line
+    done = axio(*args, env={"FAIL": "1"})
+    assert done.code == 1
+    assert done.line == "axio: error: Fetching failed 401: no such key"
+
+
 @pytest.mark.usefixtures("broken")
 def test_a_transport_or_tool_that_does_not_import_says_why(axio: Any) -> None:
     done = axio("run", "--transport", "broken", "--tools", "none", "hi")

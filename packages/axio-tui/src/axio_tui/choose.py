@@ -38,7 +38,7 @@ class Choice:
     name: str
     transport: str
     title: str
-    reason: str
+    reason: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     models: tuple[str, ...] = ()
 
@@ -53,7 +53,7 @@ def available(parts: Installed) -> list[str]:
 async def choose_named(name: str, parts: Installed, find: Find = find_servers) -> Choice:
     """The transport or running server called `name`. Raises `WrongUse`, listing what there is."""
     if name in parts.names(TRANSPORT_GROUP):
-        return Choice(name, name, name, "it was asked for")
+        return Choice(name, name, name)
     names = available(parts)
     if name not in names:
         there_is = ", ".join(names) or "none; install one, such as axio-transport-openai"

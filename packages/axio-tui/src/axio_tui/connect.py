@@ -15,7 +15,7 @@ from axio.exceptions import AxioError
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
 from axio_tui.choose import COMPATIBLE, KEYS, Choice
-from axio_tui.errors import CommandError, WrongUse
+from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.plain import visible
 from axio_tui.servers import models_in
 
@@ -43,8 +43,7 @@ async def connect(
     `CommandError` for a transport that does not load.
     """
     if model is not None and choice.models and model not in choice.models:
-        there_is = listed(choice.models, model)
-        raise WrongUse(f"{choice.title} has no model {visible(model)!r}; it has: {there_is}")
+        raise _no_such_model(choice, model, choice.models)
     try:
         make = parts.load(TRANSPORT_GROUP, choice.transport)
     except PluginError as error:
@@ -55,7 +54,7 @@ async def connect(
         for name, value in PATIENCE.items():
             if hasattr(transport, name):
                 setattr(transport, name, value)
-        await _settle_model(transport, model)
+        await _settle_model(choice, transport, model)
         yield transport
 
 
@@ -97,21 +96,28 @@ def _check_key(choice: Choice, transport: Any) -> None:
         raise WrongUse(f"the transport {choice.transport} needs a key: set {variable}")
 
 
-async def _settle_model(transport: Any, model: str | None) -> None:
-    """A transport that has to be asked for its models before it can be used is asked; and one
-    that takes its model only as a `ModelSpec` gets it so."""
-    registry = getattr(transport, "models", None)
-    if not isinstance(registry, ModelRegistry):
-        return
-    current = getattr(transport, "model", None)
-    name = current.id if isinstance(current, ModelSpec) else current
-    if not isinstance(name, str):
+async def _settle_model(choice: Choice, transport: Any, wanted: str | None) -> None:
+    """A transport that does not know its model yet is asked to fetch what there is; one that takes
+    its model only as a `ModelSpec` gets it so."""
+    registry, model = getattr(transport, "models", None), getattr(transport, "model", None)
+    name = model.id if isinstance(model, ModelSpec) else model
+    if not isinstance(registry, ModelRegistry) or not isinstance(name, str):
         return
     if name not in registry and hasattr(transport, "fetch_models"):
-        await transport.fetch_models()
+        try:
+            await transport.fetch_models()
+        except AxioError as error:
+            raise CommandError(explain(error, transport)) from error
     if isinstance(transport.model, str):
         able = frozenset({Capability.text, Capability.tool_use})
         transport.model = transport.models.get(name) or ModelSpec(name, able)
+    if wanted is not None and transport.model.id != wanted:  # it took another that it did find
+        raise _no_such_model(choice, wanted, transport.models.ids())
+
+
+def _no_such_model(choice: Choice, wanted: str, models: Iterable[str]) -> WrongUse:
+    there_is = listed(models, wanted)
+    return WrongUse(f"{choice.title} has no model {visible(wanted)!r}; it has: {there_is}")
 
 
 async def known_models(choice: Choice, transport: Any) -> list[str]:
@@ -126,7 +132,8 @@ async def known_models(choice: Choice, transport: Any) -> list[str]:
     from axio.wire.session import SessionPool
 
     http = Http(RetryPolicy(attempts=1), Timeouts(connect=3, idle=3, total=3))
-    headers = {"Authorization": f"Bearer {transport.api_key}"} if transport.api_key else {}
+    key = transport.api_key.strip()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     url = transport.base_url.rstrip("/") + "/models"
     pool = SessionPool()
     try:

@@ -26,7 +26,7 @@ from axio_tui.prompt import build_system_prompt
 from axio_tui.render import Renderer
 from axio_tui.session import ChatSession
 from axio_tui.stopping import Stopped, run_stoppable
-from axio_tui.terminal import Output, Person, style_for
+from axio_tui.terminal import Output, Person, style_for, where_to_ask
 
 __all__ = ("run",)
 
@@ -78,11 +78,7 @@ async def _open(
         model = getattr(transport, "model", None)
         which = f", model {model.id}" if isinstance(model, ModelSpec) else ""
         say(f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}")
-    questions = None
-    if sys.stdin is not None and sys.stdin.isatty():
-        shown = [sys.stderr] if args.json else [sys.stderr, sys.stdout]
-        questions = next((stream for stream in shown if stream and stream.isatty()), None)
-    person = Person(questions)
+    person = Person(where_to_ask(json=args.json))
     session = ChatSession(
         transport,
         tools,
@@ -195,13 +191,11 @@ def _all_tools(names: list[str], parts: Installed, say: Say) -> list[Tool[Any]]:
 def _prompt_of(argument: str | None) -> str | None:
     """The prompt, from stdin for "-"; None to ask for it on the terminal."""
     if argument is None:
-        if sys.stdin is not None and sys.stdin.isatty():
+        if sys.stdin.isatty():
             return None
         raise WrongUse('no prompt: axio run "PROMPT", or - to read it from stdin')
     try:
         if argument == "-":
-            if sys.stdin is None:
-                raise WrongUse("the prompt is to be read from stdin, which is closed")
             prompt = sys.stdin.buffer.read().decode("utf-8-sig")
         else:
             argument.encode("utf-8")  # bytes that were no UTF-8 have become lone surrogates

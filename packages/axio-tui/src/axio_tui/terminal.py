@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from axio_tui.errors import CommandError
 from axio_tui.render import COLOUR, PLAIN, Style, describe_call
 
-__all__ = ("Output", "OutputClosed", "Person", "read_line", "style_for")
+__all__ = ("Output", "OutputClosed", "Person", "read_line", "style_for", "where_to_ask")
 
 REFUSED = "the person refused this call"
 NOBODY_TO_ASK = (
@@ -44,6 +44,13 @@ class Output:
             if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
                 raise OutputClosed from error
             raise CommandError(f"the output cannot be written: {error.strerror}") from error
+
+
+def where_to_ask(*, json: bool) -> TextIO | None:
+    """The stream for questions; None where nobody would see one or could answer it."""
+    streams = [sys.stderr] if json else [sys.stderr, sys.stdout]
+    shown = (stream for stream in streams if stream.isatty())
+    return next(shown, None) if sys.stdin.isatty() else None
 
 
 class Person:
