@@ -6,13 +6,13 @@ Everything here runs inside a job, so one thread at a time is at it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import closing
 from typing import NamedTuple
 
 from axio.messages import Message
 from axio_context_sqlite import rows
 from axio_context_sqlite.database import Database
-from axio_context_sqlite.payload import decode_message
 from axio_context_sqlite.rows import NONE, Last, Session
 
 __all__ = ("Cache",)
@@ -72,24 +72,20 @@ class Cache:
     def _catch_up(self, db: sqlite3.Connection) -> bool:
         """Take what follows the last row we know; False if that row is gone."""
         known = self._last
-        found = rows.read(db, self._session, max(known.position, 0))
-        if known != NONE and next(found, (None,))[0] != known:
-            return False
-        for at, row in found:
-            self._messages.append(rows.decode(self._session, at, row))
-            self._last = at
+        with closing(rows.read(db, self._session, max(known.position, 0))) as found:
+            if known != NONE and next(found, (None,))[0] != known:
+                return False
+            for at, row in found:
+                self._messages.append(rows.decode(self._session, at, row))
+                self._last = at
         return True
 
     def appended(
-        self, db: sqlite3.Connection, before: Last, after: Last, texts: Sequence[tuple[str, str]]
+        self, db: sqlite3.Connection, before: Last, after: Last, messages: Iterable[Message]
     ) -> None:
-        """Take over what we wrote ourselves, unless somebody else's rows are in between.
-
-        The messages are decoded from what was written: a change of the object that the caller
-        keeps does not become history.
-        """
+        """Take over what we wrote ourselves, unless somebody else's rows are in between."""
         known, self._seen = self._seen, None
         if known is not None and before == self._last:
-            self._messages.extend([decode_message(role, text) for role, text in texts])
+            self._messages.extend(messages)
             self._last = after
             self._seen = known._replace(rows=db.total_changes)

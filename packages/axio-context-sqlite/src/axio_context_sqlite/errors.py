@@ -58,9 +58,14 @@ class SessionLost(SessionBusy):
     """Another run took over this session; nothing more of this run is stored."""
 
 
-# Primary result codes (https://www.sqlite.org/rescode.html) that a user can do something about.
+# Result codes (https://www.sqlite.org/rescode.html) that a user can do something about.
 _KINDS: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another program that writes to it; try again"),
+    sqlite3.SQLITE_BUSY_SNAPSHOT: (
+        StoreBusy,
+        "cannot be written while a SELECT on this connection still reads an older state: fetch "
+        "all its rows or close its cursor",
+    ),
     sqlite3.SQLITE_LOCKED: (StoreBusy, "is locked by another user of this connection; try again"),
     sqlite3.SQLITE_FULL: (StoreFull, "cannot grow: the disk is full. Free some space"),
     sqlite3.SQLITE_READONLY: (
@@ -90,5 +95,8 @@ def primary_code(error: sqlite3.Error) -> int:
 
 def translate(error: sqlite3.Error, path: str) -> StoreError:
     """The same error as one of the classes above. Raise it `from` the original."""
-    kind, text = _KINDS.get(primary_code(error), (StoreError, "cannot be used"))
+    code: int = getattr(error, "sqlite_errorcode", -1)
+    kind, text = (
+        _KINDS.get(code) or _KINDS.get(primary_code(error)) or (StoreError, "cannot be used")
+    )
     return kind(f"{path} {text} ({error})")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from axio.messages import Message
-from axio_context_sqlite.payload import compress_payload, encode_content
+from axio_context_sqlite.payload import compress_payload, encode
 from axio_context_sqlite.rows import Row
 
 __all__ = ("Exported", "parse", "render", "whole_file")
@@ -74,7 +74,7 @@ def _row(data: Any) -> Row:
     if message.role not in ("user", "assistant", "system"):
         raise ValueError(f"unknown role {message.role!r}")
     created_at = data.get("created_at")
-    payload = compress_payload(encode_content(message))
+    payload = compress_payload(encode(message).text)
     return Row(message.role, payload, None if created_at is None else str(created_at))
 
 

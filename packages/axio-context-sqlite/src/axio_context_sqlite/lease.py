@@ -20,7 +20,7 @@ from axio.exceptions import SessionBusy
 from axio_context_sqlite.errors import SessionLost
 from axio_context_sqlite.rows import Session
 
-__all__ = ("HEARTBEAT", "admit", "release", "renew", "take")
+__all__ = ("HEARTBEAT", "admit", "end", "release", "renew", "take")
 
 HEARTBEAT = 10.0
 """Seconds between two heartbeats of an owner."""
@@ -102,7 +102,7 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
             f"session {session.id!r} is in use by process {owner.pid} on {owner.host}: "
             "wait until its run has ended, or work on a fork"
         )
-    _free(db, session, token)
+    release(db, session, token)
 
 
 def take(db: sqlite3.Connection, session: Session, token: str) -> None:
@@ -125,12 +125,12 @@ def renew(db: sqlite3.Connection, session: Session, token: str) -> None:
     )
 
 
-def release(db: sqlite3.Connection, session: Session, token: str) -> None:
+def end(token: str) -> None:
+    """The run has ended, whether or not the file can be told: here nobody waits for it any more."""
     _held.discard(token)
-    _free(db, session, token)
 
 
-def _free(db: sqlite3.Connection, session: Session, token: str) -> None:
+def release(db: sqlite3.Connection, session: Session, token: str) -> None:
     db.execute(
         "UPDATE axio_context_sessions SET owner = NULL, process = NULL, heartbeat = NULL "
         "WHERE project = ? AND session_id = ? AND owner = ?",

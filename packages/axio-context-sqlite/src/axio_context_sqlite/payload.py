@@ -10,17 +10,18 @@ from __future__ import annotations
 import json
 import zlib
 from binascii import a2b_base64, b2a_base64
-from typing import Any
+from typing import Any, NamedTuple
 
 from axio.blocks import to_dict
 from axio.messages import Message
 
 __all__ = (
     "COMPRESS_THRESHOLD",
+    "Encoded",
     "compress_payload",
-    "decode_message",
+    "decode",
     "decompress_payload",
-    "encode_content",
+    "encode",
 )
 
 COMPRESS_THRESHOLD = 512
@@ -55,11 +56,27 @@ def decompress_payload(payload: str) -> str:
     return payload
 
 
-def encode_content(message: Message) -> str:
-    """The content as JSON, in ASCII: half a surrogate pair from a broken stream is storable too."""
-    return json.dumps([to_dict(block) for block in message.content])
+class Encoded(NamedTuple):
+    """A message and the text it is stored as."""
+
+    role: str
+    text: str
+    message: Message
 
 
-def decode_message(role: Any, content: str) -> Message:
-    """The message whose content `encode_content` wrote."""
-    return Message.from_dict({"role": role, "content": json.loads(content)})
+def encode(message: Message) -> Encoded:
+    """The content as JSON, and the message that will be read back: the same object if equal.
+
+    TypeError or ValueError for a message that could not be read back: it must not be stored.
+    """
+    # ASCII, so that half a surrogate pair from a broken stream can be stored too.
+    text = json.dumps([to_dict(block) for block in message.content])
+    decoded = decode(message.role, text)
+    return Encoded(message.role, text, message if decoded == message else decoded)
+
+
+def decode(role: Any, text: str) -> Message:
+    content = json.loads(text)
+    if not isinstance(content, list):
+        raise ValueError(f"content is no list of blocks: {text:.40}")
+    return Message.from_dict({"role": role, "content": content})

@@ -9,11 +9,12 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import NamedTuple
 
 from axio.messages import Message
+from axio_context_sqlite import payload
 from axio_context_sqlite.errors import StoreDamaged
-from axio_context_sqlite.payload import decode_message, decompress_payload
 
 __all__ = (
     "NONE",
@@ -109,13 +110,16 @@ def copy(db: sqlite3.Connection, session: Session, number: int, into: Session) -
 def read(
     db: sqlite3.Connection, session: Session, start: int = 0
 ) -> Generator[tuple[Last, Row], None, None]:
-    """The rows from position `start` on."""
+    """The rows from position `start` on. Close it when not reading to the end."""
     found = db.execute(
         f"SELECT id, position, role, content, created_at {_OF} AND position >= ? ORDER BY position",
         (*session, start),
     )
-    for id, position, *row in found:
-        yield Last(id, position), Row(*row)
+    # Closed whatever happens: a SELECT that somebody's traceback keeps alive would hold the
+    # connection in the past, and then nothing can be written on it.
+    with closing(found):
+        for id, position, *row in found:
+            yield Last(id, position), Row(*row)
 
 
 def tail(db: sqlite3.Connection, session: Session, number: int) -> list[Message]:
@@ -137,13 +141,13 @@ def first_of_user(db: sqlite3.Connection, session: Session) -> list[Message]:
 
 
 def _decode_all(session: Session, found: sqlite3.Cursor) -> list[Message]:
-    return [decode(session, Last(id, pos), Row(*row)) for id, pos, *row in found]
+    return [decode(session, Last(id, pos), Row(*row)) for id, pos, *row in found.fetchall()]
 
 
 def decode(session: Session, at: Last, row: Row) -> Message:
     """The row's message. StoreDamaged, saying which row, when it is broken."""
     try:
-        return decode_message(row.role, decompress_payload(row.payload))
+        return payload.decode(row.role, payload.decompress_payload(row.payload))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
         raise StoreDamaged(
             f"message {at.position} of session {session.id!r} cannot be read "

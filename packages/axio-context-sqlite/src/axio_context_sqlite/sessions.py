@@ -10,7 +10,7 @@ from axio.context import SessionInfo, preview
 from axio.history import open_turn
 from axio_context_sqlite import rows
 from axio_context_sqlite.errors import StoreDamaged
-from axio_context_sqlite.payload import compress_payload, decompress_payload
+from axio_context_sqlite.payload import Encoded, compress_payload
 from axio_context_sqlite.rows import Row, Session
 
 __all__ = (
@@ -30,21 +30,21 @@ __all__ = (
 _THIS = "WHERE project = ? AND session_id = ?"
 
 
-def replace(db: sqlite3.Connection, session: Session, wanted: Sequence[tuple[str, str]]) -> None:
-    """Make `wanted` the session's roles and texts. What is the same at the start stays as it is."""
+def replace(db: sqlite3.Connection, session: Session, wanted: Sequence[Encoded]) -> None:
+    """Make `wanted` the session's messages. What is the same at the start stays as it is."""
     same = 0
     started_at: str | None = None
     with closing(rows.read(db, session)) as present:
-        for (_, row), new in zip(present, wanted, strict=False):
+        for (at, row), new in zip(present, wanted, strict=False):
             started_at = started_at or row.created_at
-            if (row.role, decompress_payload(row.payload)) != new:
+            if rows.decode(session, at, row) != new.message:
                 break
             same += 1
     rows.keep(db, session, same)
     rest = [
         # The time of its first message is the session's place in the list: it stays.
-        Row(role, compress_payload(text), started_at if index == 0 else None)
-        for index, (role, text) in enumerate(wanted[same:], same)
+        Row(new.role, compress_payload(new.text), started_at if index == 0 else None)
+        for index, new in enumerate(wanted[same:], same)
     ]
     rows.append(db, session, rows.last(db, session), rest)
 

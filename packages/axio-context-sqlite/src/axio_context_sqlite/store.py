@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ from axio_context_sqlite.payload import (
     COMPRESS_THRESHOLD,
     compress_payload,
     decompress_payload,
-    encode_content,
+    encode,
 )
 from axio_context_sqlite.rows import NONE, Row, Session
 
@@ -43,8 +43,8 @@ class SQLiteContextStore(ContextStore):
     """One session of one project.
 
     When a method returns, what it stored survives the death of the process; what it raised an
-    error for is not stored. Messages that are handed out are shared with the store: take them as
-    read-only. The list around them is the caller's own.
+    error for is not stored. Messages, those handed in and those handed out, are shared with the
+    store: take them as read-only. The list around them is the caller's own.
 
     Every method that touches the file may raise `StoreError`, and those that change the session
     `SessionBusy`, both after waiting up to `wait` seconds for others to finish.
@@ -119,19 +119,19 @@ class SQLiteContextStore(ContextStore):
 
     async def extend(self, messages: Iterable[Message]) -> None:
         """Add several messages at the end: all of them or, after an error, none."""
-        texts = [(message.role, encode_content(message)) for message in messages]
-        if not texts:
+        encoded = [encode(message) for message in messages]
+        if not encoded:
             return
 
         def job(db: sqlite3.Connection) -> None:
-            new = [Row(role, compress_payload(text)) for role, text in texts]
+            new = [Row(role, compress_payload(text)) for role, text, _ in encoded]
             with self._database.transaction(db):
                 lease.admit(db, self._session, self._lease)
                 before = rows.last(db, self._session)
                 after = rows.append(db, self._session, before, new)
-            self._cache.appended(db, before, after, texts)
+            self._cache.appended(db, before, after, [message for _, _, message in encoded])
 
-        await self._run(job, brief=sum(len(text) for _, text in texts) < _BRIEF)
+        await self._run(job, brief=sum(len(text) for _, text, _ in encoded) < _BRIEF)
 
     async def get_history(self) -> list[Message]:
         history = await self._run(self._cache.current, brief=True)
@@ -153,7 +153,7 @@ class SQLiteContextStore(ContextStore):
 
         Token counts stay, and so do the times of messages at the start that are the same.
         """
-        wanted = [(message.role, encode_content(message)) for message in messages]
+        wanted = [encode(message) for message in messages]
         await self._change(lambda db: sessions.replace(db, self._session, wanted))
 
     async def rewind(self, number: int) -> None:
@@ -218,10 +218,10 @@ class SQLiteContextStore(ContextStore):
         def job(db: sqlite3.Connection) -> int:
             name = sessions.get_name(db, self._session)
             tokens = sessions.get_tokens(db, self._session)
-            messages = [
-                (rows.decode(self._session, at, row), row.created_at)
-                for at, row in rows.read(db, self._session)
-            ]
+            with closing(rows.read(db, self._session)) as found:
+                messages = [
+                    (rows.decode(self._session, at, row), row.created_at) for at, row in found
+                ]
             with jsonl.whole_file(Path(path)) as file:
                 file.writelines(line + "\n" for line in jsonl.render(name, tokens, messages))
             return len(messages)
@@ -312,6 +312,7 @@ class SQLiteContextStore(ContextStore):
         def job(db: sqlite3.Connection) -> None:
             if self._lease == token:
                 self._lease = None
+            lease.end(token)
             with self._database.transaction(db):
                 lease.release(db, self._session, token)
 

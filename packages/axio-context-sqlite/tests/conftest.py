@@ -1,0 +1,75 @@
+"""A file, a connection and a store for each test; processes that use the same file."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from axio_context_sqlite import SQLiteContextStore, connect
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "conversations.db"
+
+
+@pytest.fixture
+async def conn(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    connection = await connect(path)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def store(conn: aiosqlite.Connection) -> SQLiteContextStore:
+    return SQLiteContextStore(conn, "session", "project")
+
+
+@pytest.fixture
+async def other(path: Path) -> AsyncIterator[SQLiteContextStore]:
+    """The same session through a connection of its own, as another process has it."""
+    async with SQLiteContextStore.open(path, "session", "project", wait=0.2) as opened:
+        yield opened
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - other threads and processes set no event
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """`await until(condition)`: look again and again, for ten seconds at most."""
+    return _until
+
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start `python -c SOURCE ARGUMENTS`; whatever still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(source: str, *arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", source, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

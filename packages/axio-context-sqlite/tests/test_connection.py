@@ -1,0 +1,281 @@
+"""The connection's two doors, and who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from axio.blocks import TextBlock
+from axio.messages import Message
+from axio_context_sqlite import SQLiteContextStore, StoreBusy, StoreError, connect
+from axio_context_sqlite.connection import Connection
+
+
+def user(text: str) -> Message:
+    return Message("user", [TextBlock(text)])
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def no_thread_is_left() -> None:
+    """All threads that aiosqlite started have ended, or do so at once."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name or isinstance(thread, Connection):
+            thread.join(1)
+            assert not thread.is_alive()
+
+
+async def occupy(conn: aiosqlite.Connection, seconds: float = 0.1) -> asyncio.Task[object]:
+    """Keep the connection's thread at work for a while."""
+    await conn.create_function("nap", 1, time.sleep)
+    task = asyncio.create_task(conn.execute_fetchall("SELECT nap(?)", (seconds,)))
+    await asyncio.sleep(0.01)
+    return task
+
+
+async def test_a_brief_job_runs_in_the_callers_thread_and_others_do_not(
+    conn: aiosqlite.Connection,
+) -> None:
+    assert isinstance(conn, Connection)
+    here = threading.get_ident()
+    assert await conn.perform(lambda db: threading.get_ident(), brief=True) == here
+    assert await conn.perform(lambda db: threading.get_ident(), brief=False) != here
+    nap = await occupy(conn)
+    assert await conn.perform(lambda db: threading.get_ident(), brief=True) != here
+    await nap
+
+
+async def test_a_database_in_memory_works() -> None:
+    conn = await connect(":memory:")
+    store = SQLiteContextStore(conn, "s", "p")
+    await store.append(user("a"))
+    assert await store.get_history() == [user("a")]
+    await conn.close()
+
+
+async def test_what_was_handed_to_the_thread_is_done_in_order_even_when_cancelled(
+    conn: aiosqlite.Connection, store: SQLiteContextStore
+) -> None:
+    nap = await occupy(conn)
+    first = asyncio.create_task(store.append(user("first")))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await store.append(user("second"))
+    await nap
+    assert await store.get_history() == [user("first"), user("second")]
+
+
+async def test_settings_of_the_user_are_put_back(
+    conn: aiosqlite.Connection, store: SQLiteContextStore
+) -> None:
+    await conn.execute("PRAGMA busy_timeout = 1234")
+    await conn.execute("PRAGMA wal_autocheckpoint = 77")
+    await store.append(user("a"))
+    for pragma, value in (("busy_timeout", 1234), ("wal_autocheckpoint", 77)):
+        assert await conn.execute_fetchall(f"PRAGMA {pragma}") == [(value,)]
+
+
+async def test_a_transaction_on_the_shared_connection_is_neither_committed_nor_joined(
+    conn: aiosqlite.Connection, store: SQLiteContextStore
+) -> None:
+    await conn.execute("CREATE TABLE mine (value)")
+    await conn.execute("INSERT INTO mine VALUES (1)")
+    append = asyncio.create_task(store.append(user("a")))
+    await asyncio.sleep(0.05)
+    assert not append.done()
+    await conn.rollback()
+    await append
+    assert await conn.execute_fetchall("SELECT * FROM mine") == []
+    assert await store.get_history() == [user("a")]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_transaction_that_is_never_closed_gives_an_error_that_says_so(
+    path: Path, ours: bool
+) -> None:
+    conn = await connect(path) if ours else await aiosqlite.connect(path)
+    store = SQLiteContextStore(conn, "s", "p", wait=0.05)
+    await store.get_history()
+    await conn.execute("CREATE TABLE mine (value)")
+    await conn.execute("INSERT INTO mine VALUES (1)")
+    with pytest.raises(StoreBusy, match="left a transaction open on the connection"):
+        await store.append(user("a"))
+    await conn.commit()
+    await store.append(user("a"))
+    await conn.close()
+
+
+async def test_a_select_that_was_left_unread_is_named_as_what_holds_a_write_up(
+    path: Path, conn: aiosqlite.Connection, other: SQLiteContextStore
+) -> None:
+    store = SQLiteContextStore(conn, "s", "p", wait=0.05)
+    await store.extend([user("a"), user("b")])
+    cursor = await conn.execute("SELECT * FROM axio_context_messages")
+    await cursor.fetchone()
+    await other.append(user("elsewhere"))
+    with pytest.raises(StoreBusy, match="fetch all its rows or close its cursor"):
+        await store.append(user("c"))
+    await cursor.close()
+    await store.append(user("c"))
+
+
+async def test_a_locked_file_is_waited_for_while_the_event_loop_goes_on(
+    path: Path, store: SQLiteContextStore
+) -> None:
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    append = asyncio.create_task(store.append(user("a")))
+    async with asyncio.timeout(0.5):  # it would take the five seconds if the loop stood still
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+    assert not append.done()
+    blocker.execute("COMMIT")
+    blocker.close()
+    await append
+    assert await store.get_history() == [user("a")]
+
+
+async def test_a_file_that_stays_locked_gives_a_clear_error_and_nothing_is_stored(
+    path: Path, conn: aiosqlite.Connection
+) -> None:
+    store = SQLiteContextStore(conn, "s", "p", wait=0.05)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    with pytest.raises(StoreBusy, match="locked by another program that writes to it"):
+        await store.append(user("a"))
+    assert 0.05 <= time.monotonic() - started < 2
+    assert await store.get_history() == [], "reading needs no lock"
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert await store.get_history() == []
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_closed_connection_gives_a_clear_error(path: Path, ours: bool) -> None:
+    conn = await connect(path) if ours else await aiosqlite.connect(path)
+    store = SQLiteContextStore(conn, "s", "p")
+    await store.append(user("a"))
+    await conn.close()
+    with pytest.raises(StoreError, match="is closed: connect again"):
+        await store.append(user("b"))
+    with pytest.raises(StoreError, match="is closed: connect again"):
+        await store.get_history()
+
+
+async def test_the_log_is_moved_into_the_file_by_the_thread(
+    path: Path, conn: aiosqlite.Connection, store: SQLiteContextStore
+) -> None:
+    log = path.with_name(path.name + "-wal")
+    before = size(path)
+    for n in range(1200):
+        await store.append(user(str(n)))
+    assert size(path) > before
+    assert size(log) < 12_000_000
+    assert len(await store.get_history()) == 1200
+
+
+async def test_large_messages_go_through_the_thread(
+    store: SQLiteContextStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    perform = Connection.perform
+
+    async def spy(self: Connection, job: object, *, brief: bool) -> object:
+        threads.append(brief)
+        return await perform(self, job, brief=brief)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Connection, "perform", spy)
+    await store.append(user("x" * 70_000))
+    await store.append(user("x" * 60_000))
+    assert threads == [False, True]
+
+
+def test_event_loops_in_several_threads_share_a_connection(path: Path) -> None:
+    async def main() -> None:
+        conn = await connect(path)
+        failures: list[BaseException] = []
+
+        async def write(name: str) -> None:
+            store = SQLiteContextStore(conn, name, "p")
+            for n in range(60):
+                await store.append(user(f"{n}"))
+                assert len(await store.get_history()) == n + 1
+
+        def thread(name: str) -> None:
+            try:
+                asyncio.run(write(name))
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=thread, args=(f"t{n}",)) for n in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            await asyncio.to_thread(one.join)
+        assert failures == []
+        await conn.close()
+
+    asyncio.run(main())
+
+
+async def test_a_second_event_loop_may_use_the_connection_after_the_first(path: Path) -> None:
+    def first() -> aiosqlite.Connection:
+        async def main() -> aiosqlite.Connection:
+            conn = await connect(path)
+            await SQLiteContextStore(conn, "s", "p").append(user("a"))
+            return conn
+
+        return asyncio.run(main())
+
+    conn = await asyncio.to_thread(first)
+    store = SQLiteContextStore(conn, "s", "p")
+    await store.append(user("b"))
+    assert await store.get_history() == [user("a"), user("b")]
+    await conn.close()
+
+
+async def test_connecting_to_what_cannot_be_a_database_says_why(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database at all, but long enough to be looked at")
+    with pytest.raises(StoreError, match="is not an SQLite database"):
+        await connect(tmp_path / "text")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await connect(tmp_path)
+    with pytest.raises(StoreError, match=r"the folder of .* cannot be made"):
+        await connect(tmp_path / "text" / "below" / "c.db")
+    await asyncio.to_thread(no_thread_is_left)
+
+
+async def test_connecting_waits_for_a_file_that_is_just_being_made(path: Path) -> None:
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    opening = asyncio.create_task(connect(path))
+    await asyncio.sleep(0.1)
+    assert not opening.done()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    conn = await opening
+    await conn.close()
+
+
+async def test_a_connection_given_up_while_opening_leaves_no_thread(path: Path) -> None:
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    opening = asyncio.create_task(connect(path))
+    await asyncio.sleep(0.05)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await asyncio.to_thread(no_thread_is_left)
