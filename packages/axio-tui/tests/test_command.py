@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -293,6 +294,30 @@ def started(axio: Any, *script: object) -> Any:
     return process
 
 
+def left(axio: Any) -> list[str]:
+    """The command lines of processes that carry this test's environment and are still alive."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"HOME={axio.home}\0".encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+@pytest.mark.parametrize(
+    "command", ["sleep 61 & sleep 62", "setsid sleep 61 & sleep 62", "sleep 63"]
+)
+def test_ctrl_c_during_a_shell_command_leaves_no_process(axio: Any, command: str) -> None:
+    pytest.importorskip("axio_tools_local")
+    process = axio.start(*SCRIPTED, "--yes", "hi", script=[[["shell", {"command": command}]]])
+    while not any(line.startswith("sleep") for line in left(axio)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    code, seconds = stop(process)
+    assert code == 130 and seconds < 1
+    assert not left(axio)
+
+
 def test_ctrl_c_during_the_model_ends_it_with_130(axio: Any) -> None:
     process = started(axio, ["thinking", 30])
     code, seconds = stop(process)
@@ -308,7 +333,7 @@ def test_ctrl_c_during_a_tool_leaves_no_process(axio: Any) -> None:
         time.sleep(0.02)
     code, seconds = stop(process)
     assert code == 130 and seconds < 1
-    assert not Path(f"/proc/{child.read_text()}").exists()
+    assert not left(axio)
 
 
 @pytest.mark.parametrize("tool", ["acme_thread", "acme_block", "acme_hold"])
@@ -331,7 +356,7 @@ def test_ctrl_c_while_nobody_reads_the_output_leaves_no_process(axio: Any) -> No
     time.sleep(1.5)
     code, seconds = stop(process)
     assert code == 130 and seconds < 1.2
-    assert not Path(f"/proc/{child.read_text()}").exists()
+    assert not left(axio)
 
 
 def test_other_ends_stop_the_run_too(axio: Any) -> None:
