@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
@@ -124,6 +125,16 @@ class Thing:
 
 Toy = Ball | Thing
 
+
+@dataclass
+class Stated:
+    a: Annotated[int, Field(default=5)]
+
+
+class StatedDict(TypedDict):
+    a: Annotated[int, Field(default=5)]
+
+
 MIDNIGHT = datetime.datetime(2026, 1, 31)
 
 
@@ -179,6 +190,9 @@ MIDNIGHT = datetime.datetime(2026, 1, 31)
             {"title": "M", "day": "2026-01-31", "extra": 1},
             {"title": "M", "day": datetime.date(2026, 1, 31), "extra": 1},
         ),
+        (Stated, {}, Stated(5)),
+        (Stated, {"a": 1}, Stated(1)),
+        (StatedDict, {}, {"a": 5}),
         (Pet, {"kind": "cat", "lives": 3}, Cat("cat", 3)),
         (Pet, {"kind": "wolf"}, Dog("wolf")),
         (Point | None, None, None),
@@ -305,6 +319,28 @@ def test_an_error_names_the_place_what_came_and_what_is_wanted(
         return
     with pytest.raises(ValueError, match=re.escape(message)):
         convert(value)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = ...` needs Python 3.12")
+def test_an_alias_stands_for_its_value_also_within_itself() -> None:
+    names: dict[str, Any] = {"Point": Point}
+    exec(
+        "type Shape = Point | list[Shape] | dict[str, Shape]\n"
+        "type Many[T] = list[T]\n"
+        "type Numbers = Many[int]",
+        names,
+    )
+    shape = names["Shape"]
+    assert converter(shape)([{"x": 1}, [{"x": 2}], {"a": {"x": 3}}]) == [
+        Point(1),
+        [Point(2)],
+        {"a": Point(3)},
+    ]
+    assert property_schema(shape)["$ref"] == "#/$defs/Shape"
+    assert converter(names["Numbers"])([1.0]) == [1]
+    with pytest.raises(ValueError, match="element 0 requires int, got str"):
+        converter(names["Many"][int])(["a"])
+    assert property_schema(names["Numbers"]) == {"type": "array", "items": {"type": "integer"}}
 
 
 def test_nesting_without_end_is_an_error_of_the_value() -> None:
