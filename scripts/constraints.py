@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from install import CONSTRAINTS, MODEL_RUNTIME, ROOT, WEIGHTS, dev_group
+from install import CONSTRAINTS, MODEL_RUNTIME, ROOT, WEIGHTS, dev_group, packages
 
 HEADER = "# Exact versions of everything `make install` installs. Written by `make constraints`.\n"
 
@@ -18,7 +18,7 @@ HEADER = "# Exact versions of everything `make install` installs. Written by `ma
 def main(uv: Path) -> None:
     ours = {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")}
     # As folders, not by name: a name would be looked up in the registry.
-    wanted = [f"-e ./packages/{name}" for name in sorted(ours)]
+    wanted = [f"-e {package}" for package in packages()]
     wanted += [*dev_group(), MODEL_RUNTIME, "uv", "editables"]
     compile = [
         str(uv), "pip", "compile", "--quiet", "--system-certs", "--universal",

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -109,16 +110,27 @@ def install(installers: list[list[str]], what: list[str]) -> list[list[str]]:
 
 
 def everything() -> list[str]:
-    packages = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
-    editable = [argument for path in packages for argument in ("-e", str(path))]
+    editable = [argument for package in packages() for argument in ("-e", package)]
     return [*editable, *dev_group(), MODEL_RUNTIME]
 
 
+def packages() -> list[str]:
+    """Every package as `./packages/NAME[extra,...]`: its tests need its optional parts too."""
+    found = []
+    for file in sorted(ROOT.glob("packages/*/pyproject.toml")):
+        extras = ",".join(sorted(read(file)["project"].get("optional-dependencies", {})))
+        found.append(f"./packages/{file.parent.name}" + (f"[{extras}]" if extras else ""))
+    return found
+
+
 def dev_group() -> list[str]:
+    return list(read(ROOT / "pyproject.toml")["dependency-groups"]["dev"])
+
+
+def read(file: Path) -> dict[str, Any]:
     import tomllib  # new in 3.11: above, it would hide the message for older ones
 
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
-    return list(groups["dev"])
+    return tomllib.loads(file.read_text("utf-8"))
 
 
 def pins() -> list[str]:

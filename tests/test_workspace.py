@@ -96,22 +96,27 @@ def test_constraints_pin_exactly_what_is_installed_and_all_of_it() -> None:
     assert list(pins) == sorted(pins)
     root = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [Requirement(line) for line in root["dependency-groups"]["dev"]]
-    wanted += [Requirement(package.name) for package in PACKAGES]
-    seen: set[str] = set()
+    ours = {package.name for package in PACKAGES}
+    for package in PACKAGES:  # with all their optional parts, as `make install` installs them
+        optional = ",".join(package.project.get("optional-dependencies", {}))
+        wanted.append(Requirement(f"{package.name}[{optional}]"))
+    seen: set[tuple[str, frozenset[str]]] = set()
     while wanted:
         requirement = wanted.pop()
-        name = canonicalize_name(requirement.name)
-        if name in seen or not _applies(requirement):
+        name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
+        if (name, extras) in seen:
             continue
-        seen.add(name)
+        seen.add((name, extras))
         installed = metadata.distribution(name)
-        if name not in {package.name for package in PACKAGES}:
+        if name not in ours:
             assert pins.get(name) == installed.version, f"{name} {installed.version}"
-        wanted += [Requirement(line) for line in installed.requires or ()]
+        needed = [Requirement(line) for line in installed.requires or ()]
+        wanted += [requirement for requirement in needed if _applies(requirement, extras)]
 
 
-def _applies(requirement: Requirement) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
 
 
 # Put together here so that this file does not hold them itself.
