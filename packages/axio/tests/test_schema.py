@@ -198,6 +198,9 @@ def test_known_types_have_the_agreed_schema(annotation: Any, schema: dict[str, A
         }),
         (set, {"type": "array", "uniqueItems": True}),
         (frozenset[int], {"type": "array", "items": INTEGER, "uniqueItems": True}),
+        (dict[str, Literal[Colour.red]], {
+            "type": "object", "additionalProperties": {"enum": ["r"]}
+        }),
         (Sequence[int], {"type": "array", "items": INTEGER}),
         (Mapping[str, int], {"type": "object"}),
         (dict[str, Point], {"type": "object", "additionalProperties": POINT}),
@@ -517,6 +520,7 @@ class Mode(StrEnum):
         (Opaque.b, "b"),
         (Pair(1), {"left": 1, "right": "r"}),
         ({"a": (1, {2})}, {"a": [1, [2]]}),
+        ({"c", "a", "b"}, ["a", "b", "c"]),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (Decimal("1.50"), "1.50"),
     ],

@@ -54,6 +54,7 @@ __all__ = (
     "parameters",
     "record",
     "simplify",
+    "takes_any_name",
     "text_type",
 )
 
@@ -203,7 +204,9 @@ def is_plain(hint: Any) -> bool:
         return is_plain(hint.__origin__)
     if is_union(hint) or origin in (list, dict):
         return all(map(is_plain, args))
-    return hint in (*PRIMITIVE_TYPES, list, dict, Any, object, type(None)) or origin is Literal
+    if origin is Literal:
+        return not any(isinstance(member, Enum) for member in args)
+    return hint in (*PRIMITIVE_TYPES, list, dict, Any, object, type(None))
 
 
 def record(hint: Any) -> Record | None:
@@ -249,6 +252,11 @@ def parameters(fn: Any, hints: Mapping[str, Any] | None = None) -> list[Paramete
         and not is_classvar(hint)
         and not (name in slots and slots[name].kind in _UNNAMED)
     ]
+
+
+def takes_any_name(fn: Any) -> bool:
+    """Whether a function has `**kwargs`."""
+    return any(slot.kind is Slot.VAR_KEYWORD for slot in _slots(fn).values())
 
 
 def _is_constructed(fn: Any) -> bool:

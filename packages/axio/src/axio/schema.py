@@ -113,7 +113,9 @@ def json_value(value: Any) -> Any:
         value = value._asdict()
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):  # In an order that is the same in every process.
+        return sorted(map(json_value, value), key=repr)
+    if isinstance(value, (list, tuple)):
         return [json_value(item) for item in value]
     if is_model(type(value)):
         return value.model_dump(mode="json")
@@ -274,7 +276,7 @@ def _enum_schema(cls: type[Enum]) -> dict[str, Any]:
 def _is_json(value: Any) -> bool:
     try:
         json_value(value)
-    except TypeError:
+    except (TypeError, ValueError, RecursionError):
         return False
     return True
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from inspect import Parameter as Slot, signature
 from typing import Any, NamedTuple
 
 from axio.convert import nodes_for
 from axio.exceptions import HandlerError
 from axio.field import MISSING
-from axio.hints import parameters
+from axio.hints import parameters, takes_any_name
 from axio.mismatch import Mismatch
 from axio.nodes import Node
 
@@ -125,8 +124,7 @@ def _from_signature(handler: Any, hints: Mapping[str, Any] | None) -> Validator:
         _field(parameter.name, node, parameter.required, parameter.default)
         for parameter, node in zip(found, nodes, strict=True)
     ]
-    slots = signature(handler).parameters.values()
-    return Validator(fields, open_=any(slot.kind is Slot.VAR_KEYWORD for slot in slots))
+    return Validator(fields, open_=takes_any_name(handler))
 
 
 def _from_schema(schema: Mapping[str, Any]) -> Validator:
