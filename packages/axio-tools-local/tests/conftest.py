@@ -22,7 +22,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def inside() -> Iterator[Callable[[object], None]]:
     """Make an object the workspace of the tools that the test calls."""
     token = CONTEXT.set(CONTEXT.get())
-    yield CONTEXT.set
+
+    def enter(workspace: object) -> None:
+        CONTEXT.set(workspace)
+
+    yield enter
     CONTEXT.reset(token)
 
 

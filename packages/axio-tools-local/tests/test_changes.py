@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from axio_tools_local.edit_file import edit_file
 from axio_tools_local.patch_file import patch_file
 from axio_tools_local.write_file import write_file
 
-HANDLERS = {"write_file": write_file, "patch_file": patch_file, "edit_file": edit_file}
+HANDLERS: dict[str, Callable[..., Any]] = {
+    "write_file": write_file,
+    "patch_file": patch_file,
+    "edit_file": edit_file,
+}
 
 
 async def run(store: MemoryContextStore, *calls: tuple[str, dict[str, Any]]) -> list[Any]:

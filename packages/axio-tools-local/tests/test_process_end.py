@@ -17,7 +17,6 @@ from typing import Protocol
 
 import pytest
 
-from axio_tools_local import process as process_module
 from axio_tools_local.run_python import run_python
 from axio_tools_local.shell import shell
 
@@ -144,7 +143,7 @@ async def test_without_pidfds_the_exit_is_found_by_asking(
     def unknown(pid: int) -> int:
         raise OSError("no such system call")
 
-    monkeypatch.setattr(process_module.os, "pidfd_open", unknown)
+    monkeypatch.setattr("axio_tools_local.process.os.pidfd_open", unknown)
     assert "[exit code: 5]" in await shell("echo a; exit 5")
     assert "timeout" in await shell(f"sleep 61.{marked.mark} & sleep 61.{marked.mark}", timeout=1)
     assert marked.alive() == []

@@ -123,7 +123,9 @@ async def test_media_come_as_blocks(
     folder: Path, name: str, content: bytes, kind: type, media_type: str
 ) -> None:
     (folder / name).write_bytes(content)
-    label, block = await read_file(name)
+    result = await read_file(name)
+    assert isinstance(result, list)
+    label, block = result
     assert isinstance(label, TextBlock)
     assert name in label.text and f"{len(content)} bytes" in label.text
     assert block == kind(media_type, content)
@@ -132,7 +134,9 @@ async def test_media_come_as_blocks(
 async def test_media_that_are_too_large_are_only_named(folder: Path) -> None:
     (folder / "film.mp4").touch()
     os.truncate("film.mp4", MAX_MEDIA_BYTES + 1)
-    (label,) = await read_file("film.mp4")
+    result = await read_file("film.mp4")
+    assert isinstance(result, list)
+    (label,) = result
     assert isinstance(label, TextBlock)
     assert "too large" in label.text and "film.mp4" in label.text
 

@@ -40,7 +40,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Namespaces by `bwrap` and by the kernel itself; what a machine lacks fails in CI."""
     kind: str = request.param
     if kind == "kernel":
-        monkeypatch.setattr(module.shutil, "which", lambda name: None)
+        monkeypatch.setattr(f"{module.__name__}.shutil.which", lambda name: None)
     module._backend.cache_clear()
     try:
         found = module._backend()
@@ -507,7 +507,7 @@ async def test_a_level_that_the_machine_cannot_give_is_refused_and_nothing_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(f"{module.__name__}.{name}", replacement)
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(f"{module.__name__}.shutil.which", lambda name: None)
     module._backend.cache_clear()
     inside(LocalWorkspace(folder, sandbox="workspace-write"))
     with pytest.raises(SandboxUnavailable, match=reason):
@@ -521,7 +521,7 @@ async def test_a_bwrap_that_does_not_work_is_not_relied_on(
     broken = folder / "bwrap"
     broken.write_text("#!/bin/sh\necho 'no permissions to create namespace' >&2; exit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(module.shutil, "which", lambda name: str(broken))
+    monkeypatch.setattr(f"{module.__name__}.shutil.which", lambda name: str(broken))
     module._backend.cache_clear()
     assert module._backend() is None
 

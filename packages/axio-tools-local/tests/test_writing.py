@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from axio_tools_local import atomic
 from axio_tools_local.edit_file import edit_file
 from axio_tools_local.lines import replace_lines
 from axio_tools_local.patch_file import patch_file
@@ -85,7 +84,7 @@ async def test_a_failure_leaves_the_old_content_and_nothing_else(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr("axio_tools_local.atomic.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         await write_file("file", "new")
     assert os.listdir() == ["file"] and (folder / "file").read_text() == "old"

@@ -106,7 +106,7 @@ def _make_read_only(writable: tuple[str, ...]) -> None:
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:
-    texts = [None if text is None else text.encode() for text in (source, target, kind)]
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
     try:
         system.call("mount", *texts, ctypes.c_ulong(flags), None)
     except OSError as error:
