@@ -13,7 +13,7 @@ import pytest
 
 from axio.blocks import TextBlock
 from axio.messages import Message
-from axio_context_sqlite import SQLiteContextStore, StoreBusy, StoreError, connect
+from axio_context_sqlite import SQLiteContextStore, StoreBusy, StoreError, connect, connection
 from axio_context_sqlite.connection import Connection
 
 
@@ -154,7 +154,9 @@ async def test_a_file_that_stays_locked_gives_a_clear_error_and_nothing_is_store
     started = time.monotonic()
     with pytest.raises(StoreBusy, match="locked by another program that writes to it"):
         await store.append(user("a"))
-    assert 0.05 <= time.monotonic() - started < 2
+    with pytest.raises(StoreBusy):
+        await store.replace([user("a")])
+    assert 0.1 <= time.monotonic() - started < 2
     assert await store.get_history() == [], "reading needs no lock"
     blocker.execute("ROLLBACK")
     blocker.close()
@@ -256,7 +258,10 @@ async def test_connecting_to_what_cannot_be_a_database_says_why(tmp_path: Path) 
     await asyncio.to_thread(no_thread_is_left)
 
 
-async def test_connecting_waits_for_a_file_that_is_just_being_made(path: Path) -> None:
+async def test_connecting_waits_for_a_file_that_is_just_being_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT", 0.01)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     opening = asyncio.create_task(connect(path))
@@ -266,6 +271,18 @@ async def test_connecting_waits_for_a_file_that_is_just_being_made(path: Path) -
     blocker.close()
     conn = await opening
     await conn.close()
+
+
+async def test_connecting_does_not_wait_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_OPENING_TIMEOUT", 0.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT", 0.01)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreBusy, match="locked by another program"):
+        await connect(path)
+    blocker.close()
 
 
 async def test_a_connection_given_up_while_opening_leaves_no_thread(path: Path) -> None:

@@ -280,6 +280,18 @@ async def test_a_run_cancelled_while_it_takes_the_session_holds_nothing(
         pass
 
 
+async def test_a_run_that_gives_up_waiting_leaves_the_owner_alone(
+    store: SQLiteContextStore, path: Path
+) -> None:
+    async with store.own(), SQLiteContextStore.open(path, "session", "project") as other:
+        before = owner_in_file(path)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), other.own():
+                raise AssertionError("not reached")
+        assert owner_in_file(path) == before
+        await store.append(user("still mine"))
+
+
 def test_where_the_system_tells_nothing_of_processes_the_heartbeat_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

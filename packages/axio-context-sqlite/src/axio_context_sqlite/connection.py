@@ -28,11 +28,11 @@ __all__ = ("Connection", "connect", "is_busy", "raw")
 
 T = TypeVar("T")
 
-_WAITING = ("busy_timeout", "wal_autocheckpoint")
-"""The settings that make a statement wait: for locks, for the disk."""
+_LOCKS, _DISK = "busy_timeout", "wal_autocheckpoint"
+"""The settings that make a statement wait: for other processes' locks, for the disk."""
 
 BUSY_TIMEOUT = 5.0
-"""Seconds that a statement of the thread waits for another process's lock."""
+"""Seconds to wait for other processes' locks: for the user's statements, and for stores."""
 
 _OPENING_TIMEOUT = 60.0  # another process may be bringing a large file up to date
 
@@ -55,7 +55,7 @@ class Connection(aiosqlite.Connection):
         self.path = path
         self._turn = threading.Lock()
         self._queued: set[object] = set()
-        self._settings: list[int] | None = None  # while brief jobs run: what they switched off
+        self._switched_off: dict[str, int] = {}
         self._swift = False
         self._checkpointed = 0
 
@@ -66,7 +66,7 @@ class Connection(aiosqlite.Connection):
         def in_turn() -> T:
             with self._turn:
                 try:
-                    self._wait_again()
+                    self._switch_on(_LOCKS, _DISK)
                     return fn(*args, **kwargs)
                 finally:
                     self._queued.discard(ticket)
@@ -84,22 +84,23 @@ class Connection(aiosqlite.Connection):
     async def perform(self, job: Callable[[sqlite3.Connection], T], *, brief: bool) -> T:
         """`job`'s result. A brief job runs in this thread if nothing else is to be done.
 
-        It does not wait for locks then, but raises SQLITE_BUSY at once. Jobs that go through the
-        other thread are carried out even when the caller is cancelled, and in the order in which
-        they came. No job may leave a transaction open.
+        Jobs that go through the other thread are carried out even when the caller is cancelled,
+        and in the order in which they came. No job waits for a lock: where somebody else holds
+        one it gets SQLITE_BUSY at once. No job may leave a transaction open.
         """
         db = raw(self)
         # Never past the queue: a job must not overtake one whose caller was cancelled.
         if brief and self._swift and not self._queued and self._turn.acquire(blocking=False):
             try:
                 if db.total_changes - self._checkpointed < _CHECKPOINT_AFTER:
-                    self._refuse_to_wait(db)
+                    self._switch_off(db, _LOCKS, _DISK)
                     return job(db)
             finally:
                 self._turn.release()
         return await self._execute(self._with_checkpoint, job, db)
 
     def _with_checkpoint(self, job: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
+        self._switch_off(db, _LOCKS)
         result = job(db)
         if db.total_changes - self._checkpointed >= _CHECKPOINT_AFTER and not db.in_transaction:
             self._checkpointed = db.total_changes
@@ -108,20 +109,19 @@ class Connection(aiosqlite.Connection):
                 db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return result
 
-    # The settings are switched only where the door changes, so that a run of brief jobs does not
-    # pay for it, and what the user may have set is put back.
+    # Only where the door changes, so a run of brief jobs does not pay for it; and what the user
+    # may have set is put back before a statement of his own.
 
-    def _refuse_to_wait(self, db: sqlite3.Connection) -> None:
-        if self._settings is None:
-            self._settings = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in _WAITING]
-            for name in _WAITING:
+    def _switch_off(self, db: sqlite3.Connection, *settings: str) -> None:
+        for name in settings:
+            if name not in self._switched_off:
+                (self._switched_off[name],) = db.execute(f"PRAGMA {name}").fetchone()
                 db.execute(f"PRAGMA {name} = 0")
 
-    def _wait_again(self) -> None:
-        if self._settings is not None:
-            for name, value in zip(_WAITING, self._settings, strict=True):
-                self._conn.execute(f"PRAGMA {name} = {value}")
-            self._settings = None
+    def _switch_on(self, *settings: str) -> None:
+        for name in settings:
+            if name in self._switched_off:
+                self._conn.execute(f"PRAGMA {name} = {self._switched_off.pop(name)}")
 
 
 def raw(conn: aiosqlite.Connection) -> sqlite3.Connection:
