@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
@@ -12,6 +12,14 @@ from axio.context import ContextStore, MemoryContextStore
 from axio.dispatch import ToolDispatch
 from axio.loop import Loop
 from axio.messages import Message, Prompt, as_message
+from axio.models import Capability
+from axio.output import (
+    AnswerText,
+    OutputStream,
+    OutputWanted,
+    StructuredTransport,
+    output_stream,
+)
 from axio.run import Run
 from axio.selector import ToolSelector
 from axio.stream import AgentStream
@@ -20,6 +28,8 @@ from axio.transport import CompletionTransport
 from axio.turn import Call
 
 __all__ = ("Agent", "Prompt")
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -42,17 +52,98 @@ class Agent:
         """A shallow copy with some fields changed."""
         return dataclasses.replace(self, **overrides)
 
+    @overload
     def run_stream(
         self, user_message: Prompt, context: ContextStore, *, budget: Budget | None = None
+    ) -> AgentStream: ...
+    @overload
+    def run_stream(
+        self,
+        user_message: Prompt,
+        context: ContextStore,
+        *,
+        output: type[T],
+        output_tries: int = 3,
+        budget: Budget | None = None,
+    ) -> OutputStream[T]: ...
+    def run_stream(
+        self,
+        user_message: Prompt,
+        context: ContextStore,
+        *,
+        output: Any = None,
+        output_tries: int = 3,
+        budget: Budget | None = None,
     ) -> AgentStream:
-        """The events of one run, which begins when the first one is asked for."""
-        return Loop(self, context, as_message(user_message), budget).start()
+        """The events of one run, which begins when the first one is asked for.
 
+        With `output`, a type, the run ends in an answer of that type, for which the model has
+        `output_tries`.
+        """
+        message = as_message(user_message)
+        if output is None:
+            return Loop(self, context, message, budget).start()
+        return self._run_for_output(
+            message, context, OutputWanted(output, self.tools, output_tries), budget
+        )
+
+    def _run_for_output(
+        self,
+        message: Message,
+        context: ContextStore,
+        wanted: OutputWanted[T],
+        budget: Budget | None,
+    ) -> OutputStream[T]:
+        transport = self.transport
+        capabilities = getattr(getattr(transport, "model", None), "capabilities", None)
+        no_tools = capabilities is not None and Capability.tool_use not in capabilities
+        if no_tools or isinstance(transport, StructuredTransport):
+            answer = AnswerText(transport, wanted.schema)
+            loop = Loop(
+                self.copy(transport=answer),
+                context,
+                message,
+                budget,
+                lambda: wanted.take_text(answer.text),
+            )
+            return loop.start(output_stream(wanted, lambda: answer.text))
+        agent = self.copy(tools=[*self.tools, wanted.tool()])
+        loop = Loop(agent, context, message, budget, wanted.remind)
+        return loop.start(output_stream(wanted, lambda: loop.arguments_of(wanted.name)))
+
+    @overload
     async def run(
         self, user_message: Prompt, context: ContextStore, *, budget: Budget | None = None
-    ) -> str:
-        """One run; the text the model wrote in it. `StreamError` when it fails."""
-        return await self.run_stream(user_message, context, budget=budget).get_final_text()
+    ) -> str: ...
+    @overload
+    async def run(
+        self,
+        user_message: Prompt,
+        context: ContextStore,
+        *,
+        output: type[T],
+        output_tries: int = 3,
+        budget: Budget | None = None,
+    ) -> T: ...
+    async def run(
+        self,
+        user_message: Prompt,
+        context: ContextStore,
+        *,
+        output: Any = None,
+        output_tries: int = 3,
+        budget: Budget | None = None,
+    ) -> Any:
+        """One run; the text the model wrote in it, or the answer of type `output`.
+
+        `StreamError` when the run fails, `OutputError` when it ends without an answer.
+        """
+        if output is None:
+            return await self.run_stream(user_message, context, budget=budget).get_final_text()
+        stream = self.run_stream(
+            user_message, context, output=output, output_tries=output_tries, budget=budget
+        )
+        return await stream.get_output()
 
     def resume(self, context: ContextStore, *, budget: Budget | None = None) -> AgentStream:
         """Go on from wherever the history stands, without a new message.

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextvars import Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from axio.blocks import (
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from axio.tool import Tool
 
 __all__ = ("Loop",)
+
+S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
 
@@ -101,11 +103,16 @@ class Loop:
         self.limit: LimitReached | None = None
         self.stream: ref[AgentStream] | None = None
 
-    def start(self) -> AgentStream:
+    def start(self, make: Callable[..., S] = AgentStream) -> S:  # type: ignore[assignment]
         """The stream of the run, which begins when its first event is asked for."""
-        stream = AgentStream(self.events(), self.control)
+        stream = make(self.events(), self.control)
         self.stream = ref(stream)
         return stream
+
+    def arguments_of(self, name: ToolName) -> str:
+        """The argument text, so far, of the last call of this turn to the tool `name`."""
+        calls = () if self.turn is None else self.turn.calls
+        return next(("".join(c.fragments) for c in reversed(calls) if c.name == name), "")
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""

@@ -254,15 +254,16 @@ class _Builder:
     def _adopt(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Take over a schema made elsewhere, without its titles, and its definitions."""
         schema = _rewritten(schema, {})
-        definitions = schema.pop("$defs", {})
-        names = {}
+        definitions: dict[str, Any] = schema.pop("$defs", {})
+        names: dict[str, str] = {}
         for name, definition in definitions.items():
             names[name] = name
             while self.definitions.get(names[name], definition) != definition:
                 names[name] += "_"
         for name, definition in definitions.items():
             self.definitions[names[name]] = _rewritten(definition, names)
-        return _rewritten(schema, names)
+        adopted: dict[str, Any] = _rewritten(schema, names)
+        return adopted
 
 
 def _enum_schema(cls: type[Enum]) -> dict[str, Any]:
@@ -285,8 +286,12 @@ _SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs")
 _DATA = ("default", "enum", "const", "examples")
 
 
-def _rewritten(schema: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _rewritten(schema: Any, names: Mapping[str, str]) -> Any:
     """A copy of a schema without its titles and with other names for definitions."""
+    if isinstance(schema, list):
+        return [_rewritten(item, names) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
     copy: dict[str, Any] = {}
     for key, value in schema.items():
         if key in _SCHEMAS_BY_NAME:
@@ -296,10 +301,6 @@ def _rewritten(schema: dict[str, Any], names: Mapping[str, str]) -> dict[str, An
         elif key == "$ref":
             prefix, _, name = value.rpartition("/")
             copy[key] = f"{prefix}/{names.get(name, name)}"
-        elif isinstance(value, dict):
-            copy[key] = _rewritten(value, names)
-        elif isinstance(value, list):
-            copy[key] = [_rewritten(v, names) if isinstance(v, dict) else v for v in value]
         elif key != "title":
-            copy[key] = value
+            copy[key] = _rewritten(value, names)
     return copy

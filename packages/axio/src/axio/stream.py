@@ -126,7 +126,7 @@ class AgentStream:
                 if isinstance(event, TextDelta):
                     parts.append(event.delta)
                 elif isinstance(event, Error):
-                    raise _failure(event)
+                    raise failure_of(event)
         finally:
             await self.aclose()
         return "".join(parts)
@@ -139,7 +139,7 @@ class AgentStream:
                 if isinstance(event, SessionEndEvent):
                     end = event
                 elif isinstance(event, Error):
-                    raise _failure(event)
+                    raise failure_of(event)
         finally:
             await self.aclose()
         if end is None:
@@ -147,7 +147,8 @@ class AgentStream:
         return end
 
 
-def _failure(event: Error) -> StreamError:
+def failure_of(event: Error) -> StreamError:
+    """The error of a run as what is raised for it, with its cause."""
     cause = event.exception
     failure = StreamError(str(cause))
     if isinstance(cause, StreamError):

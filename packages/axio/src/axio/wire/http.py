@@ -128,9 +128,14 @@ async def stream_events(
 
         response = await _open(post, opened, url=url, sent=headers, http=http, watch=watch)
         answer = _Answer(response, decoder(), url=url, sent=headers, http=http, watch=watch)
-        events = await answer.start()
-        while not events and not answer.ended:
-            events = await answer.read()
+        try:
+            events = await answer.start()
+            while not events and not answer.ended:
+                events = await answer.read()
+        except StreamTimeout:
+            raise  # it may be thinking, and would think as long again
+        except ConnectionFailed as error:
+            raise _TryAgain(error) from error.__cause__
         return answer, events
 
     async with AsyncExitStack() as opened:

@@ -1,0 +1,251 @@
+"""An answer of a given type instead of text.
+
+The model gets one more tool, whose arguments are the answer. Where the transport has
+`stream_structured(messages, tools, system, schema)`, or the model has no use for tools, the answer
+is its text. A wrong answer goes back to it with what is wrong, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
+
+from axio.blocks import TextBlock
+from axio.convert import converter
+from axio.events import Error, StreamEvent, TextDelta
+from axio.exceptions import HandlerError, OutputError
+from axio.history import unique_id
+from axio.messages import Message
+from axio.partial_json import parse_partial
+from axio.run import RUN
+from axio.schema import property_schema
+from axio.stream import AgentStream, Control, failure_of
+from axio.tool import Tool
+from axio.transport import CompletionTransport
+
+__all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
+
+T = TypeVar("T")
+
+_TOOL = "final_answer"
+_WRAPPED = "value"
+_TOLD = (
+    "Give the final answer as one JSON object and nothing else. It must fit this schema: {schema}"
+)
+_FENCE = re.compile(r"\A\s*```\w*\s*|\s*```\s*\Z")
+
+
+@runtime_checkable
+class StructuredTransport(Protocol):
+    """A transport whose provider holds the model to a schema: the text is then the JSON."""
+
+    def stream_structured(
+        self,
+        messages: list[Message],
+        tools: list[Tool[Any]],
+        system: str,
+        schema: Mapping[str, Any],
+    ) -> AsyncIterator[StreamEvent]: ...
+
+
+class OutputWanted(Generic[T]):
+    """What is wanted, and what has come: `value`, or `error` once the tries are used up.
+
+    A type that is no JSON object travels as the member "value" of one.
+    """
+
+    def __init__(self, type: Any, tools: list[Tool[Any]], tries: int) -> None:
+        if tries < 1:
+            raise ValueError(f"output_tries must be at least 1, got {tries}")
+        schema = property_schema(type)
+        self._is_object = _is_object(schema)
+        if not self._is_object:
+            definitions = schema.pop("$defs", None)
+            schema = {"type": "object", "properties": {_WRAPPED: schema}, "required": [_WRAPPED]}
+            if definitions:
+                schema["$defs"] = definitions
+        self.schema = schema
+        self._convert = converter(type, "answer")
+        self._left = tries
+        self._found = False
+        self._value: Any = None
+        self.error: OutputError | None = None
+        self.name = unique_id(_TOOL, {tool.name for tool in tools})
+
+    def tool(self) -> Tool[Any]:
+        """The tool that takes the answer."""
+
+        async def take(**answer: Any) -> str:
+            problem = self._accept(answer)
+            if self._is_over():
+                RUN.get().stop()
+            if problem is not None:
+                raise HandlerError(problem)
+            return "Accepted."
+
+        return _AnswerTool(
+            name=self.name,
+            description="Give the final answer. Call this once, when everything else is done.",
+            handler=take,
+            schema=MappingProxyType(self.schema),
+        )
+
+    def take_text(self, text: str) -> Message | None:
+        """A response has ended with `text`; what to reply if that is not the answer."""
+        if self._is_over():
+            return None
+        try:
+            answer = json.loads(_FENCE.sub("", text))
+        except (ValueError, RecursionError) as exc:
+            problem = self._fail(f"the answer is not valid JSON: {exc}")
+        else:
+            accepted = self._accept(answer)
+            if accepted is None:
+                return None
+            problem = accepted
+        return (
+            None
+            if self._is_over()
+            else _user(f"That answer is not valid: {problem}. Give it again.")
+        )
+
+    def remind(self) -> Message | None:
+        """The model has ended its turn without an answer; what to reply."""
+        if self._is_over():
+            return None
+        self._fail("the model gave no answer of the wanted type")
+        return None if self._is_over() else _user(f"Give the answer by calling {self.name}.")
+
+    def _is_over(self) -> bool:
+        return self._found or self.error is not None
+
+    def _accept(self, answer: Any) -> str | None:
+        """Take an answer, or say what is wrong with it."""
+        if not self._is_object:
+            if not isinstance(answer, dict) or _WRAPPED not in answer:
+                return self._fail(f"the answer must be an object with the member {_WRAPPED!r}")
+            answer = answer[_WRAPPED]
+        try:
+            self._value = self._convert(answer)
+        except ValueError as exc:
+            return self._fail(str(exc))
+        self._found = True
+        return None
+
+    def _fail(self, problem: str) -> str:
+        self._left -= 1
+        if self._left <= 0 and not self._found:
+            self.error = OutputError(f"no answer of the wanted type: {problem}")
+        return problem
+
+    def unwrapped(self, answer: Any) -> Any:
+        if self._is_object or not isinstance(answer, dict):
+            return answer
+        return answer.get(_WRAPPED)
+
+    def result(self) -> T:
+        """The answer; `OutputError` if there is none."""
+        if self._found:
+            return cast(T, self._value)
+        raise self.error or OutputError("the run ended before an answer was given")
+
+
+class _AnswerTool(Tool[Any]):
+    """Arguments reach the handler as they are: it converts them itself, and counts the tries."""
+
+    __slots__ = ()
+
+    async def _admit(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return kwargs
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        definitions = schema.get("$defs", {})
+        return _is_object(definitions.get(reference.rpartition("/")[2], {}))
+    return schema.get("type") == "object" and "properties" in schema
+
+
+def _user(text: str) -> Message:
+    return Message("user", [TextBlock(text)])
+
+
+class AnswerText:
+    """`inner`, which gives the answer as JSON text; `text` is what its last response said so far.
+
+    A provider that can is held to the schema, any other model is told it.
+    """
+
+    def __init__(self, inner: CompletionTransport, schema: Mapping[str, Any]) -> None:
+        self._inner = inner
+        self._schema = schema
+        self._parts: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        self._parts = parts = []
+        async with aclosing(self._ask(messages, tools, system)) as source:
+            async for event in source:
+                if isinstance(event, TextDelta):
+                    parts.append(event.delta)
+                yield event
+
+    def _ask(self, messages: list[Message], tools: list[Tool[Any]], system: str) -> Any:
+        if isinstance(self._inner, StructuredTransport):
+            return self._inner.stream_structured(messages, tools, system, self._schema)
+        told = _TOLD.format(schema=json.dumps(self._schema))
+        return self._inner.stream(messages, tools, f"{system}\n\n{told}".strip())
+
+
+class OutputStream(AgentStream, Generic[T]):
+    """The events of a run that ends in an answer of type `T`."""
+
+    __slots__ = ("_raw", "_wanted")
+
+    def __init__(
+        self,
+        generator: AsyncGenerator[StreamEvent, None],
+        control: Control,
+        wanted: OutputWanted[T],
+        raw: Callable[[], str],
+    ) -> None:
+        super().__init__(generator, control)
+        self._wanted = wanted
+        self._raw = raw
+
+    @property
+    def partial(self) -> Any:
+        """The answer as far as it has come: plain JSON values, unchecked, a growing text as its
+        beginning. None before it begins. Each look reads all of it."""
+        value = parse_partial(self._raw())
+        return self._wanted.unwrapped(value)
+
+    async def get_output(self) -> T:
+        """The answer. `StreamError` if the run failed, `OutputError` if it gave none."""
+        try:
+            async for event in self:
+                if isinstance(event, Error):
+                    raise failure_of(event)
+        finally:
+            await self.aclose()
+        return self._wanted.result()
+
+
+def output_stream(
+    wanted: OutputWanted[T], raw: Callable[[], str]
+) -> Callable[[AsyncGenerator[StreamEvent, None], Control], OutputStream[T]]:
+    """What makes the stream of a run for `wanted`; `raw` gives the answer's text so far."""
+    return lambda generator, control: OutputStream(generator, control, wanted, raw)

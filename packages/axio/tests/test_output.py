@@ -1,0 +1,297 @@
+"""Answers of a type: typed, checked, asked for again, and visible while they grow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, TypedDict
+
+import pytest
+
+from axio.agent import Agent
+from axio.blocks import TextBlock, ToolResultBlock
+from axio.context import MemoryContextStore
+from axio.events import (
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+)
+from axio.exceptions import OutputError, StreamError
+from axio.history import check
+from axio.messages import Message
+from axio.models import Capability, ModelSpec
+from axio.output import OutputStream
+from axio.partial_json import parse_partial
+from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+
+class Colour(Enum):
+    red = "red"
+    blue = "blue"
+
+
+@dataclass
+class Item:
+    name: str
+    price: float
+    colour: Colour = Colour.red
+
+
+@dataclass
+class Order:
+    items: list[Item]
+    note: str | None = None
+
+
+class Point(TypedDict):
+    x: int
+    y: int
+
+
+ORDER = {"items": [{"name": "cup", "price": 2.5, "colour": "blue"}], "note": "quick"}
+
+
+def answering(*answers: Any, tool: str = "final_answer") -> StubTransport:
+    return StubTransport(
+        [
+            make_tool_use_response(tool, f"c{n}", answer, usage=Usage(1, 1))
+            for n, answer in enumerate(answers)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("type", "sent", "wanted"),
+    [
+        (Order, ORDER, Order([Item("cup", 2.5, Colour.blue)], "quick")),
+        (Point, {"x": 1, "y": 2}, {"x": 1, "y": 2}),
+        (int, {"value": 7}, 7),
+        (list[Item], {"value": [{"name": "a", "price": 1}]}, [Item("a", 1)]),
+        (int | str, {"value": "x"}, "x"),
+        (Literal["yes", "no"], {"value": "no"}, "no"),
+        (Colour, {"value": "red"}, Colour.red),
+        (dict[str, int], {"value": {"a": 1}}, {"a": 1}),
+    ],
+)
+async def test_an_answer_has_the_type_that_was_asked_for(type: Any, sent: Any, wanted: Any) -> None:
+    transport = answering(sent)
+    store = MemoryContextStore()
+    assert await Agent("", transport).run("go", store, output=type) == wanted
+    assert transport._call_count == 1, "the answer ends the run"
+    history = await store.get_history()
+    assert check(history) == []
+    assert [m.role for m in history] == ["user", "assistant", "user"]
+
+
+async def test_the_schema_of_the_answer_is_what_the_model_sees() -> None:
+    seen: list[Tool[Any]] = []
+
+    class Looking(StubTransport):
+        def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            seen.extend(tools)
+            return super().stream(messages, tools, system)
+
+    own = Tool("final_answer", make_echo_tool().handler)
+    transport = Looking([make_tool_use_response("final_answer_2", tool_input={"x": 1, "y": 2})])
+    answer = await Agent("", transport, [own]).run("go", MemoryContextStore(), output=Point)
+    assert answer == {"x": 1, "y": 2}
+    assert [tool.name for tool in seen] == ["final_answer", "final_answer_2"]
+    assert set(seen[1].input_schema["properties"]) == {"x", "y"}
+
+
+async def test_a_wrong_answer_goes_back_with_what_is_wrong() -> None:
+    bad = {"items": [{"name": "cup", "price": "cheap"}]}
+    transport = answering(bad, ORDER)
+    store = MemoryContextStore()
+    order = await Agent("", transport).run("go", store, output=Order)
+    assert order.items[0].name == "cup"
+    result = (await store.get_history())[2].content[0]
+    assert isinstance(result, ToolResultBlock)
+    assert result.is_error
+    assert "items[0].price" in str(result.content)
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3])
+async def test_after_so_many_wrong_answers_the_run_ends(tries: int) -> None:
+    transport = answering({"x": "no", "y": 1})
+    store = MemoryContextStore()
+    with pytest.raises(OutputError, match=r"no answer of the wanted type.*x"):
+        await Agent("", transport).run("go", store, output=Point, output_tries=tries)
+    assert transport._call_count == tries
+    assert check(await store.get_history()) == []
+
+
+async def test_a_text_instead_of_an_answer_is_answered_with_a_request_for_one() -> None:
+    transport = StubTransport(
+        [
+            make_text_response("It is at 1, 2."),
+            make_tool_use_response("final_answer", tool_input={"x": 1, "y": 2}),
+        ]
+    )
+    store = MemoryContextStore()
+    assert await Agent("", transport).run("go", store, output=Point) == {"x": 1, "y": 2}
+    reminder = (await store.get_history())[2]
+    assert isinstance(reminder.content[0], TextBlock)
+    assert "final_answer" in reminder.content[0].text
+
+
+async def test_a_model_that_only_talks_gives_an_error() -> None:
+    transport = StubTransport([make_text_response("hm")])
+    with pytest.raises(OutputError, match="gave no answer"):
+        await Agent("", transport).run("go", MemoryContextStore(), output=int)
+    assert transport._call_count == 3
+
+
+async def test_tools_run_before_the_answer() -> None:
+    transport = StubTransport(
+        [
+            make_tool_use_response(tool_id="a"),
+            make_tool_use_response("final_answer", "b", {"value": 3}),
+        ]
+    )
+    assert (
+        await Agent("", transport, [make_echo_tool()]).run("go", MemoryContextStore(), output=int)
+        == 3
+    )
+
+
+async def test_a_failed_run_is_a_stream_error_not_an_output_error() -> None:
+    with pytest.raises(StreamError):
+        await Agent("", StubTransport()).run("go", MemoryContextStore(), output=int)
+
+
+async def test_the_answer_can_be_watched_while_it_grows() -> None:
+    text = json.dumps(ORDER)
+    events: list[StreamEvent] = [
+        ToolUseStart(0, "a", "final_answer"),
+        *(ToolInputDelta(0, "a", text[n : n + 9]) for n in range(0, len(text), 9)),
+        IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
+    ]
+    stream = Agent("", StubTransport([events])).run_stream("x", MemoryContextStore(), output=Order)
+    assert isinstance(stream, OutputStream)
+    before = stream.partial
+    assert before is None
+    seen = [stream.partial async for event in stream if isinstance(event, ToolInputDelta)]
+    assert {} in seen
+    assert {"items": [{"name": "cup", "price": 2.5}]} in seen
+    assert seen[-1] == ORDER
+    assert await stream.get_output() == Order([Item("cup", 2.5, Colour.blue)], "quick")
+
+
+# ── as text ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Native(StubTransport):
+    """Holds the model to the schema by itself."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__([make_text_response(text) for text in texts])
+        self.schemas: list[Mapping[str, Any]] = []
+
+    def stream_structured(
+        self,
+        messages: list[Message],
+        tools: list[Tool[Any]],
+        system: str,
+        schema: Mapping[str, Any],
+    ) -> AsyncIterator[StreamEvent]:
+        self.schemas.append(schema)
+        return self.stream(messages, tools, system)
+
+
+async def test_a_transport_that_can_is_asked_for_the_structure_itself() -> None:
+    transport = Native('{"x": 1, "y": 2}')
+    stream = Agent("", transport).run_stream("go", MemoryContextStore(), output=Point)
+    partial = [stream.partial async for event in stream if isinstance(event, TextDelta)]
+    assert partial == [{"x": 1, "y": 2}]
+    assert await stream.get_output() == {"x": 1, "y": 2}
+    assert set(transport.schemas[0]["properties"]) == {"x", "y"}
+
+
+async def test_a_wrong_structure_is_asked_for_again() -> None:
+    transport = Native('{"x": 1}', "nonsense", '{"x": 1, "y": 2}')
+    store = MemoryContextStore()
+    assert await Agent("", transport).run("go", store, output=Point) == {"x": 1, "y": 2}
+    assert len(transport.schemas) == 3
+    with pytest.raises(OutputError):
+        await Agent("", Native("no")).run("go", MemoryContextStore(), output=Point)
+
+
+async def test_a_model_without_tools_is_told_the_schema() -> None:
+    systems: list[str] = []
+
+    class Plain(StubTransport):
+        model = ModelSpec("plain", frozenset({Capability.text}))
+
+        def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            systems.append(system)
+            return super().stream(messages, tools, system)
+
+    transport = Plain([make_text_response('```json\n{"value": 5}\n```')])
+    assert await Agent("Be exact.", transport).run("go", MemoryContextStore(), output=int) == 5
+    assert systems[0].startswith("Be exact.\n\n")
+    assert '"integer"' in systems[0]
+
+
+async def test_a_cancelled_output_run_ends_as_any_other() -> None:
+    stream = Agent("", answering({"value": 1})).run_stream("x", MemoryContextStore(), output=int)
+    events: list[StreamEvent] = []
+    async for event in stream:
+        events.append(event)
+        stream.cancel()
+    assert isinstance(events[-1], SessionEndEvent)
+    assert events[-1].reason == "cancelled"
+    with pytest.raises(OutputError, match="ended before"):
+        await stream.get_output()
+
+
+# ── partial JSON ──────────────────────────────────────────────────────────────────────────────
+
+ODD = {"a": 'x"y\\z\u00e9\U0001f600', "b": [1, 2.5, {"c": None}], "e": {}, "f": "", "g": [["q"]]}
+
+
+def test_every_beginning_of_a_text_has_a_value_that_only_grows() -> None:
+    text = json.dumps(ODD)
+    assert parse_partial(text) == ODD
+    before: dict[str, Any] = {}
+    for end in range(1, len(text) + 1):
+        value = parse_partial(text[:end])
+        assert isinstance(value, dict)
+        for key, old in before.items():
+            new = value[key]
+            assert new == old or isinstance(old, (str, list, dict))
+            if isinstance(old, str):
+                assert new.startswith(old)
+        before = value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("}", None),
+        ("nonsense", None),
+        ("[1, 2", [1]),
+        ("[1, 2,", [1, 2]),
+        ('"ab', "ab"),
+        ('{"a": "b\\', {"a": "b"}),
+        ('{"a": "b\\u00', {"a": "b"}),
+        ('{"a": "\\ud83d', {"a": ""}),
+        ('{"a": tru', {}),
+        ('{"a"', {}),
+        ("5", 5),
+    ],
+)
+def test_odd_beginnings(text: str, value: Any) -> None:
+    assert parse_partial(text) == value
