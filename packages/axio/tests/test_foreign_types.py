@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from axio import HandlerError, Tool
+from axio.convert import converter
 from axio.schema import build_tool_schema, property_schema
 
 
@@ -119,6 +120,8 @@ async def test_a_class_that_fails_in_its_own_way_is_a_wrong_argument() -> None:
     with pytest.raises(HandlerError, match="Field 'it' is not valid: 'not today'") as caught:
         await Tool(name="t", handler=moody)(it={"x": 1})
     assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(ValueError, match="Field 'value' is not valid: 'not today'"):
+        converter(Moody)({"x": 1})
 
 
 def test_their_schemas_are_taken_over_without_titles() -> None:
