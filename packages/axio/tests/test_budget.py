@@ -1,0 +1,265 @@
+"""Every limit ends the run by its name, with a valid history, in sub-runs too."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from axio.agent import Agent
+from axio.blocks import TextBlock, ToolResultBlock
+from axio.budget import Budget, cost_of
+from axio.context import MemoryContextStore
+from axio.events import (
+    Error,
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolResult,
+    ToolUseStart,
+)
+from axio.exceptions import LimitReached
+from axio.history import check
+from axio.messages import Message
+from axio.models import Capability, ModelSpec
+from axio.permission import PermissionGuard
+from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+TOOL_USE = frozenset({Capability.text, Capability.tool_use})
+
+
+class Priced(StubTransport):
+    model = ModelSpec("m", TOOL_USE, input_cost=1_000_000, output_cost=2_000_000)
+
+
+async def ends(agent: Agent, budget: Budget) -> tuple[list[StreamEvent], MemoryContextStore]:
+    store = MemoryContextStore()
+    events = [event async for event in agent.run_stream("go", store, budget=budget)]
+    assert check(await store.get_history()) == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    return events, store
+
+
+def reason(events: list[StreamEvent]) -> str:
+    error, end = events[-2:]
+    assert isinstance(error, Error)
+    assert isinstance(error.exception, LimitReached)
+    assert isinstance(end, SessionEndEvent)
+    assert end.stop_reason is StopReason.error
+    assert error.exception.reason == end.reason
+    return end.reason
+
+
+@pytest.mark.parametrize(
+    ("limits", "name", "calls"),
+    [
+        ({"requests": 2}, "requests", 2),
+        ({"input_tokens": 25}, "tokens", 3),
+        ({"output_tokens": 10}, "tokens", 2),
+        ({"tokens": 31}, "tokens", 3),
+        ({"cost": 45.0}, "cost", 3),
+        ({"tool_calls": 1}, "tool_calls", 2),
+    ],
+)
+async def test_a_limit_ends_the_run_by_its_name(
+    limits: dict[str, Any], name: str, calls: int
+) -> None:
+    transport = Priced([make_tool_use_response(tool_id=f"c{n}") for n in range(20)])
+    events, _ = await ends(Agent("", transport, [make_echo_tool()]), Budget(**limits))
+    assert reason(events) == name
+    assert transport._call_count == calls
+
+
+async def test_a_run_within_its_limits_notices_nothing() -> None:
+    budget = Budget(9, 900, 900, 900, 900.0, 9, 60, 60)
+    transport = Priced([make_tool_use_response(), make_text_response()])
+    events, _ = await ends(Agent("", transport, [make_echo_tool()]), budget)
+    assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(20, 10))
+    assert (budget.used_requests, budget.used, budget.used_cost, budget.used_tool_calls) == (
+        2,
+        Usage(20, 10),
+        40.0,
+        1,
+    )
+
+
+async def test_calls_beyond_the_limit_are_answered_and_not_run() -> None:
+    ran: list[str] = []
+
+    async def act(name: str) -> str:
+        ran.append(name)
+        return name
+
+    calls: list[StreamEvent] = []
+    for n in range(3):
+        calls += [ToolUseStart(n, f"c{n}", "act"), ToolInputDelta(n, f"c{n}", f'{{"name": "{n}"}}')]
+    calls.append(IterationEnd(1, StopReason.tool_use, Usage(1, 1)))
+    events, store = await ends(
+        Agent("", StubTransport([calls]), [Tool("act", act)]), Budget(tool_calls=2)
+    )
+    assert reason(events) == "tool_calls"
+    assert ran == []
+    results = (await store.get_history())[-1].content
+    assert all(isinstance(r, ToolResultBlock) and "not run" in str(r.content) for r in results)
+
+
+async def test_time_interrupts_a_tool() -> None:
+    async def slow() -> str:
+        await asyncio.sleep(60)
+        return ""
+
+    transport = StubTransport([make_tool_use_response("slow")])
+    start = time.monotonic()
+    events, _ = await ends(Agent("", transport, [Tool("slow", slow)]), Budget(seconds=0.05))
+    assert reason(events) == "time"
+    assert time.monotonic() - start < 2
+    assert [e.is_error for e in events if isinstance(e, ToolResult)] == [True]
+
+
+class Slow:
+    """Waits before each of its deltas."""
+
+    def __init__(self, *waits: float) -> None:
+        self.waits = waits
+        self.open = 0
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        self.open += 1
+        try:
+            for wait in self.waits:
+                await asyncio.sleep(wait)
+                yield TextDelta(0, "x")
+            yield IterationEnd(0, StopReason.end_turn, Usage(1, 1))
+        finally:
+            self.open -= 1
+
+
+@pytest.mark.parametrize(
+    ("waits", "limits", "name"),
+    [
+        ((0.0, 60.0), {"silence": 0.05}, "silence"),
+        ((60.0,), {"silence": 0.05}, "silence"),
+        ((0.0, 60.0), {"seconds": 0.05}, "time"),
+        ((0.02,) * 100, {"seconds": 0.1, "silence": 30}, "time"),
+    ],
+)
+async def test_time_and_silence_interrupt_the_model(
+    waits: tuple[float, ...], limits: dict[str, Any], name: str
+) -> None:
+    transport = Slow(*waits)
+    start = time.monotonic()
+    events, store = await ends(Agent("", transport), Budget(**limits))
+    assert reason(events) == name
+    assert time.monotonic() - start < 2
+    assert transport.open == 0
+    written = len([e for e in events if isinstance(e, TextDelta)])
+    if written:
+        assert (await store.get_history())[-1].content == [TextBlock("x" * written)]
+
+
+async def test_events_in_time_are_no_silence() -> None:
+    events, _ = await ends(Agent("", Slow(*(0.03,) * 8)), Budget(silence=0.15))
+    assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(1, 1))
+
+
+async def test_a_slow_consumer_is_no_silence() -> None:
+    stream = Agent("", Slow(0, 0)).run_stream(
+        "go", MemoryContextStore(), budget=Budget(silence=0.03)
+    )
+    events: list[StreamEvent] = []
+    async for event in stream:
+        await asyncio.sleep(0.05)
+        events.append(event)
+    assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(1, 1))
+
+
+async def test_a_runaway_response_is_stopped_in_the_middle() -> None:
+    class Endless:
+        said = 0
+
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncGenerator[StreamEvent, None]:
+            while True:
+                self.said += 1
+                yield TextDelta(0, "word ")
+
+    transport = Endless()
+    events, _ = await ends(Agent("", transport), Budget(output_tokens=100))
+    assert reason(events) == "tokens"
+    assert 80 <= transport.said <= 100
+
+
+async def test_a_sub_agent_uses_up_the_budget_of_its_parent() -> None:
+    inner = Agent("", StubTransport([make_tool_use_response()]), [make_echo_tool()])
+
+    async def delegate() -> str:
+        return await inner.run("sub", MemoryContextStore())
+
+    transport = StubTransport([make_tool_use_response("delegate"), make_text_response()])
+    outer = Agent("", transport, [Tool("delegate", delegate)])
+    budget = Budget(requests=5)
+    events, _ = await ends(outer, budget)
+    assert reason(events) == "requests"
+    assert budget.used_requests == 5
+    result = next(e for e in events if isinstance(e, ToolResult))
+    assert result.is_error
+    assert "limit of 5 requests" in result.content
+
+
+async def test_a_sub_agent_may_have_a_smaller_budget_of_its_own() -> None:
+    inner = Agent("", StubTransport([make_tool_use_response()]), [make_echo_tool()])
+    own = Budget(requests=2)
+
+    async def delegate() -> str:
+        return await inner.run("sub", MemoryContextStore(), budget=own)
+
+    transport = StubTransport([make_tool_use_response("delegate"), make_text_response("ok")])
+    budget = Budget(requests=50)
+    events, _ = await ends(Agent("", transport, [Tool("delegate", delegate)]), budget)
+    assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(20, 10))
+    assert own.used_requests == 2
+    assert budget.used_requests == 4
+
+
+async def test_a_guard_that_asks_a_model_pays_from_the_run() -> None:
+    reviewer = Agent("", StubTransport([make_text_response("fine")]))
+
+    class Review(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            await reviewer.run("may it?", MemoryContextStore())
+            return kwargs
+
+    tool = Tool("echo", make_echo_tool().handler, guards=(Review(),))
+    budget = Budget()
+    transport = StubTransport([make_tool_use_response(), make_text_response()])
+    await ends(Agent("", transport, [tool]), budget)
+    assert budget.used_requests == 3
+
+
+async def test_one_budget_may_serve_several_runs() -> None:
+    budget = Budget(requests=3)
+    agent = Agent("", StubTransport([make_text_response()]))
+    for _ in range(3):
+        await agent.run("go", MemoryContextStore(), budget=budget)
+    events, store = await ends(agent, budget)
+    assert reason(events) == "requests"
+    assert len(await store.get_history()) == 1
+
+
+def test_cached_tokens_cost_what_they_cost() -> None:
+    usage = Usage(1000, 100, cache_read_tokens=600, cache_write_tokens=300)
+    plain = ModelSpec("m", input_cost=10, output_cost=50)
+    assert cost_of(usage, plain) == pytest.approx((1000 * 10 + 100 * 50) / 1e6)
+    cached = ModelSpec("m", input_cost=10, output_cost=50, cache_read_cost=1, cache_write_cost=12.5)
+    expected = (100 * 10 + 600 * 1 + 300 * 12.5 + 100 * 50) / 1e6
+    assert cost_of(usage, cached) == pytest.approx(expected)

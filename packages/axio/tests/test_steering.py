@@ -1,0 +1,79 @@
+"""A run can be spoken to while it works, and a tool can end it."""
+
+from __future__ import annotations
+
+import pytest
+
+from axio.agent import Agent
+from axio.blocks import TextBlock, ToolResultBlock
+from axio.context import MemoryContextStore
+from axio.events import IterationEnd, SessionEndEvent, TextDelta, ToolResult
+from axio.history import check
+from axio.messages import Message
+from axio.run import RUN
+from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+
+async def test_a_steering_message_stands_before_the_next_model_call() -> None:
+    transport = StubTransport([make_tool_use_response(), make_text_response("ok")])
+    store = MemoryContextStore()
+    stream = Agent("", transport, [make_echo_tool()]).run_stream("go", store)
+    async for event in stream:
+        if isinstance(event, ToolResult):
+            stream.steer("be quick")
+            stream.steer([TextBlock("and quiet")])
+    history = await store.get_history()
+    assert check(history) == []
+    assert isinstance(history[2].content[0], ToolResultBlock)
+    assert history[3:5] == [
+        Message("user", [TextBlock("be quick")]),
+        Message("user", [TextBlock("and quiet")]),
+    ]
+    assert history[5].content == [TextBlock("ok")]
+
+
+async def test_a_model_that_has_just_finished_is_asked_again() -> None:
+    transport = StubTransport([make_text_response("first"), make_text_response("second")])
+    store = MemoryContextStore()
+    stream = Agent("", transport).run_stream("go", store)
+    steered = False
+    texts: list[str] = []
+    async for event in stream:
+        if isinstance(event, TextDelta):
+            texts.append(event.delta)
+        if isinstance(event, IterationEnd) and not steered:
+            steered = True
+            stream.steer("one more thing")
+    assert texts == ["first", "second"]
+    assert len(await store.get_history()) == 4
+
+
+async def test_a_run_that_has_ended_cannot_be_steered() -> None:
+    stream = Agent("", StubTransport([make_text_response()])).run_stream("go", MemoryContextStore())
+    async for event in stream:
+        last = event
+    assert isinstance(last, SessionEndEvent)
+    with pytest.raises(RuntimeError, match="has ended"):
+        stream.steer("too late")
+
+
+async def test_steering_with_what_would_spoil_the_history_is_refused() -> None:
+    stream = Agent("", StubTransport()).run_stream("go", MemoryContextStore())
+    with pytest.raises(ValueError, match="prompt"):
+        stream.steer([ToolResultBlock("a", "b")])
+
+
+async def test_a_tool_can_end_the_run_after_its_turn() -> None:
+    async def finish() -> str:
+        RUN.get().stop()
+        return "that is all"
+
+    transport = StubTransport([make_tool_use_response("finish")])
+    store = MemoryContextStore()
+    stream = Agent("", transport, [Tool("finish", finish)]).run_stream("go", store)
+    events = [event async for event in stream]
+    assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(10, 5))
+    assert transport._call_count == 1
+    assert (await store.get_history())[-1].content == [ToolResultBlock("call_1", "that is all")]
