@@ -473,6 +473,21 @@ async def test_with_reasoning_to_keep_everything_stays_where_it_was() -> None:
     assert (await store.get_history())[1].content == expected
 
 
+async def test_a_character_cut_in_two_by_the_provider_is_stored_whole() -> None:
+    results, store, _ = await results_after(
+        [make_echo_tool()],
+        TextDelta(0, "good \ud83d"),
+        TextDelta(0, "\ude00 \ud83d"),
+        *call(1, "a", "echo", '{"msg": "\\ud83d', '\\ude00 \\uD83D"}'),
+    )
+    message = (await store.get_history())[1]
+    assert message.content == [
+        TextBlock("good \U0001f600 \ufffd"),
+        ToolUseBlock("a", "echo", {"msg": "\U0001f600 \ufffd"}),
+    ]
+    assert not results["a"].is_error
+
+
 # ── what goes wrong ───────────────────────────────────────────────────────────────────────────
 
 

@@ -60,7 +60,7 @@ class Call:
             reason = "are nested too deeply"
         else:
             if isinstance(value, dict):
-                self.input = value
+                self.input = whole(value) if "\\ud" in raw.lower() else value
                 return
             reason = "are not a JSON object"
         echo = raw if len(raw) <= _ECHO else raw[:_ECHO] + f"... ({len(raw)} characters)"
@@ -76,6 +76,22 @@ class Call:
             return isinstance(json.loads("".join(self.fragments)), dict)
         except (ValueError, RecursionError):
             return False
+
+
+def whole(value: Any) -> Any:
+    """`value` with the halves of surrogate pairs in its texts joined, lone ones replaced.
+
+    Providers cut text between the two halves of a character; half of one cannot be stored.
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value
+    if isinstance(value, dict):
+        return {whole(key): whole(item) for key, item in value.items()}
+    return [whole(item) for item in value] if isinstance(value, list) else value
 
 
 class Turn:
@@ -139,7 +155,7 @@ class Turn:
 
     def _end_text(self) -> None:
         if text := "".join(self._text):
-            self._arrived.append(TextBlock(text))
+            self._arrived.append(TextBlock(whole(text)))
         self._text = []
 
     def _start_call(self, event: ToolUseStart) -> None:
