@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isroutine
 from time import monotonic
 from types import MappingProxyType
 from typing import (
@@ -110,7 +110,8 @@ class Tool(Generic[T]):
 
     def __post_init__(self) -> None:
         handler = self.handler
-        if not (iscoroutinefunction(handler) or isasyncgenfunction(handler)):
+        is_async = iscoroutinefunction(handler) or isasyncgenfunction(handler)
+        if not (is_async and isroutine(handler)):  # a functools.partial is async, but no function
             raise TypeError(
                 f"the handler of tool {self.name!r} must be an async function, got {handler!r}; "
                 "axio.tool.in_thread makes one of an ordinary function"
