@@ -6,6 +6,9 @@ sentence why. Blocks of one page share their names, top to bottom.
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
 from hypothesis import settings
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
@@ -31,3 +34,13 @@ settings.register_profile(
     "axio", settings.get_profile("ci" if in_ci() else "default"), deadline=None
 )
 settings.load_profile("axio")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was skipped and why, a line for each reason: it must not look like having passed."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        _, _, reason = report.longrepr
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}", yellow=True)
