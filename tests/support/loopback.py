@@ -7,9 +7,11 @@ async with serving(status(429), stream(b"data: ...", 0.1, b"...")) as server:
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from aiohttp import web
@@ -18,7 +20,7 @@ Reply: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Asked(NamedTuple):
-    """One request; header names are in lower case."""
+    """One request: its path with the query; header names are in lower case."""
 
     path: str
     headers: dict[str, str]
@@ -37,7 +39,8 @@ class Server:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append(Asked(request.path, headers, await request.json()))
+        body = await request.json() if request.can_read_body else {}
+        self.asked.append(Asked(request.path_qs, headers, body))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         try:
             return await reply(request)
@@ -47,17 +50,26 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*replies: Reply) -> AsyncIterator[Server]:
-    """A server while the block lasts. Its `url` ends in /v1; every path under it answers."""
+async def serving(
+    *replies: Reply, certificate: tuple[Path, Path] | None = None
+) -> AsyncIterator[Server]:
+    """A server while the block lasts. Its `url` ends in /v1; every path under it answers.
+
+    With a `certificate` and its key it speaks HTTPS.
+    """
     server = Server("", list(replies))
     app = web.Application()
-    app.router.add_post("/{path:.*}", server.answer)
+    app.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        context = None
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
         host, port = runner.addresses[0][:2]
-        server.url = f"http://{host}:{port}/v1"
+        server.url = f"{'https' if context else 'http'}://{host}:{port}/v1"
         yield server
     finally:
         await runner.cleanup()

@@ -62,6 +62,7 @@ PARTS: dict[str, Part] = {
     "weights": Part(_weights, "the offline model; `make install` brings it"),
     "docker": Part(_program("dockerd"), "a Docker engine (Debian: docker.io)"),
     "node": Part(_program("node"), "Node.js (Debian: nodejs npm)"),
+    "openssl": Part(_program("openssl"), "openssl (Debian: openssl)"),
     "git": Part(_program("git"), "git"),
 }
 

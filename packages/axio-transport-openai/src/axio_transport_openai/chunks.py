@@ -40,13 +40,12 @@ class Choice(msgspec.Struct, gc=False):
     index: Any = 0
     delta: Delta | None = None
     finish_reason: Any = None
-    usage: Any = None  # Moonshot
-    error: Any = None  # OpenRouter
+    usage: Any = None  # Moonshot, beside the finish reason
+    error: Any = None  # OpenRouter, beside the finish reason "error"
 
 
 class XGroq(msgspec.Struct, gc=False):
     usage: Any = None
-    error: Any = None
 
 
 class Chunk(msgspec.Struct, gc=False):

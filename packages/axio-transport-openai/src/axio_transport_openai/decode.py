@@ -40,7 +40,7 @@ from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, Trunc
 from axio.types import StopReason
 from axio.wire.errors import error_from_stream
 from axio.wire.sse import ServerSentEvent, SSEDecoder
-from axio_transport_openai.chunks import Choice, Delta, Function, ToolCall, parse_chunk
+from axio_transport_openai.chunks import Choice, Chunk, Delta, Function, ToolCall, parse_chunk
 from axio_transport_openai.thinking import Piece, ThinkTagParser
 from axio_transport_openai.usage import Counts
 
@@ -99,6 +99,7 @@ class ChatDecoder:
         self._replays = replays
         self._sse = SSEDecoder(error_field=True)
         self._think = ThinkTagParser()
+        self._plain = True  # text without a tag in it is what it seems
         self._finish: str | None = None
         self._counts = Counts()
         self._calls: list[_Call] = []
@@ -130,45 +131,46 @@ class ChatDecoder:
         return events
 
     def _read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
+        # Nearly every event of nearly every stream is one choice with a little text, so this
+        # method looks at little else before it has dealt with that.
         try:
             chunk = parse_chunk(sent.data)
         except (msgspec.DecodeError, RecursionError):
             self._read_odd(sent, events, cut)
             return
-        if chunk.error or chunk.object == "error" or sent.event == "error":
+        choices = chunk.choices
+        if (not choices and (chunk.object == "error" or sent.event == "error")) or chunk.error:
             self._read_odd(sent, events, cut)
             return
-        if chunk.choices:
-            for choice in chunk.choices:
-                if choice is not None and not choice.index:  # further choices are other answers
-                    self._read_choice(choice, events)
-        if chunk.usage is not None:
-            self._counts.update(chunk.usage)
-        elif chunk.x_groq is not None:
-            self._counts.update(chunk.x_groq.usage)
-
-    def _read_choice(self, choice: Choice, events: list[StreamEvent]) -> None:
-        delta = choice.delta
-        if delta is not None:
-            if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
-                self._read_reasoning(delta, events)
-            content = delta.content
-            if content:
-                if content.__class__ is str and "<" not in content and self._think.idle:
-                    events.append(TextDelta(0, content))  # nearly every chunk of every stream
+        for choice in choices or ():
+            if choice is None or choice.index:  # further choices are other answers
+                continue
+            delta = choice.delta
+            if delta is not None:
+                if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
+                    self._read_reasoning(delta, events)
+                content = delta.content
+                if not content:
+                    self._read_rest(delta, events)
+                elif self._plain and content.__class__ is str and "<" not in content:
+                    events.append(TextDelta(0, content))
                     self._answered = True
                 else:
                     self._read_content(content, events)
-            if delta.tool_calls:
-                for call in delta.tool_calls:
-                    if call is not None:
-                        self._read_call(call, events)
-            if delta.refusal or delta.function_call is not None or delta.images:
-                self._read_rest(delta, events)
-        if choice.finish_reason:
-            self._finish = str(choice.finish_reason)
+                if delta.tool_calls:
+                    self._read_calls(delta.tool_calls, events)
+            if choice.finish_reason:
+                self._read_finish(chunk, choice, events)
+        if chunk.usage is not None:
+            self._counts.update(chunk.usage)
+
+    def _read_finish(self, chunk: Chunk, choice: Choice, events: list[StreamEvent]) -> None:
+        """The choice that ends the answer, and what only comes together with that."""
+        self._finish = str(choice.finish_reason)
         if choice.usage is not None:
             self._counts.update(choice.usage)
+        if chunk.x_groq is not None:
+            self._counts.update(chunk.x_groq.usage)
         if choice.error:
             self._fail(events, error_from_stream(DESCRIBE, choice.error))
 
@@ -188,6 +190,7 @@ class ChatDecoder:
         """Text that may hold tags, or a list of parts."""
         if isinstance(content, str):
             self._say(self._think.feed(content), events)
+            self._plain = self._think.idle
         elif isinstance(content, list):
             for part in content:
                 if isinstance(part, str):
@@ -206,31 +209,32 @@ class ChatDecoder:
         if isinstance(delta.refusal, str) and delta.refusal:
             self._say([("text", delta.refusal)], events)
         if delta.function_call is not None:
-            self._read_call(ToolCall(index=0, function=delta.function_call), events)
+            self._read_calls([ToolCall(index=0, function=delta.function_call)], events)
         for image in delta.images if isinstance(delta.images, list) else ():
             output = _image(image)
             if output is not None:
                 events.append(output)
                 self._answered = True
 
-    def _read_call(self, sent: ToolCall, events: list[StreamEvent]) -> None:
-        function = sent.function or Function()
-        name = function.name if isinstance(function.name, str) else ""
-        call = self._call(sent, bool(name))
-        if call is None:
-            return
-        if name and not call.name:
-            call.name = self._own_names.get(name, name)
-            self._start(call, events)
-        arguments = function.arguments
-        if arguments is None or arguments == "":
-            return
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
-        if call.name:
-            events.append(ToolInputDelta(call.index, call.id, arguments))
-        else:
-            call.early.append(arguments)
+    def _read_calls(self, pieces: list[ToolCall | None], events: list[StreamEvent]) -> None:
+        for piece in pieces:
+            function = (piece and piece.function) or Function()
+            name = function.name if isinstance(function.name, str) else ""
+            call = self._call(piece, bool(name)) if piece is not None else None
+            if call is None:
+                continue
+            if name and not call.name:
+                call.name = self._own_names.get(name, name)
+                self._start(call, events)
+            arguments = function.arguments
+            if arguments is None or arguments == "":
+                continue
+            if not isinstance(arguments, str):
+                arguments = json.dumps(arguments, ensure_ascii=False)
+            if call.name:
+                events.append(ToolInputDelta(call.index, call.id, arguments))
+            else:
+                call.early.append(arguments)
 
     def _call(self, sent: ToolCall, named: bool) -> _Call | None:
         """The call that a piece belongs to: one that is open, or a new one."""

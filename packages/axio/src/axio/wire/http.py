@@ -315,10 +315,16 @@ async def _open(
     watch: Watchdog,
 ) -> Response:
     """Send and wait for the headers; a bad status becomes an error."""
+    if not url.startswith(("http://", "https://")):
+        raise ConnectionFailed(f"{http.describe}: {url} does not begin with http:// or https://")
+    errors: tuple[type[BaseException], ...] = (ValueError, *http.connection_errors)
     try:
         response = await watch.wait(opened.enter_async_context(send()))
-    except http.connection_errors as error:
-        raise _TryAgain(_connection_failed(http.describe, url, error)) from error
+    except errors as error:
+        failure = _connection_failed(http.describe, url, error)
+        if failure.retryable:
+            raise _TryAgain(failure) from error
+        raise failure from error
     if response.status < 300:
         return response
     try:
@@ -361,4 +367,6 @@ def _connection_failed(describe: str, url: str, error: BaseException) -> StreamE
     kind = StreamTimeout if isinstance(error, TimeoutError) else ConnectionFailed
     what = "no connection in time" if kind is StreamTimeout else "connection failed"
     detail = str(error) or type(error).__name__
-    return kind(f"{describe}: {what} ({address}): {detail}", retryable=True)
+    # A ValueError is an address that is none, or a certificate that is not trusted.
+    retryable = not isinstance(error, ValueError)
+    return kind(f"{describe}: {what} ({address}): {detail}", retryable=retryable)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import ssl
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,9 +82,7 @@ class SessionPool:
                 connector = session.connector
                 session.detach()
                 if connector is not None:
-                    closing = connector.close().__await__()
-                    for _ in closing:  # on a closed loop it has nothing to wait for
-                        closing.close()
+                    _begin(connector.close())
 
 
 def aiohttp_options(session: object, timeouts: Timeouts) -> dict[str, Any]:
@@ -109,12 +106,22 @@ async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
             "this transport needs aiohttp to open a session: pip install aiohttp"
         ) from error
 
-    # Made here and not when aiohttp was imported, so that the environment of now counts. No limit
-    # on connections: how many requests run at once is for the application to say, not for a queue
-    # that nobody sees.
-    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0)
+    # No limit on connections: how many requests run at once is for the application to say, not for
+    # a queue that nobody sees.
+    connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
         yield session
+
+
+def _begin(awaitable: Awaitable[object]) -> None:
+    """Run what comes before the first wait, and no more: nobody is left to wait for."""
+    steps = awaitable.__await__()
+    try:
+        next(steps)
+    except StopIteration:
+        pass
+    else:
+        steps.close()
 
 
 def _first(owner: AsyncGenerator[aiohttp.ClientSession, None]) -> aiohttp.ClientSession:
