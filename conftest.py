@@ -1,12 +1,15 @@
 """The prose that runs: Python blocks in every *.md and examples in docstrings are tests.
 
-A block that cannot run as it stands says so in the page: `<!-- skip: next -->` before it, with a
-sentence why. Blocks of one page share their names, top to bottom.
+A block that cannot run as it stands has `<!-- skip: next -->` before it. Blocks of one page share their names.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -44,3 +47,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reasons[reason.removeprefix("Skipped: ")] += 1
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"skipped {count}: {reason}", yellow=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_test_leaves_this_machine() -> Iterator[None]:
+    """Connecting anywhere but to the loopback addresses is an error, whatever the test expects."""
+    patch = pytest.MonkeyPatch()
+    connect = socket.socket.connect
+
+    def to_loopback_only(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0]).partition("%")[0]
+            assert host == "localhost" or ipaddress.ip_address(host).is_loopback, (
+                f"a test connects to {address[0]}; only loopback addresses are allowed"
+            )
+        connect(self, address)
+
+    patch.setattr(socket.socket, "connect", to_loopback_only)
+    yield
+    patch.undo()
