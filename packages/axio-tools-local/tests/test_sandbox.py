@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import ctypes
 import json
 import os
 import shutil
@@ -166,37 +166,33 @@ async def test_the_tools_that_write_keep_to_the_level_too(folder: Path, inside: 
 
 
 async def test_no_race_leads_a_write_outside(folder: Path) -> None:
-    """A folder that is a link from one moment to the next is one or the other, all the way."""
-    (folder / "room/real").mkdir(parents=True)
-    (folder / "outside").mkdir()
-    (folder / "room/flip").symlink_to("real")
+    """A folder on the way is a link at the next moment."""
+    for name in ("room/swap/inner", "outside/inner"):
+        (folder / name).mkdir(parents=True)
+    (folder / "room/other").symlink_to("../outside")
+    libc = ctypes.CDLL(None)
     stop = threading.Event()
 
     def swap() -> None:
-        for target in itertools.cycle(["../outside", "real"]):
-            os.symlink(target, folder / "room/next")
-            os.rename(folder / "room/next", folder / "room/flip")
-            if stop.is_set():
-                return
+        pair = [os.fsencode(folder / "room" / name) for name in ("swap", "other")]
+        while not stop.is_set():
+            libc.renameat2(-1, pair[0], -1, pair[1], 2)  # RENAME_EXCHANGE
 
     workspace = LocalWorkspace(folder / "room", sandbox="workspace-write")
     swapping = threading.Thread(target=swap)
     swapping.start()
     refused = written = 0
     try:
-        for n in itertools.count():
+        while min(written, refused) < 300:
             try:
-                await workspace.write(f"flip/{n}", b"x")
+                await workspace.write(f"swap/inner/{written}", b"x")
                 written += 1
-            except PermissionError:
+            except OSError:
                 refused += 1
-            if min(written, refused) >= 100:
-                break
     finally:
         stop.set()
         swapping.join()
-    assert os.listdir(folder / "outside") == []
-    assert len(os.listdir(folder / "room/real")) == written
+    assert os.listdir(folder / "outside/inner") == []
 
 
 # ── what does not get out ─────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from axio_tools_local.workspace import Output
 HEAD_BYTES = 65536
 TAIL_BYTES = 65536
 _LONG_LINE = 16384  # a line longer than that comes in pieces
+_CONTINUATION = bytes(range(0x80, 0xC0))  # what in UTF-8 cannot begin a character
 
 
 class Lines:
@@ -34,6 +35,12 @@ class Lines:
     def close(self) -> Iterator[str]:
         yield from self._split(self._decoder.decode(b"", final=True))
         yield from self._flush()
+
+    def drop_incomplete(self) -> int:
+        """Forget the bytes of a character whose rest is missing, and say how many they were."""
+        size = len(self._decoder.getstate()[0])
+        self._decoder.reset()
+        return size
 
     def _split(self, text: str) -> Iterator[str]:
         *complete, rest = text.replace("\0", "\ufffd").split("\n")
@@ -68,24 +75,20 @@ class Capture:
 
     def feed(self, output: Output) -> Iterator[tuple[str, str]]:
         stream, data = output
-        cut = len(data)
-        if cut > self._room:
-            cut = self._room
-            # At a character's start, so that the cut is not mistaken for broken text.
-            while cut and _continues(data[cut]):
-                cut -= 1
-            self._room = cut
-        self._room -= cut
-        for line in self._lines[stream].feed(data[:cut]):
+        head, tail = data[: self._room], data[self._room :]
+        self._room -= len(head)
+        for line in self._lines[stream].feed(head):
             yield stream, line
-        if cut < len(data):
-            self._keep(Output(stream, data[cut:]))
+        if tail:
+            self._keep(Output(stream, tail))
 
     def close(self) -> Iterator[tuple[str, str]]:
         if self._omitted:
+            # Whole characters only, so that the cut is not mistaken for broken text.
+            self._omitted += sum(lines.drop_incomplete() for lines in self._lines.values())
+            self._omitted += self._trim("stdout") + self._trim("stderr")
             yield from self._finish_lines()
-            stream = self._tail[0].stream
-            yield stream, f"\n[... {self._omitted} bytes left out ...]\n"
+            yield self._tail[0].stream, f"\n[... {self._omitted} bytes left out ...]\n"
             self._lines = {"stdout": Lines(), "stderr": Lines()}
         for stream, data in self._tail:
             for line in self._lines[stream].feed(data):
@@ -98,19 +101,24 @@ class Capture:
         while (excess := self._tail_size - TAIL_BYTES) > 0:
             stream, data = self._tail.popleft()
             if len(data) > excess:
-                while excess < len(data) and _continues(data[excess]):
-                    excess += 1
                 self._tail.appendleft(Output(stream, data[excess:]))
             dropped = min(excess, len(data))
             self._omitted += dropped
             self._tail_size -= dropped
 
+    def _trim(self, stream: str) -> int:
+        """Take off the bytes that begin the tail and belong to a character before it."""
+        trimmed = 0
+        for index, (name, data) in enumerate(self._tail):
+            if name == stream:
+                kept = data.lstrip(_CONTINUATION)
+                self._tail[index] = Output(name, kept)
+                trimmed += len(data) - len(kept)
+                if kept:
+                    break
+        return trimmed
+
     def _finish_lines(self) -> Iterator[tuple[str, str]]:
         for stream, lines in self._lines.items():
             for line in lines.close():
                 yield stream, line
-
-
-def _continues(byte: int) -> bool:
-    """Whether a byte of UTF-8 belongs to the character before it."""
-    return byte & 0xC0 == 0x80
