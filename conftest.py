@@ -1,6 +1,7 @@
 """The prose that runs: Python blocks in every *.md and examples in docstrings are tests.
 
-A block that cannot run as it stands has `<!-- skip: next -->` before it. Blocks of one page share their names.
+A block that cannot run as it stands has `<!-- skip: next -->` before it. Blocks of one page share
+their names.
 """
 
 from __future__ import annotations
