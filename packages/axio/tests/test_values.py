@@ -138,7 +138,7 @@ def test_messages_have_a_list_of_their_own() -> None:
 
 def test_every_event_is_a_frozen_value_without_a_dict() -> None:
     kinds = get_args(StreamEvent)
-    assert len(kinds) == 21
+    assert len(kinds) == 22
     for kind in kinds:
         assert kind.__dataclass_params__.frozen
         assert "__slots__" in vars(kind)

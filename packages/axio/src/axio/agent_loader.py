@@ -7,17 +7,15 @@ agent = Agent(system, transport, tools=load_agents_from_dir("agents", transport)
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from inspect import isawaitable
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias, TypedDict
+from typing import Any, ClassVar, TypeAlias
 
 from axio.agent import Agent
 from axio.context import ContextStore, MemoryContextStore
-from axio.events import Error, StreamEvent, TextDelta
-from axio.exceptions import StreamError
-from axio.tool import CONTEXT, Tool
+from axio.subagents import AgentContext, Agents, OnEvent, agent_tool, make_agent_tools
+from axio.tool import Tool
 from axio.transport import CompletionTransport, DummyCompletionTransport
 
 __all__ = (
@@ -39,12 +37,6 @@ __all__ = (
 
 Toolbox: TypeAlias = Mapping[str, Tool[Any]]
 """The tools that a file may name."""
-
-Agents: TypeAlias = dict[str, tuple[str, Agent]]
-"""Description and agent by name."""
-
-OnEvent: TypeAlias = Callable[[str, StreamEvent], Awaitable[object] | object]
-"""Gets every event of a sub-agent's runs together with its name."""
 
 _NO_TOOLS: Toolbox = {}
 
@@ -195,78 +187,6 @@ class MultiFormatLoader:
 def load_agents(directory: str | Path, toolbox: Toolbox = _NO_TOOLS) -> Agents:
     """The agents in the TOML, JSON and INI files of a directory."""
     return MultiFormatLoader().scan(directory, toolbox)
-
-
-class AgentContext(TypedDict):
-    """The `Tool.context` of a tool that stands for an agent."""
-
-    agent_name: str
-    proto: Agent
-    transport: CompletionTransport
-    context_factory: Callable[[], ContextStore]
-    on_event: OnEvent | None
-
-
-async def agent_tool(task: str) -> str:
-    """Give a task to another agent and return its answer."""
-    context: AgentContext = CONTEXT.get()
-    agent = context["proto"].copy(transport=context["transport"])
-    store = context["context_factory"]()
-    stream = agent.run_stream(task, store)
-    try:
-        if context["on_event"] is None:
-            return await stream.get_final_text()
-        return await _reported_text(stream, context["agent_name"], context["on_event"])
-    finally:
-        await stream.aclose()
-        await store.close()
-
-
-async def _reported_text(stream: Any, name: str, on_event: OnEvent) -> str:
-    """The final text as `get_final_text` has it, with every event shown, also those after an
-    error."""
-    parts: list[str] = []
-    failure: BaseException | None = None
-    async for event in stream:
-        answer = on_event(name, event)
-        if isawaitable(answer):
-            await answer
-        if isinstance(event, TextDelta):
-            parts.append(event.delta)
-        elif isinstance(event, Error) and failure is None:
-            failure = event.exception
-    if failure is not None:
-        raise StreamError(str(failure)) from failure
-    return "".join(parts)
-
-
-def make_agent_tools(
-    agents: Agents,
-    transport: CompletionTransport,
-    context_factory: Callable[[], ContextStore] = MemoryContextStore,
-    on_event: OnEvent | None = None,
-    agent_name_prefix: str = "",
-) -> list[Tool[AgentContext]]:
-    """A tool for each agent, which takes a `task` and returns the agent's final text.
-
-    Each call runs on a fresh context from `context_factory`, which it closes. When the run fails
-    the tool raises, and the calling model is told. `on_event` gets the unprefixed name.
-    """
-    return [
-        Tool(
-            name=agent_name_prefix + name,
-            description=description,
-            handler=agent_tool,
-            context=AgentContext(
-                agent_name=name,
-                proto=agent,
-                transport=transport,
-                context_factory=context_factory,
-                on_event=on_event,
-            ),
-        )
-        for name, (description, agent) in agents.items()
-    ]
 
 
 def load_agents_from_dir(

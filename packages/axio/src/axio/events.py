@@ -18,6 +18,7 @@ __all__ = (
     "Error",
     "ImageOutput",
     "IterationEnd",
+    "NestedEvent",
     "ReasoningDelta",
     "ReasoningEnd",
     "SessionEndEvent",
@@ -122,6 +123,15 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class NestedEvent:
+    """An event of a run inside this one: of the sub-agent `name`, working for a tool call."""
+
+    tool_use_id: ToolCallID
+    name: str
+    event: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ImageOutput:
     index: int
     data: bytes
@@ -211,6 +221,7 @@ StreamEvent: TypeAlias = (
     | ToolFieldEnd
     | ToolOutputDelta
     | ToolResult
+    | NestedEvent
     | ImageOutput
     | AudioOutput
     | VideoOutput

@@ -98,7 +98,9 @@ class Loop:
         outer = RUN.get(None)
         if budget is None and outer is not None:
             budget = outer.budget
-        self.run = Run(store, agent, self.emitted.append, budget, parent=outer)
+        self.run = Run(
+            store, agent, self.emitted.append, budget, parent=outer, control=self.control
+        )
         self.limits = None if budget is None else Limits(self.run.budgets())
         self.limit: LimitReached | None = None
         self.stream: ref[AgentStream] | None = None
@@ -171,6 +173,10 @@ class Loop:
                 except Exception as exc:
                     self.crash = exc
                     self._end(StopReason.error, "crash")
+                except BaseException:
+                    for task in self.run.children or ():
+                        task.cancel()
+                    raise
                 finally:
                     _open_streams.pop(id(self.store), None)
                     if self.turn is not None or self.dispatch is not None:
@@ -346,6 +352,7 @@ class Loop:
             RUN.reset(token)
 
     def _end(self, stop: StopReason, reason: str = "") -> None:
+        self.control.ended = True
         self.outro = (SessionEndEvent(stop, self.total, reason),)
 
     def _fail(self, exc: Exception, reason: str = "") -> None:

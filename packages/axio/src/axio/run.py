@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from axio.events import StreamEvent, ToolOutputDelta
+from axio.messages import Prompt, as_message
 from axio.types import ToolCallID, ToolName
 
 if TYPE_CHECKING:
+    from asyncio import Task
+
     from axio.agent import Agent
     from axio.budget import Budget
     from axio.context import ContextStore
+    from axio.stream import Control
 
 __all__ = ("RUN", "Run")
 
@@ -36,10 +40,28 @@ class Run:
     stopped: bool = False
     whole: Run | None = None
     """Inside a tool call: the same run as it is outside of one."""
+    control: Control | None = field(default=None, repr=False)
+    children: set[Task[Any]] | None = field(default=None, repr=False)
 
     def stop(self) -> None:
         """End the run, successfully, once the results of this turn are stored."""
         (self.whole or self).stopped = True
+
+    def steer(self, prompt: Prompt) -> bool:
+        """Put a user message in before the next model call; False if the run has ended."""
+        control = (self.whole or self).control
+        if control is None or control.ended:
+            return False
+        control.steering.append(as_message(prompt))
+        return True
+
+    def adopt(self, task: Task[Any]) -> None:
+        """Cancel `task` when this run is cancelled or left. Who made it still has to await it."""
+        run = self.whole or self
+        if run.children is None:
+            run.children = set()
+        run.children.add(task)
+        task.add_done_callback(run.children.discard)
 
     def budgets(self) -> tuple[Budget, ...]:
         """This run's budget and those of the runs around it."""
