@@ -7,7 +7,7 @@ import importlib
 import platform
 from pathlib import Path
 
-from benchmarks.measure import HEADER, Item, rows
+from benchmarks.measure import HEADER, rows, run
 
 MODULES = {
     path.stem.split("_")[1]: path.stem for path in sorted(Path(__file__).parent.glob("bench_*.py"))
@@ -24,12 +24,10 @@ def main() -> None:
     print(f"Python {platform.python_version()}, medians of {options.rounds} interleaved rounds\n")
     print(HEADER, flush=True)
     for letter in options.items or MODULES:
-        module = importlib.import_module(f"benchmarks.{MODULES[letter]}")
-        items: list[Item] = module.items(options.rounds)
-        for item in items:
-            item.run()
-            for row in rows([item]):
-                print(row, flush=True)
+        items = importlib.import_module(f"benchmarks.{MODULES[letter]}").items()
+        run(items, options.rounds)
+        for row in rows(items):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

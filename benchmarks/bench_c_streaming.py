@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
-from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent
+from axio import MemoryContextStore
+from axio.events import IterationEnd, SessionEndEvent, StreamEvent, TextDelta
+from axio.types import StopReason, Usage
+from benchmarks.measure import Figure, Growth, Item, Sample, timed
+from benchmarks.script import Script, Start, agent, consume
 from benchmarks.turns import words
 
-DELTAS = (1_000, 10_000, 100_000)
-EVENTS = 100_000  # measured each time, in as many runs as that takes
+LENGTHS = (1_000, 10_000, 100_000)
+DELTAS = 100_000  # measured each time, in as many runs as that takes
 
 
-def cost(make: MakeAgent, deltas: int) -> Sample:
-    agent = make([words(deltas)])
-    runs = EVENTS // deltas
+def axio(length: int) -> Start:
+    made = agent([words(length)])
+    return lambda: made.run_stream("go", MemoryContextStore())
+
+
+def floor(length: int) -> Start:
+    transport = Script([words(length)])
+    return lambda: by_hand(transport, [])
+
+
+async def by_hand(transport: Script, history: list[Any]) -> AsyncIterator[StreamEvent]:
+    history.append(("user", ["go"]))
+    text: list[str] = []
+    input_tokens = output_tokens = 0
+    async for event in transport.stream(history, [], ""):
+        if event.__class__ is TextDelta:
+            text.append(event.delta)
+        elif event.__class__ is IterationEnd:
+            input_tokens += event.usage.input_tokens
+            output_tokens += event.usage.output_tokens
+        yield event
+    history.append(("assistant", ["".join(text)]))
+    yield SessionEndEvent(StopReason.end_turn, Usage(input_tokens, output_tokens))
+
+
+def cost(system: Callable[[int], Start], length: int, deltas: int = DELTAS) -> Sample:
+    start = system(length)
 
     async def main() -> Sample:
-        with timed(deltas * runs) as timer:
-            for _ in range(runs):
-                await consume(agent)
+        with timed(deltas) as timer:
+            for _ in range(deltas // length):
+                await consume(start())
         return timer.sample
 
     return asyncio.run(main())
 
 
-def items(rounds: int) -> list[Item]:
-    return [
+def items() -> list[Item | Growth]:
+    figures = [Figure("µs a delta", 1e6, goal=2.8)]
+    short, middle, long = (
         Item(
-            f"c streaming {deltas:,} deltas",
-            "µs a delta",
-            {
-                "axio": partial(cost, axio_agent, deltas),
-                "floor": partial(cost, floor_agent, deltas),
-            },
-            goal=2.8,
-            rounds=rounds,
+            f"c streaming {length:,} deltas",
+            {"axio": partial(cost, axio, length), "floor": partial(cost, floor, length)},
+            figures,
         )
-        for deltas in DELTAS
-    ]
+        for length in LENGTHS
+    )
+    return [short, middle, long, Growth("c 100,000 deltas over 1,000", long, short, goal=1.2)]

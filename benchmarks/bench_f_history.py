@@ -3,46 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
-from axio import Agent, MemoryContextStore, Message, TextBlock
-from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent
+from axio import MemoryContextStore, Message, TextBlock
+from axio.events import IterationEnd, SessionEndEvent, StreamEvent, TextDelta
+from axio.types import StopReason, Usage
+from benchmarks.measure import Figure, Growth, Item, Sample, timed
+from benchmarks.script import Script, Start, agent, consume
 from benchmarks.turns import words
 
+TURN = words(5)
 LENGTHS = (200, 2_000, 5_000)
 TURNS = 100
 
 
-def cost(make: MakeAgent, length: int) -> Sample:
-    agent = make([words(5)])
-    history = [
-        Message("assistant" if n % 2 else "user", [TextBlock(f"message {n}")])
-        for n in range(length)
+def axio(length: int) -> Start:
+    made = agent([TURN])
+    store = MemoryContextStore(
+        [
+            Message("assistant" if n % 2 else "user", [TextBlock(f"message {n}")])
+            for n in range(length)
+        ]
+    )
+    return lambda: made.run_stream("go", store)
+
+
+def floor(length: int) -> Start:
+    transport = Script([TURN])
+    history: list[Any] = [
+        ("assistant" if n % 2 else "user", [f"message {n}"]) for n in range(length)
     ]
+    return lambda: by_hand(transport, history)
+
+
+async def by_hand(transport: Script, history: list[Any]) -> AsyncIterator[StreamEvent]:
+    history.append(("user", ["go"]))
+    text: list[str] = []
+    input_tokens = output_tokens = 0
+    async for event in transport.stream(history, [], ""):
+        if event.__class__ is TextDelta:
+            text.append(event.delta)
+        elif event.__class__ is IterationEnd:
+            input_tokens += event.usage.input_tokens
+            output_tokens += event.usage.output_tokens
+        yield event
+    history.append(("assistant", ["".join(text)]))
+    yield SessionEndEvent(StopReason.end_turn, Usage(input_tokens, output_tokens))
+
+
+def cost(system: Callable[[int], Start], length: int, turns: int = TURNS) -> Sample:
+    start = system(length)
 
     async def main() -> Sample:
-        stored = MemoryContextStore(history) if isinstance(agent, Agent) else list(history)
-        await consume(agent, stored)  # what is already there is looked at once
-        with timed(TURNS) as timer:
-            for _ in range(TURNS):
-                await consume(agent, stored)
+        await consume(start())  # what is already there is looked at once
+        with timed(turns) as timer:
+            for _ in range(turns):
+                await consume(start())
         return timer.sample
 
     return asyncio.run(main())
 
 
-def items(rounds: int) -> list[Item]:
-    return [
+def items() -> list[Item | Growth]:
+    figures = [Figure("µs a turn", 1e6, goal=3)]
+    short, middle, long = (
         Item(
             f"f one more turn at {length:,} messages",
-            "µs a turn",
-            {
-                "axio": partial(cost, axio_agent, length),
-                "floor": partial(cost, floor_agent, length),
-            },
-            goal=3,
-            rounds=rounds,
+            {"axio": partial(cost, axio, length), "floor": partial(cost, floor, length)},
+            figures,
         )
         for length in LENGTHS
-    ]
+    )
+    return [short, middle, long, Growth("f 5,000 messages over 200", long, short, goal=1.2)]

@@ -1,15 +1,44 @@
-"""g: 2,000 agents at once, each three turns with a tool that waits 50 ms."""
+"""g: 2,000 agents at once, each three turns with a tool that waits 50 ms; and agents that wait.
+
+Each measurement has a process of its own: `python -m benchmarks.bench_g_many busy axio`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-from benchmarks.measure import Item, Sample, timed
-from benchmarks.script import MakeAgent, axio_agent, consume, floor_agent
-from benchmarks.turns import call
+from axio import Agent, MemoryContextStore, Message, TextBlock, Tool
+from axio.events import (
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolResult,
+    ToolUseStart,
+)
+from axio.types import StopReason, Usage
+from benchmarks.measure import Figure, Item, Sample, timed
+from benchmarks.script import Script, consume
+from benchmarks.turns import Turn, call
 
 AGENTS = 2_000
+TURNS: list[Turn] = [
+    *([call("wait", {"number": n}, f"call_{n}")] for n in range(3)),
+    ["Done"],
+]
+IDLE_AGENTS = 5_000
+MESSAGES = 10
+MEGA = 1e6
 
 
 async def wait(number: int) -> str:
@@ -18,18 +47,139 @@ async def wait(number: int) -> str:
     return str(number)
 
 
-def cost(make: MakeAgent) -> Sample:
-    turns = [[call("wait", {"number": n}, f"call_{n}")] for n in range(3)]
+def text(agent: int, message: int) -> str:
+    return f"message {message} of agent {agent}".ljust(80)
+
+
+class Axio:
+    """2,000 conversations: an agent and a store each, tools shared."""
+
+    def __init__(self) -> None:
+        self.tools = [Tool(name="wait", handler=wait)]
+
+    def start(self) -> AsyncIterator[StreamEvent]:
+        made = Agent(system="", transport=Script(TURNS), tools=self.tools)
+        return made.run_stream("go", MemoryContextStore())
+
+    def idle(self, agent: int) -> Any:
+        messages = [
+            Message("assistant" if n % 2 else "user", [TextBlock(text(agent, n))])
+            for n in range(MESSAGES)
+        ]
+        made = Agent(system="", transport=Script(TURNS), tools=self.tools)
+        return made, MemoryContextStore(messages)
+
+
+class Floor:
+    def __init__(self) -> None:
+        self.tools = {"wait": (wait, (("number", int),))}
+
+    def start(self) -> AsyncIterator[StreamEvent]:
+        return by_hand(Script(TURNS), self.tools, [])
+
+    def idle(self, agent: int) -> Any:
+        messages = [
+            ("assistant" if n % 2 else "user", [text(agent, n)]) for n in range(MESSAGES)
+        ]
+        return Script(TURNS), self.tools, messages
+
+
+async def by_hand(
+    transport: Script, tools: dict[str, Any], history: list[Any]
+) -> AsyncIterator[StreamEvent]:
+    history.append(("user", ["go"]))
+    input_tokens = output_tokens = 0
+    while True:
+        text: list[str] = []
+        pieces: list[str] | None = None
+        async for event in transport.stream(history, tools, ""):
+            kind = event.__class__
+            if kind is TextDelta:
+                text.append(event.delta)
+            elif kind is ToolInputDelta:
+                pieces.append(event.partial_json)
+            elif kind is ToolUseStart:
+                id, name, pieces = event.tool_use_id, event.name, []
+            elif kind is IterationEnd:
+                input_tokens += event.usage.input_tokens
+                output_tokens += event.usage.output_tokens
+            yield event
+        if pieces is None:
+            break
+        arguments = json.loads("".join(pieces))
+        handler, fields = tools[name]
+        for key, type in fields:
+            if arguments[key].__class__ is not type:
+                raise TypeError(key)
+        result = await handler(**arguments)
+        history.append(("assistant", ["".join(text), (id, name, arguments)]))
+        history.append(("user", [(id, result)]))
+        yield ToolResult(id, name, False, result, arguments)
+    history.append(("assistant", ["".join(text)]))
+    yield SessionEndEvent(StopReason.end_turn, Usage(input_tokens, output_tokens))
+
+
+SYSTEMS = {"axio": Axio, "floor": Floor}
+
+
+def busy(name: str) -> Sample:
+    """CPU of all runs, peak memory of the whole process."""
+    system = SYSTEMS[name]()
 
     async def main() -> Sample:
-        agents = [make([*turns, ["Done"]], wait=wait) for _ in range(AGENTS)]
         with timed() as timer:
-            await asyncio.gather(*(consume(agent) for agent in agents))
+            await asyncio.gather(*(consume(system.start()) for _ in range(AGENTS)))
         return timer.sample
 
-    return asyncio.run(main())
+    sample = asyncio.run(main())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGA
+    return Sample(sample.cpu, sample.wall, peak)
 
 
-def items(rounds: int) -> list[Item]:
-    systems = {"axio": partial(cost, axio_agent), "floor": partial(cost, floor_agent)}
-    return [Item("g 2,000 agents at once", "s CPU", systems, 1, goal=1.6, rounds=rounds)]
+def idle(name: str) -> Sample:
+    """Memory of one agent that has a history and nothing to do."""
+    system = SYSTEMS[name]()
+    some = [system.idle(n) for n in range(100)]  # so that shared things are there already
+    before = resident()
+    kept = [system.idle(n) for n in range(IDLE_AGENTS)]
+    memory = (resident() - before) / IDLE_AGENTS
+    assert len(some) + len(kept) == 100 + IDLE_AGENTS
+    return Sample(0, 0, memory)
+
+
+def resident() -> float:
+    """Memory of this process, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / MEGA
+
+
+def measured_apart(what: str, system: str) -> Sample:
+    command = [sys.executable, "-m", __name__, what, system]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Sample(**json.loads(done.stdout))
+
+
+def items() -> list[Item]:
+    def systems(what: str) -> dict[str, partial[Sample]]:
+        return {system: partial(measured_apart, what, system) for system in SYSTEMS}
+
+    return [
+        Item(
+            f"g {AGENTS:,} agents at once",
+            systems("busy"),
+            [
+                Figure("s CPU", goal=1.6),
+                Figure("MB peak", goal=1.2, of="memory"),
+            ],
+        ),
+        Item(
+            f"g an idle agent with {MESSAGES} messages",
+            systems("idle"),
+            [Figure("KB", 1e3, goal=1.25, of="memory")],
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    measure = {"busy": busy, "idle": idle}[sys.argv[1]]
+    print(json.dumps(asdict(measure(sys.argv[2]))))

@@ -1,58 +1,78 @@
 """Interleaved rounds, medians, one table in Markdown.
 
 Absolute figures drift with the machine and its load; systems are therefore measured in turns
-(A B A B ...) and compared by the ratio of their medians. `process_time` is what counts, wall time
-stands beside it.
+(A B A B ...) and compared by the ratio of their medians.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import median
 
 
 @dataclass(frozen=True)
 class Sample:
-    """CPU and wall time of one measurement, in seconds for one unit of work."""
+    """One measurement: seconds for one unit of work, and megabytes where memory is the question."""
 
     cpu: float
     wall: float
+    memory: float = 0.0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is shown of the samples: `of` names the field of `Sample`, `scale` makes the unit of it.
+
+    `goal` is the ratio aimed at: to the floor, or to `ideal` (in the unit) where there is one.
+    """
+
+    unit: str
+    scale: float = 1.0
+    goal: float | None = None
+    of: str = "cpu"
+    ideal: float | None = None
+
+    def values(self, samples: Sequence[Sample]) -> list[float]:
+        return [value * self.scale for value in map(attrgetter(self.of), samples)]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One question: how much does `unit` cost in each system? The system `floor` comes last.
+    """One question: what does a unit of the same work cost in each system?
 
-    `scale` turns seconds into the unit that is shown, `goal` is the ratio to the floor that is
-    aimed at (of CPU, or of wall time where `by_wall`).
+    Each system returns one sample a call. `floor` is what the others are compared with.
     """
 
     name: str
-    unit: str
     systems: Mapping[str, Callable[[], Sample]]
-    scale: float = 1e6
-    goal: float | None = None
-    by_wall: bool = False
-    rounds: int = 7
+    figures: Sequence[Figure]
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
-    def run(self) -> None:
-        for system in self.systems.values():
-            system()  # warm-up: caches, first allocations
-        for _ in range(self.rounds):
-            for name, system in self.systems.items():
-                self.samples.setdefault(name, []).append(system())
+    def median(self, system: str, figure: Figure) -> float:
+        return median(figure.values(self.samples[system]))
 
-    def figure(self, system: str) -> float:
-        values = self.samples[system]
-        return median(s.wall if self.by_wall else s.cpu for s in values) * self.scale
+
+@dataclass(frozen=True)
+class Growth:
+    """How much dearer the first figure of `large` is than that of `small`, and how much it may."""
+
+    name: str
+    large: Item
+    small: Item
+    goal: float
 
 
 class timed:
-    """`with timed(n) as timer: ...` and then `timer.sample`: the cost of one of n units."""
+    """`with timed(n) as timer: ...` and then `timer.sample`: the cost of one of n units.
+
+    `mark` is called at both ends, for tools that look at the process from outside.
+    """
+
+    mark: Callable[[], object] = staticmethod(lambda: None)
 
     def __init__(self, units: int = 1) -> None:
         self.units = units
@@ -60,6 +80,7 @@ class timed:
 
     def __enter__(self) -> timed:
         gc.collect()
+        self.mark()
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
         return self
@@ -67,23 +88,53 @@ class timed:
     def __exit__(self, *_: object) -> None:
         cpu = time.process_time() - self._cpu
         wall = time.perf_counter() - self._wall
+        self.mark()
         self.sample = Sample(cpu / self.units, wall / self.units)
 
 
+def run(items: Sequence[Item | Growth], rounds: int) -> None:
+    """Measure all systems of all items in turns."""
+    measured = [item for item in items if isinstance(item, Item)]
+    for item in measured:
+        for system in item.systems.values():
+            system()  # warm-up: caches, first allocations
+    for _ in range(rounds):
+        for item in measured:
+            for name, system in item.systems.items():
+                item.samples.setdefault(name, []).append(system())
+
+
 HEADER = """\
-| item | system | median | min to max | wall | ratio to the floor | goal |
+| item | system | median | min to max | wall | ratio | goal |
 |---|---|---|---|---|---|---|"""
 
 
-def rows(items: Iterable[Item]) -> Iterable[str]:
+def rows(items: Sequence[Item | Growth]) -> Iterator[str]:
     for item in items:
-        floor = item.figure("floor")
+        yield from _growth(item) if isinstance(item, Growth) else _figures(item)
+
+
+def _figures(item: Item) -> Iterator[str]:
+    for figure in item.figures:
+        floor = figure.ideal or item.median("floor", figure)
         for name, samples in item.samples.items():
-            values = [(s.wall if item.by_wall else s.cpu) * item.scale for s in samples]
-            wall = median(s.wall for s in samples) * item.scale
-            ratio = "" if name == "floor" else f"{item.figure(name) / floor:.2f}"
-            goal = f"{item.goal:g}" if item.goal and name == "axio" else ""
+            values = figure.values(samples)
+            wall = ""
+            if figure.of == "cpu":
+                wall = f"{median(sample.wall for sample in samples) * figure.scale:.4g}"
+            ratio = goal = ""
+            if name != "floor":
+                ratio = f"{median(values) / floor:.2f}"
+                goal = f"< {figure.goal:g}" if figure.goal and name == "axio" else ""
             yield (
-                f"| {item.name} ({item.unit}) | {name} | {median(values):.4g} |"
-                f" {min(values):.4g} to {max(values):.4g} | {wall:.4g} | {ratio} | {goal} |"
+                f"| {item.name}, {figure.unit} | {name} | {median(values):.4g} |"
+                f" {min(values):.4g} to {max(values):.4g} | {wall} | {ratio} | {goal} |"
             )
+
+
+def _growth(growth: Growth) -> Iterator[str]:
+    figure = growth.large.figures[0]
+    for name in growth.large.systems:
+        ratio = growth.large.median(name, figure) / growth.small.median(name, figure)
+        goal = f"< {growth.goal:g}" if name == "axio" else ""
+        yield f"| {growth.name} | {name} | | | | {ratio:.2f} | {goal} |"

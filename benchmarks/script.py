@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeAlias
 
-from axio import Agent, MemoryContextStore, Tool
+from axio import Agent, Tool
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
 from axio.types import StopReason, Usage
-from benchmarks.floor import FloorAgent
 from benchmarks.turns import Turn
 
-MakeAgent: TypeAlias = Callable[..., Agent | FloorAgent]
-"""`axio_agent` or `floor_agent`: turns, and tools by name."""
+Start: TypeAlias = Callable[[], AsyncIterator[StreamEvent]]
+"""Begins one run."""
 
 USAGE = Usage(10, 5)
 
@@ -40,38 +39,15 @@ class Script:
         yield IterationEnd(1, reason, USAGE)
 
 
-async def add(a: int, b: str) -> str:
-    """Add."""
-    return b
+def agent(turns: Sequence[Turn], *handlers: Callable[..., Any]) -> Agent:
+    """An axio agent whose model says `turns`, with a tool for each handler."""
+    tools = [Tool(name=handler.__name__, handler=handler) for handler in handlers]
+    return Agent(system="", transport=Script(turns), tools=tools)
 
 
-def axio_agent(turns: Sequence[Turn], **tools: Any) -> Agent:
-    made = [Tool(name=name, handler=handler) for name, handler in tools.items()]
-    return Agent(system="", transport=Script(turns), tools=made)
-
-
-def floor_agent(turns: Sequence[Turn], **tools: Any) -> FloorAgent:
-    """The argument checks of the floor are made from plain annotations."""
-    kinds = {"int": int, "str": str, "float": float}
-    checked = {
-        name: (
-            handler,
-            tuple(
-                (key, kinds[kind])
-                for key, kind in handler.__annotations__.items()
-                if key != "return"
-            ),
-        )
-        for name, handler in tools.items()
-    }
-    return FloorAgent(Script(turns), checked)
-
-
-async def consume(agent: Agent | FloorAgent, history: Any = None) -> int:
-    """One run, every event looked at; how many there were."""
-    if history is None:
-        history = MemoryContextStore() if isinstance(agent, Agent) else []
+async def consume(events: AsyncIterator[StreamEvent]) -> int:
+    """Look at every event of a run; how many there were."""
     count = 0
-    async for _ in agent.run_stream("go", history):
+    async for _ in events:
         count += 1
     return count

@@ -15,7 +15,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import HEADER, Item, Sample, rows
+from benchmarks.measure import HEADER, Figure, Item, Sample, rows, run
 from benchmarks.peers.work import WORK
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,8 @@ def main() -> None:
     print(HEADER, flush=True)
     for name in options.items or WORK:
         systems = {system: partial(sample, pythons[system], system, name) for system in SYSTEMS}
-        item = Item(WORK[name].title, WORK[name].unit, systems, rounds=options.rounds)
-        item.run()
+        item = Item(WORK[name].title, systems, [Figure(WORK[name].unit, 1e6)])
+        run([item], options.rounds)
         for row in rows([item]):
             print(row, flush=True)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axio import Agent, MemoryContextStore, Message, TextBlock
-from benchmarks.script import add, axio_agent, consume
+from benchmarks.bench_d_tool_loop import add
+from benchmarks.script import agent, consume
 from benchmarks.turns import Turn
 
 REQUIRES: tuple[str, ...] = ()
@@ -13,7 +14,7 @@ REQUIRES: tuple[str, ...] = ()
 
 class System:
     def agent(self, turns: Sequence[Turn], tools: bool) -> Agent:
-        return axio_agent(turns, add=add) if tools else axio_agent(turns)
+        return agent(turns, add) if tools else agent(turns)
 
     def history(self, length: int) -> MemoryContextStore:
         return MemoryContextStore(
@@ -24,4 +25,4 @@ class System:
         )
 
     async def run(self, agent: Agent, history: MemoryContextStore) -> None:
-        await consume(agent, history)
+        await consume(agent.run_stream("go", history))

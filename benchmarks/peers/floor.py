@@ -1,23 +1,24 @@
-"""The floor under the same harness."""
+"""The floor of the tool loop under the same harness."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.floor import FloorAgent
-from benchmarks.script import add, consume, floor_agent
+from benchmarks.bench_d_tool_loop import add, by_hand
+from benchmarks.script import Script, consume
 from benchmarks.turns import Turn
 
 REQUIRES: tuple[str, ...] = ()
+TOOLS = {"add": (add, (("a", int), ("b", str)))}
 
 
 class System:
-    def agent(self, turns: Sequence[Turn], tools: bool) -> FloorAgent:
-        return floor_agent(turns, add=add) if tools else floor_agent(turns)
+    def agent(self, turns: Sequence[Turn], tools: bool) -> Script:
+        return Script(turns)
 
     def history(self, length: int) -> list[Any]:
         return [("user", [f"message {n}"]) for n in range(length)]
 
-    async def run(self, agent: FloorAgent, history: list[Any]) -> None:
-        await consume(agent, history)
+    async def run(self, agent: Script, history: list[Any]) -> None:
+        await consume(by_hand(agent, TOOLS, history))
