@@ -1,0 +1,290 @@
+"""From messages and tools to the body of a Responses request. Pure.
+
+The shapes: https://platform.openai.com/docs/api-reference/responses/create
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import b2a_base64
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from axio.blocks import (
+    AudioBlock,
+    ContentBlock,
+    ImageBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    VideoBlock,
+)
+from axio.exceptions import UnsupportedContent
+from axio.messages import Message
+from axio.tool import Tool
+from axio.wire.names import accepted
+from axio_transport_openai.encode import response_format
+from axio_transport_openai.responses.items import ARGUMENTS, FRAMED
+
+__all__ = ("encode_input", "encode_tools", "text_format")
+
+MAX_CALL_ID = 64
+"""The longest id of a call that the API takes; ids of other providers may be longer."""
+
+NOT_EXECUTED = "[this call was not executed]"
+"""The output of a call that has none, without which the API refuses the whole history."""
+
+
+def encode_input(messages: Iterable[Message], provider: str) -> list[dict[str, Any]]:
+    """The items of a history. Reasoning goes back where it is of `provider`, and nowhere else.
+
+    `UnsupportedContent` for what a user message holds and the API has no place for.
+    """
+    history = list(messages)
+    results = {
+        block.tool_use_id: block
+        for message in history
+        for block in message.content
+        if isinstance(block, ToolResultBlock)
+    }
+    frames: dict[str, dict[str, Any]] = {}
+    items: list[dict[str, Any]] = []
+    for message in history:
+        if message.role == "assistant":
+            items += _Answer(provider, results, frames).encode(message.content)
+        elif message.role == "system":
+            text = "".join(b.text for b in message.content if isinstance(b, TextBlock))
+            if text:
+                items.append(
+                    {"role": "developer", "content": [{"type": "input_text", "text": text}]}
+                )
+        else:
+            items += _user(message.content, frames)
+    return items
+
+
+def encode_tools(
+    tools: Iterable[Tool[Any]], *, strict: bool | None = False
+) -> list[dict[str, Any]]:
+    """Definitions of `tools`. The API holds a model to a schema unless `strict` says no, and then
+    makes every argument a required one; `None` leaves that to the server."""
+    definitions: list[dict[str, Any]] = []
+    for tool in tools:
+        definition = {
+            "type": "function",
+            "name": accepted(tool.name),
+            "description": tool.description,
+            "parameters": _untitled(tool.input_schema),
+        }
+        if strict is not None:
+            definition["strict"] = strict
+        definitions.append(definition)
+    return definitions
+
+
+def text_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The field `text` of a request that binds the answer to a JSON schema."""
+    return {"format": {"type": "json_schema", **response_format(schema)["json_schema"]}}
+
+
+class _Answer:
+    """The items of one assistant message. What of the provider's own is in it keeps its place."""
+
+    def __init__(
+        self,
+        provider: str,
+        results: Mapping[str, ToolResultBlock],
+        frames: dict[str, dict[str, Any]],
+    ) -> None:
+        self._provider = provider
+        self._results = results
+        self._frames = frames
+        self._items: list[dict[str, Any]] = []
+        self._texts: list[str] = []
+
+    def encode(self, content: list[ContentBlock]) -> list[dict[str, Any]]:
+        blocks = [b for b in content if not isinstance(b, ReasoningBlock) or self._takes(b)]
+        if not any(isinstance(block, ReasoningBlock) for block in blocks):
+            blocks.sort(key=lambda block: isinstance(block, ToolUseBlock))
+        unanswered: list[dict[str, Any]] = []
+        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            frame = _frame(following)
+            if isinstance(block, TextBlock):
+                if block.text:
+                    self._texts.append(block.text)
+            elif isinstance(block, ToolUseBlock):
+                self._flush()
+                self._call(block, frame)
+                if block.id not in self._results:
+                    unanswered.append(
+                        {
+                            "type": "function_call_output",
+                            "call_id": _call_id(block.id),
+                            "output": NOT_EXECUTED,
+                        }
+                    )
+            elif isinstance(block, ReasoningBlock):
+                own_frame = _frame(block)
+                if own_frame is None:
+                    self._flush()
+                    self._items.append(block.data)
+                elif own_frame["type"] == "message":
+                    self._flush(own_frame)
+            elif isinstance(block, ImageBlock) and frame is not None and "result" not in frame:
+                self._flush()
+                self._items.append({**frame, "result": _base64(block.data)})
+            elif isinstance(block, ImageBlock | AudioBlock | VideoBlock):
+                self._texts.append(_note(block))
+        self._flush()
+        while self._items and self._items[-1].get("type") == "reasoning":
+            self._items.pop()  # the API refuses reasoning without what it led to
+        return self._items + unanswered
+
+    def _takes(self, block: ReasoningBlock) -> bool:
+        return block.provider == self._provider
+
+    def _flush(self, frame: Mapping[str, Any] | None = None) -> None:
+        if self._texts:
+            parts = [{"type": "output_text", "text": text} for text in self._texts]
+            self._items.append({**(frame or {}), "role": "assistant", "content": parts})
+            self._texts = []
+
+    def _call(self, block: ToolUseBlock, frame: dict[str, Any] | None) -> None:
+        kind = frame["type"] if frame is not None else "function_call"
+        result = self._results.get(block.id)
+        if result is None or (kind == "computer_call" and not _images(result.content)):
+            frame, kind = None, "function_call"  # nothing that its own output could hold
+        if frame is not None:
+            self._frames[block.id] = frame
+        item: dict[str, Any] = {**(frame or {}), "type": kind, "call_id": _call_id(block.id)}
+        if kind in ARGUMENTS:
+            item[ARGUMENTS[kind]] = block.input
+        else:
+            item["name"] = accepted(block.name)
+            text = block.input.get("input")
+            if kind == "custom_tool_call" and isinstance(text, str):
+                item["input"] = text
+            else:
+                item["type"] = "function_call"
+                item["arguments"] = json.dumps(block.input, ensure_ascii=False)
+        item["status"] = "completed"
+        self._items.append(item)
+
+
+def _frame(block: ContentBlock | None) -> dict[str, Any] | None:
+    """The frame that this block is, if it is one; see `items`."""
+    if not isinstance(block, ReasoningBlock):
+        return None
+    kind = block.data.get("type")
+    content = FRAMED.get(kind) if isinstance(kind, str) else None
+    return None if content is None or any(key in block.data for key in content) else block.data
+
+
+def _user(
+    content: list[ContentBlock], frames: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Results first: they have to follow the calls directly, whatever else the message says."""
+    items: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
+    for block in content:
+        if isinstance(block, ToolResultBlock):
+            items.append(_result(block, frames.get(block.tool_use_id) or {}))
+        elif isinstance(block, TextBlock):
+            if block.text:
+                parts.append({"type": "input_text", "text": block.text})
+        elif isinstance(block, ImageBlock):
+            parts.append(_image(block))
+        elif isinstance(block, AudioBlock | VideoBlock):
+            raise UnsupportedContent(
+                f"a user message holds {block.media_type}, which the Responses API does not take;"
+                " it takes text and images"
+            )
+        elif not isinstance(block, ReasoningBlock):
+            raise UnsupportedContent(f"a user message holds a {type(block).__name__}")
+    if parts:
+        items.append({"role": "user", "content": parts})
+    return items
+
+
+def _result(block: ToolResultBlock, frame: Mapping[str, Any]) -> dict[str, Any]:
+    """The output of a call, in the form that the kind of its call wants."""
+    kind = frame.get("type", "function_call")
+    item: dict[str, Any] = {"type": f"{kind}_output", "call_id": _call_id(block.tool_use_id)}
+    text = _text(block.content)
+    images = _images(block.content)
+    if kind == "apply_patch_call":
+        return {**item, "status": "failed" if block.is_error else "completed", "output": text}
+    if kind == "shell_call":
+        outcome = {"type": "exit", "exit_code": int(block.is_error)}
+        return {**item, "output": [{"stdout": text, "stderr": "", "outcome": outcome}]}
+    if kind == "local_shell_call":
+        return {"type": item["type"], "id": item["call_id"], "output": text}
+    if kind == "computer_call":
+        screenshot = {"type": "computer_screenshot", "image_url": images[-1]["image_url"]}
+        return {**item, "output": screenshot}
+    if frame.get("caller") is not None:
+        item["caller"] = frame["caller"]
+    if not images:
+        return {**item, "output": text}
+    parts = [{"type": "input_text", "text": text}] if text else []
+    return {**item, "output": parts + images}
+
+
+def _text(content: str | list[Any]) -> str:
+    """A result's text. Audio and video have no place in it; the model is told that they exist."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(
+        part.text if isinstance(part, TextBlock) else _note(part)
+        for part in content
+        if not isinstance(part, ImageBlock)
+    )
+
+
+def _images(content: str | list[Any]) -> list[dict[str, Any]]:
+    return [_image(part) for part in content if isinstance(part, ImageBlock)]
+
+
+def _image(block: ImageBlock) -> dict[str, Any]:
+    url = f"data:{block.media_type};base64,{_base64(block.data)}"
+    return {"type": "input_image", "image_url": url}
+
+
+def _note(block: ImageBlock | AudioBlock | VideoBlock) -> str:
+    return f"[{block.media_type}, {len(block.data)} bytes, not shown]"
+
+
+def _call_id(id: str) -> str:
+    """`id` where the API takes it, else one made from it, always the same."""
+    if id and len(id) <= MAX_CALL_ID:
+        return id
+    return "call_" + sha256(id.encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def _base64(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
+
+
+# Under these keys lie names, each with a schema; a property may well be called "title".
+_NAMED_SCHEMAS = ("properties", "$defs", "definitions", "patternProperties")
+# Under these lie values, which are no schemas.
+_VALUES = ("default", "const", "enum", "examples", "required")
+
+
+def _untitled(schema: Any) -> Any:
+    """The schema without the titles, which only cost tokens."""
+    if isinstance(schema, list | tuple):
+        return [_untitled(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    untitled: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _VALUES:
+            untitled[key] = value
+        elif key in _NAMED_SCHEMAS and isinstance(value, Mapping):
+            untitled[key] = {name: _untitled(item) for name, item in value.items()}
+        elif key != "title":
+            untitled[key] = _untitled(value)
+    return untitled

@@ -1,0 +1,86 @@
+"""What an answer consists of: items. Which of them a history holds in which form.
+
+Text, calls and images are axio's own blocks, so that every provider can read them. What only this
+API knows is a `ReasoningBlock` of the provider, whose `data` is
+
+* a whole item, sent back as it came: reasoning that the provider can read again, compacted
+  history, and the work of tools that run on the provider's side; or
+* a frame: an item without the content that stands in the block before it. Frames are kept only
+  where they say something: that a call is of a custom or built-in tool, the phase of a message,
+  the namespace or caller of a function call.
+
+A history that goes to another provider loses these blocks and keeps the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ("ARGUMENTS", "FRAMED", "call_arguments", "frame_of", "reasoning_text", "runs_here")
+
+FRAMED = {
+    "message": ("content", "id"),
+    "function_call": ("arguments", "id"),
+    "custom_tool_call": ("input", "id"),
+    "apply_patch_call": ("operation",),
+    "local_shell_call": ("action",),
+    "shell_call": ("action",),
+    "computer_call": ("action",),
+    "image_generation_call": ("result",),
+}
+"""Items that are stored as blocks, and the fields that their frames go without: what the block
+holds, and ids, which would tie an item to reasoning that may no longer be there."""
+
+ARGUMENTS = {
+    "apply_patch_call": "operation",
+    "local_shell_call": "action",
+    "shell_call": "action",
+    "computer_call": "action",
+}
+"""Calls of built-in tools that the caller has to run: where the arguments are. To axio these are
+calls of a tool whose name is the item's type."""
+
+_PLAIN = {
+    "message": {"type", "status", "role"},
+    "function_call": {"type", "status", "call_id", "name"},
+}
+"""Fields of a frame that say nothing a block does not say."""
+
+
+def runs_here(item: Mapping[str, Any]) -> bool:
+    """Whether the caller has to answer this call of a built-in tool.
+
+    A shell in the provider's container has its output in the same answer.
+    """
+    environment = item.get("environment")
+    kind = environment.get("type") if isinstance(environment, dict) else None
+    return item.get("type") in ARGUMENTS and not str(kind or "").startswith("container")
+
+
+def call_arguments(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call of a built-in tool."""
+    arguments = item.get(ARGUMENTS[item["type"]])
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def frame_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The frame to be kept of an item that is stored as a block; `None` where it says nothing."""
+    kind = item["type"]
+    content = FRAMED[kind]
+    frame = {key: value for key, value in item.items() if key not in content}
+    plain = _PLAIN.get(kind, set())
+    if kind in _PLAIN and all(key in plain or value is None for key, value in frame.items()):
+        return None
+    return frame
+
+
+def reasoning_text(item: Mapping[str, Any]) -> str:
+    """What a reasoning item says: the reasoning itself, else its summary."""
+    for field in ("content", "summary"):
+        parts = item.get(field)
+        parts = parts if isinstance(parts, list) else []
+        texts = [p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str)]
+        if any(texts):
+            return "\n\n".join(texts)
+    return ""
