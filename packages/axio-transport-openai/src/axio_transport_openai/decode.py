@@ -105,6 +105,7 @@ class ChatDecoder:
         self._calls: list[_Call] = []
         self._at: dict[int, _Call] = {}  # by the provider's index: the call it means now
         self._answered = False
+        self._called = False
         self._reasoned = False
         self._reasoning: list[str] = []  # only what goes back
         self._details: list[Any] = []
@@ -261,7 +262,7 @@ class ChatDecoder:
         events.append(ToolUseStart(call.index, call.id, call.name))
         events.extend(ToolInputDelta(call.index, call.id, piece) for piece in call.early)
         call.early.clear()
-        self._answered = True
+        self._answered = self._called = True
 
     def _say(self, pieces: list[Piece], events: list[StreamEvent]) -> None:
         for kind, text in pieces:
@@ -308,7 +309,7 @@ class ChatDecoder:
             if not (self._answered or self._reasoned):
                 self._fail(events, TruncatedStream(f"{DESCRIBE}: {_EMPTY}", retryable=True))
                 return
-            stop = StopReason.tool_use if self._calls else StopReason.end_turn
+            stop = StopReason.tool_use if self._called else StopReason.end_turn
         elif self._finish in FINISH_REASONS:
             stop = FINISH_REASONS[self._finish]
         else:

@@ -99,14 +99,13 @@ def encode_json(value: Any) -> bytes:
 
 
 def mark_prefix(messages: list[dict[str, Any]]) -> None:
-    """Mark, in place, where a cached prefix ends: behind the system prompt and behind the last
-    message, as far as these are text of the system or the user."""
-    for at in {0, len(messages) - 1} if messages else ():
-        message = messages[at]
-        content = message.get("content")
-        if message["role"] in ("system", "user") and isinstance(content, str):
-            part = {"type": "text", "text": content, "cache_control": {"type": "ephemeral"}}
-            messages[at] = {**message, "content": [part]}
+    """Mark, in place, where a cached prefix ends: behind the system prompt, if that comes first,
+    and behind the last message, if that is text of the user."""
+    for at, role in ((0, "system"), (-1, "user")):
+        if messages and messages[at]["role"] == role and isinstance(messages[at]["content"], str):
+            text = messages[at]["content"]
+            part = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+            messages[at] = {**messages[at], "content": [part]}
 
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,10 +55,12 @@ class RequestEncoder:
             wire = encode_message(message, self.provider)
             mark_prefix(wire)
             fragments += map(encode_json, wire)
-        parts = [encode_json(payload)[:-1], b',"messages":[', b",".join(fragments), b"]"]
+        members = [b'"messages":[' + b",".join(fragments) + b"]"]
         if tools:
-            parts += [b',"tools":', self._tools_bytes(tools)]
-        return b"".join([*parts, b"}"])
+            members.append(b'"tools":' + self._tools_bytes(tools))
+        if payload:
+            members.append(encode_json(payload)[1:-1])
+        return b"{" + b",".join(members) + b"}"
 
     def _tools_bytes(self, tools: list[Tool[Any]]) -> bytes:
         known = self._tools
