@@ -1,0 +1,75 @@
+"""What to do about a request: call which tool with which arguments, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from axio_transport_local.arguments import fill, fillable
+from axio_transport_local.choice import likelihoods
+from axio_transport_local.model import Model
+from axio_transport_local.repertoire import Repertoire
+from axio_transport_local.request import Request
+from axio_transport_local.skill import Skill
+from axio_transport_local.spans import Filling, fillings
+
+__all__ = ("Call", "decide")
+
+# How the evidence is weighed against the model's calibrated log odds.
+LIKENESS = 6.0  # wording like that of the tool's examples, from 0 to 1
+FIT = 0.35  # points that a slot of the tool gets less than in its examples
+LEFT_OVER = 1.0  # each path, number or the like that the call would not use
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    arguments: dict[str, Any]
+
+
+def decide(
+    model: Model, repertoire: Repertoire, leaning: Mapping[str, float], request: Request
+) -> Call | None:
+    """The call for a request, or None where no tool fits or its arguments are not to be had."""
+    ways = {skill.name: fillings(request, skill) for skill in repertoire.skills}
+    able = {
+        skill.name: skill for skill in repertoire.skills if fillable(ways[skill.name][0], skill)
+    }
+    if not able or not request.words:
+        return None
+    found = likelihoods(model, repertoire.prefix, request.line, repertoire.names)
+    likeness = repertoire.nearest.likeness(request)
+    scores = {
+        name: found[name] - leaning[name] + LIKENESS * likeness[name]
+        for name in [*able, repertoire.reply]
+    }
+    scores[repertoire.reply] -= LEFT_OVER * len(request.salient)
+    for name, skill in able.items():
+        scores[name] += _fit(request, skill, ways[name][0], repertoire.usual[name])
+    for name in sorted(scores, key=lambda name: -scores[name]):
+        if name == repertoire.reply:
+            return None
+        arguments = fill(model, repertoire.prefix, request, able[name], ways[name])
+        if arguments is not None:
+            return Call(name, arguments)
+    return None
+
+
+def _fit(request: Request, skill: Skill, best: Filling, usual: float) -> float:
+    """At most 0: how much worse the request fills the tool's slots than its examples do."""
+    slots = max(1, sum(_is_found(skill, slot) for slot in range(len(skill.slots))))
+    missing = min(0.0, best.points - usual) / slots
+    return FIT * missing - LEFT_OVER * _left_over(request, skill, best)
+
+
+def _is_found(skill: Skill, index: int) -> bool:
+    slot = skill.slots[index]
+    return slot.copied and slot.parameter.kind not in ("boolean", "choice", "unknown")
+
+
+def _left_over(request: Request, skill: Skill, best: Filling) -> int:
+    if any(not slot.copied or slot.parameter.kind == "unknown" for slot in skill.slots):
+        return 0  # what is made up may use anything
+    used = [(piece.start, piece.end) for piece in best.pieces.values()]
+    return sum(not any(start <= a and b <= end for start, end in used) for a, b in request.salient)

@@ -1,0 +1,195 @@
+"""A tool as the offline model knows it: what its examples teach about its arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from axio.validate import Validator, compile_signature
+from axio_transport_local.examples import Example, accepted, likely_shapes, synthesised
+from axio_transport_local.parameters import Parameter, Path, parameters, value_at
+from axio_transport_local.request import Request
+from axio_transport_local.words import Shape, context, listed, shape, stems
+
+if TYPE_CHECKING:
+    from axio.tool import Tool
+
+__all__ = ("Constant", "Skill", "Slot", "skill_of")
+
+COPIED = 0.75
+"""From this share of examples on whose value stands in the request, values are copied from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that does not stand in its request, such as "." for the current folder."""
+
+    value: str
+    requests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the examples teach about one parameter.
+
+    `copied`: values are taken from the request, else made up from it. The rest is about copied
+    ones: their `shapes`, the words `before` and `after` them (see `words.context`), the words
+    they begin with (`openings`), whether all are one `single` word, one was the `whole` request,
+    one `keeps` its final stop; `requests` they were copied from; `constants`; and `shared`, the
+    slots that took the same piece of a request.
+    """
+
+    parameter: Parameter
+    copied: bool
+    known: bool
+    shapes: frozenset[Shape]
+    before: frozenset[str]
+    after: frozenset[str]
+    openings: frozenset[str]
+    single: bool
+    whole: bool
+    keeps: bool
+    requests: tuple[str, ...]
+    constants: tuple[Constant, ...]
+    shared: frozenset[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """`frame`: words of the examples' requests that are not part of a value. `own`: stems of the
+    tool's name and description."""
+
+    name: str
+    description: str
+    examples: tuple[Example, ...]
+    slots: tuple[Slot, ...]
+    frame: frozenset[str]
+    own: frozenset[str]
+    validator: Validator
+
+    @property
+    def counts(self) -> bool:
+        """Whether numbers in a request are likely to be arguments of their own."""
+        return any(slot.parameter.kind in ("integer", "number") for slot in self.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value of an example where it stands in the request: words `first` to `last`."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
+def skill_of(tool: Tool[Any]) -> Skill:
+    """Learn a tool. One whose schema nothing can be made of has slots that cannot be filled."""
+    schema = tool.input_schema
+    wanted = parameters(schema)
+    examples = accepted(tool.examples)
+    known = bool(examples)
+    examples = examples or synthesised(tool.name, tool.description, wanted)
+    places = [_places(example, wanted) for example in examples]
+    requests = [Request(example.request) for example in examples]
+    slots = tuple(_learn(parameter, examples, requests, places, known) for parameter in wanted)
+    frame = {
+        word.key
+        for request, found in zip(requests, places, strict=True)
+        for word in request.words
+        if not any(place.start <= word.start < place.end for place in found.values())
+    }
+    own = stems(f"{tool.name} {tool.description}")
+    validator = compile_signature(None, None, schema)
+    return Skill(tool.name, tool.description, examples, slots, frozenset(frame), own, validator)
+
+
+def _learn(
+    parameter: Parameter,
+    examples: Sequence[Example],
+    requests: Sequence[Request],
+    places: Sequence[Mapping[Path, _Found]],
+    known: bool,
+) -> Slot:
+    path, kind = parameter.path, parameter.kind
+    given = [
+        (request, found, value)
+        for example, request, found in zip(examples, requests, places, strict=True)
+        if (value := value_at(example.arguments, path)) is not None
+    ]
+    copied = [(request, found[path], value) for request, found, value in given if path in found]
+    texts = [request.text[place.start : place.end] for request, place, _ in copied]
+    looks = [item for text in texts for item in (listed(text) if kind == "list" else [text])]
+    around = [context(request.words, place.first, place.last) for request, place, _ in copied]
+    constants = _constants([(r, value) for r, found, value in given if path not in found])
+    shapes = frozenset(map(shape, looks)) if known else frozenset(likely_shapes(parameter))
+    return Slot(
+        parameter,
+        copied=not given or len(copied) + _uses(constants) >= COPIED * len(given),
+        known=known and bool(given),
+        shapes=shapes,
+        before=frozenset(before for before, _ in around),
+        after=frozenset(after for _, after in around),
+        openings=frozenset(request.words[place.first].key for request, place, _ in copied),
+        single=known and all(place.first == place.last for _, place, _ in copied),
+        whole=any(
+            text == request.text for (request, _, _), text in zip(copied, texts, strict=True)
+        ),
+        keeps=any(text[-1:] in "?!." for text in texts if text),
+        requests=tuple(request.text for request, _, _ in copied),
+        constants=constants,
+        shared=frozenset(
+            other
+            for found in places
+            for other, place in found.items()
+            if other != path and found.get(path) == place
+        ),
+    )
+
+
+def _constants(unseen: Sequence[tuple[Request, Any]]) -> tuple[Constant, ...]:
+    """The shortest of texts that do not stand in their requests: "", ".", "/"."""
+    values: dict[str, list[str]] = {}
+    for request, value in unseen:
+        if isinstance(value, str) and len(value) <= 1:
+            values.setdefault(value, []).append(request.text)
+    return tuple(Constant(value, tuple(requests)) for value, requests in values.items())
+
+
+def _uses(constants: Sequence[Constant]) -> int:
+    return sum(len(constant.requests) for constant in constants)
+
+
+def _places(example: Example, wanted: Sequence[Parameter]) -> dict[Path, _Found]:
+    """Where the values of an example stand in its request."""
+    request = Request(example.request)
+    found = {}
+    for parameter in wanted:
+        value = value_at(example.arguments, parameter.path)
+        spans = list(_spans(request, parameter, value))
+        if spans:
+            start, end = min(s for s, _ in spans), max(e for _, e in spans)
+            inside = [
+                i for i, word in enumerate(request.words) if word.start < end and word.last > start
+            ]
+            found[parameter.path] = _Found(start, end, inside[0], inside[-1])
+    return found
+
+
+def _spans(request: Request, parameter: Parameter, value: Any) -> Iterator[tuple[int, int]]:
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        if isinstance(item, bool) or item is None:
+            continue
+        if isinstance(item, int | float):
+            for numeral in request.numerals:
+                if numeral.value == item:
+                    yield numeral.start, numeral.end
+                    break
+        elif isinstance(item, str) and parameter.kind in ("text", "list") and item:
+            edge = r"(?<!\w)" if item[0].isalnum() else "", r"(?!\w)" if item[-1].isalnum() else ""
+            match = re.search(edge[0] + re.escape(item) + edge[1], request.text)
+            if match:
+                yield match.span()
