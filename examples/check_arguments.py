@@ -45,7 +45,7 @@ async def main() -> None:
     try:
         await tool(items=[{"name": "cup", "price": -1}], due="soon")
     except HandlerError as error:
-        print(error)
+        print(*str(error).split("; "), sep="\n")
 
 
 if __name__ == "__main__":
@@ -54,4 +54,5 @@ if __name__ == "__main__":
 # Prints:
 # {"type": "string", "format": "date", "description": "When it must be here."}
 # large cup by 24 December
-# Field 'items[0].price' must be >= 0, got -1; Field 'due' requires date like '2026-01-31', got 'soon'
+# Field 'items[0].price' must be >= 0, got -1
+# Field 'due' requires date like '2026-01-31', got 'soon'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from axio import Agent, MemoryContextStore
+from axio import Agent, MemoryContextStore, ToolResultBlock
 from axio.testing import StubTransport, make_tool_use_response
 
 
@@ -30,7 +30,9 @@ async def main() -> None:
     context = MemoryContextStore()
     weather = await agent.run("How is Oslo?", context, output=Weather)
     print(weather)
-    print((await context.get_history())[2].content[0])
+    result = (await context.get_history())[2].content[0]
+    assert isinstance(result, ToolResultBlock)
+    print(result.content)
 
 
 if __name__ == "__main__":
@@ -38,4 +40,4 @@ if __name__ == "__main__":
 
 # Prints:
 # Weather(city='Oslo', celsius=-3.5, windy=False)
-# ToolResultBlock(tool_use_id='a', content="Field 'answer.celsius' requires float, got str", is_error=True)
+# Field 'answer.celsius' requires float, got str
