@@ -9,8 +9,8 @@ from axio import Agent, MemoryContextStore, Message, TextBlock, TextDelta, Usage
 from axio.testing import StubTransport
 
 agent = Agent(system="", transport=StubTransport([]))
-agent.run_stream(1, MemoryContextStore())  # type: ignore[arg-type]
-agent.run_stream("hello")  # type: ignore[call-arg]
+agent.run_stream(1, MemoryContextStore())  # type: ignore[call-overload]
+agent.run_stream("hello")  # type: ignore[call-overload]
 Agent(system="", transport=object())  # type: ignore[arg-type]
 Message("robot", [TextBlock("hello")])  # type: ignore[arg-type]
 TextDelta("0", "text")  # type: ignore[arg-type]

@@ -1,0 +1,45 @@
+"""What a run gives is known to type checkers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict, assert_type
+
+from axio import Agent, AgentStream, MemoryContextStore, Tool
+from axio.budget import Budget
+from axio.output import OutputStream
+from axio.testing import StubTransport
+
+
+@dataclass
+class Weather:
+    celsius: float
+
+
+class Point(TypedDict):
+    x: int
+
+
+async def answers(agent: Agent) -> None:
+    context = MemoryContextStore()
+    assert_type(await agent.run("?", context), str)
+    assert_type(await agent.run("?", context, budget=Budget(requests=1)), str)
+    assert_type(await agent.run("?", context, output=Weather), Weather)
+    assert_type(await agent.run("?", context, output=Point, output_tries=2), Point)
+    assert_type(await agent.run("?", context, output=int), int)
+    assert_type(agent.run_stream("?", context), AgentStream)
+    stream = agent.run_stream("?", context, output=Weather)
+    assert_type(stream, OutputStream[Weather])
+    assert_type(await stream.get_output(), Weather)
+    assert_type(agent.resume(context), AgentStream)
+
+
+async def handler(x: int) -> str:
+    return str(x)
+
+
+def contexts() -> None:
+    tool = Tool(name="t", handler=handler, context=Weather(1.0))
+    assert_type(tool, Tool[Weather])
+    assert_type(tool.context, Weather)
+    assert_type(Agent("", StubTransport(), tools=[tool]).max_iterations, int)
