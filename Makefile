@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-RECIPE := scripts/install.py constraints.txt pyproject.toml $(wildcard packages/*/pyproject.toml)
+RECIPE := scripts/install.py scripts/openmp.py constraints.txt pyproject.toml $(wildcard packages/*/pyproject.toml)
 SOURCES := $(wildcard packages/*/src)
 
 # `make run PROMPT='any "text", even $HOME or `id`'`: make must not expand it and the shell must

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openmp
 from install import CONSTRAINTS, MODEL_RUNTIME, ROOT, WEIGHTS, dev_group, packages
 
 HEADER = "# Exact versions of everything `make install` installs. Written by `make constraints`.\n"
@@ -25,7 +26,7 @@ def main(uv: Path) -> None:
         "--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url",
     ]  # fmt: skip
     found = run([*compile, "-"], "\n".join(wanted))
-    found += run([*compile, "--no-deps", "-"], WEIGHTS)
+    found += run([*compile, "--no-deps", "-"], f"{WEIGHTS}\n{openmp.PROVIDER}")
     # A package that only some platforms need keeps its version; the marker goes.
     pins = dict(line.split(";")[0].strip().split("==") for line in found if "==" in line)
     lines = [f"{name}=={pins[name]}\n" for name in sorted(pins) if name not in ours]

