@@ -16,7 +16,7 @@ from axio.events import StreamEvent
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
 from axio.tool import Tool
-from axio.wire.http import Http, Session, Timeouts, request_json, stream_events
+from axio.wire.http import Decoder, Http, Session, Timeouts, request_json, stream_events
 from axio.wire.names import accepted
 from axio.wire.retry import RetryPolicy
 from axio.wire.session import SessionPool, aiohttp_options
@@ -32,6 +32,8 @@ from axio_transport_openai.encode import (
 )
 from axio_transport_openai.encoded import RequestEncoder
 from axio_transport_openai.providers import OPENAI, Provider, endpoint, provider_for
+from axio_transport_openai.responses import ResponsesDecoder, text_format
+from axio_transport_openai.responses.request import build_request
 from axio_transport_openai.settings import spec_from_dict, spec_to_dict
 
 __all__ = ("OpenAITransport",)
@@ -65,9 +67,11 @@ class OpenAITransport:
     `model` is a `ModelSpec` or an id. An id is looked up in `models`; an unknown one is taken to
     be able to use tools. `session` may be an `aiohttp.ClientSession`, which stays the caller's to
     close; without one the transport opens its own, one for each event loop, and closes it in
-    `aclose`, at the end of ``async with``, or when its event loop ends.
+    `close`, at the end of ``async with``, or when its event loop ends.
 
     `extra_params` are further top-level fields of the request, and override the others.
+    `wire` is what is spoken: "chat" for chat completions, "responses" for OpenAI's Responses API,
+    over which models that reason go on reasoning from one call of a tool to the next.
     Failures are `StreamError`s; those before the first event are retried.
     """
 
@@ -84,6 +88,7 @@ class OpenAITransport:
     retry_base_delay: float = 5.0
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts, kw_only=True)
+    wire: str = field(default="chat", kw_only=True)
     _sessions: SessionPool = field(
         default_factory=SessionPool, init=False, repr=False, compare=False
     )
@@ -98,12 +103,15 @@ class OpenAITransport:
     if not TYPE_CHECKING:
 
         def __setattr__(self, name: str, value: object) -> None:
-            if name == "model" and isinstance(value, str):
-                value = spec_for(value, getattr(self, "models", None) or OPENAI_MODELS)
+            if name == "model" and isinstance(value, str) and hasattr(self, "models"):
+                value = spec_for(value, self.models)
             object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:
         self.extra_params = MappingProxyType(dict(self.extra_params))
+        self.model = self.model  # an id can be looked up now that `models` is set
+        if self.wire not in ("chat", "responses"):
+            raise ValueError(f'wire is "chat" or "responses", not {self.wire!r}')
 
     async def __aenter__(self: T) -> T:
         return self
@@ -136,7 +144,11 @@ class OpenAITransport:
             system: str,
             schema: Mapping[str, Any],
         ) -> AsyncGenerator[StreamEvent, None]:
-            extra = {"response_format": response_format(schema)}
+            if self.wire == "responses":
+                options = self.extra_params.get("text") or {}
+                extra = {"text": {**options, **text_format(schema)}}
+            else:
+                extra = {"response_format": response_format(schema)}
             return self._send(self._body(messages, tools, system, extra), tools)
 
         return stream
@@ -146,7 +158,13 @@ class OpenAITransport:
     ) -> dict[str, Any]:
         """The body of the request, as a new dict. A subclass may change it."""
         provider = self._provider
-        payload: dict[str, Any] = {
+        if self.wire == "responses":
+            payload = build_request(self.model, messages, tools, system, self._reasoning_of)
+            if self.model.max_output_tokens > 0:
+                payload["max_output_tokens"] = self.model.max_output_tokens
+            payload.update(self.extra_params)
+            return payload
+        payload = {
             "model": self.model.id,
             "messages": encode_messages(messages, system, provider),
             "stream": True,
@@ -181,6 +199,8 @@ class OpenAITransport:
         }
         if self.extra_params:
             data["extra_params"] = dict(self.extra_params)
+        if self.wire != "chat":
+            data["wire"] = self.wire
         return data
 
     @classmethod
@@ -188,7 +208,9 @@ class OpenAITransport:
         cls: type[T], data: Mapping[str, Any], *, session: aiohttp.ClientSession | None = None
     ) -> T:
         """What `to_dict` wrote. Without a URL or a key those of the environment are taken."""
-        settings = {key: data[key] for key in ("name", "base_url", "api_key") if data.get(key)}
+        settings = {
+            key: data[key] for key in ("name", "base_url", "api_key", "wire") if data.get(key)
+        }
         if "models" in data:
             settings["models"] = ModelRegistry(map(spec_from_dict, data["models"]))
         return cls(**settings, session=session, extra_params=data.get("extra_params") or {})
@@ -200,7 +222,11 @@ class OpenAITransport:
         system: str,
         extra: dict[str, Any] | None = None,
     ) -> bytes:
-        if self._changes_payload() or not self.extra_params.keys().isdisjoint(_ENCODED_ONCE):
+        if (
+            self.wire == "responses"
+            or self._changes_payload()
+            or not self.extra_params.keys().isdisjoint(_ENCODED_ONCE)
+        ):
             return encode_json(self.build_payload(messages, tools, system) | (extra or {}))
         provider = self._provider
         encoder = self._encoder
@@ -220,12 +246,20 @@ class OpenAITransport:
     def _send(self, body: bytes, tools: list[Tool[Any]]) -> AsyncGenerator[StreamEvent, None]:
         provider = self._provider
         own_names = {wire: t.name for t in tools if (wire := accepted(t.name)) != t.name}
+        decoder: Callable[[], Decoder]
+        if self.wire == "responses":
+            path = "responses"
+            keeps_raw = bool(provider.replays)
+            decoder = partial(ResponsesDecoder, self._reasoning_of, own_names, keeps_raw=keeps_raw)
+        else:
+            path = "chat/completions"
+            decoder = partial(ChatDecoder, provider.name, provider.replays, own_names)
         return stream_events(
             self._session,
-            url=endpoint(self.base_url, "chat/completions"),
+            url=endpoint(self.base_url, path),
             headers=self._headers(),
             body=body,
-            decoder=partial(ChatDecoder, provider.name, provider.replays, own_names),
+            decoder=decoder,
             http=self._http("OpenAI API error"),
         )
 
@@ -259,6 +293,11 @@ class OpenAITransport:
     @property
     def _session(self) -> Session:
         return self._sessions if self.session is None else self.session
+
+    @property
+    def _reasoning_of(self) -> str:
+        """Marks reasoning that came over the Responses wire, and goes back over it only."""
+        return f"{self._provider.name}-responses"
 
     @property
     def _provider(self) -> Provider:
