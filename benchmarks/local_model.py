@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType, ModuleType
@@ -124,12 +125,7 @@ def _like(given: Any, wanted: Any) -> bool:
         return isinstance(given, str) and re.search(wanted["re"], given, re.I) is not None
     if isinstance(given, str) and isinstance(wanted, str):
         return given.strip().strip("\"'").lower() == wanted.lower()
-    return type(given) is type(wanted) and given == wanted or _number(given, wanted)
-
-
-def _number(given: Any, wanted: Any) -> bool:
-    numbers = isinstance(given, int | float) and isinstance(wanted, int | float)
-    return numbers and not isinstance(given, bool) and given == wanted
+    return isinstance(given, bool) == isinstance(wanted, bool) and bool(given == wanted)
 
 
 def _shared(name: str) -> ModuleType:
@@ -148,14 +144,10 @@ def _shared_tools() -> list[Tool[Any]]:
 def _shared_cases() -> Iterator[Case]:
     module = _shared("requests")
     for request, alternatives in module.CASES:
-        yield Case(
-            request,
-            bool(alternatives),
-            lambda calls, alternatives=alternatives: _judged(module, calls, alternatives),
-        )
+        yield Case(request, bool(alternatives), partial(_judged, module, alternatives))
 
 
-def _judged(module: ModuleType, calls: Any, alternatives: Any) -> tuple[bool, bool]:
+def _judged(module: ModuleType, alternatives: Any, calls: Any) -> tuple[bool, bool]:
     tool, full = module.judge(calls, alternatives)
     return bool(tool), bool(full)
 

@@ -162,7 +162,7 @@ class Agent:
         try:
             dispatch.start(calls)
             while dispatch.running:
-                dispatch.events.clear()
+                dispatch.events = None
                 await dispatch.wait()
         finally:
             await dispatch.close()

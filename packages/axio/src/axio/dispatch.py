@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
-from contextvars import copy_context
 from threading import get_ident
 from time import monotonic
 from typing import Any
@@ -55,12 +54,13 @@ class ToolDispatch:
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
-        self.events: deque[StreamEvent] = deque()
+        self.events: deque[StreamEvent] | None = None
         self.results: dict[ToolCallID, ToolResultBlock] = {}
         self._loop = asyncio.get_running_loop()
-        self._output: dict[ToolCallID, list[OutputChunk]] = {}
+        self._output: dict[ToolCallID, list[OutputChunk]] | None = None
         self._run = run
-        self._tasks: dict[ToolCallID, asyncio.Future[None]] = {}
+        self._tasks: dict[asyncio.Future[None], Call] = {}
+        """Those that have not ended. The others are forgotten, so that they are free to go."""
         self._thread = get_ident()
         self._tools = tools
         self._unfinished = 0
@@ -68,51 +68,49 @@ class ToolDispatch:
 
     @property
     def running(self) -> bool:
-        """Whether any call has not ended."""
+        """Whether any call has no result yet."""
         return self._unfinished > 0
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
-        fresh = [call for call in calls if call.id not in self._tasks]
-        run = self._run
+        fresh = [call for call in calls if not call.started]
         for call in fresh:
-            tool = self._find(call.name)
+            call.started = True
+            self._unfinished += 1
             if call.problem is not None:
                 self._finish(call, call.problem, True)
                 continue
+            tool = self._find(call.name)
             if tool is None:
                 self._finish(call, self._unknown(call.name), True)
                 continue
-            context = copy_context()
-            inside = Run(
-                run.store,
-                run.agent,
-                self.emit,
-                run.budget,
-                call.id,
-                call.name,
-                run.parent,
-                whole=run,
-            )
-            context.run(RUN.set, inside)
             work = self._perform(call, tool)
             if len(fresh) == 1:
-                task = eager.start(work, self._loop, context)
+                task = eager.start(work, self._loop)
             else:
-                task = self._loop.create_task(work, context=context)
-            self._tasks[call.id] = task
+                task = self._loop.create_task(work)
             if not task.done():
-                self._unfinished += 1
+                self._tasks[task] = call
                 task.add_done_callback(self._done)
+            elif call.id not in self.results:
+                self._lost(call, task)
 
     def _done(self, task: asyncio.Future[None]) -> None:
-        self._unfinished -= 1
+        call = self._tasks.pop(task)
+        if call.id not in self.results:
+            self._lost(call, task)
+
+    def _lost(self, call: Call, task: asyncio.Future[None]) -> None:
+        """A call without a result: the run is being stopped, or somebody else stopped it."""
         if not task.cancelled() and (exc := task.exception()) is not None:
             logger.error("a tool call broke down", exc_info=exc)
-        self._wake()
+        self.interrupt(call)
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
-        return next((tool for tool in self._tools if tool.name == name), None)
+        for tool in self._tools:
+            if tool.name == name:
+                return tool
+        return None
 
     def _unknown(self, name: ToolName) -> str:
         known = ", ".join(tool.name for tool in self._tools) or "none"
@@ -132,7 +130,7 @@ class ToolDispatch:
 
         Returns when every handler has ended, also if this very call is cancelled meanwhile.
         """
-        pending = {task for task in self._tasks.values() if not task.done()}
+        pending = set(self._tasks)
         for task in pending:
             task.cancel()
         cancelled: asyncio.CancelledError | None = None
@@ -151,7 +149,7 @@ class ToolDispatch:
     def interrupt(self, call: Call) -> None:
         """Answer a call that did not finish: with its output so far, and that it was stopped."""
         text = INTERRUPTED
-        chunks = self._output.get(call.id)
+        chunks = None if self._output is None else self._output.get(call.id)
         tool = self._find(call.name)
         if chunks and tool is not None:
             try:
@@ -168,15 +166,16 @@ class ToolDispatch:
             self._loop.call_soon_threadsafe(self._push, event)
 
     def _push(self, event: StreamEvent) -> None:
+        if self.events is None:
+            self.events = deque()
         self.events.append(event)
-        self._wake()
-
-    def _wake(self) -> None:
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
     async def _perform(self, call: Call, tool: Tool[Any]) -> None:
         """Run one call to its result. Ends with CancelledError only if the run was cancelled."""
+        # This coroutine has a context of its own.
+        RUN.set(self._run.inside(call.id, call.name, self.emit))
         try:
             if tool.supports_streaming:
                 content: Any = await self._stream(call, tool)
@@ -193,6 +192,8 @@ class ToolDispatch:
             self._finish(call, content, False)
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> str:
+        if self._output is None:
+            self._output = {}
         chunks = self._output[call.id] = []
         start = monotonic()
         async with aclosing(tool.call_streaming(**call.input)) as source:
@@ -203,6 +204,7 @@ class ToolDispatch:
 
     def _finish(self, call: Call, content: Any, is_error: bool) -> None:
         self.results[call.id] = ToolResultBlock(call.id, content, is_error)
+        self._unfinished -= 1
         text = content
         if not isinstance(content, str):
             for block in content:

@@ -163,10 +163,11 @@ class Loop:
                         if not await self._accept(turn):
                             continue
                         dispatch = self._start_calls(turn)
-                        queue = dispatch.events
-                        while queue or dispatch.running:
-                            while queue:
+                        while True:
+                            while queue := dispatch.events:
                                 yield queue.popleft()
+                            if not dispatch.running:
+                                break
                             await dispatch.wait()
                         await self._store_results(turn, dispatch)
                     self.session.remember()
@@ -375,7 +376,7 @@ class Loop:
         else:
             self._fail(limit)
         if self.dispatch is not None:
-            self.outro = (*self.dispatch.events, *self.outro)
+            self.outro = (*(self.dispatch.events or ()), *self.outro)
 
     async def _settle(self) -> None:
         """The run stops in the middle of a turn: leave a valid history and nothing running."""

@@ -43,6 +43,14 @@ class Run:
     control: Control | None = field(default=None, repr=False)
     children: set[Task[Any]] | None = field(default=None, repr=False)
 
+    def inside(
+        self, call_id: ToolCallID, tool_name: ToolName, emit: Callable[[StreamEvent], None]
+    ) -> Run:
+        """This run as a tool call sees it."""
+        return Run(
+            self.store, self.agent, emit, self.budget, call_id, tool_name, self.parent, False, self
+        )
+
     def stop(self) -> None:
         """End the run, successfully, once the results of this turn are stored."""
         (self.whole or self).stopped = True

@@ -46,6 +46,8 @@ class Call:
     fragments: list[str] = field(default_factory=list)
     wire_id: ToolCallID = ""
     scanner: ToolArgStream | None = None
+    started: bool = False
+    """Whether it has been handed to its tool, or answered without it."""
 
     def parse(self, cut: bool) -> None:
         """Read the arguments. `cut`: the response was, so that no text means lost text."""
