@@ -96,11 +96,15 @@ def mutated(body: bytes, rng: random.Random) -> bytes:
 
 
 def survive(
-    bodies: Sequence[bytes], make: Callable[[], Decoder], count: int, seed: int
+    bodies: Sequence[bytes],
+    make: Callable[[], Decoder],
+    count: int,
+    seed: int,
+    largest: int = LARGEST,
 ) -> dict[str, int]:
     """How often each kind of end was met when `count` damaged answers were decoded."""
     rng = random.Random(seed)
-    small = [body for body in bodies if len(body) < LARGEST]
+    small = [body for body in bodies if len(body) < largest]
     assert len(small) > 50
     ends: dict[str, int] = {}
     for number in range(count):

@@ -163,10 +163,10 @@ class ResponsesDecoder:
         match kind:
             case "response.output_item.added":
                 self._items += 1
-                if isinstance(event.item, dict):
+                if _is_item(event.item):
                     self._start_call(event.item, self._key(event, event.item), events)
             case "response.output_item.done":
-                if isinstance(event.item, dict):
+                if _is_item(event.item):
                     self._end_item(event.item, self._key(event, event.item), events)
             case "response.custom_tool_call_input.delta":
                 self._arguments(event, event.delta, events)
@@ -278,9 +278,7 @@ class ResponsesDecoder:
 
     def _end_item(self, item: dict[str, Any], key: int | str, events: list[StreamEvent]) -> None:
         """What an item holds that no delta brought, and what of it has to be kept."""
-        kind = item.get("type")
-        if not isinstance(kind, str):
-            return
+        kind = item["type"]
         told = key in self._told
         call = self._start_call(item, key, events)
         if kind == "message":
@@ -344,7 +342,7 @@ class ResponsesDecoder:
         if not (self._told or self._called or self._items) and isinstance(response.output, list):
             for item in response.output:
                 self._items += 1
-                if isinstance(item, dict):
+                if _is_item(item):
                     self._end_item(item, self._items - 1, events)
         status = response.status
         if status == "failed" or status == "cancelled":
@@ -353,7 +351,7 @@ class ResponsesDecoder:
         if kind == "response.incomplete" or status == "incomplete":
             details = response.incomplete_details
             status = details.get("reason") if isinstance(details, dict) else None
-            if status not in STATUSES:
+            if not isinstance(status, str) or status not in STATUSES:
                 self._fail(events, self._stopped(status))
                 return
         stop = STATUSES.get(status) if isinstance(status, str) else None
@@ -381,6 +379,10 @@ class ResponsesDecoder:
         return ProviderError(
             f"{self._describe}: the answer is incomplete ({code or 'no reason given'})", code=code
         )
+
+
+def _is_item(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("type"), str)
 
 
 def _usage(usage: Any) -> Usage:

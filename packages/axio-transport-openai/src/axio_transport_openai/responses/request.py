@@ -1,0 +1,48 @@
+"""The body of a request to a stateless Responses server: nothing is left behind there, and
+everything it needs to go on is sent. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from axio.messages import Message
+from axio.models import Capability, ModelSpec
+from axio.tool import Tool
+from axio_transport_openai.responses.encode import encode_input, encode_tools
+
+__all__ = ("build_request", "reasons")
+
+_REASONING = re.compile(r"(^|[./])(o\d|gpt-oss|gpt-[5-9](?!.*-chat)|codex)")
+
+
+def reasons(model: ModelSpec) -> bool:
+    """Whether the model reasons; others refuse to be asked for their encrypted reasoning."""
+    return Capability.reasoning in model.capabilities or bool(_REASONING.search(model.id))
+
+
+def build_request(
+    model: ModelSpec,
+    messages: list[Message],
+    tools: list[Tool[Any]],
+    system: str,
+    provider: str,
+    *,
+    strict: bool | None = False,
+) -> dict[str, Any]:
+    """The payload without a limit on the answer. `provider` is whose reasoning is sent back."""
+    payload: dict[str, Any] = {
+        "model": model.id,
+        "input": encode_input(messages, provider),
+        "stream": True,
+        "store": False,
+    }
+    if system:
+        payload["instructions"] = system
+    if reasons(model):
+        payload["include"] = ["reasoning.encrypted_content"]
+    if tools:
+        payload["tools"] = encode_tools(tools, strict=strict)
+        payload["tool_choice"] = "auto"
+        payload["parallel_tool_calls"] = True
+    return payload
