@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -195,6 +197,73 @@ async def test_no_race_leads_a_write_outside(folder: Path) -> None:
     assert os.listdir(folder / "outside/inner") == []
 
 
+def program_in(folder: Path) -> str:
+    """A virtual environment in a workspace, in which this very package runs."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
+    site = next((folder / "env/lib").glob("python3*")) / "site-packages"
+    for package in (axio, axio_tools_local):
+        source = os.path.dirname(str(package.__file__))
+        shutil.copytree(source, site / os.path.basename(source))
+    return str(folder / "env/bin/python")
+
+
+def test_a_command_cannot_change_how_the_next_one_is_confined(folder: Path, backend: str) -> None:
+    """Not by what it does to the virtual environment, and not by moving that away."""
+    python = program_in(folder / "room/deep")
+    program = (
+        "import asyncio, sys\n"
+        "from axio.tool import CONTEXT\n"
+        "from axio_tools_local import sandbox\n"
+        "from axio_tools_local.local import LocalWorkspace\n"
+        "from axio_tools_local.shell import shell\n"
+        "from axio_tools_local.write_file import write_file\n"
+        f"if {backend == 'kernel'}: sandbox.shutil.which = lambda name: None\n"
+        "CONTEXT.set(LocalWorkspace(sandbox='workspace-write'))\n"
+        "for command in sys.argv[1:]: print(asyncio.run(shell(command)))\n"
+        "try: asyncio.run(write_file('deep/env/bin/python', 'x'))\n"
+        "except PermissionError as error: print(error)\n"
+    )
+    commands = [
+        "for f in $(find deep/env -name '*.py'); do echo 'exit()' > $f; done; rm -r deep/env",
+        "mv deep gone; echo x > deep/fine && cat deep/fine",
+        "echo x > ../outside",
+    ]
+    done = subprocess.run(
+        [python, "-c", program, *commands],
+        cwd=folder / "room",
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout.count("Read-only file system") > 10
+    assert "mv: cannot move 'deep'" in done.stdout
+    assert "stdout] x" in done.stdout
+    assert "the sandbox (workspace-write) allows no change here" in done.stdout
+    assert sorted(os.listdir(folder)) == ["room"] and os.listdir(folder / "room") == ["deep"]
+    assert (folder / "room/deep/env/bin/python").exists()
+
+
+def test_the_program_that_confines_is_kept_in_memory(
+    folder: Path, backend: str, monkeypatch: pytest.MonkeyPatch, inside: Use
+) -> None:
+    package = folder / "axio_tools_local"
+    shutil.copytree(os.path.dirname(str(axio_tools_local.__file__)), package)
+    monkeypatch.setattr(module, "_PACKAGE", package)
+    module._program.cache_clear()
+    inside(LocalWorkspace(folder, sandbox="workspace-write"))
+    assert "stdout] 1" in asyncio.run(shell("echo 'raise SystemExit' > axio_tools_local/x; echo 1"))
+    shutil.rmtree(package)
+    assert "Read-only" in asyncio.run(shell("echo x > ../outside"))
+    module._program.cache_clear()
+
+
+def test_a_command_inherits_no_descriptor(folder: Path, backend: str, inside: Use) -> None:
+    inside(LocalWorkspace(folder, sandbox="workspace-write"))
+    result = asyncio.run(shell("ls -l /proc/self/fd"))
+    assert "memfd" not in result and " 4 -> " not in result
+
+
 # ── what does not get out ─────────────────────────────────────────────────────────────────────
 
 # Each attempt is a program that says ESCAPED when it believes it is out. `{out}` is a folder
@@ -259,6 +328,7 @@ PYTHON_ATTEMPTS = {
     "[os.open(disk, os.O_WRONLY) for disk in disks][0]",
     "make a disk": "import os, stat; os.mknod('disk', 0o600 | stat.S_IFBLK, os.makedev(7, 0))\n"
     "os.open('disk', os.O_WRONLY)",
+    "write to the first process": "open('/proc/1/mem', 'r+b')",
     "use a ring": "import ctypes; p = ctypes.create_string_buffer(120)\n"
     "assert ctypes.CDLL(None).syscall(425, 1, p) >= 0",
     "keep a key": "import ctypes\n"
@@ -274,7 +344,13 @@ NOT_EVERYWHERE = {
     *("go by /proc/1/root", "connect to the machine's address", "talk to the hypervisor"),
     *("make a disk", "use a ring", "keep a key", "bind mount", "set an attribute"),
     *("new namespaces", "enter namespaces", "change the root", "change the owner"),
-    *("ptrace", "write to memory", "read memory", "take a descriptor"),
+    *(
+        "ptrace",
+        "write to memory",
+        "write to the first process",
+        "read memory",
+        "take a descriptor",
+    ),
 }
 
 
@@ -379,11 +455,14 @@ class Outside:
 def _own_address() -> str:
     """An address of this machine other than loopback; loopback where there is no other."""
     with socket.socket(type=socket.SOCK_DGRAM) as s:
-        try:
-            s.connect(("192.0.2.1", 9))  # sends nothing
-        except OSError:
-            return "127.0.0.1"
-        return str(s.getsockname()[0])
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode())
+            with suppress(OSError):  # it has none
+                answer = fcntl.ioctl(s, 0x8915, request)  # SIOCGIFADDR
+                address = socket.inet_ntoa(answer[20:24])
+                if not address.startswith("127."):
+                    return address
+    return "127.0.0.1"
 
 
 @pytest.fixture
@@ -402,7 +481,11 @@ async def attempt(name: str, outside: Outside) -> str:
     return await run_python(text, timeout=20)
 
 
+KINDS = [("bwrap", "workspace-write"), ("kernel", "workspace-write"), ("kernel", "read-only")]
+
+
 @pytest.mark.parametrize("name", ATTEMPTS)
+@pytest.mark.parametrize(("backend", "level"), KINDS, indirect=True)
 async def test_no_attempt_gets_out(
     name: str, level: Level, backend: str, outside: Outside, inside: Use
 ) -> None:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from axio_tools_local import atomic, cgroup
 from axio_tools_local.process import Process
-from axio_tools_local.sandbox import Level, Limits, Sandbox
+from axio_tools_local.sandbox import Level, Limits, Sandbox, program_descriptors
 from axio_tools_local.workspace import Entry
 
 
@@ -71,6 +71,7 @@ class LocalWorkspace:
                 stdin=stdin,
                 timeout=timeout,
                 environment=environment,
+                descriptors=program_descriptors(),
             )
             yield await stack.enter_async_context(process)
 
@@ -78,11 +79,11 @@ class LocalWorkspace:
         return await asyncio.to_thread(_read, self._absolute(path), offset, size)
 
     async def write(self, path: str, data: bytes, mode: int | None = None) -> None:
-        within = self._sandbox.writable
-        await asyncio.to_thread(atomic.replace, self._absolute(path), data, mode, within)
+        check = self._sandbox.check
+        await asyncio.to_thread(atomic.replace, self._absolute(path), data, mode, check)
 
     async def remove(self, path: str) -> None:
-        await asyncio.to_thread(atomic.remove, self._absolute(path), self._sandbox.writable)
+        await asyncio.to_thread(atomic.remove, self._absolute(path), self._sandbox.check)
 
     async def stat(self, path: str) -> Entry:
         return await asyncio.to_thread(_stat, self._absolute(path), os.path.basename(path))

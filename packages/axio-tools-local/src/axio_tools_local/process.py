@@ -41,7 +41,8 @@ class Process:
         cwd: str,
         stdin: bytes | None = None,
         timeout: float | None = None,
-        environment: dict[str, str] | None = None,
+        environment: dict[str, str],
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.exit_code: int | None = None
         self.timed_out = False
@@ -50,7 +51,8 @@ class Process:
         self._input = memoryview(stdin or b"")
         self._has_input = stdin is not None
         self._timeout = timeout
-        self._mark, self._environment = strays.marked(environment or dict(os.environ))
+        self._descriptors = descriptors
+        self._mark, self._environment = strays.marked(environment)
         self._chunks: deque[Output] = deque()
         self._held = 0
         self._outputs: dict[str, IO[bytes]] = {}
@@ -73,6 +75,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            pass_fds=self._descriptors,
             start_new_session=True,  # so that its process group has its id and holds its children
         )
         assert self._popen.stdout is not None and self._popen.stderr is not None

@@ -13,16 +13,24 @@ this machine can be reached, neither by a port nor by a socket file.
 The namespaces come from `bwrap` where it is installed and works, else from the kernel directly,
 which then must have Landlock too. A machine that has neither gets `SandboxUnavailable`, never less
 than was asked for. No daemon is needed, nor root.
+
+A command must not change how the next one is confined. So the program that confines is kept in
+memory, and the virtual environment that this process runs from stays read-only, also where it lies
+in the workspace.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import functools
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +43,7 @@ __all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
 
 Level: TypeAlias = Literal["none", "workspace-write", "read-only"]
 
-_LAUNCH = Path(__file__).parent / "confine" / "launch.py"
+_PACKAGE = Path(__file__).parent
 _PROBE_SECONDS = 10
 _OWN_PROCESSES = 2  # that wait outside and inside of the namespaces
 
@@ -70,11 +78,20 @@ class Sandbox:
         self._level = level
         self._limits = limits
         self._root = os.path.realpath(root)
+        self._protected = _below(self._root, os.path.realpath(sys.prefix))
+        self._confined = level != "none"
+        if self._confined or limits != Limits():
+            _program()  # before anything can have changed it
 
-    @property
-    def writable(self) -> tuple[str, ...] | None:
-        """The folders below which the workspace itself may change files; None: everywhere."""
-        return {"none": None, "workspace-write": (self._root,), "read-only": ()}[self._level]
+    def check(self, folder: str) -> None:
+        """`PermissionError` when nothing in `folder`, a real path, may be changed."""
+        if not self._confined:
+            return
+        writable = self._level == "workspace-write" and _is_in(folder, self._root)
+        if not writable or any(_is_in(folder, path) for path in self._protected[-1:]):
+            raise PermissionError(
+                errno.EACCES, f"the sandbox ({self._level}) allows no change here", folder
+            )
 
     @property
     def wants_temporary(self) -> bool:
@@ -89,7 +106,7 @@ class Sandbox:
         """
         if self._limits.processes is None or os.geteuid() != 0:
             return None
-        return self._limits.processes + (_OWN_PROCESSES if self._level != "none" else 0)
+        return self._limits.processes + (_OWN_PROCESSES if self._confined else 0)
 
     def command(
         self, argv: Sequence[str], temporary: str | None
@@ -101,16 +118,18 @@ class Sandbox:
         """
         environment = dict(os.environ)
         limits = self._limits
-        if self._level == "none" and limits == Limits():
+        if not self._confined and limits == Limits():
             return list(argv), environment
-        writable = list(self.writable or ())
-        if self.wants_temporary:
+        writable = []
+        if self._level == "workspace-write":
             assert temporary is not None
-            writable.append(os.path.realpath(temporary))
+            # A folder on the way to what is protected is mounted, so that it cannot be moved away.
+            writable = [self._root, *self._protected[:-1], os.path.realpath(temporary)]
             environment["TMPDIR"] = writable[-1]
         request: dict[str, Any] = {
-            "confined": self._level != "none",
+            "confined": self._confined,
             "writable": writable,
+            "protected": self._protected[-1:] if writable else (),
             "processes": None if self.cgroup_limit else limits.processes,
             "limits": {
                 name: value
@@ -122,21 +141,58 @@ class Sandbox:
                 if value is not None
             },
         }
-        bwrap = _backend() if request["confined"] else None
+        bwrap = _backend() if self._confined else None
         return [*_launcher(request, bwrap), *argv], environment
 
 
+def _is_in(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder
+
+
+def _below(top: str, path: str) -> tuple[str, ...]:
+    """The folders from `top`, without it, down to `path`, with it; empty when it is elsewhere."""
+    if path == top or not _is_in(path, top):
+        return ()
+    return (*_below(top, os.path.dirname(path)), path)
+
+
+def program_descriptors() -> tuple[int, ...]:
+    """What a confined command has to inherit."""
+    return (_program(),) if _program.cache_info().currsize else ()
+
+
+@functools.cache
+def _program() -> int:
+    """`axio_tools_local.confine` as a sealed archive in memory, which Python can run."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(_PACKAGE / "confine" / "launch.py", "__main__.py")
+        for path in (_PACKAGE / "__init__.py", *(_PACKAGE / "confine").glob("*.py")):
+            file.write(path, path.relative_to(_PACKAGE.parent))
+    descriptor = os.memfd_create("axio-confine", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(descriptor, archive.getvalue())
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    return descriptor
+
+
 def _launcher(request: dict[str, Any], bwrap: str | None) -> list[str]:
-    request = {**request, "namespaces": request["confined"] and bwrap is None}
-    launch = [sys.executable, "-I", "-S", str(_LAUNCH), json.dumps(request)]
-    return launch if bwrap is None else [*_bwrap(bwrap, request["writable"]), *launch]
+    namespaces = request["confined"] and bwrap is None
+    request = {**request, "namespaces": namespaces, "program": _program()}
+    # The interpreter itself, and not the link in a virtual environment.
+    python = os.path.realpath(sys.executable)
+    launch = [python, "-I", "-S", f"/proc/self/fd/{_program()}", json.dumps(request)]
+    return launch if bwrap is None else [*_bwrap(bwrap, request), *launch]
 
 
-def _bwrap(program: str, writable: Sequence[str]) -> list[str]:
+def _bwrap(program: str, request: dict[str, Any]) -> list[str]:
     arguments = [program, "--die-with-parent", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
     arguments += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for path in writable:
+    arguments += ["--remount-ro", "/proc"]  # where the memory of others could be written to
+    for path in request["writable"]:
         arguments += ["--bind", path, path]
+    for path in request["protected"]:
+        arguments += ["--ro-bind", path, path]
     return [*arguments, "--"]
 
 
@@ -171,13 +227,14 @@ def _backend() -> str | None:
 
 def _trial(bwrap: str | None) -> str | None:
     """Why a sandbox of this kind cannot be had; None when it can."""
-    request = {"confined": True, "writable": [], "processes": None, "limits": {}}
+    request = {"confined": True, "writable": (), "protected": (), "processes": None, "limits": {}}
     try:
         subprocess.run(
             [*_launcher(request, bwrap), "/bin/true"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
+            pass_fds=program_descriptors(),
             timeout=_PROBE_SECONDS,
         )
     except subprocess.CalledProcessError as error:

@@ -1,7 +1,7 @@
-"""Confine this process, then become the command: `python -I -S launch.py REQUEST COMMAND...`.
+"""Confine this process, then become the command: `python -I -S PROGRAM REQUEST COMMAND...`.
 
-It is run by its path, with neither the environment's nor the site's settings, and does nothing
-before the confinement is complete. Exit code 126 with a line on stderr: not confined, nothing run.
+The program is this package as an archive in memory (`axio_tools_local.sandbox`), run with neither
+the environment's nor the site's settings. Exit code 126 with a line on stderr: nothing was run.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
-
-sys.path.append(str(Path(__file__).parents[2]))
 
 from axio_tools_local.confine import landlock, namespaces, seccomp, system
 
@@ -22,13 +19,14 @@ _SIGKILL = 9
 
 
 def main(request: dict[str, Any], command: list[str]) -> None:
-    """`request`: see `axio_tools_local.sandbox.Sandbox`, which writes it."""
+    """`request` is what `axio_tools_local.sandbox.Sandbox` writes."""
+    os.set_inheritable(request["program"], False)
     system.die_with_parent(_SIGKILL)
     if request["confined"]:
         writable = request["writable"]
         if request["namespaces"]:
             cwd = os.getcwd()
-            namespaces.enter(writable)
+            namespaces.enter(writable, request["protected"])
             os.chdir(cwd)  # the same folder by its new mount
         system.drop_capabilities()
         system.no_new_privileges()

@@ -29,15 +29,16 @@ _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _SHARED_MEMORY = "/dev/shm"
 
 
-def enter(writable: Iterable[str]) -> None:
+def enter(writable: Iterable[str], protected: Iterable[str]) -> None:
     """Leave this process outside as a mere waiter, and go on in its child inside the namespaces.
 
     The child is process 1 in there: when it ends the kernel ends all others. The waiter passes the
-    child's exit code on, and its own death to the child.
+    child's exit code on, and its own death to the child. Files can be changed below `writable`,
+    but not below `protected`, which may lie in there.
     """
     _unshare()
     _loopback_up()
-    _make_read_only(tuple(writable))
+    _make_read_only(tuple(writable), tuple(protected))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is for the command, which gets it too
     child = os.fork()
     if child:
@@ -91,9 +92,9 @@ def _loopback_up() -> None:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)
 
 
-def _make_read_only(writable: tuple[str, ...]) -> None:
+def _make_read_only(writable: tuple[str, ...], protected: tuple[str, ...]) -> None:
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
-    for path in writable:
+    for path in writable + protected:
         _mount(path, path, None, _MS_BIND | _MS_REC)
     # Of what was read-only before, nothing becomes writable.
     allowed = [path for path in writable if not os.statvfs(path).f_flag & os.ST_RDONLY]
