@@ -58,7 +58,7 @@ def test_bytes_that_are_not_text_are_replaced() -> None:
 
 def test_the_streams_do_not_disturb_each_other() -> None:
     capture = Capture()
-    found = []
+    found: list[tuple[str, str]] = []
     for output in (Output("stdout", b"\xc3"), Output("stderr", b"x"), Output("stdout", b"\xa9")):
         found += capture.feed(output)
     found += capture.close()

@@ -185,7 +185,7 @@ async def test_no_race_leads_a_write_outside(folder: Path) -> None:
     swapping.start()
     refused = written = 0
     try:
-        while min(written, refused) < 300:
+        while min(written, refused) < 100:
             try:
                 await workspace.write(f"swap/inner/{written}", b"x")
                 written += 1
