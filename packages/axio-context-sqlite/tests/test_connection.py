@@ -64,15 +64,18 @@ async def test_a_database_in_memory_works() -> None:
 async def test_what_was_handed_to_the_thread_is_done_in_order_even_when_cancelled(
     conn: aiosqlite.Connection, store: SQLiteContextStore
 ) -> None:
-    nap = await occupy(conn)
-    first = asyncio.create_task(store.append(user("first")))
+    # Past our own turn-taking: the thread is at work, but not yet on what is handed to it here.
+    nap = asyncio.create_task(aiosqlite.Connection._execute(conn, time.sleep, 0.1))
+    await asyncio.sleep(0.01)
+    large = user("first " * 20_000)
+    first = asyncio.create_task(store.append(large))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     await store.append(user("second"))
     await nap
-    assert await store.get_history() == [user("first"), user("second")]
+    assert await store.get_history() == [large, user("second")]
 
 
 async def test_settings_of_the_user_are_put_back(
@@ -208,9 +211,12 @@ def test_event_loops_in_several_threads_share_a_connection(path: Path) -> None:
         conn = await connect(path)
         failures: list[BaseException] = []
 
+        together = threading.Barrier(4)
+
         async def write(name: str) -> None:
             store = SQLiteContextStore(conn, name, "p")
-            for n in range(60):
+            together.wait(10)
+            for n in range(150):
                 await store.append(user(f"{n}"))
                 assert len(await store.get_history()) == n + 1
 

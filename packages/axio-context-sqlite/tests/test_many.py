@@ -99,7 +99,9 @@ from axio_context_sqlite import SQLiteContextStore
 async def main():
     path, name = sys.argv[1:]
     async with SQLiteContextStore.open(path, "s", "p", wait=30) as store:
-        for n in range(100):
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for n in range(300):
             texts = [f"{name} {n} {part}" for part in "ab"]
             await store.extend(Message("user", [TextBlock(text)]) for text in texts)
 
@@ -110,6 +112,13 @@ asyncio.run(main())
 def test_without_a_run_every_extend_still_stands_together(path: Path, spawn: Spawn) -> None:
     writers = [spawn(APPENDER, path, name) for name in ("x", "y", "z")]
     for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    for writer in writers:
         assert writer.communicate(timeout=50) == ("", "")
     db = sqlite3.connect(path)
     texts = [
@@ -117,7 +126,7 @@ def test_without_a_run_every_extend_still_stands_together(path: Path, spawn: Spa
     ]
     db.close()
     words = [text.split('"text": "')[1].split('"')[0].split() for text in texts]
-    assert len(words) == 600
+    assert len(words) == 1800
     for first, second in zip(words[::2], words[1::2], strict=True):
         assert first[:2] == second[:2]
         assert (first[2], second[2]) == ("a", "b")

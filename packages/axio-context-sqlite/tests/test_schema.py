@@ -207,5 +207,7 @@ def test_a_migration_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path:
         assert asyncio.run(read(path, "s", "/p1")) == expected
         db = sqlite3.connect(path)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        version = db.execute("SELECT max(version) FROM axio_context_schema").fetchone()
+        assert version == (len(MIGRATIONS),)
         db.close()
     assert killed == 24, "only the last one may live to its end"

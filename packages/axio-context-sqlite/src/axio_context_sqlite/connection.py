@@ -14,7 +14,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,11 +35,11 @@ BUSY_TIMEOUT = 5.0
 
 _OPENING_TIMEOUT = 60.0  # another process may be bringing a large file up to date
 
-_CHECKPOINT_AFTER = 500
-"""Rows changed in the event loop until the thread moves the log into the file.
+_MOVE_LOG_AFTER = 500
+"""Rows changed in the event loop until a job goes through the thread to move the log.
 
-SQLite itself does that inside a commit, about every 1,000 pages, and waits for the disk; so it is
-switched off for brief jobs. A small row changes three to five pages.
+SQLite moves its log into the file inside a commit, when it has 1,000 pages, and waits for the disk
+then. That is switched off for brief jobs. A small row changes three to five pages.
 """
 
 
@@ -57,7 +56,7 @@ class Connection(aiosqlite.Connection):
         self._queued: set[object] = set()
         self._switched_off: dict[str, int] = {}
         self._swift = False
-        self._checkpointed = 0
+        self._log_moved = 0
 
     async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """aiosqlite's way of running `fn` in its thread, under our turn-taking."""
@@ -92,21 +91,19 @@ class Connection(aiosqlite.Connection):
         # Never past the queue: a job must not overtake one whose caller was cancelled.
         if brief and self._swift and not self._queued and self._turn.acquire(blocking=False):
             try:
-                if db.total_changes - self._checkpointed < _CHECKPOINT_AFTER:
+                if db.total_changes - self._log_moved < _MOVE_LOG_AFTER:
                     self._switch_off(db, _LOCKS, _DISK)
                     return job(db)
             finally:
                 self._turn.release()
-        return await self._execute(self._with_checkpoint, job, db)
+        return await self._execute(self._in_thread, job, db)
 
-    def _with_checkpoint(self, job: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
+    def _in_thread(self, job: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
         self._switch_off(db, _LOCKS)
+        before = db.total_changes
         result = job(db)
-        if db.total_changes - self._checkpointed >= _CHECKPOINT_AFTER and not db.in_transaction:
-            self._checkpointed = db.total_changes
-            # What the job wrote is safe in the log, with or without this.
-            with suppress(sqlite3.Error):
-                db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if db.total_changes != before:  # and so a commit, which moved the log if it was long
+            self._log_moved = db.total_changes
         return result
 
     # Only where the door changes, so a run of brief jobs does not pay for it; and what the user
