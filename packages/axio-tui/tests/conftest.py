@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,14 @@ class Prompts(Scripted):
         yield IterationEnd(1, StopReason.end_turn, Usage(10, 5))
 
 
+class Warming(Prompts):
+    """Gets ready in the background."""
+
+    async def warm(self, tools):
+        Path(os.environ["HOME"], "warm").write_text(" ".join(tool.name for tool in tools))
+        raise RuntimeError("never mind")
+
+
 SPECS = [ModelSpec("small"), ModelSpec("large")]
 
 
@@ -103,8 +112,14 @@ async def acme_look() -> str:
     return "one\\n\\x1b[2Jtwo"
 
 
+@tool_options(examples=[
+    ("make a file called a.txt", {"path": "a.txt"}),
+    ("create the file docs/plan.md", {"path": "docs/plan.md"}),
+    ("I need a new file todo.txt", {"path": "todo.txt"}),
+    ("new file main.py please", {"path": "main.py"}),
+])
 async def acme_change(path: str) -> str:
-    """Make a file."""
+    """Make a new file."""
     Path(path).write_text("changed")
     return "done"
 
@@ -166,7 +181,7 @@ TOOLS = (
     "acme_look", "acme_change", "acme_child", "acme_thread", "acme_flood", "acme_ticks",
     "acme_block", "acme_hold",
 )  # fmt: skip
-TRANSPORTS = ("Scripted", "Prompts", "Classic", "Fetching")
+TRANSPORTS = ("Scripted", "Prompts", "Classic", "Fetching", "Warming")
 ENTRY_POINTS = "[axio.transport]\n"
 ENTRY_POINTS += "".join(f"{name.lower()} = acme_parts:{name}\n" for name in TRANSPORTS)
 ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
@@ -322,6 +337,11 @@ class Terminal:
                     break
                 self.seen += piece.decode("utf-8", "replace").replace("\r\n", "\n")
         return code, self.seen
+
+    def has_line_mode(self) -> bool:
+        """Whether the terminal is in the mode in which a shell expects it."""
+        flags = termios.tcgetattr(self._master)[3]
+        return bool(flags & termios.ICANON and flags & termios.ECHO)
 
     def close(self) -> None:
         """Take the terminal away, as closing its window does."""

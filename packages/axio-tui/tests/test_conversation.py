@@ -54,12 +54,36 @@ def test_prompts_do_not_get_into_json(axio: Any, terminal: Any) -> None:
     assert kinds == ["text_delta", "iteration_end", "session_end"] * 2
 
 
+def test_the_model_gets_ready_while_the_first_prompt_is_typed(axio: Any, terminal: Any) -> None:
+    tty = terminal("run", "--transport", "warming", "--tools", "acme_look", "--system", "")
+    tty.until("> ")
+    ready = axio.home / "warm"
+    while not (ready.exists() and ready.read_text() == "acme_look"):
+        assert tty.process.poll() is None
+        time.sleep(0.02)
+    tty.send("one\n")
+    tty.until(json.dumps([["one"], ["acme_look"], ""]))
+    tty.until("> ")
+    tty.send("\x04")
+    code, rest = tty.end()
+    assert code == 0 and "never mind" not in rest
+
+
+def test_a_long_silence_is_explained_on_a_terminal(axio: Any, terminal: Any) -> None:
+    script = [[3.5, "Hello"]]
+    tty = terminal(*SCRIPTED, "hi", script=script)
+    assert tty.until("Hello") == "axio: waiting for scripted\nHello"
+    assert not axio(*SCRIPTED, "hi", script=script).err
+
+
 def test_ctrl_c_at_the_prompt_ends_it_with_130(terminal: Any) -> None:
     tty = terminal(*SCRIPTED, script=[["Hello"]])
     tty.until("> ")
+    assert not tty.has_line_mode()  # a line editor is at work
     tty.send("half a prom\x03")
     code, rest = tty.end()
     assert code == 130 and "Traceback" not in rest
+    assert tty.has_line_mode()
 
 
 def test_ctrl_c_during_an_answer_ends_it_with_130(terminal: Any) -> None:

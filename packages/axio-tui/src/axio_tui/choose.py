@@ -11,7 +11,7 @@ from axio_tui.errors import CommandError, WrongUse
 from axio_tui.plain import visible
 from axio_tui.servers import SERVERS, RunningServer, Server, find_servers
 
-__all__ = ("COMPATIBLE", "KEYS", "Choice", "available", "choose", "choose_named")
+__all__ = ("COMPATIBLE", "KEYS", "OFFLINE", "Choice", "available", "choose", "choose_named")
 
 # In the order in which they are preferred.
 KEYS = {

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from axio.exceptions import AxioError
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
-from axio_tui.choose import COMPATIBLE, KEYS, Choice
+from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE, Choice
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.plain import visible
 from axio_tui.servers import models_in
@@ -27,7 +27,7 @@ __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Somebody waits at the terminal: a server that is not there is reported within seconds. A wait
 # that the server itself asks for is kept.
-PATIENCE = {"max_retries": 4, "retry_base_delay": 0.5}
+PATIENCE = {"max_retries": 3, "retry_base_delay": 0.5}
 SHOWN_MODELS = 20
 # Transports whose server lists its models at `<base URL>/models`.
 LISTING = frozenset({"openai", "openai-custom", "openrouter", "nebius"})
@@ -71,8 +71,9 @@ async def _construct(
         if "model" not in parameters:
             raise WrongUse(f"the transport {choice.transport} has no choice of models")
         settings["model"] = model
+    # A transport that can be closed has a session of its own, the offline one needs none.
     closes_itself = inspect.iscoroutinefunction(getattr(make, "close", None))
-    if "session" in parameters and not closes_itself:
+    if "session" in parameters and not closes_itself and choice.transport != OFFLINE:
         import aiohttp
 
         # Without a limit of its own aiohttp would end an answer after five minutes.

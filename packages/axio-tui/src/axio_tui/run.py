@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import inspect
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from axio.models import ModelSpec
 from axio.plugins import TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
 from axio.types import StopReason
-from axio_tui.choose import Choice, available, choose, choose_named
+from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
 from axio_tui.jsonlines import to_line
@@ -26,12 +27,14 @@ from axio_tui.prompt import build_system_prompt
 from axio_tui.render import Renderer
 from axio_tui.session import ChatSession
 from axio_tui.stopping import Stopped, run_stoppable
-from axio_tui.terminal import Output, Person, style_for, where_to_ask
+from axio_tui.terminal import Output, Person, modes_restored, style_for, where_to_ask
 
 __all__ = ("run",)
 
 # They act on an application around the conversation, which this command is not.
 NEED_A_HOST = frozenset({"status_line", "confirm", "subagent", "vision"})
+# Seconds without any event after which a person is told what the command is doing.
+SILENCE = 3.0
 
 Say: TypeAlias = Callable[[str], None]
 """Prints a notice as one line on stderr."""
@@ -48,45 +51,44 @@ def run(args: argparse.Namespace, say: Say) -> int:
     parts = Installed()
     tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
-    runner, opened = asyncio.Runner(), AsyncExitStack()
+    runner = asyncio.Runner()
     try:
-        chat = run_stoppable(runner, _open(args, parts, tools, opened, say))
-        if prompt is not None:
-            return run_stoppable(runner, chat.answer(prompt))
-        while (prompt := _ask_for_prompt(args, say)) is not None:
-            run_stoppable(runner, chat.answer(prompt))
-        return 0
+        return run_stoppable(runner, _run(args, prompt, parts, tools, say))
     finally:
-        runner.run(opened.aclose())
         # Closing the runner waits for worker threads, and those cannot be stopped.
         if not isinstance(sys.exception(), Stopped):
             runner.close()
 
 
-async def _open(
+async def _run(
     args: argparse.Namespace,
+    prompt: str | None,
     parts: Installed,
     tools: list[Tool[Any]],
-    opened: AsyncExitStack,
     say: Say,
-) -> _Chat:
+) -> int:
     named = args.transport
     choice = await (choose(os.environ, parts) if named is None else choose_named(named, parts))
-    transport = await opened.enter_async_context(connect(choice, args.model, parts))
-    if named is None:
-        others = ", ".join(name for name in available(parts) if name != choice.name)
-        model = getattr(transport, "model", None)
-        which = f", model {model.id}" if isinstance(model, ModelSpec) else ""
-        say(f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}")
-    person = Person(where_to_ask(json=args.json))
-    session = ChatSession(
-        transport,
-        tools,
-        system=args.system if args.system is not None else build_system_prompt(),
-        max_iterations=args.max_iterations,
-        ask=None if args.yes else person.ask,
-    )
-    return _Chat(session, choice, args, person, Output(sys.stdout), say)
+    async with connect(choice, args.model, parts) as transport:
+        if named is None:
+            say(_what_was_chosen(choice, transport, parts))
+        person = Person(where_to_ask(json=args.json))
+        session = ChatSession(
+            transport,
+            tools,
+            system=args.system if args.system is not None else build_system_prompt(),
+            max_iterations=args.max_iterations,
+            ask=None if args.yes else person.ask,
+        )
+        chat = _Chat(session, choice, args, person, Output(sys.stdout), say)
+        return await (chat.converse() if prompt is None else chat.answer(prompt))
+
+
+def _what_was_chosen(choice: Choice, transport: object, parts: Installed) -> str:
+    others = ", ".join(name for name in available(parts) if name != choice.name)
+    model = getattr(transport, "model", None)
+    which = f", model {model.id}" if isinstance(model, ModelSpec) else ""
+    return f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}"
 
 
 @dataclass(slots=True)
@@ -100,6 +102,25 @@ class _Chat:
     output: Output
     say: Say
 
+    async def converse(self) -> int:
+        """Answer what is typed on the terminal, one prompt after the other, until end of input."""
+        warming = asyncio.create_task(self._warm())
+        try:
+            with modes_restored(sys.stdin):
+                while (prompt := await _typed(self.args, self.say)) is not None:
+                    await self.answer(prompt)
+        finally:
+            warming.cancel()
+        return 0
+
+    async def _warm(self) -> None:
+        """Let a transport that can do so get ready while the person types."""
+        agent = self.session.agent
+        warm = getattr(agent.transport, "warm", None)
+        if inspect.iscoroutinefunction(warm):
+            with suppress(Exception):  # what is wrong will be said when it is asked something
+                await warm(agent.tools)
+
     async def answer(self, prompt: str) -> int:
         """Run `prompt`, printing its events as they come; the exit code that it deserves."""
         renderer = Renderer(style_for(sys.stdout))
@@ -110,9 +131,11 @@ class _Chat:
 
         failure: BaseException | None = None
         end: SessionEndEvent | None = None
+        waiting = asyncio.get_running_loop().call_later(SILENCE, self._say_that_it_waits)
         stream = self.session.send(prompt)
         try:
             async for event in stream:
+                waiting.cancel()
                 async with self.person.busy:
                     self.output.write(show(event))
                 if isinstance(event, Error):
@@ -120,6 +143,7 @@ class _Chat:
                 elif isinstance(event, SessionEndEvent):
                     end = event
         finally:
+            waiting.cancel()
             await stream.aclose()
             if not self.args.json:
                 self.output.write(renderer.close())
@@ -130,6 +154,11 @@ class _Chat:
         else:
             return 0
         return 1
+
+    def _say_that_it_waits(self) -> None:
+        if sys.stderr.isatty():
+            first = " (with new tools its first answer takes about ten seconds)"
+            self.say(f"waiting for {self.choice.title}{first * (self.choice.name == OFFLINE)}")
 
     async def _report(self, failure: BaseException, end: SessionEndEvent | None) -> None:
         """One line for what went wrong; with --debug the traceback above it."""
@@ -207,22 +236,26 @@ def _prompt_of(argument: str | None) -> str | None:
     return prompt
 
 
-def _ask_for_prompt(args: argparse.Namespace, say: Say) -> str | None:
-    """The next prompt that is not empty, typed on the terminal; None at end of input."""
+async def _typed(args: argparse.Namespace, say: Say) -> str | None:
+    """The next prompt that is not empty, typed on the terminal; None at end of input.
+
+    Reading is done in a thread, so that this can be cancelled at once and the event loop goes on.
+    """
     with suppress(ImportError):  # not every Python has it
         import readline  # noqa: F401 - makes input() a line editor
 
+    shown = sys.stdout.isatty() and not args.json
     while True:
+        if not shown:  # the output goes elsewhere, and the question must not
+            print("> ", end="", file=sys.stderr, flush=True)
         try:
-            if sys.stdout.isatty() and not args.json:
-                prompt = input("> ")
-            else:  # the output goes elsewhere, and the question must not
-                print("> ", end="", file=sys.stderr, flush=True)
-                prompt = input()
+            prompt = await asyncio.to_thread(input, "> " if shown else "")
             prompt.encode("utf-8")
-        except EOFError:
+        except (EOFError, asyncio.CancelledError) as end:
             print(file=sys.stderr)
-            return None
+            if isinstance(end, EOFError):
+                return None
+            raise
         except UnicodeError:
             say("the prompt is not UTF-8")
             continue

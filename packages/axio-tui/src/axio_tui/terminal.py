@@ -7,12 +7,22 @@ import errno
 import os
 import sys
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from axio_tui.errors import CommandError
 from axio_tui.render import COLOUR, PLAIN, Style, describe_call
 
-__all__ = ("Output", "OutputClosed", "Person", "read_line", "style_for", "where_to_ask")
+__all__ = (
+    "Output",
+    "OutputClosed",
+    "Person",
+    "modes_restored",
+    "read_line",
+    "style_for",
+    "where_to_ask",
+)
 
 REFUSED = "the person refused this call"
 NOBODY_TO_ASK = (
@@ -90,6 +100,17 @@ async def read_line(terminal: int) -> str:
         loop.remove_reader(terminal)
     # One read gives at most one line, and as much of it as fits.
     return os.read(terminal, 4096).decode("utf-8", "replace")
+
+
+@contextmanager
+def modes_restored(terminal: TextIO) -> Iterator[None]:
+    """Put the terminal's modes back at the end: a line editor in a thread may not get to do it."""
+    modes = termios.tcgetattr(terminal)
+    try:
+        yield
+    finally:
+        with suppress(termios.error):  # it may be gone
+            termios.tcsetattr(terminal, termios.TCSANOW, modes)
 
 
 def _settle(future: asyncio.Future[None]) -> None:
