@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from axio.blocks import ContentBlock
 from axio.messages import Message
@@ -55,12 +55,17 @@ class RequestEncoder:
             wire = encode_message(message, self.provider)
             mark_prefix(wire)
             fragments += map(encode_json, wire)
-        members = [b'"messages":[' + b",".join(fragments) + b"]"]
+        # Everything is joined at once, by the comma that stands between messages and members
+        # alike: the whole may be megabytes, and a second copy costs more than all the rest.
+        fragments = fragments or [b""]
+        fragments[0] = b'{"messages":[' + fragments[0]
+        fragments[-1] += b"]"
         if tools:
-            members.append(b'"tools":' + self._tools_bytes(tools))
+            fragments.append(b'"tools":' + self._tools_bytes(tools))
         if payload:
-            members.append(encode_json(payload)[1:-1])
-        return b"{" + b",".join(members) + b"}"
+            fragments.append(encode_json(payload)[1:-1])
+        fragments[-1] += b"}"
+        return b",".join(fragments)
 
     def _tools_bytes(self, tools: list[Tool[Any]]) -> bytes:
         known = self._tools
@@ -70,11 +75,9 @@ class RequestEncoder:
         return self._encoded_tools
 
 
-class _Entry(NamedTuple):
-    message: Message  # held, so that its id stays its own
-    role: str
-    content: list[ContentBlock]  # a copy: a message may be changed, its blocks may not
-    encoded: bytes
+_Entry: TypeAlias = tuple[Message, str, list[ContentBlock], bytes]
+"""A message (held, so that its id stays its own), its role and a copy of its list of blocks (which
+may be changed, while blocks may not), and what it is on the wire."""
 
 
 class EncodedMessages:
@@ -95,34 +98,34 @@ class EncodedMessages:
 
     def encode(self, messages: Iterable[Message]) -> list[bytes]:
         """The messages on the wire, in order; empty ones are left out."""
-        young = self._young
+        known = self._young.get
         fragments: list[bytes] = []
         for message in messages:
-            entry = young.get(id(message))
-            if entry is None or entry.content != message.content or entry.role != message.role:
+            entry = known(id(message))
+            if entry is None or entry[2] != message.content or entry[1] != message.role:
                 entry = self._renew(message)
-                young = self._young
-            if entry.encoded:
-                fragments.append(entry.encoded)
+                known = self._young.get
+            if entry[3]:
+                fragments.append(entry[3])
         return fragments
 
     def _renew(self, message: Message) -> _Entry:
         key = id(message)
         entry = self._old.get(key)
-        if entry is None or entry.content != message.content or entry.role != message.role:
+        if entry is None or entry[2] != message.content or entry[1] != message.role:
             wire = encode_message(message, self._provider)
             encoded = b",".join(map(encode_json, wire))
-            entry = _Entry(message, message.role, list(message.content), encoded)
+            entry = (message, message.role, list(message.content), encoded)
             self._report(foreign_reasoning(message, self._provider))
         replaced = self._young.pop(key, None)
         if replaced is not None:
-            self._size -= len(replaced.encoded)
-        if self._size + len(entry.encoded) > self._max_bytes:
+            self._size -= len(replaced[3])
+        if self._size + len(entry[3]) > self._max_bytes:
             self._old = self._young
             self._young = {}
             self._size = 0
         self._young[key] = entry
-        self._size += len(entry.encoded)
+        self._size += len(entry[3])
         return entry
 
     def _report(self, left_behind: set[str]) -> None:
