@@ -85,7 +85,7 @@ async def shell(
     cwd: Annotated[str, FieldInfo("directory to run it in", strict=True)] = ".",
     stdin: Annotated[str | None, FieldInfo("text for its standard input")] = None,
 ) -> str:
-    """Run a shell command line such as git, make, ls or rm and return its output.
+    """Run a shell command line such as git, pip, make, mkdir, rm or df and return its output.
 
     The command and all that it starts, also in the background, end when it ends or when its
     time is up. Of very long output the beginning and the end are returned.
