@@ -2,132 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from axio.events import Error, IterationEnd
-from axio.exceptions import StreamError
 from axio_transport_anthropic.decode import MessagesDecoder
+from support.mutations import survive
 from support.parts import requires
 from support.recordings import recordings
 
-LARGEST = 4096  # bytes: the small ones hold all kinds of events, and more of them fit into a minute
 
-ODD_VALUES: list[Any] = [
-    None, True, False, 0, -1, 2**70, 1.5, "", "x", "text", "\ud83d", [], [1], {}, {"type": "x"},
-]  # fmt: skip
-TOKENS = [
-    b"", b"\n", b"\n\n", b"\r", b"data:", b"event: error\n", b":", b"{", b"}", b'"', b"\\", b"\x00",
-    b"\xff", b"\xef\xbb\xbf", b"null", b"[DONE]", b"tool_use", b"thinking",
-    b"event: message_stop\n", b"event: content_block_delta\n",
-]  # fmt: skip
-
-
-def flip(body: bytearray, rng: random.Random) -> None:
-    for _ in range(rng.randint(1, 8)):
-        body[rng.randrange(len(body))] = rng.randrange(256)
-
-
-def insert(body: bytearray, rng: random.Random) -> None:
-    at = rng.randrange(len(body))
-    body[at:at] = rng.choice(TOKENS)
-
-
-def remove(body: bytearray, rng: random.Random) -> None:
-    at = rng.randrange(len(body))
-    del body[at : at + rng.randint(1, 200)]
-
-
-def repeat(body: bytearray, rng: random.Random) -> None:
-    start, at = rng.randrange(len(body)), rng.randrange(len(body))
-    body[at:at] = body[start : start + rng.randint(1, 400)]
-
-
-def truncate(body: bytearray, rng: random.Random) -> None:
-    del body[rng.randrange(len(body)) :]
-
-
-def shuffle(body: bytearray, rng: random.Random) -> None:
-    events = bytes(body).split(b"\n\n")
-    rng.shuffle(events)
-    body[:] = b"\n\n".join(events)
-
-
-def replace_values(body: bytearray, rng: random.Random) -> None:
-    """Well-formed JSON with a value of another type somewhere."""
-    lines = bytes(body).split(b"\n")
-    at = rng.choice([i for i, line in enumerate(lines) if line.startswith(b"data: {")] or [0])
-    try:
-        data = json.loads(lines[at][6:])
-    except ValueError:
-        return
-    places: list[tuple[Any, Any]] = []
-    if isinstance(data, dict):
-        collect(data, places)
-    if not places:
-        return
-    for _ in range(rng.randint(1, 2)):
-        inside, key = rng.choice(places)
-        inside[key] = rng.choice(ODD_VALUES)
-    lines[at] = b"data: " + json.dumps(data).encode()
-    body[:] = b"\n".join(lines)
-
-
-def collect(data: Any, places: list[tuple[Any, Any]]) -> None:
-    items = data.items() if isinstance(data, dict) else enumerate(data)
-    for key, value in items:
-        places.append((data, key))
-        if isinstance(value, dict | list):
-            collect(value, places)
-
-
-MUTATIONS: list[Callable[[bytearray, random.Random], None]] = [
-    *(flip, insert, remove, repeat, truncate, shuffle, replace_values, replace_values)
-]
-
-
-def mutated(body: bytes, rng: random.Random) -> bytes:
-    damaged = bytearray(body)
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        if damaged:
-            rng.choice(MUTATIONS)(damaged, rng)
-    return bytes(damaged)
-
-
-def survive(count: int, seed: int) -> dict[str, int]:
-    """How often each kind of end was met."""
+def bodies() -> list[bytes]:
     requires("streams")
-    rng = random.Random(seed)
-    bodies = [r.body for r in recordings("anthropic-messages") if len(r.body) < LARGEST]
-    assert len(bodies) > 50
-    ends: dict[str, int] = {}
-    for number in range(count):
-        body = mutated(rng.choice(bodies), rng)
-        size = rng.choice((1 << 20, 1000, 64))
-        decoder = MessagesDecoder()
-        events = [e for at in range(0, len(body), size) for e in decoder.feed(body[at : at + size])]
-        events += decoder.close()
-        assert decoder.done, (seed, number)
-        last = events[-1]
-        if isinstance(last, Error):
-            assert isinstance(last.exception, StreamError), (seed, number, last)
-            kind = type(last.exception).__name__
-        else:
-            assert isinstance(last, IterationEnd), (seed, number, last)
-            kind = last.stop_reason
-        assert not any(isinstance(event, Error | IterationEnd) for event in events[:-1])
-        str(last), repr(events)
-        json.dumps([str(event) for event in events]).encode()
-        ends[kind] = ends.get(kind, 0) + 1
-    return ends
+    return [recording.body for recording in recordings("anthropic-messages")]
 
 
 def test_no_damage_leads_to_anything_but_an_end_or_a_typed_error() -> None:
-    ends = survive(20_000, seed=5)
+    ends = survive(bodies(), MessagesDecoder, 20_000, seed=5)
     # Damage of all kinds was met, or the mutations do not bite.
     assert min(ends[kind] for kind in ("end_turn", "TruncatedStream", "ProtocolError")) > 100
 
@@ -137,4 +26,4 @@ def test_no_damage_leads_to_anything_but_an_end_or_a_typed_error() -> None:
 def test_a_million_damaged_answers() -> None:
     """`python -m pytest -m heavy packages/axio-transport-anthropic`: about three minutes."""
     for seed in range(50):
-        survive(20_000, seed=1000 + seed)
+        survive(bodies(), MessagesDecoder, 20_000, seed=1000 + seed)
