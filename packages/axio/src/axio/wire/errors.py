@@ -15,7 +15,15 @@ __all__ = ("error_code", "error_from_answer", "error_from_stream", "request_id",
 MAX_ECHO = 2000
 """Characters of a server's words that an error message repeats."""
 
-NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
+NO_CREDIT = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "insufficient_balance",
+        "usage_limit_reached",  # of a subscription, for hours
+        "usage_not_included",
+    }
+)
 """Codes of 429 answers that no waiting mends."""
 
 FILTERED = frozenset(
