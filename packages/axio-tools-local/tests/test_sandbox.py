@@ -594,6 +594,18 @@ async def test_a_level_that_the_machine_cannot_give_is_refused_and_nothing_runs(
     assert os.listdir(folder) == []
 
 
+def test_another_system_gets_no_sandbox_and_no_limits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module._program.cache_clear()
+    monkeypatch.setattr(f"{module.__name__}.sys.platform", "darwin")
+    with pytest.raises(SandboxUnavailable, match="Linux"):
+        LocalWorkspace(folder, sandbox="read-only")
+    with pytest.raises(SandboxUnavailable, match="Linux"):
+        LocalWorkspace(folder, limits=Limits(cpu_seconds=1))
+    LocalWorkspace(folder)
+
+
 async def test_a_bwrap_that_does_not_work_is_not_relied_on(
     folder: Path, inside: Use, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:

@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from axio_tools_local.cgroup import SandboxUnavailable
-from axio_tools_local.confine import landlock, seccomp
+from axio_tools_local.confine import landlock, seccomp, system
 
 __all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
 
@@ -164,6 +164,8 @@ def program_descriptors() -> tuple[int, ...]:
 @functools.cache
 def _program() -> int:
     """`axio_tools_local.confine` as a sealed archive in memory, which Python can run."""
+    if sys.platform != "linux":
+        raise SandboxUnavailable("sandbox levels and limits need Linux")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.write(_PACKAGE / "confine" / "launch.py", "__main__.py")
@@ -204,7 +206,7 @@ def _backend() -> str | None:
     """
     reasons = []
     if not seccomp.supported():
-        reasons.append(f"there is no system call filter for {os.uname().machine}")
+        reasons.append(f"there is no system call filter for {system.machine()}")
     else:
         bwrap = shutil.which("bwrap")
         if bwrap is None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import socket
 import struct
+import sys
 from typing import NamedTuple
 
 from axio_tools_local.confine import system
@@ -54,7 +54,7 @@ _MACHINES = {
     ),
 }
 
-_FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+_FAMILIES = (2, 10, 16)  # AF_INET, AF_INET6, AF_NETLINK of Linux
 _CLONE_NAMESPACES = 0x7E020000
 """CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}: in a new user namespace one is root again."""
 _X32_BIT = 0x40000000  # system calls of the x32 ABI, which have numbers of their own
@@ -71,7 +71,7 @@ _PR_SECCOMP = {"x86_64": 317, "aarch64": 277}
 
 
 def supported() -> bool:
-    return system.machine() in _MACHINES
+    return sys.platform == "linux" and system.machine() in _MACHINES
 
 
 def program(machine: str) -> bytes:
