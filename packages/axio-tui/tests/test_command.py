@@ -244,6 +244,13 @@ def test_a_reader_that_leaves_ends_it_quietly(axio: Any) -> None:
         assert process.stderr.read() == b""
 
 
+def test_help_that_nobody_reads_is_no_failure(axio: Any) -> None:
+    for args in ("", "--help", "run --help", "--version"):
+        shell = f"exec 3>&1; ('{sys.executable}' -m axio_tui {args}; echo $? >&3) | true"
+        done = axio(command=["sh", "-c", shell])
+        assert done.out == "0\n" and not done.err
+
+
 def test_a_full_disk_is_said(axio: Any) -> None:
     with open("/dev/full", "wb") as full:
         done = axio(*SCRIPTED, "hi", script=HELLO, stdout=full)

@@ -184,10 +184,23 @@ def test_arguments_that_are_no_object_are_shown_as_they_came() -> None:
     assert rendered(events) == '-> shell({"command": "l)\n'
 
 
-def test_long_results_are_cut_and_say_how_much_is_missing() -> None:
-    content = "\n".join(str(n) for n in range(1000))
-    lines = rendered([*call("1", "t"), turn(), ToolResult("1", "t", False, content)]).splitlines()
-    assert lines[-2:] == ["  | 59", "  | ... 940 more lines"]
+@pytest.mark.parametrize(
+    ("content", "last"),
+    [
+        ("\n".join("x" * 9 for n in range(1000)), "  | ... 1,000 lines in all"),
+        ("\n".join("x" * 9 for n in range(10_000)), "  | ... 10,000 lines in all"),
+        ("x" * 1_000_000, "  | ... 1,000,000 characters in all"),
+    ],
+)
+def test_long_results_are_cut_and_say_how_much_there_is(content: str, last: str) -> None:
+    text = rendered([*call("1", "t"), turn(), ToolResult("1", "t", False, content)])
+    assert text.splitlines()[-1] == last and len(text) < 25_000 and text.count("\n") <= 62
+
+
+def test_arguments_that_are_nested_too_deeply_are_shown_as_they_came() -> None:
+    deep = '{"x": ' + "[" * 200_000
+    text = rendered([ToolUseStart(0, "1", "t"), ToolInputDelta(0, "1", deep), turn()])
+    assert text.startswith('-> t({"x": [[[') and len(text) < 400
 
 
 def test_an_empty_result_is_still_a_line() -> None:

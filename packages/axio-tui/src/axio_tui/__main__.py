@@ -17,10 +17,8 @@ __all__ = ("main",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     _prepare_streams()
-    parser = build_parser()
-    args = parser.parse_args(argv)
     try:
-        return _command(parser, args)
+        return _command(argv)
     except KeyboardInterrupt:
         say("interrupted")
         return 130
@@ -28,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _finish_stdout()
 
 
-def _command(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+def _command(argv: Sequence[str] | None) -> int:
+    parser = build_parser()
+    args = parser.parse_args(argv)
     if args.version:
         from importlib.metadata import version
 

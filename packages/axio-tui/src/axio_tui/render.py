@@ -29,6 +29,7 @@ from axio_tui.plain import PlainText, plain, visible
 __all__ = ("COLOUR", "PLAIN", "Renderer", "Style", "describe_call")
 
 SHOWN_LINES = 60
+SHOWN_CHARACTERS = 20_000
 SHOWN_VALUE = 300
 OUTPUT_MARK = "  | "
 ERROR_MARK = "  ! "
@@ -74,7 +75,7 @@ class _Call:
         text = "".join(self.pieces)
         try:
             arguments = json.loads(text) if text.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments = None
         if isinstance(arguments, dict):
             return describe_call(self.name, arguments)
@@ -203,10 +204,12 @@ class Renderer:
         style, mark = self._style.dim, OUTPUT_MARK
         if result.is_error:
             style, mark = self._style.error, ERROR_MARK
-        lines = (plain(result.content).rstrip("\n") or "(no output)").split("\n")
-        more = len(lines) - SHOWN_LINES
-        if more > 0:
-            lines[SHOWN_LINES:] = [f"... {more:,} more lines"]
+        shown = plain(result.content[:SHOWN_CHARACTERS]).rstrip("\n") or "(no output)"
+        lines = shown.split("\n")
+        if len(lines) > SHOWN_LINES:
+            lines[SHOWN_LINES:] = [f"... {result.content.count(chr(10)) + 1:,} lines in all"]
+        elif len(result.content) > SHOWN_CHARACTERS:
+            lines.append(f"... {len(result.content):,} characters in all")
         header = self._header(id, describe_call(result.name, result.input))
         text = "\n".join(mark + line for line in lines)
         return self._end_line() + header + self._styled(text, style) + "\n"
