@@ -65,7 +65,7 @@ async def test_what_was_handed_to_the_thread_is_done_in_order_even_when_cancelle
     conn: aiosqlite.Connection, store: SQLiteContextStore
 ) -> None:
     # Past our own turn-taking: the thread is at work, but not yet on what is handed to it here.
-    nap = asyncio.create_task(aiosqlite.Connection._execute(conn, time.sleep, 0.1))
+    nap = asyncio.create_task(aiosqlite.Connection._execute(conn, time.sleep, 0.1))  # type: ignore[no-untyped-call]
     await asyncio.sleep(0.01)
     large = user("first " * 20_000)
     first = asyncio.create_task(store.append(large))
@@ -85,7 +85,21 @@ async def test_settings_of_the_user_are_put_back(
     await conn.execute("PRAGMA wal_autocheckpoint = 77")
     await store.append(user("a"))
     for pragma, value in (("busy_timeout", 1234), ("wal_autocheckpoint", 77)):
-        assert await conn.execute_fetchall(f"PRAGMA {pragma}") == [(value,)]
+        assert list(await conn.execute_fetchall(f"PRAGMA {pragma}")) == [(value,)]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_the_users_taste_in_rows_is_not_the_stores(path: Path, ours: bool) -> None:
+    conn = await connect(path) if ours else await aiosqlite.connect(path)
+    conn.row_factory = lambda cursor, row: {"first": row[0]}  # type: ignore[assignment]
+    conn.text_factory = bytes
+    store = SQLiteContextStore(conn, "s", "p")
+    await store.extend([user("a"), user("b")])
+    assert await store.get_history() == [user("a"), user("b")]
+    assert [info.preview for info in await store.list_sessions()] == ["a"]
+    rows = await conn.execute_fetchall("SELECT role FROM axio_context_messages LIMIT 1")
+    assert list(rows) == [{"first": b"user"}]
+    await conn.close()
 
 
 async def test_a_transaction_on_the_shared_connection_is_neither_committed_nor_joined(
@@ -98,7 +112,7 @@ async def test_a_transaction_on_the_shared_connection_is_neither_committed_nor_j
     assert not append.done()
     await conn.rollback()
     await append
-    assert await conn.execute_fetchall("SELECT * FROM mine") == []
+    assert list(await conn.execute_fetchall("SELECT * FROM mine")) == []
     assert await store.get_history() == [user("a")]
 
 

@@ -34,6 +34,22 @@ async def test_connect_makes_the_folders_and_the_settings(tmp_path: Path) -> Non
     assert (tmp_path / "a" / "b" / "c.db").exists()
 
 
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+async def test_a_new_file_is_its_owners_and_another_keeps_its_mode(tmp_path: Path) -> None:
+    for name in ("new", "old"):
+        if name == "old":
+            (tmp_path / name).touch(mode=0o640)
+        conn = await connect(tmp_path / name)
+        await SQLiteContextStore(conn, "s").append(user("a"))
+        assert mode(tmp_path / name) == mode(tmp_path / f"{name}-wal")
+        await conn.close()
+    assert mode(tmp_path / "new") == 0o600
+    assert mode(tmp_path / "old") == 0o640
+
+
 async def test_the_functions_are_known_to_sql(conn: aiosqlite.Connection) -> None:
     async with conn.execute(
         "SELECT compress_payload('short'), decompress_payload(compress_payload(?))", ("x" * 600,)
@@ -210,4 +226,4 @@ async def test_a_program_on_the_shared_connection_keeps_its_own_tables(
     await conn.commit()
     await store.append(user("x"))
     async with conn.execute("SELECT value FROM mine") as cursor:
-        assert await cursor.fetchall() == [("a",)]
+        assert list(await cursor.fetchall()) == [("a",)]

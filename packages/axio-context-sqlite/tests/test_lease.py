@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import aiosqlite
 import pytest
@@ -59,7 +60,7 @@ def owner_in_file(path: Path) -> str | None:
     return row[0] if row else None
 
 
-def pretend(path: Path, **changes: object) -> None:
+def pretend(path: Path, **changes: Any) -> None:
     """Make the owner in the file another process."""
     db = sqlite3.connect(path)
     with db:
@@ -295,8 +296,7 @@ async def test_a_run_that_gives_up_waiting_leaves_the_owner_alone(
 def test_where_the_system_tells_nothing_of_processes_the_heartbeat_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = lease.Path
-    monkeypatch.setattr(lease, "Path", lambda path: real("/nowhere" + path))
+    monkeypatch.setattr(lease, "Path", lambda path: Path("/nowhere" + path))
     lease._this_process.cache_clear()
     here = lease._this_process(os.getpid())
     try:

@@ -66,8 +66,8 @@ def write_096(path: Path, rows: Iterable[tuple[str, str, str, str]]) -> None:
         for row in rows:
             db.execute(
                 "INSERT INTO axio_context_messages (session_id, project, position, role, content) "
-                "SELECT ?1, ?2, count(*), ?3, ?4 FROM axio_context_messages WHERE session_id = ?1",
-                row,
+                "SELECT ?, ?, count(*), ?, ? FROM axio_context_messages WHERE session_id = ?",
+                (*row, row[0]),
             )
             db.execute("INSERT OR IGNORE INTO axio_context_tokens VALUES (?, ?, 10, 20)", row[:2])
     db.close()
@@ -179,9 +179,12 @@ def _migrate_and_die(path: Path, after: int) -> bool:
         try:
             left = iter(range(after))
             db = sqlite3.connect(path)
-            db.set_progress_handler(
-                lambda: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL), 1
-            )
+
+            def step() -> None:
+                if next(left, None) is None:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            db.set_progress_handler(step, 1)
             migrate(db)
         finally:
             os._exit(0)

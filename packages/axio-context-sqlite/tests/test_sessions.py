@@ -78,7 +78,7 @@ async def test_a_summary_keeps_the_sessions_place_in_the_list(
 
 
 @pytest.mark.parametrize(
-    "bad", [user("x"), Message("assistant", [ToolUseBlock("1", "t", {1: b""})])]
+    "bad", [user("x"), Message("assistant", [ToolUseBlock("1", "t", {"data": b""})])]
 )
 async def test_a_replacement_that_cannot_be_stored_changes_nothing(
     store: SQLiteContextStore, bad: Message

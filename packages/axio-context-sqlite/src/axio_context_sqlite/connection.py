@@ -10,10 +10,12 @@ goes through the thread.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,11 +48,8 @@ then. That is switched off for brief jobs. A small row changes three to five pag
 class Connection(aiosqlite.Connection):
     """An aiosqlite connection that also runs jobs in the calling thread; made by `connect`."""
 
-    def __init__(self, path: str) -> None:
-        # One thread at a time uses the connection, see `_turn`; hence no check by sqlite3.
-        super().__init__(
-            lambda: sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False), 64
-        )
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+        super().__init__(lambda: db, iter_chunk_size=64)
         self.path = path
         self._turn = threading.Lock()
         self._queued: set[object] = set()
@@ -138,7 +137,7 @@ async def connect(db_path: str | Path) -> aiosqlite.Connection:
 
     The caller closes the connection, after the last use of its stores. It is an ordinary
     aiosqlite connection in WAL mode; while the caller has a transaction open on it, its stores
-    wait with what they have to write.
+    wait with what they have to write. A new file may be read by its owner only.
 
     Raises:
         StoreError: the file cannot be opened, or is not one that this release can read.
@@ -148,12 +147,23 @@ async def connect(db_path: str | Path) -> aiosqlite.Connection:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the folder of {path} cannot be made: {error}") from error
-    conn = Connection(path)
+    with suppress(OSError):  # SQLite says it better; and ":memory:" is no file
+        if path != ":memory:":
+            # Conversations are nobody else's business. SQLite gives its other files the same mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        # Opening reads nothing yet, and a path that is none fails before there is a thread. One
+        # thread at a time uses it, see `Connection._turn`; hence no check by sqlite3.
+        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    conn = Connection(db, path)
     try:
         await conn
         await _patiently(conn.prepare)
     except BaseException as error:
         await conn.close()
+        db.close()
         if isinstance(error, sqlite3.Error):
             raise translate(error, path) from error
         raise

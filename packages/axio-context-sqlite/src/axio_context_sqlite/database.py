@@ -75,21 +75,30 @@ class Database:
     async def _attempt(
         self, conn: aiosqlite.Connection, job: Callable[[sqlite3.Connection], T], brief: bool
     ) -> T:
+        def plain(db: sqlite3.Connection) -> T:
+            """The job on rows that are tuples of text and numbers, whatever the user prefers."""
+            factories = db.row_factory, db.text_factory
+            db.row_factory, db.text_factory = None, str
+            try:
+                self._prepare(db)
+                return job(db)
+            finally:
+                db.row_factory, db.text_factory = factories
+
         try:
             if isinstance(conn, Connection):
-                return await conn.perform(job, brief=brief)
+                return await conn.perform(plain, brief=brief)
             # A connection that the user opened without `connect`: we only know its thread.
-            result: T = await conn._execute(self._prepared, job, raw(conn))  # type: ignore[no-untyped-call]
+            result: T = await conn._execute(plain, raw(conn))  # type: ignore[no-untyped-call]
             return result
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
-    def _prepared(self, job: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
+    def _prepare(self, db: sqlite3.Connection) -> None:
         if not self.ready:
             self.path = db.execute("PRAGMA database_list").fetchone()[2] or self.path
             migrate(db)
             self.ready = True
-        return job(db)
 
     @contextmanager
     def transaction(self, db: sqlite3.Connection) -> Iterator[None]:

@@ -46,8 +46,8 @@ def _this_process(pid: int) -> Process:
     boot = ""
     with suppress(OSError):
         # Containers share the boot id, but a process number means nothing in another's table.
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        boot += " " + os.readlink("/proc/self/ns/pid")
+        table = os.readlink("/proc/self/ns/pid")
+        boot = f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {table}"
     return Process(socket.gethostname(), boot, pid, _started(pid))
 
 
