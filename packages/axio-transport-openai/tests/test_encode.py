@@ -289,11 +289,12 @@ def test_strict_is_asked_for_where_the_schema_allows_it() -> None:
     assert form["json_schema"]["schema"] == closed
     assert form["json_schema"]["strict"] is True
     assert " " not in form["json_schema"]["name"]
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"required": []},
         {"additionalProperties": True},
         {"$defs": {"x": {"type": "object"}}},
-    ):
+    ]
+    for change in changes:
         assert response_format(closed | change)["json_schema"]["strict"] is False
 
 

@@ -25,7 +25,7 @@ def listing(*entries: dict[str, Any]) -> str:
 
 # ── Nebius ────────────────────────────────────────────────────────────────────────────────────
 
-NEBIUS = [
+NEBIUS: list[dict[str, Any]] = [
     {
         "id": "dear",
         "context_length": 1000,
@@ -138,7 +138,7 @@ def test_openrouter_starts_with_a_model_that_uses_tools(monkeypatch: Any) -> Non
 
 
 async def test_openrouter_models_are_read_as_they_are_described(caplog: Any) -> None:
-    entries = [
+    entries: list[dict[str, Any]] = [
         {
             "id": "full",
             "supported_parameters": ["tools", "temperature"],
@@ -155,7 +155,8 @@ async def test_openrouter_models_are_read_as_they_are_described(caplog: Any) -> 
         with caplog.at_level(logging.INFO, "axio_transport_openai.openrouter"):
             await made.fetch_models()
     assert server.asked[0].path == "/v1/models"
-    assert list(made.models) == [
+    specs: list[Any] = list(made.models)  # iterating gives specs, although it is a mapping
+    assert specs == [
         ModelSpec("full", frozenset({TOOLS, Capability.vision}), 100, 1000, 1.0, 2.0),
         ModelSpec("top", frozenset(), 8000, 2000),
         ModelSpec("bare", frozenset({Capability.embedding}), 8000, 128000),

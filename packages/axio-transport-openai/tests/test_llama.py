@@ -34,7 +34,8 @@ REQUIRED = {"tool_choice": "required"}  # a model of this size calls no tools of
 def transport(llama: Llama, tokens: int = 40, **settings: Any) -> OpenAITransport:
     uses_tools = frozenset({Capability.text, Capability.tool_use})
     model = ModelSpec(llama.model, uses_tools, max_output_tokens=tokens)
-    settings = {"api_key": "none", "max_retries": 1} | settings
+    defaults: dict[str, Any] = {"api_key": "none", "max_retries": 1}
+    settings = defaults | settings
     return OpenAITransport(base_url=f"{llama.url}/v1", model=model, **settings)
 
 

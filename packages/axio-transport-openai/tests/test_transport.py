@@ -268,6 +268,7 @@ async def test_what_happens_is_logged_without_the_key(caplog: pytest.LogCaptureF
 # ── failures ──────────────────────────────────────────────────────────────────────────────────
 
 TEXT = sse(chunk(content="hi"))
+PINGS: list[bytes | float] = [b": ping\n\n", 0.05] * 100
 FAILURES: dict[str, tuple[Reply, type[StreamError], str]] = {
     "a refusal": (status(400, "bad request"), ProviderError, "OpenAI API error 400: bad request"),
     "a busy server": (status(503, "busy"), ProviderError, "OpenAI API error 503: busy"),
@@ -281,7 +282,7 @@ FAILURES: dict[str, tuple[Reply, type[StreamError], str]] = {
     "nothing": (stream(), TruncatedStream, "before the answer was complete"),
     "a drop": (stream(TEXT, cut=True), ConnectionFailed, "connection failed"),
     "silence": (stream(TEXT, 30.0), StreamTimeout, "0.3 s"),
-    "pings": (stream(TEXT, *[b": ping\n\n", 0.1] * 30), StreamTimeout, "0.3 s"),
+    "pings": (stream(TEXT, *PINGS), StreamTimeout, "0.3 s"),
 }
 
 
@@ -367,7 +368,7 @@ async def test_many_streams_at_once_share_a_session() -> None:
 
 
 async def test_a_stream_that_is_left_lets_go_of_its_connection() -> None:
-    async with serving(stream(TEXT, *[b": ping\n\n", 0.02] * 500)) as server:
+    async with serving(stream(TEXT, *PINGS)) as server:
         events = transport(server).stream(HELLO, [], "")
         assert await anext(events) == TextDelta(0, "hi")
         await events.aclose()

@@ -10,8 +10,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-import aiohttp
-
 from axio.events import StreamEvent
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
@@ -47,6 +45,7 @@ StructuredStream: TypeAlias = Callable[
 ]
 
 if TYPE_CHECKING:
+    import aiohttp
 
     class _Model:
         """To the type checker: takes a model or its id, gives the model."""
@@ -281,6 +280,8 @@ class OpenAITransport:
         return headers
 
     def _http(self, describe: str, attempts: int | None = None) -> Http:
+        import aiohttp  # takes longer than all the rest, and not every transport is ever used
+
         return Http(
             policy=RetryPolicy(attempts or self.max_retries, self.retry_base_delay),
             timeouts=self.timeouts,

@@ -58,6 +58,11 @@ class Decoder:
         return TextDelta(0, data) if data else None
 
 
+def paused(part: bytes, seconds: float, times: int) -> tuple[bytes | float, ...]:
+    """`part` again and again, with a pause after each."""
+    return (part, seconds) * times
+
+
 def http(**changes: Any) -> Http:
     settings: dict[str, Any] = {
         "policy": RetryPolicy(3, 0.0),
@@ -249,7 +254,7 @@ async def test_silence_ends_the_stream_even_with_pings(
 
 
 async def test_events_keep_a_long_answer_alive(session: Any) -> None:
-    async with serving(stream(*[A, 0.2] * 5, DONE)) as server:
+    async with serving(stream(*paused(A, 0.2, 5), DONE)) as server:
         assert len(await read(session, server.url, timeouts=Timeouts(idle=0.6))) == 6
 
 
@@ -261,7 +266,7 @@ async def test_the_consumer_s_own_time_is_no_silence(session: Any) -> None:
 
 
 async def test_the_whole_answer_may_be_limited(session: Any) -> None:
-    async with serving(stream(*[A, 0.1] * 50)) as server:
+    async with serving(stream(*paused(A, 0.1, 50))) as server:
         texts, error = await failure(session, server.url, timeouts=Timeouts(total=0.5))
     assert 1 <= len(texts) < 10
     assert type(error) is StreamTimeout
@@ -322,7 +327,7 @@ async def throw(session: Any, url: str) -> None:
 
 @pytest.mark.parametrize("stop", [cancel, close, throw])
 async def test_the_response_is_closed_however_the_stream_is_left(session: Any, stop: Any) -> None:
-    async with serving(stream(A, *[PING, 0.05] * 100)) as server:
+    async with serving(stream(A, *paused(PING, 0.05, 100))) as server:
         await stop(session, server.url)
         await gone(server)
     assert len(asyncio.all_tasks()) == 1
@@ -391,7 +396,8 @@ async def test_a_json_document_is_fetched_with_the_same_care(session: Any) -> No
         assert await request_json(session, url=url, headers=headers, http=http()) == {"data": [1]}
         posted = await request_json(session, url=url, headers=headers, body=b"[1]", http=http())
     assert posted == {"data": [1]}
-    assert [asked.body for asked in server.asked] == [{}, {}, [1]]
+    bodies: list[Any] = [asked.body for asked in server.asked]
+    assert bodies == [{}, {}, [1]]
 
 
 @pytest.mark.parametrize("reply", [status(404, "gone"), status(200, "<html>"), status(200, "")])
