@@ -178,6 +178,12 @@ def test_reasoning_content_is_kept_where_the_provider_wants_it_back() -> None:
     assert replayed(events) == [{"reasoning_content": "ab"}]
 
 
+def test_details_of_a_kind_that_is_not_known_are_kept_as_they_are() -> None:
+    odd: list[Any] = [{"type": ["x"], "index": {}}, {"type": None}, {"text": "a"}, {}]
+    events = decode(sse(chunk(reasoning_details=odd)) + DONE, replays="reasoning_details")
+    assert replayed(events) == [{"reasoning_details": odd}]
+
+
 @pytest.mark.parametrize("field", ["reasoning_details", "reasoning_content"])
 def test_reasoning_that_the_output_limit_cut_is_not_kept(field: str) -> None:
     value: Any = [{"type": "reasoning.text", "text": "a"}] if field == "reasoning_details" else "a"

@@ -41,6 +41,7 @@ from axio.types import StopReason
 from axio.wire.errors import error_from_stream
 from axio.wire.sse import ServerSentEvent, SSEDecoder
 from axio_transport_openai.chunks import Choice, Chunk, Delta, Function, ToolCall, parse_chunk
+from axio_transport_openai.reasoning import detail_text, joined, merged
 from axio_transport_openai.thinking import Piece, ThinkTagParser
 from axio_transport_openai.usage import Counts
 
@@ -179,7 +180,7 @@ class ChatDecoder:
         details = delta.reasoning_details
         details = details if isinstance(details, list) else []
         # The same text comes in several fields at once where a server pleases several clients.
-        text = delta.reasoning_content or delta.reasoning or "".join(map(_detail_text, details))
+        text = delta.reasoning_content or delta.reasoning or "".join(map(detail_text, details))
         if isinstance(text, str) and text:
             self._reason(text, events)
             if self._replays and self._replays != "reasoning_details":
@@ -199,11 +200,11 @@ class ChatDecoder:
                 elif isinstance(part, dict):
                     thought = part.get("thinking") or part.get("summary")
                     if thought:
-                        self._reason(_joined(thought), events)
+                        self._reason(joined(thought), events)
                     elif part.get("type") == "reasoning":
-                        self._reason(_joined(part.get("text")), events)
+                        self._reason(joined(part.get("text")), events)
                     else:
-                        self._read_content(_joined(part.get("text")), events)
+                        self._read_content(joined(part.get("text")), events)
 
     def _read_rest(self, delta: Delta, events: list[StreamEvent]) -> None:
         """What few answers hold: a refusal, a call in the old form, generated images."""
@@ -336,8 +337,8 @@ class ChatDecoder:
 
     def _reasoning_block(self) -> ReasoningBlock | None:
         if self._details:
-            text = "".join(map(_detail_text, self._details))
-            data: dict[str, Any] = {"reasoning_details": _merged(self._details)}
+            text = "".join(map(detail_text, self._details))
+            data: dict[str, Any] = {"reasoning_details": merged(self._details)}
         elif self._reasoning:
             text = "".join(self._reasoning)
             data = {self._replays: text}
@@ -360,46 +361,6 @@ def _stopped(reason: str) -> ContentFiltered | ProviderError:
         message = f"{DESCRIBE}: the provider's content filter stopped the answer ({reason})"
         return ContentFiltered(message, code=reason)
     return ProviderError(f"{DESCRIBE}: the answer ended with {reason!r}", code=reason)
-
-
-def _joined(text: Any) -> str:
-    """The text of a string, of `{"text": …}`, or of a list of them."""
-    if isinstance(text, str):
-        return text
-    if isinstance(text, dict):
-        return _joined(text.get("text"))
-    return "".join(map(_joined, text)) if isinstance(text, list) else ""
-
-
-def _detail_text(detail: Any) -> str:
-    if not isinstance(detail, dict):
-        return ""
-    return _joined(detail.get("text") or detail.get("summary"))
-
-
-def _merged(details: list[Any]) -> list[dict[str, Any]]:
-    """Streamed pieces of `reasoning_details` as the whole entries they are pieces of.
-
-    Pieces of an entry share its type and index and follow one another; their text is joined, and
-    of everything else, the signature above all, the last value that is not null is the entry's.
-    """
-    merged: list[dict[str, Any]] = []
-    texts: list[list[str]] = []
-    for detail in details:
-        kind = detail.get("type")
-        field = {"reasoning.text": "text", "reasoning.summary": "summary"}.get(kind)
-        last = merged[-1] if merged else {}
-        if field and last.get("type") == kind and last.get("index") == detail.get("index"):
-            last.update((key, value) for key, value in detail.items() if value is not None)
-        else:
-            merged.append(dict(detail))
-            texts.append([])
-        if field and isinstance(detail.get(field), str):
-            texts[-1].append(detail[field])
-    for entry, pieces in zip(merged, texts, strict=True):
-        if pieces:
-            entry["summary" if entry["type"] == "reasoning.summary" else "text"] = "".join(pieces)
-    return merged
 
 
 def _image(image: Any) -> ImageOutput | None:
