@@ -64,7 +64,7 @@ FINISH_REASONS = {
 }
 """Everything else is an error, "error" itself included."""
 
-FILTERED = frozenset({"content_filter", "safety", "SAFETY", "recitation", "RECITATION"})
+FILTERED = frozenset({"content_filter", "safety", "sensitive", "recitation"})
 
 
 class _Call:
@@ -357,7 +357,7 @@ def _protocol_error(what: str, data: str) -> ProtocolError:
 
 
 def _stopped(reason: str) -> ContentFiltered | ProviderError:
-    if reason in FILTERED:
+    if reason.lower() in FILTERED:
         message = f"{DESCRIBE}: the provider's content filter stopped the answer ({reason})"
         return ContentFiltered(message, code=reason)
     return ProviderError(f"{DESCRIBE}: the answer ended with {reason!r}", code=reason)

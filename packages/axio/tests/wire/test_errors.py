@@ -119,6 +119,8 @@ def test_deep_nesting_is_no_trouble() -> None:
     [
         ({"message": "m", "type": "server_error", "code": None}, "during: m", True),
         ({"message": "m", "code": 503}, "during: m", True),
+        ({"message": "m", "code": "429"}, "during: m", True),
+        ({"message": "m", "code": True, "status": "INTERNAL"}, "during: m", False),
         ({"message": "m", "code": 400}, "during: m", False),
         ("words", "during: words", False),
         ({"code": "x"}, 'during: {"code": "x"}', False),

@@ -79,7 +79,7 @@ def error_from_stream(describe: str, error: object) -> StreamError:
     status = None
     if isinstance(error, dict):
         message = error.get("message") or error
-        status = next((n for n in (error.get("code"), error.get("status")) if _is_status(n)), None)
+        status = _status(error.get("code")) or _status(error.get("status"))
     if not isinstance(message, str):
         message = json.dumps(message, ensure_ascii=False, default=str)
     kind = ContentFiltered if code in FILTERED else ProviderError
@@ -148,5 +148,8 @@ def _readable(body: str) -> str:
     return line if len(line) <= MAX_ECHO else line[:MAX_ECHO] + " …"
 
 
-def _is_status(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600
+def _status(value: object) -> int | None:
+    """The HTTP status that an error names as its code, as a number or in digits."""
+    if isinstance(value, str) and len(value) == 3 and value.isdecimal():
+        value = int(value)
+    return value if isinstance(value, int) and 400 <= value < 600 else None
