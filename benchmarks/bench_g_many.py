@@ -78,9 +78,7 @@ class Floor:
         return by_hand(Script(TURNS), self.tools, [])
 
     def idle(self, agent: int) -> Any:
-        messages = [
-            ("assistant" if n % 2 else "user", [text(agent, n)]) for n in range(MESSAGES)
-        ]
+        messages = [("assistant" if n % 2 else "user", [text(agent, n)]) for n in range(MESSAGES)]
         return Script(TURNS), self.tools, messages
 
 

@@ -158,7 +158,9 @@ class Agent:
     ) -> list[ToolResultBlock]:
         """Run calls side by side, outside of any run; results in the order of `blocks`."""
         dispatch = ToolDispatch(self.tools, Run(MemoryContextStore(), self, lambda event: None))
-        calls = [Call(str(i), block.name, i, block.input) for i, block in enumerate(blocks)]
+        calls = [Call(str(i), block.name, i) for i, block in enumerate(blocks)]
+        for call, block in zip(calls, blocks, strict=True):
+            call.input = block.input
         try:
             dispatch.start(calls)
             while dispatch.running:

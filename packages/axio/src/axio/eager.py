@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any
 
-__all__ = ("start",)
+__all__ = ("current_task", "start")
 
 if sys.version_info >= (3, 12):
+    current_task = asyncio.current_task
 
     def start(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
@@ -23,7 +24,10 @@ if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=loop, eager_start=True)
 
 else:
-    from asyncio import tasks
+    from asyncio import futures, tasks
+
+    # What asyncio.current_task(loop) does, before Python 3.12 in Python.
+    current_task = tasks._current_tasks.get  # type: ignore[attr-defined]
 
     class _EagerTask(tasks._PyTask):  # type: ignore[name-defined,misc]
         # What tasks._PyTask.__init__ and Future.__init__ of Python 3.11 set on each task, here once
@@ -41,24 +45,52 @@ else:
         ) -> None:
             self._loop = loop
             self._callbacks: list[Any] = []
-            self._coro = coroutine
+            self._coro: Any = coroutine
             self._context = context
+
+        def __del__(self) -> None:
+            if not self.done():
+                super().__del__()
+
+        def begin(self) -> None:
+            """The first step, while no other task of the loop is the current one."""
+            coroutine, loop = self._coro, self._loop
+            waited = failure = None
+            tasks._enter_task(loop, self)
+            try:
+                waited = self._context.run(coroutine.send, None)
+            except StopIteration as end:
+                futures._PyFuture.set_result(self, end.value)  # type: ignore[attr-defined]
+                return
+            except BaseException as exc:
+                failure = exc
+            finally:
+                tasks._leave_task(loop, self)
+            # All else that can come of a step is for asyncio's own code: it sees this one again.
+            self._coro = _again(waited, failure)
+            try:
+                self._Task__step()
+            finally:
+                self._coro = coroutine
+            if not self.done():
+                tasks._register_task(self)
+
+    def _again(waited: Any, failure: BaseException | None) -> Generator[Any, None, None]:
+        if failure is not None:
+            raise failure
+        yield waited
 
     def start(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Future[None]:
         """A task for `coroutine`, already run up to its first wait, in a context of its own."""
-        context = copy_context()
-        task = _EagerTask(coroutine, loop, context)
-        # One task at a time is the current one, as asyncio.timeout() and others want to know it.
-        outer = asyncio.current_task(loop)
+        task = _EagerTask(coroutine, loop, copy_context())
+        outer = current_task(loop)
         if outer is not None:
             tasks._leave_task(loop, outer)
         try:
-            context.run(task._Task__step)
+            task.begin()
         finally:
             if outer is not None:
                 tasks._enter_task(loop, outer)
-        if not task.done():
-            tasks._register_task(task)
-        return task  # type: ignore[no-any-return]
+        return task

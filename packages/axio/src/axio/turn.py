@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import Any
 
 from axio.blocks import (
@@ -31,38 +30,53 @@ from axio.types import StopReason, ToolCallID, ToolName, Usage
 
 __all__ = ("Call", "Turn")
 
+# json.loads puts three layers around this, which cost more than short arguments do.
+_decoder = json.JSONDecoder()
+
+_SPACE = " \t\n\r"  # of JSON; str.strip() takes more
+
 _ECHO = 200  # characters of broken arguments that the model gets to see again
 
 
-@dataclass(slots=True, eq=False)
 class Call:
     """A call the model makes. `problem` says why it cannot run; its `input` is then empty."""
 
-    id: ToolCallID
-    name: ToolName
-    index: int
-    input: dict[str, Any] = field(default_factory=dict)
-    problem: str | None = None
-    fragments: list[str] = field(default_factory=list)
-    wire_id: ToolCallID = ""
-    scanner: ToolArgStream | None = None
-    started: bool = False
-    """Whether it has been handed to its tool, or answered without it."""
+    __slots__ = (
+        *("fragments", "id", "index", "input", "name", "problem", "scanner", "started", "wire_id"),
+    )
+
+    def __init__(
+        self, id: ToolCallID, name: ToolName, index: int, wire_id: ToolCallID = ""
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.index = index
+        self.wire_id = wire_id
+        """The id that the provider gave it; `id` is unique in the run."""
+        self.input: dict[str, Any] = {}
+        self.fragments: list[str] = []
+        self.problem: str | None = None
+        self.scanner: ToolArgStream | None = None
+        self.started = False
+        """Whether it has been handed to its tool, or answered without it."""
 
     def parse(self, cut: bool) -> None:
         """Read the arguments. `cut`: the response was, so that no text means lost text."""
         raw = "".join(self.fragments)
-        if not raw.strip() and not cut:
+        text = raw.strip(_SPACE)
+        if not text and not cut:
             return
         try:
-            value = json.loads(raw)
+            value, end = _decoder.raw_decode(text)
+            if end != len(text):
+                raise json.JSONDecodeError("Extra data", text, end)
         except ValueError as exc:
             reason = "were cut off by the output limit" if cut else f"are not valid JSON ({exc})"
         except RecursionError:
             reason = "are nested too deeply"
         else:
             if isinstance(value, dict):
-                self.input = whole(value) if "\\ud" in raw.lower() else value
+                self.input = whole(value) if "\\ud" in text or "\\uD" in text else value
                 return
             reason = "are not a JSON object"
         echo = raw if len(raw) <= _ECHO else raw[:_ECHO] + f"... ({len(raw)} characters)"
@@ -99,17 +113,19 @@ def whole(value: Any) -> Any:
 class Turn:
     """`feed` the events of one response, then `close`; the outcome is in the attributes.
 
-    `content` is what the assistant's message holds: text and media in order of arrival, then the
-    calls; with reasoning that must be kept, everything in order of arrival. `taken` are the ids
-    that earlier calls of the run have; a call that repeats one gets another. `on_complete` is told
-    of each call to a tool named in `eager` as soon as its arguments are a whole JSON object.
-    Linear in the events.
+    `content`, there after `close`, is what the assistant's message holds: text and media in order
+    of arrival, then the calls; with reasoning that must be kept, everything in order of arrival.
+    `taken` are the ids that earlier calls of the run have; a call that repeats one gets another.
+    `on_complete` is told of each call to a tool named in `eager` as soon as its arguments are a
+    whole JSON object. Linear in the events.
     """
 
     __slots__ = (
         *("calls", "content", "ended", "stop_reason", "usage"),
-        *("_arrived", "_current", "_eager", "_ids", "_on_complete", "_open", "_taken", "_text"),
+        *("_arrived", "_current", "_eager", "_known", "_on_complete", "_taken", "_text"),
     )
+
+    content: list[ContentBlock]
 
     def __init__(
         self,
@@ -118,16 +134,15 @@ class Turn:
         on_complete: Callable[[Call], None] | None = None,
     ) -> None:
         self.calls: list[Call] = []
-        self.content: list[ContentBlock] = []
         self.ended = False
         self.stop_reason = StopReason.end_turn
         self.usage: Usage | None = None
         self._arrived: list[ContentBlock | Call] = []
         self._current: Call | None = None
         self._eager = eager
-        self._ids: dict[tuple[int, ToolCallID], Call] = {}
+        self._known: dict[ToolCallID | tuple[int, ToolCallID], Call] = {}
+        """The last call with an id, and with an id at an index."""
         self._on_complete = on_complete
-        self._open: dict[ToolCallID, Call] = {}
         self._taken = set() if taken is None else taken
         self._text: list[str] = []
 
@@ -152,7 +167,8 @@ class Turn:
             self._add(VideoBlock(event.media_type, event.data))  # type: ignore[union-attr, arg-type]
 
     def _add(self, item: ContentBlock | Call) -> None:
-        self._end_text()
+        if self._text:
+            self._end_text()
         self._arrived.append(item)
 
     def _end_text(self) -> None:
@@ -161,19 +177,19 @@ class Turn:
         self._text = []
 
     def _start_call(self, event: ToolUseStart) -> None:
-        wire_id = event.tool_use_id
-        known = self._ids.get((event.index, wire_id))
+        index, wire_id = event.index, event.tool_use_id
+        known = self._known.get((index, wire_id))
         if known is not None and not known.is_complete():
             known.name, known.fragments = event.name, []
             self._watch(known)
             self._current = known
             return
-        call = Call(unique_id(wire_id, self._taken), event.name, event.index)
-        self._taken.add(call.id)
+        id = wire_id if wire_id not in self._taken else unique_id(wire_id, self._taken)
+        call = Call(id, event.name, index, wire_id)
+        self._taken.add(id)
         self.calls.append(call)
         self._add(call)
-        self._ids[event.index, wire_id] = self._open[wire_id] = self._current = call
-        call.wire_id = wire_id
+        self._known[index, wire_id] = self._known[wire_id] = self._current = call
         self._watch(call)
 
     def _watch(self, call: Call) -> None:
@@ -183,7 +199,7 @@ class Turn:
         call = self._current
         id = event.tool_use_id
         if call is None or call.wire_id != id or call.index != event.index:
-            call = self._ids.get((event.index, id)) or self._open.get(id)
+            call = self._known.get((event.index, id)) or self._known.get(id)
             if call is None:
                 return
             self._current = call
@@ -196,19 +212,23 @@ class Turn:
 
     def close(self) -> None:
         """Nothing more comes: parse the arguments and put the content together."""
-        self._end_text()
+        if self._text:
+            self._end_text()
         if not self.calls:
             self.content = self._arrived  # type: ignore[assignment]
             return
         cut = self.stop_reason is StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
+        if any(isinstance(item, ReasoningBlock) for item in self._arrived):
+            order = self._arrived
+        else:
+            order = [item for item in self._arrived if item.__class__ is not Call]
+            order += self.calls
         self.content = [
             ToolUseBlock(item.id, item.name, item.input) if isinstance(item, Call) else item
-            for item in self._arrived
+            for item in order
         ]
-        if not any(isinstance(block, ReasoningBlock) for block in self.content):
-            self.content.sort(key=lambda block: isinstance(block, ToolUseBlock))
 
     def partial(self) -> list[ContentBlock]:
         """What may be kept of a response that was interrupted: text and media, no call, no
