@@ -80,6 +80,28 @@ def chunk(**delta: Any) -> bytes:
     return b"data: %b\n\n" % json.dumps({"choices": [{"delta": delta}]}).encode()
 
 
+async def test_the_signatures_of_gemini_s_calls_go_back_with_them() -> None:
+    signature = {"google": {"thought_signature": "sig=="}}
+    function = {"name": "reasoning_weather", "arguments": '{"city":"X"}'}
+    signed = {"index": 0, "id": "c", "function": function, "extra_content": signature}
+    plain = {"index": 0, "id": "d", "function": function}  # only the first of a turn is signed
+    calls, answer = chunk(tool_calls=[signed, plain]), chunk(content="15°C")
+    done = b"data: [DONE]\n\n"
+    context = MemoryContextStore()
+    async with serving(stream(calls, done), stream(answer, done)) as server:
+        for _ in range(2):  # the same ids in both turns
+            server.replies.insert(0, stream(calls, done))
+            transport = OpenAITransport(base_url=server.url, model="gemini", api_key="k")
+            agent = Agent(system="", transport=transport, tools=[WEATHER])
+            await agent.run("Weather?", context)
+    messages = server.asked[-1].body["messages"]
+    turns = [message["tool_calls"] for message in messages if "tool_calls" in message]
+    assert len(turns) >= 2
+    for first, second in turns:
+        assert first["extra_content"] == signature
+        assert "extra_content" not in second
+
+
 async def test_deepseek_gets_its_reasoning_back_with_the_results() -> None:
     function = {"name": "reasoning_weather", "arguments": '{"city":"X"}'}
     call = {"index": 0, "id": "c", "function": function}

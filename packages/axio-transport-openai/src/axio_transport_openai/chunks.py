@@ -23,6 +23,7 @@ class ToolCall(msgspec.Struct, gc=False):
     index: Any = None
     id: Any = None
     function: Function | None = None
+    extra_content: Any = None  # Gemini: the signature of the thoughts that led to the call
 
 
 class Delta(msgspec.Struct, gc=False):

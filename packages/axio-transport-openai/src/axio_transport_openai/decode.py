@@ -70,13 +70,14 @@ FILTERED = frozenset({"content_filter", "safety", "sensitive", "recitation"})
 class _Call:
     """A tool call whose arguments are still coming."""
 
-    __slots__ = ("early", "id", "index", "name")
+    __slots__ = ("early", "extra", "id", "index", "name")
 
     def __init__(self, index: int, call_id: str) -> None:
         self.index = index
         self.id = call_id
         self.name = ""
         self.early: list[str] = []  # arguments that came before the name
+        self.extra: Any = None
 
 
 class ChatDecoder:
@@ -84,6 +85,7 @@ class ChatDecoder:
 
     `replays` names the field in which the provider wants its reasoning back with the next request
     (`reasoning_details`, `reasoning_content`; empty for none), `provider` whose reasoning it is.
+    What comes along with a call as `extra_content` goes back in any case.
     `own_names` leads from names of tools that had to be changed for the wire to their own.
     """
 
@@ -225,6 +227,8 @@ class ChatDecoder:
             call = self._call(piece, bool(name)) if piece is not None else None
             if call is None:
                 continue
+            if piece is not None and piece.extra_content is not None:
+                call.extra = piece.extra_content
             if name and not call.name:
                 call.name = self._own_names.get(name, name)
                 self._start(call, events)
@@ -336,15 +340,17 @@ class ChatDecoder:
             self.done = True
 
     def _reasoning_block(self) -> ReasoningBlock | None:
+        text = ""
+        data: dict[str, Any] = {}
         if self._details:
             text = "".join(map(detail_text, self._details))
-            data: dict[str, Any] = {"reasoning_details": merged(self._details)}
+            data["reasoning_details"] = merged(self._details)
         elif self._reasoning:
-            text = "".join(self._reasoning)
-            data = {self._replays: text}
-        else:
-            return None
-        return ReasoningBlock(text, self._provider, data)
+            text = data[self._replays] = "".join(self._reasoning)
+        if any(call.extra is not None for call in self._calls):
+            # By their order: an id may be another one in the history.
+            data["extra_content"] = [call.extra for call in self._calls]
+        return ReasoningBlock(text, self._provider, data) if data else None
 
 
 _CUT = "the connection ended before the answer was complete"

@@ -175,7 +175,13 @@ def _assistant(content: list[ContentBlock], provider: Provider) -> list[dict[str
         return []
     for block in content:
         if isinstance(block, ReasoningBlock) and _takes(block, provider):
-            message.update(block.data)
+            fields = dict(block.data)
+            extras = fields.pop("extra_content", ())
+            message.update(fields)
+            if len(extras) == len(calls):
+                for call, extra in zip(calls, extras, strict=True):
+                    if extra is not None:
+                        call["extra_content"] = extra
     if calls and provider.replays == "reasoning_content":
         message.setdefault("reasoning_content", "")  # asked for even where there was none
     return [message]
@@ -191,7 +197,10 @@ def foreign_reasoning(message: Message, provider: Provider) -> set[str]:
 
 
 def _takes(block: ReasoningBlock, provider: Provider) -> bool:
-    return block.provider == provider.name and set(block.data) == {provider.replays}
+    return block.provider == provider.name and block.data.keys() <= {
+        provider.replays,
+        "extra_content",
+    }
 
 
 def _call(block: ToolUseBlock, provider: Provider) -> dict[str, Any]:

@@ -74,6 +74,7 @@ PROVIDERS = (
         stream_options=False,
         call_id_length=9,
     ),
+    Provider("google", ("generativelanguage.googleapis.com", "aiplatform.googleapis.com")),
     Provider("groq", ("api.groq.com",)),
     Provider("xai", ("api.x.ai",)),
     Provider("together", ("api.together.ai", "api.together.xyz"), max_tokens="max_tokens"),
