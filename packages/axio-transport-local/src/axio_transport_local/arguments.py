@@ -12,11 +12,12 @@ from axio.exceptions import HandlerError
 from axio_transport_local.grammar import one_of, text_until
 from axio_transport_local.labels import ABSENT, likely_labels
 from axio_transport_local.model import Model
-from axio_transport_local.parameters import Path, nest
+from axio_transport_local.parameters import Path, nest, value_at
 from axio_transport_local.prompt import ask, begun
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill, Slot
 from axio_transport_local.spans import Filling
+from axio_transport_local.words import stems
 
 __all__ = ("fill", "fillable")
 
@@ -132,9 +133,21 @@ class _Writer:
         if not text.endswith(end):  # It would never have stopped: nothing to be trusted.
             return ABSENT
         try:
-            return json.loads(f'"{text.removesuffix(end)}"')
+            value = json.loads(f'"{text.removesuffix(end)}"')
         except ValueError:
             return ABSENT
+        return value if self._is_grounded(value, slot) else ABSENT
+
+    def _is_grounded(self, value: str, slot: Slot) -> bool:
+        """Whether all words and numbers of a made-up value come from the request or the examples.
+
+        The rest would be the model's own invention, such as an option that deletes more.
+        """
+        examples = (
+            value_at(example.arguments, slot.parameter.path) for example in self.skill.examples
+        )
+        known = stems(" ".join(map(str, examples))) | self.request.stems
+        return stems(value) <= known
 
     def _end(self, slot: Slot) -> str:
         return ")" if slot is self.skill.slots[-1] else ", "

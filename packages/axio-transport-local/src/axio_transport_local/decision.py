@@ -17,9 +17,10 @@ from axio_transport_local.spans import Filling, fillings
 __all__ = ("Call", "decide")
 
 # How the evidence is weighed against the model's calibrated log odds.
-LIKENESS = 6.0  # wording like that of the tool's examples, from 0 to 1
-FIT = 0.35  # points that a slot of the tool gets less than in its examples
+LIKENESS = 7.0  # wording like that of the tool's examples, from 0 to 1
+FIT = 0.3  # points that a slot of the tool gets less than in its examples
 LEFT_OVER = 1.0  # each path, number or the like that the call would not use
+RELUCTANCE = 1.2  # in favour of calling no tool: a wrong call does more harm than none
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,14 @@ def decide(
         name: found[name] - leaning[name] + LIKENESS * likeness[name]
         for name in [*able, repertoire.reply]
     }
-    scores[repertoire.reply] -= LEFT_OVER * len(request.salient)
+    scores[repertoire.reply] += RELUCTANCE - LEFT_OVER * len(request.salient)
     for name, skill in able.items():
         scores[name] += _fit(request, skill, ways[name][0], repertoire.usual[name])
-    for name in sorted(scores, key=lambda name: -scores[name]):
-        if name == repertoire.reply:
-            return None
-        arguments = fill(model, repertoire.prefix, request, able[name], ways[name])
-        if arguments is not None:
-            return Call(name, arguments)
-    return None
+    best = max(scores, key=lambda name: scores[name])
+    if best == repertoire.reply:
+        return None
+    arguments = fill(model, repertoire.prefix, request, able[best], ways[best])
+    return None if arguments is None else Call(best, arguments)
 
 
 def _fit(request: Request, skill: Skill, best: Filling, usual: float) -> float:

@@ -15,6 +15,9 @@ __all__ = ("SMALL_TALK", "Example", "accepted", "likely_shapes", "synthesised")
 MAX_EXAMPLES = 8
 """More examples than this of one tool are not read: each costs a tenth of a second, once."""
 
+BRIEF = 3
+"""A description of more words says too many things to be a hint."""
+
 SMALL_TALK = (
     "hi there",
     "thank you",
@@ -87,10 +90,9 @@ def likely_shapes(parameter: Parameter) -> tuple[Shape, ...]:
 
 
 def _hint(parameter: Parameter) -> tuple[str, tuple[Shape, ...], str] | None:
-    schema = parameter.schema
-    about = " ".join(str(schema.get(key, "")) for key in ("format", "title"))
-    for said in (parameter.path[-1], about, str(schema.get("description", ""))):
-        said_stems = stems(said)
+    said_of_it = [parameter.schema.get(key, "") for key in ("format", "title", "description")]
+    for said in (parameter.path[-1], *map(str, said_of_it)):
+        said_stems = stems(said) if len(said.split()) <= BRIEF else frozenset()
         for hint in _HINTS:
             if stems(hint[0]) & said_stems:
                 return hint

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Constant", "Skill", "Slot", "skill_of")
 
-COPIED = 0.75
+COPIED = 0.5
 """From this share of examples on whose value stands in the request, values are copied from it."""
 
 
@@ -94,15 +94,19 @@ def skill_of(tool: Tool[Any]) -> Skill:
     examples = examples or synthesised(tool.name, tool.description, wanted)
     places = [_places(example, wanted) for example in examples]
     requests = [Request(example.request) for example in examples]
-    slots = tuple(_learn(parameter, examples, requests, places, known) for parameter in wanted)
+    said = f"{tool.name} {tool.description}"
+    slots = tuple(
+        _learn(parameter, examples, requests, places, None if known else said)
+        for parameter in wanted
+    )
     frame = {
         word.key
         for request, found in zip(requests, places, strict=True)
         for word in request.words
         if not any(place.start <= word.start < place.end for place in found.values())
     }
-    own = stems(f"{tool.name} {tool.description}")
     validator = compile_signature(None, None, schema)
+    own = stems(said)
     return Skill(tool.name, tool.description, examples, slots, frozenset(frame), own, validator)
 
 
@@ -111,8 +115,9 @@ def _learn(
     examples: Sequence[Example],
     requests: Sequence[Request],
     places: Sequence[Mapping[Path, _Found]],
-    known: bool,
+    said: str | None,
 ) -> Slot:
+    """What the examples, or where they are synthesised the words `said` of the tool, teach."""
     path, kind = parameter.path, parameter.kind
     given = [
         (request, found, value)
@@ -124,13 +129,17 @@ def _learn(
     looks = [item for text in texts for item in (listed(text) if kind == "list" else [text])]
     around = [context(request.words, place.first, place.last) for request, place, _ in copied]
     constants = _constants([(r, value) for r, found, value in given if path not in found])
-    shapes = frozenset(map(shape, looks)) if known else frozenset(likely_shapes(parameter))
+    known = said is None and bool(given)
+    shapes = map(shape, looks) if known else likely_shapes(parameter)
+    before = {before for before, _ in around}
+    if not known:
+        before.update(re.findall(r"[^\W_]+", f"{parameter.name} {said or ''}".lower()))
     return Slot(
         parameter,
         copied=not given or len(copied) + _uses(constants) >= COPIED * len(given),
-        known=known and bool(given),
-        shapes=shapes,
-        before=frozenset(before for before, _ in around),
+        known=known,
+        shapes=frozenset(shapes),
+        before=frozenset(before),
         after=frozenset(after for _, after in around),
         openings=frozenset(request.words[place.first].key for request, place, _ in copied),
         single=known and all(place.first == place.last for _, place, _ in copied),
@@ -144,7 +153,7 @@ def _learn(
             other
             for found in places
             for other, place in found.items()
-            if other != path and found.get(path) == place
+            if known and other != path and found.get(path) == place
         ),
     )
 

@@ -49,6 +49,7 @@ QUOTED = 4.0  # it is just what is quoted
 UNQUOTED = -3.0  # it is not, though something is quoted
 CONSTANT = 1.5  # a value that does not stand in the request, before resemblance
 RESEMBLANCE = 6.0  # how much a request like that of the constant's example counts
+UNHEARD_OF = -1.5  # a number for a slot that no example fills
 GIVEN_AWAY = -1.0  # a number in the request is left over
 UNASKED = -2.5  # an optional text is filled
 SHARED = -1.0  # two slots take the same piece
@@ -155,6 +156,7 @@ def _numbers(request: Request, slot: Slot) -> Iterator[Piece]:
         inside = [i for i, w in enumerate(request.words) if w.start <= numeral.start < w.last]
         before, after = context(request.words, inside[0], inside[0])
         points = CUE * (before in slot.before) + CUE * (after in slot.after)
+        points += 0.0 if slot.known else UNHEARD_OF
         yield Piece(numeral.value, numeral.start, numeral.end, points)
 
 
@@ -214,7 +216,7 @@ def _points(
     cued = before in slot.before, after in slot.after
     points = looks + _edge_points(slot, skill, before, after)
     points += _word_points(request, slot, skill, first, last, all(cued))
-    if first == 0 and last == len(words) - 1 and slot.known and not slot.whole:
+    if first == 0 and last == len(words) - 1 and not slot.whole:
         points += WHOLE
     return points + _quote_points(request, slot, words[first].start, end)
 
@@ -249,7 +251,7 @@ def _edge_points(slot: Slot, skill: Skill, before: str, after: str) -> float:
     for beside, cues, ends in ((before, slot.before, "^:,;"), (after, slot.after, "$,;:.?!")):
         if beside in cues:
             points += CUE
-        elif beside == "^" and slot.known:
+        elif beside == "^":
             points += BEGINS
         elif beside in skill.frame or beside in CLOSED or beside in ends:
             points += EDGE

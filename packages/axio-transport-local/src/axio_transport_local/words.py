@@ -117,10 +117,16 @@ def context(words: list[Word], first: int, last: int) -> tuple[str, str]:
     >>> context(split("mail Ann: come in"), 1, 1)
     ('mail', ':')
     """
-    before = "^" if first == 0 else words[first - 1].after or words[first - 1].key
+    before = "^" if first == 0 else words[first - 1].after or _beside(words[first - 1])
     if last == len(words) - 1:
         return before, "$"
-    return before, words[last].after or words[last + 1].key
+    return before, words[last].after or _beside(words[last + 1])
+
+
+def _beside(word: Word) -> str:
+    """A capital inside a text makes a function word part of a name: put on The Wall."""
+    name = word.start > 0 and word.text[:1].isupper() and word.key in CLOSED
+    return word.text if name else word.key
 
 
 def quoted(text: str) -> list[tuple[int, int]]:
