@@ -49,7 +49,7 @@ else:
             self._context = context
 
         def __del__(self) -> None:
-            if not self.done():
+            if self._state == "PENDING":
                 super().__del__()
 
         def begin(self) -> None:

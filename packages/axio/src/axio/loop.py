@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,7 +36,7 @@ from axio.run import RUN, Run
 from axio.session import Session, shielded
 from axio.stream import AgentStream, Control
 from axio.turn import Call, Turn
-from axio.types import StopReason, ToolCallID, ToolName, Usage
+from axio.types import StopReason, ToolCallID, ToolName, Usage, total
 
 if TYPE_CHECKING:
     from axio.agent import Agent
@@ -48,8 +47,6 @@ __all__ = ("Loop",)
 S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
-
-_NOTHING = Usage(0, 0)
 
 _MEDIA = (ImageBlock, AudioBlock, VideoBlock)
 
@@ -69,8 +66,8 @@ class Loop:
 
     __slots__ = (
         *("agent", "control", "crash", "dispatch", "emitted", "iteration", "limit", "limits"),
-        *("outro", "prompt", "reply", "run", "session", "store", "stream", "taken", "total"),
-        "turn",
+        *("outro", "prompt", "reply", "run", "session", "store", "stream", "taken", "turn"),
+        "usages",
     )
 
     def __init__(
@@ -88,12 +85,12 @@ class Loop:
         self.control = Control()
         self.crash: Exception | None = None
         self.dispatch: ToolDispatch | None = None
-        self.emitted: deque[StreamEvent] = deque()
+        self.emitted: list[StreamEvent] = []
         self.iteration = 0
         self.outro: tuple[StreamEvent, ...] = ()
         self.session = Session(store)
         self.taken: set[ToolCallID] = set()
-        self.total = _NOTHING
+        self.usages: list[Usage] = []
         self.turn: Turn | None = None
         outer = RUN.get(None)
         if budget is None and outer is not None:
@@ -149,8 +146,10 @@ class Loop:
                                 if event.__class__ is IterationEnd:
                                     event = self._numbered(event)
                                 yield event
-                                while emitted:
-                                    yield emitted.popleft()
+                                if emitted:
+                                    for event in emitted:  # and what comes meanwhile
+                                        yield event
+                                    emitted.clear()
                             source = None
                         except Exception as exc:
                             self._fail(exc)
@@ -242,7 +241,7 @@ class Loop:
                 return None
         self.iteration += 1
         while self.control.steering:
-            await self.session.append(self.control.steering.popleft())
+            await self.session.append(self.control.steering.pop(0))
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
@@ -315,12 +314,13 @@ class Loop:
 
     async def _store_results(self, turn: Turn, dispatch: ToolDispatch) -> None:
         results = [dispatch.results[call.id] for call in turn.calls]
-        messages = [Message("user", list[ContentBlock](results))]
+        message = Message("user", [*results])
         if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and any(
             isinstance(block, _MEDIA) for result in results for block in result.content
         ):
-            messages.append(Message("user", [TextBlock(_NUDGE)]))
-        await self.session.append(*messages)
+            await self.session.extend([message, Message("user", [TextBlock(_NUDGE)])])
+        else:
+            await self.session.append(message)
         self.turn = self.dispatch = None
         if self.limit is not None:
             self._fail(self.limit)
@@ -338,7 +338,7 @@ class Loop:
 
     def _spend(self, turn: Turn) -> None:
         if turn.usage is not None:
-            self.total = turn.usage if self.total is _NOTHING else self.total + turn.usage
+            self.usages.append(turn.usage)
             if self.limits is not None:
                 self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))
 
@@ -354,7 +354,7 @@ class Loop:
 
     def _end(self, stop: StopReason, reason: str = "") -> None:
         self.control.ended = True
-        self.outro = (SessionEndEvent(stop, self.total, reason),)
+        self.outro = (SessionEndEvent(stop, total(self.usages), reason),)
 
     def _fail(self, exc: Exception, reason: str = "") -> None:
         """End the run with an error. Nothing of a turn that failed is stored: asked again, the

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 from axio.blocks import ContentBlock, ToolResultBlock, ToolUseBlock
@@ -38,7 +37,8 @@ class Session:
         if known < length:
             if problems := check(history, known):
                 history = await self._mend(history, [problem.text for problem in problems])
-            self._note(len(history), history[-1] if history else None)
+            self._length = len(history)
+            self._last = history[-1] if history else None
         return history
 
     async def _mend(self, history: list[Message], problems: list[str]) -> list[Message]:
@@ -55,21 +55,23 @@ class Session:
             return mended
         return await self._store.get_history()
 
-    def _note(self, length: int, last: Message | None) -> None:
-        self._length, self._last = length, last
-
     def remember(self) -> None:
         """The run has ended well: spare the next one the work."""
-        with suppress(AttributeError):  # a store with slots
+        try:
             self._store._checked = (self._length, self._last)
+        except AttributeError:
+            pass  # a store with slots
 
-    async def append(self, *messages: Message) -> None:
-        """Store messages, several of them in one step."""
-        if len(messages) == 1:
-            await self._store.append(messages[0])
-        else:
-            await self._store.extend(messages)
-        self._note(self._length + len(messages), messages[-1])
+    async def append(self, message: Message) -> None:
+        await self._store.append(message)
+        self._length += 1
+        self._last = message
+
+    async def extend(self, messages: list[Message]) -> None:
+        """Store several messages in one step."""
+        await self._store.extend(messages)
+        self._length += len(messages)
+        self._last = messages[-1]
 
     async def settle(
         self, partial: list[ContentBlock], answer: Callable[[ToolUseBlock], ToolResultBlock]

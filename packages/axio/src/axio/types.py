@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -45,3 +46,16 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
         )
+
+
+def total(usages: Sequence[Usage]) -> Usage:
+    """The sum; of one, the very same object."""
+    if len(usages) == 1:
+        return usages[0]
+    return Usage(
+        sum(usage.input_tokens for usage in usages),
+        sum(usage.output_tokens for usage in usages),
+        sum(usage.cache_read_tokens for usage in usages),
+        sum(usage.cache_write_tokens for usage in usages),
+        sum(usage.reasoning_tokens for usage in usages),
+    )
