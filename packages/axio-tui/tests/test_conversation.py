@@ -23,11 +23,20 @@ def test_it_asks_for_prompts_in_one_conversation_until_end_of_input(terminal: An
         tty.send(f"{prompt}\n")
         assert json.dumps([known, [], ""]) in tty.until("-- 10 tokens in")
     tty.until("> ")
-    tty.send("\n  \n")  # nothing was asked, so nothing is answered
-    tty.until("> ")
+    for nothing in ("\n", "  \n"):
+        tty.send(nothing)
+        tty.until("> ")
     tty.send("\x04")
     code, rest = tty.end()
     assert code == 0 and "tokens" not in rest
+
+
+def test_lines_typed_ahead_are_answered_one_after_the_other(terminal: Any) -> None:
+    tty = terminal("run", "--transport", "prompts", "--tools", "none", "--system", "")
+    tty.send("one\ntwö\n\x04")  # before it has even started
+    assert json.dumps([["one"], [], ""]) in tty.until("> twö")
+    code, rest = tty.end()
+    assert code == 0 and rest.count(" tokens in") == 1
 
 
 def test_what_is_typed_may_be_any_script(terminal: Any) -> None:

@@ -27,7 +27,7 @@ from axio_tui.prompt import build_system_prompt
 from axio_tui.render import Renderer
 from axio_tui.session import ChatSession
 from axio_tui.stopping import Stopped, run_stoppable
-from axio_tui.terminal import Output, Person, modes_restored, style_for, where_to_ask
+from axio_tui.terminal import Output, Person, modes_restored, style_for, type_line, where_to_ask
 
 __all__ = ("run",)
 
@@ -241,15 +241,10 @@ async def _typed(args: argparse.Namespace, say: Say) -> str | None:
 
     Reading is done in a thread, so that this can be cancelled at once and the event loop goes on.
     """
-    with suppress(ImportError):  # not every Python has it
-        import readline  # noqa: F401 - makes input() a line editor
-
     shown = sys.stdout.isatty() and not args.json
     while True:
-        if not shown:  # the output goes elsewhere, and the question must not
-            print("> ", end="", file=sys.stderr, flush=True)
         try:
-            prompt = await asyncio.to_thread(input, "> " if shown else "")
+            prompt = await asyncio.to_thread(type_line, shown)
             prompt.encode("utf-8")
         except (EOFError, asyncio.CancelledError) as end:
             print(file=sys.stderr)

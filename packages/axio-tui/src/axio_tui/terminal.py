@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import select
 import sys
 import termios
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from axio_tui.errors import CommandError
+from axio_tui.plain import plain
 from axio_tui.render import COLOUR, PLAIN, Style, describe_call
 
 __all__ = (
@@ -21,6 +23,7 @@ __all__ = (
     "modes_restored",
     "read_line",
     "style_for",
+    "type_line",
     "where_to_ask",
 )
 
@@ -100,6 +103,29 @@ async def read_line(terminal: int) -> str:
         loop.remove_reader(terminal)
     # One read gives at most one line, and as much of it as fits.
     return os.read(terminal, 4096).decode("utf-8", "replace")
+
+
+def type_line(shown: bool) -> str:
+    """The next line that is typed at the prompt `> `; raises `EOFError` at end of input.
+
+    It may be edited while it is typed, where Python has a line editor. The prompt goes to stderr
+    unless `shown`, when stdout is a terminal for people.
+    """
+    with suppress(ImportError):
+        import readline  # noqa: F401 - makes input() a line editor
+
+    if not shown:
+        print("> ", end="", file=sys.stderr, flush=True)
+        return input()
+    # Lines typed ahead are read as the terminal has kept them: the line editor changes its mode,
+    # and an end of input among them would become a NUL character.
+    if not select.select([sys.stdin], [], [], 0)[0]:
+        return input("> ")
+    line = os.read(sys.stdin.fileno(), 4096)
+    print(f"> {plain(line.decode('utf-8', 'replace'))}", end="", flush=True)
+    if not line:
+        raise EOFError
+    return line.decode("utf-8").removesuffix("\n")
 
 
 @contextmanager
