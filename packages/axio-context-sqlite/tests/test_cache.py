@@ -69,6 +69,20 @@ async def test_writes_to_other_sessions_make_nobody_read_again(
     assert decoded == []
 
 
+async def test_tables_of_the_user_make_nobody_read_again(
+    conn: aiosqlite.Connection, store: SQLiteContextStore, decoded: list[str]
+) -> None:
+    await store.append(user("mine"))
+    await store.get_history()
+    decoded.clear()
+    await conn.execute("CREATE TABLE mine (value)")
+    await conn.execute("INSERT INTO mine VALUES (1)")
+    await conn.execute("UPDATE mine SET value = 2")
+    await conn.commit()
+    assert await store.get_history() == [user("mine")]
+    assert decoded == []
+
+
 async def test_appending_and_reading_the_end_decodes_nothing_else(
     path: Path, decoded: list[str]
 ) -> None:

@@ -23,7 +23,9 @@ class _Seen(NamedTuple):
 
     commits_of_others: int
     rows: int
-    foreign_rows: int
+    """Changed on this connection, in whatever session or table."""
+    edits: int
+    """Rows of this session, changed or removed on this connection."""
 
 
 class Cache:
@@ -41,7 +43,7 @@ class Cache:
 
     def _look(self, db: sqlite3.Connection) -> _Seen:
         (version,) = db.execute("PRAGMA data_version").fetchone()
-        return _Seen(version, db.total_changes, self._database.foreign_rows(db))
+        return _Seen(version, db.total_changes, self._database.edits[self._session])
 
     def current(self, db: sqlite3.Connection) -> list[Message] | None:
         """All messages, if that takes no reading of any."""
@@ -51,7 +53,7 @@ class Cache:
         seen = self._look(db)
         if seen != known:
             # Somebody changed something; mostly another session.
-            if seen.foreign_rows != known.foreign_rows:
+            if seen.edits != known.edits:
                 return None
             if rows.last(db, self._session) != self._last:
                 return None
@@ -62,7 +64,7 @@ class Cache:
         """All messages, after reading those that are new."""
         known, self._seen = self._seen, None  # if this is interrupted, all is read again
         seen = self._look(db)
-        if known is None or seen.foreign_rows != known.foreign_rows or not self._catch_up(db):
+        if known is None or seen.edits != known.edits or not self._catch_up(db):
             self._messages, self._last = [], NONE
             self._catch_up(db)
         # The rows of a transaction that is still open may yet vanish.

@@ -48,9 +48,8 @@ then. That is switched off for brief jobs. A small row changes three to five pag
 class Connection(aiosqlite.Connection):
     """An aiosqlite connection that also runs jobs in the calling thread; made by `connect`."""
 
-    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+    def __init__(self, db: sqlite3.Connection) -> None:
         super().__init__(lambda: db, iter_chunk_size=64)
-        self.path = path
         self._turn = threading.Lock()
         self._queued: set[object] = set()
         self._switched_off: dict[str, int] = {}
@@ -157,7 +156,7 @@ async def connect(db_path: str | Path) -> aiosqlite.Connection:
         db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False)
     except sqlite3.Error as error:
         raise translate(error, path) from error
-    conn = Connection(db, path)
+    conn = Connection(db)
     try:
         await conn
         await _patiently(conn.prepare)

@@ -1,4 +1,4 @@
-"""What all stores on one connection share: how they run jobs, write, and notice others' writes."""
+"""What all stores on one connection share: how they run jobs, and notice what others do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -17,7 +17,6 @@ from axio.exceptions import SessionBusy
 from axio_context_sqlite.connection import Connection, raw
 from axio_context_sqlite.errors import SessionLost, StoreBusy, translate
 from axio_context_sqlite.schema import migrate
-from axio_context_sqlite.transaction import transaction
 
 __all__ = ("Database",)
 
@@ -33,17 +32,15 @@ class Database:
 
     def __init__(self) -> None:
         self.path = "the database"
-        self.ready = False
-        self.stored_rows = 0
-        """The share of `total_changes` that stores caused; the rest is somebody's own SQL."""
+        self.edits: Counter[tuple[str, str]] = Counter()
+        """How many rows of a session, by project and id, were changed or removed from here."""
+        self._ready = False
 
     @classmethod
     def of(cls, conn: aiosqlite.Connection) -> Database:
         database = cls._known.get(conn)
         if database is None:
             database = cls._known[conn] = cls()
-            if isinstance(conn, Connection):
-                database.path, database.ready = conn.path, True
         return database
 
     async def run(
@@ -95,21 +92,22 @@ class Database:
             raise translate(error, self.path) from error
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        if not self.ready:
+        # Not inside the user's transaction, with which it could be rolled back again.
+        if not self._ready and not db.in_transaction:
             self.path = db.execute("PRAGMA database_list").fetchone()[2] or self.path
             migrate(db)
-            self.ready = True
+            self._watch(db)
+            self._ready = True
 
-    @contextmanager
-    def transaction(self, db: sqlite3.Connection) -> Iterator[None]:
-        """All of the block's changes, or none. StoreBusy when it cannot begin now."""
-        before = db.total_changes
-        try:
-            with transaction(db):
-                yield
-        finally:
-            self.stored_rows += db.total_changes - before
+    def _watch(self, db: sqlite3.Connection) -> None:
+        """Notice when rows are changed or removed on this connection, by whatever statement."""
+        db.create_function("axio_context_edited", 2, self._edited)
+        for event in ("UPDATE", "DELETE"):
+            db.execute(
+                f"CREATE TEMP TRIGGER axio_context_watch_{event} "
+                f"AFTER {event} ON axio_context_messages "
+                "BEGIN SELECT axio_context_edited(old.project, old.session_id); END"
+            )
 
-    def foreign_rows(self, db: sqlite3.Connection) -> int:
-        """Grows when somebody changes rows on this connection with SQL of his own."""
-        return db.total_changes - self.stored_rows
+    def _edited(self, project: str, session_id: str) -> None:
+        self.edits[project, session_id] += 1

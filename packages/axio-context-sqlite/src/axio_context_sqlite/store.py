@@ -28,6 +28,7 @@ from axio_context_sqlite.payload import (
     encode,
 )
 from axio_context_sqlite.rows import NONE, Row, Session
+from axio_context_sqlite.transaction import transaction
 
 __all__ = ("COMPRESS_THRESHOLD", "SQLiteContextStore", "compress_payload", "decompress_payload")
 
@@ -106,7 +107,7 @@ class SQLiteContextStore(ContextStore):
         """`change` in one transaction, once no other run owns the session."""
 
         def job(db: sqlite3.Connection) -> T:
-            with self._database.transaction(db):
+            with transaction(db):
                 lease.admit(db, self._session, self._lease)
                 return change(db)
 
@@ -125,7 +126,7 @@ class SQLiteContextStore(ContextStore):
 
         def job(db: sqlite3.Connection) -> None:
             new = [Row(role, compress_payload(text)) for role, text, _ in encoded]
-            with self._database.transaction(db):
+            with transaction(db):
                 lease.admit(db, self._session, self._lease)
                 before = rows.last(db, self._session)
                 after = rows.append(db, self._session, before, new)
@@ -177,7 +178,7 @@ class SQLiteContextStore(ContextStore):
         copy = type(self)(self._conn, _new_id(), self.project, wait=self._wait)
 
         def job(db: sqlite3.Connection) -> None:
-            with self._database.transaction(db):
+            with transaction(db):
                 sessions.fork(db, self._session, copy._session)
 
         await self._run(job)
@@ -197,7 +198,7 @@ class SQLiteContextStore(ContextStore):
         """
 
         def job(db: sqlite3.Connection) -> None:
-            with self._database.transaction(db):
+            with transaction(db):
                 sessions.rename(db, self._session, name)
 
         await self._run(job)
@@ -239,7 +240,7 @@ class SQLiteContextStore(ContextStore):
         def job(db: sqlite3.Connection) -> int:
             with open(path, encoding="utf-8") as file:
                 exported = jsonl.parse(file)
-            with self._database.transaction(db):
+            with transaction(db):
                 lease.admit(db, self._session, self._lease)
                 if rows.last(db, self._session) != NONE:
                     raise ValueError(
@@ -301,7 +302,7 @@ class SQLiteContextStore(ContextStore):
                     f"session {self.session_id!r} is in use by another run of this store: "
                     "wait until it has ended, or work on a fork"
                 )
-            with self._database.transaction(db):
+            with transaction(db):
                 lease.admit(db, self._session, None)
                 lease.take(db, self._session, token)
             self._lease = token
@@ -313,7 +314,7 @@ class SQLiteContextStore(ContextStore):
             if self._lease == token:
                 self._lease = None
             lease.end(token)
-            with self._database.transaction(db):
+            with transaction(db):
                 lease.release(db, self._session, token)
 
         try:
@@ -324,7 +325,7 @@ class SQLiteContextStore(ContextStore):
 
     async def _beat(self, token: str) -> None:
         def job(db: sqlite3.Connection) -> None:
-            with self._database.transaction(db):
+            with transaction(db):
                 lease.renew(db, self._session, token)
 
         while True:
