@@ -16,7 +16,6 @@ from weakref import ref
 
 from axio.blocks import (
     AudioBlock,
-    ContentBlock,
     ImageBlock,
     TextBlock,
     ToolResultBlock,

@@ -26,6 +26,7 @@ from axio.schema import property_schema
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport
+from axio.validate import Validator
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
 
@@ -159,8 +160,9 @@ class _AnswerTool(Tool[Any]):
 
     __slots__ = ()
 
-    async def _admit(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        return kwargs
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_validator", Validator([], open_=True))
 
 
 def _is_object(schema: dict[str, Any]) -> bool:

@@ -57,7 +57,7 @@ class Session:
 
     def remember(self) -> None:
         """The run has ended well: spare the next one the work."""
-        try:
+        try:  # noqa: SIM105 - suppress() costs more than a whole message
             self._store._checked = (self._length, self._last)
         except AttributeError:
             pass  # a store with slots

@@ -145,11 +145,12 @@ class Tool(Generic[T]):
         """The schema as a plain dict of the caller's own."""
         return deepcopy(dict(self.schema))
 
-    async def __call__(self, /, **kwargs: Any) -> Any:
+    def __call__(self, /, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         """Run one call; `GuardError` or `HandlerError` when it fails."""
-        if self._semaphore is None:
-            return await self._call(kwargs)
-        async with self._semaphore:
+        return self._call(kwargs) if self._semaphore is None else self._call_in_turn(kwargs)
+
+    async def _call_in_turn(self, kwargs: dict[str, Any]) -> Any:
+        async with self._semaphore or nullcontext():
             return await self._call(kwargs)
 
     async def _call(self, kwargs: dict[str, Any]) -> Any:
@@ -157,7 +158,9 @@ class Tool(Generic[T]):
             start = monotonic()
             chunks = [(monotonic() - start, *pair) async for pair in self._stream(kwargs)]
             return self.format_stream_result(chunks)
-        kwargs = await self._admit(kwargs)
+        kwargs = self._validator.bind(kwargs)
+        if self.guards:
+            kwargs = await self._ask_guards(kwargs)
         token = CONTEXT.set(self.context)
         try:
             if self.timeout is None:
@@ -171,11 +174,7 @@ class Tool(Generic[T]):
         finally:
             CONTEXT.reset(token)
 
-    async def _admit(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Arguments checked and completed, and every guard asked."""
-        kwargs = self._validator.bind(kwargs)
-        if not self.guards:
-            return kwargs
+    async def _ask_guards(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         for guard in self.guards:
             try:
                 kwargs = await guard(self, **kwargs)
@@ -204,7 +203,7 @@ class Tool(Generic[T]):
         if not self.supports_streaming:
             yield "output", str(await self._call(kwargs))
             return
-        kwargs = await self._admit(kwargs)
+        kwargs = await self._ask_guards(self._validator.bind(kwargs))
         handler = self.handler
         source = handler(**kwargs) if self._generates else handler.stream(**kwargs)  # type: ignore[attr-defined]
         deadline = (
