@@ -1,8 +1,17 @@
 """OpenAI and every server that speaks its chat completions: Nebius, OpenRouter, vLLM, ..."""
 
-__all__ = ("OPENAI_MODELS", "OpenAITransport", "ThinkTagParser", "ThinkingMixin", "Timeouts")
+__all__ = (
+    "OPENAI_MODELS",
+    "OpenAIRealtimeSession",
+    "OpenAIRealtimeTransport",
+    "OpenAITransport",
+    "ThinkTagParser",
+    "ThinkingMixin",
+    "Timeouts",
+)
 
 from axio.wire.http import Timeouts
 from axio_transport_openai.catalogue import OPENAI_MODELS
+from axio_transport_openai.realtime import OpenAIRealtimeSession, OpenAIRealtimeTransport
 from axio_transport_openai.thinking import ThinkingMixin, ThinkTagParser
 from axio_transport_openai.transport import OpenAITransport

@@ -40,8 +40,8 @@ class RealtimeAgent:
     output_audio_format: str = "audio/pcm;rate=24000"
     raise_on_error: bool = True
     _session: RealtimeSession | None = field(default=None, init=False, repr=False, compare=False)
-    _tasks: set[asyncio.Task[None]] = field(
-        default_factory=set, init=False, repr=False, compare=False
+    _tasks: dict[asyncio.Task[None], Call] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
     _turn: Turn = field(default_factory=Turn, init=False, repr=False, compare=False)
 
@@ -86,11 +86,19 @@ class RealtimeAgent:
 
     async def _finish_tools(self, session: RealtimeSession) -> None:
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_CLOSING)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=_CLOSING)
+            await asyncio.wait(self._tasks, timeout=_CLOSING)
+            await self._cancel_tools(session)
+
+    async def _cancel_tools(self, session: RealtimeSession) -> None:
+        """End what still runs, and answer it: the provider waits for an answer to every call."""
+        running = dict(self._tasks)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_CLOSING)
+        for task, call in running.items():
+            if task.cancelled() or not task.done():
+                await self._deliver(session, call, _INTERRUPTED)
 
     async def send(self, content: ContentBlock | list[ContentBlock]) -> None:
         await self.session.send(content)
@@ -103,11 +111,7 @@ class RealtimeAgent:
         """Stop the model's turn: half-received calls are dropped, running ones cancelled."""
         session = self.session
         self._turn = Turn()
-        running = list(self._tasks)
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=_CLOSING)
+        await self._cancel_tools(session)
         await session.interrupt()
 
     async def events(self) -> AsyncIterator[StreamEvent]:
@@ -132,16 +136,11 @@ class RealtimeAgent:
         turn.close()
         for call in turn.calls:
             task = asyncio.create_task(self._answer(session, call))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = call
+            task.add_done_callback(self._tasks.pop)
 
     async def _answer(self, session: RealtimeSession, call: Call) -> None:
-        try:
-            content = await self._run(call)
-        except asyncio.CancelledError:
-            await self._deliver(session, call, _INTERRUPTED)
-            raise
-        await self._deliver(session, call, content)
+        await self._deliver(session, call, await self._run(call))
 
     async def _run(self, call: Call) -> str | list[Any]:
         if call.problem is not None:
@@ -151,6 +150,11 @@ class RealtimeAgent:
             return f"Unknown tool: {call.name}"
         try:
             result = await tool(**call.input)
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return f"error: {str(exc) or 'the tool cancelled itself'}"
         except Exception as exc:
             return f"error: {str(exc) or type(exc).__name__}"
         return result if isinstance(result, (str, list)) else str(result)

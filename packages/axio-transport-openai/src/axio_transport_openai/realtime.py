@@ -1,0 +1,250 @@
+"""Spoken conversations with OpenAI over a WebSocket."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from binascii import b2a_base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from axio.blocks import AudioBlock, ContentBlock, TextBlock
+from axio.events import Error, StreamEvent
+from axio.exceptions import ConnectionFailed, ProviderError
+from axio.tool import Tool
+from axio.wire.names import accepted
+from axio_transport_openai.realtime_events import RealtimeDecoder
+from axio_transport_openai.responses import encode_tools
+
+__all__ = (
+    "DEFAULT_PCM_MEDIA_TYPE",
+    "DEFAULT_REALTIME_MODEL",
+    "OPENAI_REALTIME_URL",
+    "OpenAIRealtimeSession",
+    "OpenAIRealtimeTransport",
+)
+
+OPENAI_REALTIME_URL = "wss://api.openai.com/v1/realtime"
+DEFAULT_REALTIME_MODEL = "gpt-realtime"
+DEFAULT_PCM_MEDIA_TYPE = "audio/pcm;rate=24000"
+
+FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
+
+HEARTBEAT = 20.0
+"""Seconds between pings, so that a connection that died in silence is noticed."""
+
+_NORMAL_CLOSE = 1001  # 1000 and 1001 are a goodbye, everything above is not
+
+logger = logging.getLogger("axio_transport_openai.realtime")
+
+
+@dataclass(slots=True)
+class OpenAIRealtimeTransport:
+    """Opens conversations. Without an `http_session` each opens its own and closes it.
+
+    A conversation lives as long as its connection, and the server keeps none: after a failure
+    `connect` begins a new one. `StreamError`s say why a connection was refused or lost.
+    """
+
+    api_key: str = field(default_factory=lambda: os.environ.get("OPENAI_API_KEY") or "", repr=False)
+    base_url: str = field(
+        default_factory=lambda: os.environ.get("OPENAI_REALTIME_URL") or OPENAI_REALTIME_URL
+    )
+    model: str = DEFAULT_REALTIME_MODEL
+    http_session: aiohttp.ClientSession | None = field(default=None, repr=False, compare=False)
+    vad_threshold: float = 0.5
+    vad_prefix_padding_ms: int = 300
+    vad_silence_duration_ms: int = 500
+    vad_create_response: bool = True
+    vad_interrupt_response: bool = True
+    input_noise_reduction: str | None = "near_field"
+
+    async def connect(
+        self,
+        *,
+        system: str,
+        tools: list[Tool[Any]],
+        voice: str | None = None,
+        input_audio_format: str = DEFAULT_PCM_MEDIA_TYPE,
+        output_audio_format: str = DEFAULT_PCM_MEDIA_TYPE,
+    ) -> OpenAIRealtimeSession:
+        """A configured conversation. ValueError for an audio format that OpenAI does not speak."""
+        update = self._session_update(
+            system, tools, voice, _format(input_audio_format), _format(output_audio_format)
+        )
+        url = f"{self.base_url}?model={quote(self.model, safe='')}"
+        headers = {
+            "Authorization": f"Bearer {self.api_key.strip()}",
+            "OpenAI-Beta": "realtime=v1",
+        }
+        own = self.http_session is None
+        http = aiohttp.ClientSession(trust_env=True) if own else self.http_session
+        assert http is not None
+        options: dict[str, Any] = {"heartbeat": HEARTBEAT} if own else {}
+        try:
+            ws = await http.ws_connect(url, headers=headers, **options)
+            names = {wire: t.name for t in tools if (wire := accepted(t.name)) != t.name}
+            session = OpenAIRealtimeSession(ws, output_audio_format, http, own)
+            session._decoder = RealtimeDecoder(output_audio_format, names)
+            await session._send(update)
+        except BaseException as error:
+            if own:
+                await http.close()
+            if isinstance(error, aiohttp.WSServerHandshakeError):
+                text = f"OpenAI realtime: the connection was refused ({error.status})"
+                raise ProviderError(text, status=error.status) from None
+            if isinstance(error, aiohttp.ClientError | OSError):
+                raise ConnectionFailed(f"OpenAI realtime: no connection: {error}") from error
+            raise
+        return session
+
+    def _session_update(
+        self, system: str, tools: list[Tool[Any]], voice: str | None, heard: str, spoken: str
+    ) -> dict[str, Any]:
+        session: dict[str, Any] = {
+            "instructions": system,
+            "input_audio_format": heard,
+            "output_audio_format": spoken,
+            "turn_detection": {
+                "type": "server_vad",
+                "threshold": self.vad_threshold,
+                "prefix_padding_ms": self.vad_prefix_padding_ms,
+                "silence_duration_ms": self.vad_silence_duration_ms,
+                "create_response": self.vad_create_response,
+                "interrupt_response": self.vad_interrupt_response,
+            },
+            "tools": encode_tools(tools, strict=None),
+        }
+        if self.input_noise_reduction:
+            session["input_audio_noise_reduction"] = {"type": self.input_noise_reduction}
+        if voice is not None:
+            session["voice"] = voice
+        return {"type": "session.update", "session": session}
+
+
+@dataclass(slots=True)
+class OpenAIRealtimeSession:
+    """One conversation, over anything that looks like aiohttp's WebSocket.
+
+    `events` has to be read while one speaks: it also tells the session when it may ask for the
+    next response. A response is asked for when all calls of the last one are answered and no other
+    is under way.
+    """
+
+    ws: Any
+    output_audio_media_type: str = DEFAULT_PCM_MEDIA_TYPE
+    http_session: aiohttp.ClientSession | None = field(default=None, repr=False)
+    own_http_session: bool = False
+    _decoder: RealtimeDecoder = field(init=False, repr=False, compare=False)
+    _heard: bool = field(default=False, init=False, repr=False, compare=False)
+    _due: bool = field(default=False, init=False, repr=False, compare=False)
+    _closing: bool = field(default=False, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._decoder = RealtimeDecoder(self.output_audio_media_type)
+
+    async def send(self, content: ContentBlock | list[ContentBlock]) -> None:
+        """Speak or write to the model; TypeError for other blocks, and then nothing is sent."""
+        blocks = content if isinstance(content, list) else [content]
+        for block in blocks:
+            if not isinstance(block, AudioBlock | TextBlock):
+                raise TypeError(f"a realtime session takes audio and text, no {_name(block)}")
+        for block in blocks:
+            if isinstance(block, AudioBlock):
+                audio = b2a_base64(block.data, newline=False).decode("ascii")
+                await self._send({"type": "input_audio_buffer.append", "audio": audio})
+                self._heard = True
+            elif isinstance(block, TextBlock):
+                part = {"type": "input_text", "text": block.text}
+                await self._add({"type": "message", "role": "user", "content": [part]})
+
+    async def commit(self) -> None:
+        """What was sent is complete: ask for a response."""
+        if self._heard:
+            self._heard = False
+            await self._send({"type": "input_audio_buffer.commit"})
+        await self._respond()
+
+    async def interrupt(self) -> None:
+        """Stop the response that is under way, and ask for none."""
+        self._due = False
+        await self._send({"type": "response.cancel"})
+
+    async def send_tool_result(self, tool_use_id: str, name: str, content: str | list[Any]) -> None:
+        """Answer a call; TypeError for content that is not text."""
+        if not isinstance(content, str):
+            for block in content:
+                if not isinstance(block, TextBlock):
+                    raise TypeError(f"a realtime tool result takes text, no {_name(block)}")
+            content = "".join(block.text for block in content)
+        await self._add({"type": "function_call_output", "call_id": tool_use_id, "output": content})
+        self._decoder.unanswered.discard(tool_use_id)
+        if not self._decoder.unanswered:
+            await self._respond()
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """What the server sends, until somebody closes the conversation. A connection that is lost
+        is an `Error`, and then the last event."""
+        async for message in self.ws:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                for event in self._decoder.feed(message.data):
+                    yield event
+                if self._due and not self._decoder.active:
+                    await self._respond()
+            elif message.type is aiohttp.WSMsgType.ERROR:
+                lost = self.ws.exception() or message.data
+                yield Error(ConnectionFailed(f"OpenAI realtime: the connection broke: {lost}"))
+                return
+            elif message.type in _ENDINGS:
+                break
+        code = getattr(self.ws, "close_code", None)
+        if isinstance(code, int) and code > _NORMAL_CLOSE and not self._closing:
+            yield Error(ConnectionFailed(f"OpenAI realtime: the server hung up (code {code})"))
+
+    async def close(self) -> None:
+        """Hang up. Closing twice is no error."""
+        self._closing = True
+        try:
+            if not self.ws.closed:
+                await self.ws.close()
+        finally:
+            if self.own_http_session and self.http_session is not None:
+                await self.http_session.close()
+
+    async def _respond(self) -> None:
+        self._due = self._decoder.active
+        if not self._due:
+            await self._send({"type": "response.create"})
+
+    async def _add(self, item: dict[str, Any]) -> None:
+        await self._send({"type": "conversation.item.create", "item": item})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            await self.ws.send_str(json.dumps(message))
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionFailed(f"OpenAI realtime: the connection is lost: {error}") from error
+
+
+_ENDINGS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+
+
+def _format(media_type: str) -> str:
+    """OpenAI's name of an audio format."""
+    kind, _, options = media_type.replace(" ", "").partition(";")
+    name = FORMATS.get(kind)
+    if name is not None and (kind != "audio/pcm" or options in ("", "rate=24000")):
+        return name
+    if not kind.startswith("audio/pcm"):
+        raise ValueError(f"OpenAI's realtime API speaks {', '.join(FORMATS)}, not {media_type}")
+    logger.warning("OpenAI takes PCM with 16 bits at 24 kHz: %s will sound wrong", media_type)
+    return "pcm16"
+
+
+def _name(block: object) -> str:
+    return type(block).__name__

@@ -1,0 +1,197 @@
+"""The events of OpenAI's realtime servers as ours. Pure.
+
+The protocol: https://platform.openai.com/docs/api-reference/realtime-server-events
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import Error as Base64Error, a2b_base64
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from axio.events import (
+    AudioOutputDelta,
+    Error,
+    SpeechStarted,
+    SpeechStopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+    TranscriptDelta,
+    TurnComplete,
+)
+from axio.exceptions import ProtocolError, ProviderError
+from axio.types import StopReason, Usage
+
+__all__ = ("RealtimeDecoder",)
+
+DESCRIBE = "OpenAI realtime"
+
+NOTHING_TO_CANCEL = "response_cancel_not_active"
+"""The error for an interruption that came after the end: what was wanted is so already."""
+
+
+class _Call:
+    __slots__ = ("id", "index", "streamed")
+
+    def __init__(self, index: int, id: str) -> None:
+        self.index = index
+        self.id = id
+        self.streamed = False
+
+
+class RealtimeDecoder:
+    """`feed` it the text of each message, and get the events it means. Never raises.
+
+    It also knows what a client has to know before it may speak: whether a response is `active`,
+    and which calls are `unanswered`. `own_names` leads from names of tools that had to be changed
+    for the wire to their own.
+    """
+
+    def __init__(
+        self,
+        media_type: str = "audio/pcm;rate=24000",
+        own_names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.active = False
+        self.unanswered: set[str] = set()
+        self._media_type = media_type
+        self._own_names = own_names
+        self._calls: dict[str, _Call] = {}  # by the id of the item, of one response
+
+    def feed(self, text: str) -> list[StreamEvent]:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            shown = text if len(text) <= 200 else text[:200] + " …"
+            return [Error(ProtocolError(f"{DESCRIBE}: what came is no event: {shown}"))]
+        match message.get("type"):
+            case "response.output_audio.delta" | "response.audio.delta":
+                return self._audio(message.get("delta"))
+            case "response.output_audio_transcript.delta" | "response.audio_transcript.delta":
+                delta = _text(message, "delta")
+                return [TranscriptDelta("assistant", delta)] if delta else []
+            case "conversation.item.input_audio_transcription.delta":
+                delta = _text(message, "delta")
+                return [TranscriptDelta("user", delta)] if delta else []
+            case "response.output_text.delta" | "response.text.delta":
+                return [TextDelta(0, delta)] if (delta := _text(message, "delta")) else []
+            case "input_audio_buffer.speech_started":
+                return [SpeechStarted()]
+            case "input_audio_buffer.speech_stopped":
+                return [SpeechStopped()]
+            case "response.created":
+                self.active = True
+                self._calls.clear()
+            case "response.output_item.added":
+                return self._start_call(message.get("item"))
+            case "response.function_call_arguments.delta":
+                return self._arguments(message, _text(message, "delta"))
+            case "response.function_call_arguments.done":
+                call = self._call(message)
+                if call is not None and not call.streamed:
+                    return self._arguments(message, _text(message, "arguments"))
+            case "response.done":
+                return self._end(message.get("response"))
+            case "error":
+                return _error(message.get("error"))
+        return []
+
+    def _audio(self, delta: Any) -> list[StreamEvent]:
+        try:
+            data = a2b_base64(delta)
+        except (Base64Error, ValueError, TypeError):
+            return [Error(ProtocolError(f"{DESCRIBE}: audio came that is not base64"))]
+        return [AudioOutputDelta(data, self._media_type)] if data else []
+
+    def _start_call(self, item: Any) -> list[StreamEvent]:
+        if not isinstance(item, dict) or item.get("type") != "function_call":
+            return []
+        id, name = _text(item, "call_id") or _text(item, "id"), _text(item, "name")
+        key = _text(item, "id") or id
+        if not id or not name or key in self._calls:
+            return []
+        call = self._calls[key] = _Call(len(self._calls), id)
+        return [ToolUseStart(call.index, id, self._own_names.get(name, name))]
+
+    def _call(self, message: Mapping[str, Any]) -> _Call | None:
+        call = self._calls.get(_text(message, "item_id"))
+        if call is None:
+            id = _text(message, "call_id")
+            call = next((call for call in self._calls.values() if call.id == id), None)
+        return call
+
+    def _arguments(self, message: Mapping[str, Any], text: str) -> list[StreamEvent]:
+        call = self._call(message)
+        if call is None or not text:
+            return []
+        call.streamed = True
+        return [ToolInputDelta(call.index, call.id, text)]
+
+    def _end(self, response: Any) -> list[StreamEvent]:
+        """A response is over: well, cut, cancelled, or failed. A call that was cut is none."""
+        self.active = False
+        response = response if isinstance(response, dict) else {}
+        output = response.get("output")
+        calls = [
+            item
+            for item in (output if isinstance(output, list) else ())
+            if isinstance(item, dict)
+            and item.get("type") == "function_call"
+            and item.get("status") in (None, "completed")
+        ]
+        usage = _usage(response.get("usage"))
+        events: list[StreamEvent] = []
+        details = response.get("status_details")
+        details = details if isinstance(details, dict) else {}
+        if response.get("status") == "failed":
+            events += _error(details.get("error") or {"message": "the response failed"})
+            stop = StopReason.error
+        elif calls:
+            begun = {call.id for call in self._calls.values()}
+            self.unanswered |= begun & {_text(item, "call_id") for item in calls}
+            stop = StopReason.tool_use
+        elif details.get("reason") == "max_output_tokens":
+            stop = StopReason.max_tokens
+        elif details.get("reason") == "content_filter":
+            stop = StopReason.error
+        else:
+            stop = StopReason.end_turn
+        self._calls.clear()
+        return [*events, TurnComplete(stop, usage)]
+
+
+def _error(error: Any) -> list[StreamEvent]:
+    error = error if isinstance(error, dict) else {"message": str(error)}
+    code = _text(error, "code") or _text(error, "type") or "error"
+    if code == NOTHING_TO_CANCEL:
+        return []
+    message = _text(error, "message") or "no message"
+    return [Error(ProviderError(f"{DESCRIBE} [{code}]: {message}", code=code))]
+
+
+def _usage(usage: Any) -> Usage | None:
+    if not isinstance(usage, dict):
+        return None
+    details = usage.get("input_token_details")
+    details = details if isinstance(details, dict) else {}
+    return Usage(
+        _count(usage, "input_tokens"),
+        _count(usage, "output_tokens"),
+        _count(details, "cached_tokens"),
+    )
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    value = counts.get(name)
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""

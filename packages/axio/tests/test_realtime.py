@@ -1,0 +1,266 @@
+"""`RealtimeAgent` over a conversation in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from axio import RealtimeAgent, RealtimeSession, RealtimeTransport, StopReason, Tool
+from axio.blocks import TextBlock
+from axio.events import (
+    AudioOutputDelta,
+    Error,
+    StreamEvent,
+    ToolInputDelta,
+    ToolUseStart,
+    TurnComplete,
+)
+from axio.exceptions import StreamError
+
+CALLED = TurnComplete(StopReason.tool_use)
+SPOKEN = TurnComplete(StopReason.end_turn)
+
+
+class Conversation:
+    """Plays `events`; then stays open until it is closed. Keeps what was done to it, in order."""
+
+    def __init__(self, *events: StreamEvent) -> None:
+        self.queue: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
+        for event in events:
+            self.queue.put_nowait(event)
+        self.done: list[tuple[Any, ...]] = []
+        self.answered = asyncio.Event()
+        self.broken = False
+
+    async def send(self, content: Any) -> None:
+        self.done.append(("send", content))
+
+    async def commit(self) -> None:
+        self.done.append(("commit",))
+
+    async def interrupt(self) -> None:
+        self.done.append(("interrupt",))
+
+    async def send_tool_result(self, tool_use_id: str, name: str, content: Any) -> None:
+        if self.broken:
+            raise ConnectionError("gone")
+        self.done.append(("result", tool_use_id, name, content))
+        self.answered.set()
+
+    async def close(self) -> None:
+        self.done.append(("close",))
+
+    def end(self) -> None:
+        self.queue.put_nowait(None)
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        while (event := await self.queue.get()) is not None:
+            yield event
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return {step[1]: step[3] for step in self.done if step[0] == "result"}
+
+
+class Line:
+    """Connects to one conversation, and keeps with what it was asked to."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.conversation = conversation
+        self.asked: list[dict[str, Any]] = []
+
+    async def connect(self, **options: Any) -> Any:
+        self.asked.append(options)
+        return self.conversation
+
+
+def call(id: str = "c1", name: str = "echo", *pieces: str, index: int = 0) -> list[StreamEvent]:
+    return [
+        ToolUseStart(index, id, name),
+        *(ToolInputDelta(index, id, piece) for piece in pieces or ('{"text": ', '"hi"}')),
+    ]
+
+
+async def echo(text: str) -> str:
+    return text
+
+
+async def fail() -> str:
+    raise ValueError("no luck")
+
+
+started = asyncio.Event()
+
+
+async def hang() -> str:
+    started.set()
+    await asyncio.Event().wait()
+    return "never"
+
+
+async def cancels_itself() -> str:
+    raise asyncio.CancelledError
+
+
+TOOLS: list[Tool[Any]] = [
+    Tool(handler.__name__, handler=handler) for handler in (echo, fail, hang, cancels_itself)
+]
+
+
+async def heard(conversation: Conversation, **options: Any) -> list[StreamEvent]:
+    """All events of a conversation that ends by itself."""
+    conversation.end()
+    async with RealtimeAgent("", Line(conversation), TOOLS, **options) as agent:
+        return [event async for event in agent.events()]
+
+
+async def test_connecting_passes_the_five_options() -> None:
+    line = Line(Conversation())
+    agent = RealtimeAgent("be kind", line, TOOLS, "alloy", "audio/a", "audio/b")
+    assert isinstance(line, RealtimeTransport) and isinstance(line.conversation, RealtimeSession)
+    async with agent:
+        assert agent.session is line.conversation
+        with pytest.raises(RuntimeError, match="already connected"):
+            await agent.connect()
+    assert line.asked == [
+        {
+            "system": "be kind",
+            "tools": TOOLS,
+            "voice": "alloy",
+            "input_audio_format": "audio/a",
+            "output_audio_format": "audio/b",
+        }
+    ]
+    default = RealtimeAgent("", line)
+    assert (default.tools, default.voice, default.raise_on_error) == ([], None, True)
+    assert default.input_audio_format == "audio/pcm;rate=16000"
+    assert default.output_audio_format == "audio/pcm;rate=24000"
+
+
+async def test_nothing_works_before_connecting_and_closing_twice_is_no_error() -> None:
+    conversation = Conversation()
+    agent = RealtimeAgent("", Line(conversation))
+    with pytest.raises(RuntimeError, match="not connected"):
+        await agent.send(TextBlock("x"))
+    with pytest.raises(RuntimeError, match="not connected"):
+        await agent.commit()
+    with pytest.raises(RuntimeError, match="not connected"):
+        await agent.interrupt()
+    with pytest.raises(RuntimeError, match="not connected"):
+        _ = agent.session
+    await agent.close()
+    await agent.connect()
+    await agent.send([TextBlock("x")])
+    await agent.commit()
+    await agent.close()
+    await agent.close()
+    assert conversation.done == [("send", [TextBlock("x")]), ("commit",), ("close",)]
+    await agent.connect()  # a new conversation may follow
+    await agent.close()
+
+
+async def test_events_come_unchanged_and_calls_are_answered() -> None:
+    events = [*call(), CALLED, AudioOutputDelta(b"x"), SPOKEN]
+    conversation = Conversation(*events)
+    assert await heard(conversation) == events
+    assert conversation.done == [("result", "c1", "echo", "hi"), ("close",)]
+
+
+async def test_audio_flows_while_a_tool_works() -> None:
+    started.clear()
+    conversation = Conversation(*call("c1", "hang", "{}"), CALLED, AudioOutputDelta(b"x"))
+    async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        stream = agent.events()
+        while not isinstance(await anext(stream), AudioOutputDelta):
+            pass
+        await asyncio.wait_for(started.wait(), 1)
+        await agent.interrupt()
+        conversation.end()
+        assert [event async for event in stream] == []
+    assert [step[0] for step in conversation.done] == ["result", "interrupt", "close"]
+    assert "interrupted" in conversation.results["c1"]
+
+
+async def test_a_call_that_is_interrupted_before_it_began_is_answered_too() -> None:
+    conversation = Conversation(*call("c1", "hang", "{}"), CALLED)
+    async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        stream = agent.events()
+        while (await anext(stream)) is not CALLED:
+            pass
+        await agent.interrupt()  # without a moment in between
+        conversation.end()
+        assert [event async for event in stream] == []
+    assert "interrupted" in conversation.results["c1"]
+
+
+async def test_what_was_half_received_is_dropped_by_an_interruption() -> None:
+    conversation = Conversation(*call("c1", "echo", '{"te'))
+    async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        stream = agent.events()
+        for _ in range(2):
+            await anext(stream)
+        await agent.interrupt()
+        for event in (*call("c2"), CALLED):
+            conversation.queue.put_nowait(event)
+        conversation.end()
+        _ = [event async for event in stream]
+    assert conversation.results == {"c2": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("nothing", "{}", "Unknown tool"),
+        ("fail", "{}", "error: no luck"),
+        ("cancels_itself", "{}", "error: "),
+        ("echo", "{}", "error: "),
+        ("echo", '{"text": ', "error: The arguments of this call are not valid JSON"),
+        ("echo", "[1]", "error: The arguments of this call are not a JSON object"),
+    ],
+)
+async def test_what_goes_wrong_is_told_to_the_model(name: str, arguments: str, words: str) -> None:
+    conversation = Conversation(*call("c1", name, arguments), CALLED)
+    await heard(conversation)
+    assert words in conversation.results["c1"]
+
+
+async def test_several_calls_of_a_turn_run_and_a_turn_without_calls_runs_none() -> None:
+    conversation = Conversation(
+        *call("c1"), *call("c2", "echo", '{"text": "you"}', index=1), CALLED, *call("c3"), SPOKEN
+    )
+    await heard(conversation)
+    assert conversation.results == {"c1": "hi", "c2": "you"}
+
+
+async def test_an_error_is_raised_or_if_wanted_an_event() -> None:
+    error = Error(StreamError("boom"))
+    with pytest.raises(StreamError, match="boom"):
+        await heard(Conversation(error))
+    conversation = Conversation(error, SPOKEN)
+    assert await heard(conversation, raise_on_error=False) == [error, SPOKEN]
+
+
+async def test_an_answer_that_cannot_be_delivered_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    conversation = Conversation(*call(), CALLED)
+    conversation.broken = True
+    with caplog.at_level(logging.ERROR, "axio.realtime"):
+        await heard(conversation)
+    [record] = caplog.records
+    assert record.name == "axio.realtime" and record.levelno == logging.ERROR
+    assert "Failed to deliver tool result" in record.message and "c1" in record.message
+
+
+async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axio.realtime._CLOSING", 0.05)
+    conversation = Conversation(*call("c1", "hang", "{}"), CALLED)
+    before = asyncio.all_tasks()
+    await asyncio.wait_for(heard(conversation), 1)
+    assert "interrupted" in conversation.results["c1"]
+    assert conversation.done[-1] == ("close",)
+    assert asyncio.all_tasks() == before
