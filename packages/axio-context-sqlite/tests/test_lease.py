@@ -206,7 +206,7 @@ async def test_an_owner_that_was_taken_for_dead_can_write_nothing_more(
         started = time.monotonic()
         with pytest.raises(SessionLost):
             await store.replace([])
-        assert time.monotonic() - started < 1, "there is nothing to wait for"
+        assert time.monotonic() - started < 3, "there is nothing to wait for"
         async with other.own():
             pass
     assert await other.get_history() == [user("mine"), user("theirs")]
@@ -255,7 +255,7 @@ async def test_a_lease_that_could_not_be_given_back_holds_nobody_of_this_process
     assert "could not be given back" in caplog.text
     assert owner_in_file(path) is not None
     await other.append(user("a"))
-    async with store.own(), asyncio.timeout(1):
+    async with store.own(), asyncio.timeout(3):
         await store.append(user("b"))
 
 
