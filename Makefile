@@ -47,7 +47,7 @@ lint: $(STAMP) ## ruff: rules and format
 	@$(BIN)/ruff format --check
 
 types: $(STAMP) ## mypy and pyright
-	@$(BIN)/mypy $(SOURCES) typing_tests benchmarks examples tests scripts conftest.py
+	@$(BIN)/mypy $(SOURCES) typing_tests examples tests scripts conftest.py
 	@for tests in packages/*/tests; do $(BIN)/mypy $$tests || exit 1; done
 	@$(BIN)/pyright --warnings
 
