@@ -161,6 +161,24 @@ def test_without_tools_and_system_their_fields_are_left_out() -> None:
     assert payload["include"] == ["reasoning.encrypted_content"]
 
 
+def test_text_of_the_model_comes_before_its_calls() -> None:
+    history = [
+        Message("assistant", [ToolUseBlock("c1", "look", {"a": 1}), TextBlock("I look")]),
+        Message("user", [ToolResultBlock("c1", "seen")]),
+    ]
+    assert codex().build_payload(history, [], "")["input"] == [
+        {"role": "assistant", "content": [{"type": "output_text", "text": "I look"}]},
+        {
+            "type": "function_call",
+            "call_id": "c1",
+            "name": "look",
+            "arguments": '{"a": 1}',
+            "status": "completed",
+        },
+        {"type": "function_call_output", "call_id": "c1", "output": "seen"},
+    ]
+
+
 def test_images_in_results_and_system_messages_and_unanswered_calls_are_sent() -> None:
     history = [
         Message("system", [TextBlock("last try")]),

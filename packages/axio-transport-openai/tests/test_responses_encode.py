@@ -68,6 +68,7 @@ def test_text_images_and_system_messages() -> None:
             ],
         },
         {
+            "type": "message",
             "role": "assistant",
             "content": [
                 {"type": "output_text", "text": "a "},
@@ -77,10 +78,18 @@ def test_text_images_and_system_messages() -> None:
     ]
 
 
+def test_an_answer_of_which_nothing_can_go_back_is_left_out() -> None:
+    assert encode(assistant(ReasoningBlock("hm", "anthropic", {})), assistant()) == []
+
+
 def test_calls_follow_the_text_and_results_come_before_what_else_the_user_says() -> None:
     items = encode(assistant(CALL, TextBlock("let me see")), user(TextBlock("and?"), DONE))
     assert items == [
-        {"role": "assistant", "content": [{"type": "output_text", "text": "let me see"}]},
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "let me see"}],
+        },
         {
             "type": "function_call",
             "call_id": "c1",
@@ -116,7 +125,7 @@ def test_reasoning_goes_back_in_its_place_as_it_came() -> None:
     items = encode(assistant(THOUGHT, TextBlock("hm"), CALL), user(DONE))
     assert items[0] is THOUGHT.data
     assert [item.get("type", item.get("role")) for item in items] == [
-        *("reasoning", "assistant", "function_call", "function_call_output")
+        *("reasoning", "message", "function_call", "function_call_output")
     ]
 
 

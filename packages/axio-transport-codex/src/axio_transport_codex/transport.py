@@ -121,7 +121,7 @@ class CodexTransport:
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> dict[str, Any]:
         """The body of the request, as a new dict. A subclass may change it."""
-        return build_request(self.model, messages, tools, system, PROVIDER, strict=None)
+        return build_request(self.model, messages, tools, system, PROVIDER, plain=True)
 
     def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str

@@ -9,6 +9,7 @@ import json
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from itertools import zip_longest
 from typing import Any
 
 from axio.blocks import (
@@ -37,8 +38,11 @@ NOT_EXECUTED = "[this call was not executed]"
 """The output of a call that has none, without which the API refuses the whole history."""
 
 
-def encode_input(messages: Iterable[Message], provider: str) -> list[dict[str, Any]]:
+def encode_input(
+    messages: Iterable[Message], provider: str, *, typed: bool = True
+) -> list[dict[str, Any]]:
     """The items of a history. Reasoning goes back where it is of `provider`, and nowhere else.
+    With `typed` the model's messages say that they are messages, which llama.cpp asks for.
 
     `UnsupportedContent` for what a user message holds and the API has no place for.
     """
@@ -53,7 +57,7 @@ def encode_input(messages: Iterable[Message], provider: str) -> list[dict[str, A
     items: list[dict[str, Any]] = []
     for message in history:
         if message.role == "assistant":
-            items += _Answer(provider, results, frames).encode(message.content)
+            items += _Answer(provider, results, frames, typed).encode(message.content)
         elif message.role == "system":
             text = "".join(b.text for b in message.content if isinstance(b, TextBlock))
             if text:
@@ -97,10 +101,12 @@ class _Answer:
         provider: str,
         results: Mapping[str, ToolResultBlock],
         frames: dict[str, dict[str, Any]],
+        typed: bool,
     ) -> None:
         self._provider = provider
         self._results = results
         self._frames = frames
+        self._head = {"type": "message"} if typed else {}
         self._items: list[dict[str, Any]] = []
         self._texts: list[str] = []
 
@@ -109,7 +115,7 @@ class _Answer:
         if not any(isinstance(block, ReasoningBlock) for block in blocks):
             blocks.sort(key=lambda block: isinstance(block, ToolUseBlock))
         unanswered: list[dict[str, Any]] = []
-        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, following in zip_longest(blocks, blocks[1:]):
             frame = _frame(following)
             if isinstance(block, TextBlock):
                 if block.text:
@@ -148,7 +154,8 @@ class _Answer:
     def _flush(self, frame: Mapping[str, Any] | None = None) -> None:
         if self._texts:
             parts = [{"type": "output_text", "text": text} for text in self._texts]
-            self._items.append({**(frame or {}), "role": "assistant", "content": parts})
+            head = self._head if frame is None else frame
+            self._items.append({**head, "role": "assistant", "content": parts})
             self._texts = []
 
     def _call(self, block: ToolUseBlock, frame: dict[str, Any] | None) -> None:

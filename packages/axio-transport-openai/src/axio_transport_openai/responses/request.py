@@ -28,12 +28,13 @@ def build_request(
     system: str,
     provider: str,
     *,
-    strict: bool | None = False,
+    plain: bool = False,
 ) -> dict[str, Any]:
-    """The payload without a limit on the answer. `provider` is whose reasoning is sent back."""
+    """The payload without a limit on the answer. `provider` is whose reasoning is sent back.
+    `plain` leaves out what only some servers ask for: types of messages, strictness of tools."""
     payload: dict[str, Any] = {
         "model": model.id,
-        "input": encode_input(messages, provider),
+        "input": encode_input(messages, provider, typed=not plain),
         "stream": True,
         "store": False,
     }
@@ -42,7 +43,7 @@ def build_request(
     if reasons(model):
         payload["include"] = ["reasoning.encrypted_content"]
     if tools:
-        payload["tools"] = encode_tools(tools, strict=strict)
+        payload["tools"] = encode_tools(tools, strict=None if plain else False)
         payload["tool_choice"] = "auto"
         payload["parallel_tool_calls"] = True
     return payload
