@@ -19,6 +19,7 @@ from axio.blocks import ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolUseStart
 from axio.exceptions import ProviderError, StreamError, TruncatedStream
 from axio.models import Capability, ModelSpec
+from axio.testing import check_transport
 from axio.transport import CompletionTransport
 from axio.types import StopReason
 from axio_transport_codex import CODEX_MODELS, CodexTransport, transport as module
@@ -204,6 +205,15 @@ async def test_recorded_answers_arrive_whole() -> None:
         async with serving(stream(recording.body)) as server, codex(server.url) as llm:
             if recording.expected["stop_reason"] in ("end", "tool_use"):
                 assert observed(await everything(llm.stream(ASK, [], ""))) == wanted(recording)
+
+
+async def test_it_keeps_the_rules_of_transports() -> None:
+    requires("streams")
+    body = next(r.body for r in recordings("openai-responses") if r.features == {"text"})
+    half = len(body) // 2
+    reply = stream(body[:half], 0.02, body[half:])
+    async with serving(reply) as server, aiohttp.ClientSession() as session:
+        await check_transport(lambda: codex(server.url, session=session))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import MappingProxyType
 from typing import Any
 
@@ -226,10 +227,11 @@ def test_a_caller_is_told_with_the_result() -> None:
     assert item["caller"] == result["caller"] == caller
 
 
-def test_ids_and_names_that_the_api_refuses_are_changed_alike_everywhere() -> None:
-    long = "x" * 100
-    items = encode(assistant(ToolUseBlock(long, "my tool", {})), user(ToolResultBlock(long, "ok")))
-    assert items[0]["call_id"] == items[1]["call_id"] and len(items[0]["call_id"]) <= 64
+@pytest.mark.parametrize("id", ["x" * 100, "functions.f:0|x", ""])
+def test_ids_and_names_that_the_api_refuses_are_changed_alike_everywhere(id: str) -> None:
+    items = encode(assistant(ToolUseBlock(id, "my tool", {})), user(ToolResultBlock(id, "ok")))
+    assert items[0]["call_id"] == items[1]["call_id"] != id
+    assert re.fullmatch("[a-zA-Z0-9_-]{1,64}", items[0]["call_id"])
     tool = Tool("my tool", handler=_nothing)
     assert items[0]["name"] == encode_tools([tool])[0]["name"] != "my tool"
 

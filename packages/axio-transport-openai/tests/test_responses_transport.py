@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from types import MappingProxyType
 from typing import Annotated, Any
 
+import aiohttp
 import pytest
 
 from axio import Agent, Field, MemoryContextStore, Message, Tool
 from axio.blocks import AudioBlock, ImageBlock, TextBlock
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolResult
 from axio.exceptions import ConnectionFailed, ProviderError, TruncatedStream, UnsupportedContent
+from axio.testing import check_transport
 from axio.types import StopReason
 from axio_transport_openai import OpenAITransport
 from support.llama import Llama
@@ -165,6 +167,17 @@ async def test_encrypted_reasoning_goes_back_with_the_result_as_it_came(tool_use
         "call_id": call["call_id"],
         "output": "42",
     }
+
+
+async def test_it_keeps_the_rules_of_transports() -> None:
+    requires("streams")
+    body = next(
+        r.body for r in recordings("openai-responses") if r.features == {"text"} and r.status == 200
+    )
+    half = len(body) // 2
+    reply = stream(body[:half], 0.02, body[half:])
+    async with serving(reply) as server, aiohttp.ClientSession() as session:
+        await check_transport(lambda: transport(server.url, session=session))
 
 
 # ── a real server ─────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from itertools import zip_longest
 from typing import Any
 
@@ -30,9 +29,6 @@ from axio_transport_openai.encode import response_format
 from axio_transport_openai.responses.items import ARGUMENTS, FRAMED
 
 __all__ = ("encode_input", "encode_tools", "text_format")
-
-MAX_CALL_ID = 64
-"""The longest id of a call that the API takes; ids of other providers may be longer."""
 
 NOT_EXECUTED = "[this call was not executed]"
 """The output of a call that has none, without which the API refuses the whole history."""
@@ -127,7 +123,7 @@ class _Answer:
                     unanswered.append(
                         {
                             "type": "function_call_output",
-                            "call_id": _call_id(block.id),
+                            "call_id": accepted(block.id),
                             "output": NOT_EXECUTED,
                         }
                     )
@@ -165,7 +161,7 @@ class _Answer:
             frame, kind = None, "function_call"  # nothing that its own output could hold
         if frame is not None:
             self._frames[block.id] = frame
-        item: dict[str, Any] = {**(frame or {}), "type": kind, "call_id": _call_id(block.id)}
+        item: dict[str, Any] = {**(frame or {}), "type": kind, "call_id": accepted(block.id)}
         if kind in ARGUMENTS:
             item[ARGUMENTS[kind]] = block.input
         else:
@@ -218,7 +214,7 @@ def _user(
 def _result(block: ToolResultBlock, frame: Mapping[str, Any]) -> dict[str, Any]:
     """The output of a call, in the form that the kind of its call wants."""
     kind = frame.get("type", "function_call")
-    item: dict[str, Any] = {"type": f"{kind}_output", "call_id": _call_id(block.tool_use_id)}
+    item: dict[str, Any] = {"type": f"{kind}_output", "call_id": accepted(block.tool_use_id)}
     text = _text(block.content)
     images = _images(block.content)
     if kind == "apply_patch_call":
@@ -261,13 +257,6 @@ def _image(block: ImageBlock) -> dict[str, Any]:
 
 def _note(block: ImageBlock | AudioBlock | VideoBlock) -> str:
     return f"[{block.media_type}, {len(block.data)} bytes, not shown]"
-
-
-def _call_id(id: str) -> str:
-    """`id` where the API takes it, else one made from it, always the same."""
-    if id and len(id) <= MAX_CALL_ID:
-        return id
-    return "call_" + sha256(id.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _base64(data: bytes) -> str:
