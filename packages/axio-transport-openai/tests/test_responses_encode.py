@@ -227,6 +227,25 @@ def test_a_caller_is_told_with_the_result() -> None:
     assert item["caller"] == result["caller"] == caller
 
 
+def test_an_id_that_comes_again_for_another_kind_of_call_means_that_one() -> None:
+    custom = ToolUseBlock("c1", "sql", {"input": "select 1"})
+    frame = reasoning(type="custom_tool_call", call_id="c1", name="sql")
+    items = encode(assistant(custom, frame), user(DONE), assistant(CALL), user(DONE))
+    assert [item["type"] for item in items] == [
+        *("custom_tool_call", "custom_tool_call_output"),
+        *("function_call", "function_call_output"),
+    ]
+
+
+def test_frames_whose_content_is_gone_say_nothing() -> None:
+    """As when somebody trimmed the text, or the call, out of a stored message."""
+    phase = reasoning(type="message", role="assistant", phase="commentary")
+    caller = reasoning(type="function_call", call_id="c0", caller={"type": "program"})
+    image = reasoning(type="image_generation_call", id="ig_1")
+    items = encode(assistant(caller, CALL, phase, image), user(DONE))
+    assert items == encode(assistant(CALL), user(DONE))
+
+
 @pytest.mark.parametrize("id", ["x" * 100, "functions.f:0|x", ""])
 def test_ids_and_names_that_the_api_refuses_are_changed_alike_everywhere(id: str) -> None:
     items = encode(assistant(ToolUseBlock(id, "my tool", {})), user(ToolResultBlock(id, "ok")))

@@ -20,7 +20,7 @@ from axio_transport_openai import OpenAITransport
 from support.llama import Llama
 from support.loopback import serving, status, stream
 from support.parts import requires
-from support.recordings import observed, recordings, wanted
+from support.recordings import Recording, observed, recordings, wanted
 
 ASK = [Message("user", [TextBlock("hello")])]
 DONE = b'data: {"type":"response.output_text.delta","delta":"hi"}\n\n' + (
@@ -133,6 +133,19 @@ def tool_use() -> Iterator[bytes]:
         for r in recordings("openai-responses")
         if {"encrypted_reasoning", "tool_call"} <= r.features
     )
+
+
+REFUSALS = [r for r in recordings("openai-responses") if r.status != 200]
+
+
+@pytest.mark.parametrize("recording", REFUSALS, ids=lambda recording: recording.name)
+async def test_a_recorded_refusal_is_an_error_with_its_words(recording: Recording) -> None:
+    reply = status(recording.status, recording.body.decode(), content_type="application/json")
+    async with serving(reply) as server, transport(server.url, max_retries=1) as llm:
+        with pytest.raises(ProviderError) as caught:
+            await everything(llm.stream(ASK, [], ""))
+    assert caught.value.status == recording.status
+    assert recording.expected["error"]["message"][:80] in str(caught.value)
 
 
 async def test_a_recorded_answer_arrives_whole() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -112,13 +112,12 @@ class _Answer:
             blocks.sort(key=lambda block: isinstance(block, ToolUseBlock))
         unanswered: list[dict[str, Any]] = []
         for block, following in zip_longest(blocks, blocks[1:]):
-            frame = _frame(following)
             if isinstance(block, TextBlock):
                 if block.text:
                     self._texts.append(block.text)
             elif isinstance(block, ToolUseBlock):
                 self._flush()
-                self._call(block, frame)
+                self._call(block, _frame(following, _CALLS))
                 if block.id not in self._results:
                     unanswered.append(
                         {
@@ -134,7 +133,7 @@ class _Answer:
                     self._items.append(block.data)
                 elif own_frame["type"] == "message":
                     self._flush(own_frame)
-            elif isinstance(block, ImageBlock) and frame is not None and "result" not in frame:
+            elif isinstance(block, ImageBlock) and (frame := _frame(following, _IMAGES)):
                 self._flush()
                 self._items.append({**frame, "result": _base64(block.data)})
             elif isinstance(block, ImageBlock | AudioBlock | VideoBlock):
@@ -159,8 +158,7 @@ class _Answer:
         result = self._results.get(block.id)
         if result is None or (kind == "computer_call" and not _images(result.content)):
             frame, kind = None, "function_call"  # nothing that its own output could hold
-        if frame is not None:
-            self._frames[block.id] = frame
+        self._frames[block.id] = frame or {}  # also over that of an earlier call with this id
         item: dict[str, Any] = {**(frame or {}), "type": kind, "call_id": accepted(block.id)}
         if kind in ARGUMENTS:
             item[ARGUMENTS[kind]] = block.input
@@ -176,13 +174,20 @@ class _Answer:
         self._items.append(item)
 
 
-def _frame(block: ContentBlock | None) -> dict[str, Any] | None:
-    """The frame that this block is, if it is one; see `items`."""
+_IMAGES = frozenset({"image_generation_call"})
+_CALLS = FRAMED.keys() - _IMAGES - {"message"}
+
+
+def _frame(
+    block: ContentBlock | None, kinds: Container[str] = frozenset(FRAMED)
+) -> dict[str, Any] | None:
+    """The frame of one of these kinds that this block is, if it is one; see `items`."""
     if not isinstance(block, ReasoningBlock):
         return None
     kind = block.data.get("type")
-    content = FRAMED.get(kind) if isinstance(kind, str) else None
-    return None if content is None or any(key in block.data for key in content) else block.data
+    if not isinstance(kind, str) or kind not in kinds:
+        return None
+    return None if any(key in block.data for key in FRAMED[kind]) else block.data
 
 
 def _user(
