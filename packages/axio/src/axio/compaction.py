@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from axio.agent import Agent
+from axio.approval import first_pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
 from axio.history import open_turn, safe_cut
@@ -62,7 +63,9 @@ class CompactionStrategy(Protocol):
 
 def _cut(history: Sequence[Message], keep_recent: int) -> int:
     """Where the recent part begins: with a user's message, so that roles go on alternating."""
-    cut = safe_cut(history, max(0, open_turn(history) - keep_recent))
+    # What waits for a person must be there when the answer comes.
+    kept = min(open_turn(history) - keep_recent, first_pending(history))
+    cut = safe_cut(history, max(0, kept))
     while cut > 0 and history[cut].role == "assistant":
         cut = safe_cut(history, cut - 1)
     return cut

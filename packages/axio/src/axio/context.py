@@ -22,6 +22,8 @@ S = TypeVar("S", bound="ContextStore")
 
 _PREVIEW_LENGTH = 80
 
+_SHORT = 100  # messages; to copy fewer is cheaper than a snapshot
+
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
@@ -45,6 +47,8 @@ class ContextStore(ABC):
     # How much of the history the last run found valid: the number of messages, and the last of them
     # to notice when they are others. What is known is not checked again.
     _checked: tuple[int, Message | None] = (0, None)
+
+    _ownership: Ownership | None = None
 
     @abstractmethod
     async def append(self, message: Message) -> None:
@@ -94,7 +98,7 @@ class ContextStore(ABC):
 
         Others wait. The default knows the runs of this process that share this object.
         """
-        ownership: Ownership | None = getattr(self, "_ownership", None)
+        ownership = self._ownership
         if ownership is None:
             ownership = self._ownership = Ownership()
         return ownership
@@ -171,7 +175,8 @@ class MemoryContextStore(ContextStore):
         self._messages = list(messages)
 
     async def get_history(self) -> list[Message]:
-        return Snapshot(self._messages)
+        messages = self._messages
+        return messages.copy() if len(messages) < _SHORT else Snapshot(messages)
 
     async def clear(self) -> None:
         self._messages = []

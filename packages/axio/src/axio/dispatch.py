@@ -21,6 +21,7 @@ from axio.events import (
     ToolResult,
     VideoOutput,
 )
+from axio.exceptions import Deferred
 from axio.history import INTERRUPTED
 from axio.run import RUN, Run
 from axio.tool import OutputChunk, Tool
@@ -49,20 +50,20 @@ class ToolDispatch:
     """
 
     __slots__ = (
-        *("events", "results"),
-        *("_loop", "_output", "_run", "_tasks", "_thread", "_tools", "_unfinished", "_wakeup"),
+        *("events", "results", "tools"),
+        *("_loop", "_output", "_run", "_tasks", "_thread", "_unfinished", "_wakeup"),
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
         self.events: deque[StreamEvent] | None = None
         self.results: dict[ToolCallID, ToolResultBlock] = {}
+        self.tools = tools
         self._loop = asyncio.get_running_loop()
         self._output: dict[ToolCallID, list[OutputChunk]] | None = None
         self._run = run
         self._tasks: dict[asyncio.Future[None], Call] = {}
         """Those that have not ended. The others are forgotten, so that they are free to go."""
         self._thread = get_ident()
-        self._tools = tools
         self._unfinished = 0
         self._wakeup: asyncio.Future[None] | None = None
 
@@ -70,6 +71,11 @@ class ToolDispatch:
     def running(self) -> bool:
         """Whether any call has no result yet."""
         return self._unfinished > 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to `close`."""
+        return bool(self._tasks)
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
@@ -107,13 +113,13 @@ class ToolDispatch:
         self.interrupt(call)
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
-        for tool in self._tools:
+        for tool in self.tools:
             if tool.name == name:
                 return tool
         return None
 
     def _unknown(self, name: ToolName) -> str:
-        known = ", ".join(tool.name for tool in self._tools) or "none"
+        known = ", ".join(tool.name for tool in self.tools) or "none"
         return f"Unknown tool: {name}. Tools there are: {known}."
 
     async def wait(self) -> None:
@@ -175,7 +181,9 @@ class ToolDispatch:
     async def _perform(self, call: Call, tool: Tool[Any]) -> None:
         """Run one call to its result. Ends with CancelledError only if the run was cancelled."""
         # This coroutine has a context of its own.
-        RUN.set(self._run.inside(call.id, call.name, self.emit))
+        run = self._run.inside(call.id, call.name, self.emit)
+        run.approved = call.approved
+        RUN.set(run)
         try:
             if tool.supports_streaming:
                 content: Any = await self._stream(call, tool)
@@ -186,6 +194,12 @@ class ToolDispatch:
             if task is not None and task.cancelling():
                 raise
             self._finish(call, "the tool was cancelled from within", True)
+        except Deferred as exc:
+            from axio.approval import waiting_note  # Most programs never get here.
+
+            self._run.stop("approval")
+            note = waiting_note(call.id, call.name, call.input, str(exc))
+            self._finish(call, note, True)
         except Exception as exc:
             self._finish(call, str(exc) or type(exc).__name__, True)
         else:

@@ -3,6 +3,7 @@
     AxioError
     ├── ToolError                  a tool call failed; the model is told, the run goes on
     │   ├── GuardError             a guard said no
+    │   │   └── Deferred           not yet: a person has to decide first
     │   └── HandlerError           wrong arguments, or the handler raised
     ├── StreamError                the model's side failed; the run ends
     │   ├── ProviderError          the provider answered with an error
@@ -26,6 +27,7 @@ __all__ = (
     "AxioError",
     "ConnectionFailed",
     "ContentFiltered",
+    "Deferred",
     "GuardError",
     "HandlerError",
     "HistoryError",
@@ -52,6 +54,10 @@ class ToolError(AxioError):
 
 class GuardError(ToolError):
     """A guard refused the call."""
+
+
+class Deferred(GuardError):
+    """A guard leaves the call to a person who is not there now: see `axio.approval`."""
 
 
 class HandlerError(ToolError):

@@ -95,7 +95,8 @@ class Loop:
         if budget is None and outer is not None:
             budget = outer.budget
         self.run = Run(
-            store, agent, self.emitted.append, budget, parent=outer, control=self.control
+            *(store, agent, self.emitted.append, budget, None, None, outer, False, None),
+            self.control,
         )
         self.limits = None if budget is None else Limits(self.run.budgets())
         self.limit: LimitReached | None = None
@@ -126,6 +127,13 @@ class Loop:
                 if self.stream is not None:
                     _open_streams[id(self.store)] = self.stream
                 try:
+                    if self.prompt is None:
+                        from axio.resumption import run_approved  # Most runs have a prompt.
+
+                        async for event in run_approved(self.store, self.agent.tools, self.run):
+                            yield event
+                        if self.run.stopped:
+                            self._end(StopReason.end_turn, self.run.stop_reason)
                     while not self.outro and (request := await self._next_request()) is not None:
                         turn = self.turn = Turn(self.taken, _eager(request[1]), self._start_early)
                         emitted = self.emitted
@@ -178,7 +186,7 @@ class Loop:
                     raise
                 finally:
                     _open_streams.pop(id(self.store), None)
-                    if self.turn is not None or self.dispatch is not None:
+                    if self.turn is not None or (self.dispatch and self.dispatch.busy):
                         await shielded(self._settle())
         except asyncio.CancelledError:
             if not self.control.is_ours():
@@ -264,9 +272,12 @@ class Loop:
         return IterationEnd(self.iteration, event.stop_reason, event.usage)
 
     def _dispatching(self) -> ToolDispatch:
-        if self.dispatch is None:
-            self.dispatch = ToolDispatch(self.agent.tools, self.run)
-        return self.dispatch
+        dispatch = self.dispatch
+        if dispatch is None:
+            dispatch = self.dispatch = ToolDispatch(self.agent.tools, self.run)
+        else:
+            dispatch.tools = self.agent.tools
+        return dispatch
 
     def _start_early(self, call: Call) -> None:
         call.parse(cut=False)
@@ -320,11 +331,12 @@ class Loop:
             await self.session.extend([message, Message("user", [TextBlock(_NUDGE)])])
         else:
             await self.session.append(message)
-        self.turn = self.dispatch = None
+        self.turn = None
+        dispatch.results.clear()
         if self.limit is not None:
             self._fail(self.limit)
         elif self.run.stopped:
-            self._end(StopReason.end_turn)
+            self._end(StopReason.end_turn, self.run.stop_reason)
         await self._count(turn)
 
     def _goes_on(self) -> bool:
@@ -410,6 +422,4 @@ async def _close(source: AsyncIterator[StreamEvent]) -> None:
 
 def _eager(tools: list[Tool[Any]]) -> Collection[ToolName]:
     """The tools that may start while the model still streams: nobody is asked, nothing changes."""
-    if not tools:
-        return ()
-    return {tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards}
+    return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]

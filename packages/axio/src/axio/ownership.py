@@ -15,11 +15,8 @@ class Ownership:
     Loops that run one after the other may share it, loops in different threads may not.
     """
 
-    __slots__ = ("_held", "_waiting")
-
-    def __init__(self) -> None:
-        self._held = False
-        self._waiting: deque[asyncio.Future[None]] | None = None
+    _held = False
+    _waiting: deque[asyncio.Future[None]] | None = None
 
     async def __aenter__(self) -> None:
         if not self._held:

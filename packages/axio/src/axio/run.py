@@ -42,6 +42,9 @@ class Run:
     """Inside a tool call: the same run as it is outside of one."""
     control: Control | None = field(default=None, repr=False)
     children: set[Task[Any]] | None = field(default=None, repr=False)
+    stop_reason: str = ""
+    approved: bool = False
+    """Whether a person has approved the tool call that is being handled."""
 
     def inside(
         self, call_id: ToolCallID, tool_name: ToolName, emit: Callable[[StreamEvent], None]
@@ -51,9 +54,10 @@ class Run:
             self.store, self.agent, emit, self.budget, call_id, tool_name, self.parent, False, self
         )
 
-    def stop(self) -> None:
+    def stop(self, reason: str = "") -> None:
         """End the run, successfully, once the results of this turn are stored."""
-        (self.whole or self).stopped = True
+        run = self.whole or self
+        run.stopped, run.stop_reason = True, reason
 
     def steer(self, prompt: Prompt) -> bool:
         """Put a user message in before the next model call; False if the run has ended."""

@@ -26,8 +26,9 @@ from typing import (
     get_type_hints,
 )
 
-from axio.exceptions import GuardError, HandlerError
+from axio.exceptions import Deferred, GuardError, HandlerError
 from axio.permission import PermissionGuard
+from axio.run import RUN
 from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
@@ -178,6 +179,10 @@ class Tool(Generic[T]):
         for guard in self.guards:
             try:
                 kwargs = await guard(self, **kwargs)
+            except Deferred:
+                run = RUN.get(None)
+                if run is None or not run.approved:
+                    raise
             except GuardError:
                 raise
             except Exception as exc:

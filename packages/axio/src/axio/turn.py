@@ -42,7 +42,8 @@ class Call:
     """A call the model makes. `problem` says why it cannot run; its `input` is then empty."""
 
     __slots__ = (
-        *("fragments", "id", "index", "input", "name", "problem", "scanner", "started", "wire_id"),
+        *("approved", "fragments", "id", "index", "input", "name", "problem", "scanner", "started"),
+        "wire_id",
     )
 
     def __init__(
@@ -56,6 +57,8 @@ class Call:
         self.input: dict[str, Any] = {}
         self.fragments: list[str] = []
         self.problem: str | None = None
+        self.approved = False
+        """Whether a person has said yes to it."""
         self.scanner: ToolArgStream | None = None
         self.started = False
         """Whether it has been handed to its tool, or answered without it."""
@@ -100,6 +103,8 @@ def whole(value: Any) -> Any:
     Providers cut text between the two halves of a character; half of one cannot be stored.
     """
     if isinstance(value, str):
+        if value.isascii():
+            return value
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -108,6 +113,10 @@ def whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {whole(key): whole(item) for key, item in value.items()}
     return [whole(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_call(item: ContentBlock | Call) -> bool:
+    return isinstance(item, Call)
 
 
 class Turn:
@@ -122,7 +131,8 @@ class Turn:
 
     __slots__ = (
         *("calls", "content", "ended", "stop_reason", "usage"),
-        *("_arrived", "_current", "_eager", "_known", "_on_complete", "_taken", "_text"),
+        *("_arrived", "_current", "_eager", "_keeps_order", "_known", "_on_complete", "_taken"),
+        "_text",
     )
 
     content: list[ContentBlock]
@@ -140,6 +150,7 @@ class Turn:
         self._arrived: list[ContentBlock | Call] = []
         self._current: Call | None = None
         self._eager = eager
+        self._keeps_order = False
         self._known: dict[ToolCallID | tuple[int, ToolCallID], Call] = {}
         """The last call with an id, and with an id at an index."""
         self._on_complete = on_complete
@@ -160,6 +171,7 @@ class Turn:
             usage: Usage = event.usage  # type: ignore[union-attr, assignment]
             self.usage = usage if self.usage is None else self.usage + usage
         elif kind is ReasoningEnd:
+            self._keeps_order = True
             self._add(event.block)  # type: ignore[union-attr]
         elif kind is ImageOutput:
             self._add(ImageBlock(event.media_type, event.data))  # type: ignore[union-attr, arg-type]
@@ -220,11 +232,9 @@ class Turn:
         cut = self.stop_reason is StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
-        if any(isinstance(item, ReasoningBlock) for item in self._arrived):
-            order = self._arrived
-        else:
-            order = [item for item in self._arrived if item.__class__ is not Call]
-            order += self.calls
+        order = self._arrived
+        if not self._keeps_order:
+            order.sort(key=_is_call)
         self.content = [
             ToolUseBlock(item.id, item.name, item.input) if isinstance(item, Call) else item
             for item in order

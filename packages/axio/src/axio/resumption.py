@@ -1,0 +1,53 @@
+"""Running the calls that were approved while no run was going on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from axio.approval import approved, pending, replaced, used_up
+from axio.context import ContextStore
+from axio.dispatch import ToolDispatch
+from axio.events import StreamEvent
+from axio.run import Run
+from axio.session import shielded
+from axio.tool import Tool
+from axio.turn import Call
+
+__all__ = ("run_approved",)
+
+
+async def run_approved(
+    store: ContextStore, tools: list[Tool[Any]], run: Run
+) -> AsyncGenerator[StreamEvent, None]:
+    """Run each approved call, at most once, and store its result in the place of the approval.
+
+    Stops the run again while other calls wait.
+    """
+    history = await store.get_history()
+    calls: list[Call] = []
+    for waiting in approved(history):
+        call = Call(waiting.tool_use_id, waiting.name, len(calls))
+        call.input, call.approved = waiting.input, True
+        calls.append(call)
+    if calls:
+        # The approvals are used up first: after a crash from here on nobody may run a call again.
+        await store.replace(used_up(history))
+        dispatch = ToolDispatch(tools, run)
+        try:
+            dispatch.start(calls)
+            while True:
+                while dispatch.events:
+                    yield dispatch.events.popleft()
+                if not dispatch.running:
+                    break
+                await dispatch.wait()
+        finally:
+            await shielded(_finish(store, dispatch))
+    if pending(history):
+        run.stop("approval")
+
+
+async def _finish(store: ContextStore, dispatch: ToolDispatch) -> None:
+    await dispatch.close()
+    await store.replace(replaced(await store.get_history(), dispatch.results))

@@ -1,0 +1,251 @@
+"""A call may wait for a person longer than the process lives; it then runs once, or never."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from axio.agent import Agent
+from axio.approval import ApprovalError, PendingCall, approved, decide, pending
+from axio.blocks import ToolResultBlock, ToolUseBlock
+from axio.compaction import ClearToolResults, SlidingWindow, Summarize
+from axio.context import MemoryContextStore
+from axio.events import (
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    ToolInputDelta,
+    ToolResult,
+    ToolUseStart,
+)
+from axio.exceptions import Deferred
+from axio.history import UNKNOWN_OUTCOME, check
+from axio.messages import Message
+from axio.permission import PermissionGuard
+from axio.testing import StubTransport, make_text_response, make_tool_use_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+
+class AskLater(PermissionGuard):
+    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+        raise Deferred(f"Somebody has to allow {tool.name}.")
+
+
+class Bank:
+    def __init__(self) -> None:
+        self.paid: list[int] = []
+        self.looked = 0
+
+    async def pay(self, amount: int) -> str:
+        self.paid.append(amount)
+        return f"paid {amount}"
+
+    async def look(self) -> str:
+        self.looked += 1
+        return "plenty"
+
+    def tools(self) -> list[Tool[Any]]:
+        return [Tool("pay", self.pay, guards=(AskLater(),)), Tool("look", self.look)]
+
+
+def paying(*amounts: int) -> StubTransport:
+    calls: list[StreamEvent] = []
+    for n, amount in enumerate(amounts):
+        calls += [
+            ToolUseStart(n, f"p{n}", "pay"),
+            ToolInputDelta(n, f"p{n}", json.dumps({"amount": amount})),
+        ]
+    calls += [ToolUseStart(9, "l", "look"), ToolInputDelta(9, "l", "{}")]
+    calls.append(IterationEnd(1, StopReason.tool_use, Usage(1, 1)))
+    return StubTransport([calls, make_text_response("All settled.")])
+
+
+def results(history: list[Message]) -> dict[str, ToolResultBlock]:
+    return {
+        block.tool_use_id: block
+        for message in history
+        for block in message.content
+        if isinstance(block, ToolResultBlock)
+    }
+
+
+async def deferred(*amounts: int) -> tuple[Bank, Agent, MemoryContextStore]:
+    bank, store = Bank(), MemoryContextStore()
+    agent = Agent("", paying(*amounts), bank.tools())
+    events = [event async for event in agent.run_stream("pay", store)]
+    end = events[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert (end.stop_reason, end.reason) == (StopReason.end_turn, "approval")
+    assert bank.paid == []
+    assert bank.looked == 1
+    assert check(await store.get_history()) == []
+    return bank, agent, store
+
+
+async def reopened(store: MemoryContextStore) -> MemoryContextStore:
+    """What another process finds."""
+    messages = [message.to_dict() for message in await store.get_history()]
+    return MemoryContextStore([Message.from_dict(m) for m in json.loads(json.dumps(messages))])
+
+
+async def test_an_approved_call_runs_once_in_whatever_process_goes_on() -> None:
+    bank, agent, first = await deferred(5)
+    store = await reopened(first)
+    [call] = pending(await store.get_history())
+    assert (call.name, call.input) == ("pay", {"amount": 5})
+    call = PendingCall(**json.loads(json.dumps(dataclasses.asdict(call))))
+    await decide(store, call, approve=True)
+    store = await reopened(store)
+    events = [event async for event in agent.resume(store)]
+    assert bank.paid == [5]
+    assert bank.looked == 1, "what had run is not run again"
+    assert [e.content for e in events if isinstance(e, ToolResult)] == ["paid 5"]
+    history = await store.get_history()
+    assert check(history) == []
+    assert results(history)["p0"] == ToolResultBlock("p0", "paid 5")
+    for _ in range(2):
+        await agent.resume(store).get_session_end()
+    assert bank.paid == [5]
+
+
+async def test_a_refused_call_is_never_run_and_the_model_is_told_why() -> None:
+    bank, agent, store = await deferred(5)
+    [call] = pending(await store.get_history())
+    await decide(store, call, approve=False, reason="too much")
+    assert await agent.resume(store).get_final_text() == "All settled."
+    assert bank.paid == []
+    assert results(await store.get_history())["p0"].content == "denied: too much"
+
+
+async def test_the_run_waits_again_until_every_call_is_decided() -> None:
+    bank, agent, store = await deferred(1, 2)
+    one, two = pending(await store.get_history())
+    await decide(store, two, approve=True)
+    assert (await agent.resume(store).get_session_end()).reason == "approval"
+    assert bank.paid == [2]
+    await decide(store, one, approve=True)
+    assert await agent.resume(store).get_final_text() == "All settled."
+    assert bank.paid == [2, 1]
+
+
+async def test_nothing_is_decided_twice() -> None:
+    _, _, store = await deferred(5)
+    [call] = pending(await store.get_history())
+    await decide(store, call, approve=False)
+    with pytest.raises(ApprovalError, match="does not wait"):
+        await decide(store, call, approve=True)
+
+
+async def test_a_changed_argument_voids_the_approval() -> None:
+    bank, agent, store = await deferred(5)
+    [call] = pending(await store.get_history())
+    for changed in (
+        dataclasses.replace(call, input={"amount": 500}),
+        dataclasses.replace(call, digest="0" * 64),
+        dataclasses.replace(call, name="look"),
+    ):
+        with pytest.raises(ApprovalError, match="other arguments"):
+            await decide(store, changed, approve=True)
+    await decide(store, call, approve=True)
+    history = await store.get_history()
+    content = [
+        ToolUseBlock(b.id, b.name, {"amount": 500}) if isinstance(b, ToolUseBlock) else b
+        for b in history[1].content
+    ]
+    await store.replace([history[0], Message("assistant", content), *history[2:]])
+    assert approved(await store.get_history()) == []
+    await agent.resume(store).get_session_end()
+    assert bank.paid == []
+
+
+async def test_a_crash_while_an_approved_call_runs_does_not_run_it_again() -> None:
+    bank, agent, store = await deferred(5)
+    [call] = pending(await store.get_history())
+    await decide(store, call, approve=True)
+    begun = asyncio.Event()
+
+    async def hang(amount: int) -> str:
+        bank.paid.append(amount)
+        begun.set()
+        await asyncio.Event().wait()
+        return ""
+
+    agent.tools = [Tool("pay", hang, guards=(AskLater(),))]
+    task = asyncio.ensure_future(agent.resume(store).get_session_end())
+    await begun.wait()
+    crashed = await reopened(store)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "interrupted" in str(results(await store.get_history())["p0"].content)
+    for left in (crashed, store):
+        assert check(await left.get_history()) == []
+        await agent.resume(left).get_session_end()
+    assert results(await crashed.get_history())["p0"].content == UNKNOWN_OUTCOME
+    assert bank.paid == [5]
+
+
+async def test_an_approval_holds_for_the_call_and_not_for_what_it_starts() -> None:
+    bank = Bank()
+    inner = Agent("", StubTransport([make_tool_use_response("pay", "p0", {"amount": 9})]))
+    inner.tools = bank.tools()
+
+    async def delegate() -> str:
+        return (await inner.run_stream("x", MemoryContextStore()).get_session_end()).reason
+
+    transport = StubTransport([make_tool_use_response("delegate", "d"), make_text_response("ok")])
+    agent = Agent("", transport, [Tool("delegate", delegate, guards=(AskLater(),))])
+    store = MemoryContextStore()
+    await agent.run("go", store)
+    [call] = pending(await store.get_history())
+    await decide(store, call, approve=True)
+    assert await agent.resume(store).get_final_text() == "ok"
+    assert results(await store.get_history())["d"].content == "approval"
+    assert bank.paid == []
+
+
+async def test_another_guard_still_has_its_say_about_an_approved_call() -> None:
+    class Never(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise PermissionError("never")
+
+    bank, agent, store = await deferred(5)
+    [call] = pending(await store.get_history())
+    await decide(store, call, approve=True)
+    agent.tools = [Tool("pay", bank.pay, guards=(AskLater(), Never()))]
+    await agent.resume(store).get_session_end()
+    assert bank.paid == []
+    assert results(await store.get_history())["p0"].content == "never"
+
+
+async def test_calls_that_wait_are_never_summarised_away() -> None:
+    _, _, store = await deferred(5)
+    for n in range(10):
+        await Agent("", StubTransport([make_text_response("hm")])).run(f"and {n}?", store)
+    history = await store.get_history()
+    [call] = pending(history)
+    for strategy in (Summarize(2), SlidingWindow(2), ClearToolResults(2, longer_than=0)):
+        shorter = await strategy.compact(history, StubTransport([make_text_response("s")]))
+        assert pending(history if shorter is None else shorter) == [call]
+
+
+async def test_a_deferred_call_beside_one_that_fails_keeps_both() -> None:
+    async def fail() -> str:
+        raise ValueError("broke")
+
+    calls: list[StreamEvent] = [
+        ToolUseStart(0, "a", "pay"),
+        ToolInputDelta(0, "a", '{"amount": 1}'),
+        ToolUseStart(1, "b", "fail"),
+        IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
+    ]
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([calls]), [*Bank().tools(), Tool("fail", fail)])
+    assert (await agent.run_stream("x", store).get_session_end()).reason == "approval"
+    history = await store.get_history()
+    assert results(history)["b"].content == "broke"
+    assert [call.tool_use_id for call in pending(history)] == ["a"]
