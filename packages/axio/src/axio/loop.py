@@ -26,8 +26,9 @@ from axio.budget import Budget
 from axio.context import ContextStore
 from axio.dispatch import ToolDispatch
 from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent, ToolResult
-from axio.exceptions import LimitReached, SessionBusy, TruncatedStream
+from axio.exceptions import LimitReached, TruncatedStream
 from axio.history import UNKNOWN_OUTCOME
+from axio.holding import close_abandoned, open_streams, refuse_nesting
 from axio.limits import Limits
 from axio.messages import Message
 from axio.models import Capability
@@ -52,9 +53,6 @@ _MEDIA = (ImageBlock, AudioBlock, VideoBlock)
 _NOT_RUN = "[not run] The run failed before this call was started."
 
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
-
-# The stream that holds each store, by the store's id: the stream's own frame keeps it alive.
-_open_streams: dict[int, ref[AgentStream]] = {}
 
 
 class Loop:
@@ -119,13 +117,13 @@ class Loop:
             if self.control.requested:
                 raise asyncio.CancelledError
             if self.run.parent is not None:
-                self._refuse_nesting(self.run.parent)
-            if id(self.store) in _open_streams:
-                await self._close_abandoned()
+                refuse_nesting(self.store, self.run.parent)
+            if id(self.store) in open_streams:
+                await close_abandoned(self.store)
             async with self.store.own():
                 await self._begin()
                 if self.stream is not None:
-                    _open_streams[id(self.store)] = self.stream
+                    open_streams[id(self.store)] = self.stream
                 try:
                     if self.prompt is None:
                         from axio.resumption import run_approved  # Most runs have a prompt.
@@ -185,7 +183,7 @@ class Loop:
                         task.cancel()
                     raise
                 finally:
-                    _open_streams.pop(id(self.store), None)
+                    open_streams.pop(id(self.store), None)
                     if self.turn is not None or (self.dispatch and self.dispatch.busy):
                         await shielded(self._settle())
         except asyncio.CancelledError:
@@ -200,24 +198,6 @@ class Loop:
             yield event
         if self.crash is not None:
             raise self.crash
-
-    def _refuse_nesting(self, run: Run) -> None:
-        outer: Run | None = run
-        while outer is not None:
-            if outer.store is self.store:
-                raise SessionBusy(
-                    "this session belongs to the run that is going on: use `await context.fork()` "
-                    "or a new context for a run inside it"
-                )
-            outer = outer.parent
-
-    async def _close_abandoned(self) -> None:
-        """End a stream on this store that its consumer left without closing it."""
-        known = _open_streams.get(id(self.store))
-        stream = None if known is None else known()
-        if stream is not None and stream.is_abandoned():
-            logger.info("closing a stream that was left in the middle of its run")
-            await stream.aclose()
 
     async def _begin(self) -> None:
         """Store the prompt; end the run if there is nothing to ask the model."""
