@@ -19,7 +19,7 @@ open_streams: dict[int, ref[AgentStream]] = {}
 
 
 def refuse_nesting(store: ContextStore, run: Run) -> None:
-    """`SessionBusy` if `run`, or one around it, works on `store`: waiting for it would never end."""
+    """`SessionBusy` if `run`, or one around it, works on `store`: it would wait for itself."""
     outer: Run | None = run
     while outer is not None:
         if outer.store is store:

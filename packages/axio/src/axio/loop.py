@@ -35,6 +35,7 @@ from axio.models import Capability
 from axio.run import RUN, Run
 from axio.session import Session, shielded
 from axio.stream import AgentStream, Control
+from axio.transport import close_quietly
 from axio.turn import Call, Turn
 from axio.types import StopReason, ToolCallID, ToolName, Usage, total
 
@@ -163,7 +164,7 @@ class Loop:
                             if token is not None:
                                 RUN.reset(token)
                             if source is not None:
-                                await _close(source)
+                                await close_quietly(source)
                         if not await self._accept(turn):
                             continue
                         dispatch = self._start_calls(turn)
@@ -389,15 +390,6 @@ class Loop:
     def _answer(self, call: ToolUseBlock) -> ToolResultBlock:
         known = None if self.dispatch is None else self.dispatch.results.get(call.id)
         return known or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
-
-
-async def _close(source: AsyncIterator[StreamEvent]) -> None:
-    aclose = getattr(source, "aclose", None)
-    if aclose is not None:
-        try:
-            await aclose()
-        except Exception:
-            logger.exception("a transport's stream could not be closed")
 
 
 def _eager(tools: list[Tool[Any]]) -> Collection[ToolName]:

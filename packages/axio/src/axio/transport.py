@@ -30,6 +30,7 @@ __all__ = (
     "STTTransport",
     "TTSTransport",
     "VideoGenTransport",
+    "close_quietly",
 )
 
 logger = logging.getLogger(__name__)
@@ -184,3 +185,13 @@ class DummyEmbeddingTransport(DummyTransport):
     def embed(self, texts: list[str]) -> list[list[float]]:
         # Not a coroutine: the refusal comes at the call, before anything is awaited.
         self._refuse()
+
+
+async def close_quietly(source: AsyncIterator[StreamEvent]) -> None:
+    """Let go of a response that is not read to its end; a failure to do so is only logged."""
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        try:
+            await aclose()
+        except Exception:
+            logger.exception("a transport's stream could not be closed")
