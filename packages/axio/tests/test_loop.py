@@ -814,3 +814,17 @@ def test_one_agent_and_its_tools_serve_two_event_loops() -> None:
     for _ in range(2):
         agent = Agent("", StubTransport([calls, make_text_response("ok")]), [tool])
         assert asyncio.run(agent.run("go", MemoryContextStore())) == "ok"
+
+
+async def test_tools_that_wait_are_told_apart_from_those_of_the_turn_before() -> None:
+    async def wait(number: int) -> str:
+        await asyncio.sleep(0)
+        return str(number)
+
+    turns = [make_tool_use_response("wait", f"c{n}", {"number": n}) for n in range(3)]
+    transport = StubTransport([*turns, make_text_response("Done")])
+    agent = Agent(system="", transport=transport, tools=[Tool(name="wait", handler=wait)])
+    events = [event async for event in agent.run_stream("go", MemoryContextStore())]
+    assert [e.content for e in events if isinstance(e, ToolResult)] == ["0", "1", "2"]
+    assert isinstance(events[-1], SessionEndEvent)
+    assert events[-1].stop_reason is StopReason.end_turn

@@ -98,12 +98,12 @@ class ToolDispatch:
             if not task.done():
                 self._tasks[task] = call
                 task.add_done_callback(self._done)
-            elif call.id not in self.results:
+            elif not call.answered:
                 self._lost(call, task)
 
     def _done(self, task: asyncio.Future[None]) -> None:
         call = self._tasks.pop(task)
-        if call.id not in self.results:
+        if not call.answered:
             self._lost(call, task)
 
     def _lost(self, call: Call, task: asyncio.Future[None]) -> None:
@@ -218,6 +218,7 @@ class ToolDispatch:
 
     def _finish(self, call: Call, content: Any, is_error: bool) -> None:
         self.results[call.id] = ToolResultBlock(call.id, content, is_error)
+        call.answered = True
         self._unfinished -= 1
         text = content
         if not isinstance(content, str):

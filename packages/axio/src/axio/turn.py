@@ -42,7 +42,8 @@ class Call:
     """A call the model makes. `problem` says why it cannot run; its `input` is then empty."""
 
     __slots__ = (
-        *("approved", "fragments", "id", "index", "input", "name", "problem", "scanner", "started"),
+        *("answered", "approved", "fragments", "id", "index", "input", "name", "problem"),
+        *("scanner", "started"),
         "wire_id",
     )
 
@@ -60,6 +61,8 @@ class Call:
         self.approved = False
         """Whether a person has said yes to it."""
         self.scanner: ToolArgStream | None = None
+        self.answered = False
+        """Whether it has a result."""
         self.started = False
         """Whether it has been handed to its tool, or answered without it."""
 
