@@ -494,3 +494,8 @@ def test_counts_may_come_in_the_choice_or_under_another_name() -> None:
     elsewhere = chunk("stop", content="a") | {"x_groq": {"id": "r", "usage": usage}}
     for last in (in_choice, elsewhere):
         assert decode(sse(last) + DONE)[-1] == end(StopReason.end_turn, 10, 3)
+
+
+def test_blank_lines_between_chunks_may_be_missing() -> None:
+    body = sse(chunk(content="a"), chunk("stop")) + DONE
+    assert decode(body.replace(b"\n\n", b"\n")) == decode(body)

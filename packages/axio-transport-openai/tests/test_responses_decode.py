@@ -321,6 +321,17 @@ def test_the_end_mark_alone_ends_an_answer() -> None:
     )
 
 
+def test_blank_lines_between_events_may_be_missing() -> None:
+    body = sse(TEXT, TEXT, completed())
+    assert decode(body.replace(b"\n\n", b"\n")) == decode(body)
+    assert decode(body.replace(b"\n\n", b"\n").rstrip()) == decode(body)
+
+
+def test_an_event_may_be_spread_over_lines() -> None:
+    lines = json.dumps(TEXT, indent=1).encode().replace(b"\n", b"\ndata: ")
+    assert decode(b"data: " + lines + b"\n\n" + sse(completed()))[0] == TextDelta(0, "hi")
+
+
 def test_garbage_may_be_passed_over() -> None:
     body = sse(TEXT) + b"data: {oops\n\n" + sse(completed())
     assert decode(body, skips_garbage=True)[0] == TextDelta(0, "hi")

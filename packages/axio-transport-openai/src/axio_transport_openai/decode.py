@@ -285,6 +285,11 @@ class ChatDecoder:
     def _read_odd(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool) -> None:
         """Everything but a chunk: the end mark, an error, or what should not be there."""
         data = sent.data.strip()
+        if "\n" in data:  # several events without the blank lines between them
+            for line in data.split("\n"):
+                if not self.done:
+                    self._read(ServerSentEvent(sent.event, line), events, cut)
+            return
         if data == "[DONE]":
             self._end(events)
             return

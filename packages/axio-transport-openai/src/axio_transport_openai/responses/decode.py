@@ -196,7 +196,11 @@ class ResponsesDecoder:
     ) -> None:
         """What is no event of the protocol: the end mark, an error in words, or a fault."""
         data = sent.data.strip()
-        if data == "[DONE]":
+        if "\n" in data:  # several events without the blank lines between them
+            for line in data.split("\n"):
+                if not self.done:
+                    self._read(ServerSentEvent(sent.event, line), events, cut)
+        elif data == "[DONE]":
             if self._told or self._called or self._items:
                 self._end(Response(), "", events)
             else:
