@@ -130,6 +130,8 @@ def test_what_is_kept_of_an_answer_are_its_items_as_they_came(recording: Recordi
     encrypted = [item for item in done if item.get("encrypted_content")]
     whole = [b.data for b in kept if b.data in done]
     assert [data for data in whole if data.get("encrypted_content")] == encrypted
+    expected = [b["id"] for b in recording.expected["reasoning_blocks"] if b["encrypted"]]
+    assert [b.data["id"] for b in kept if b.data["type"] == "reasoning"] == expected
     assert all(block.provider == "openai-responses" for block in kept)
     frames = [b.data for b in kept if b.data not in done]
     assert all(any(frame.items() <= item.items() for item in done) for frame in frames)

@@ -191,12 +191,12 @@ class OpenAIRealtimeSession:
         """What the server sends, until somebody closes the conversation. A connection that is lost
         is an `Error`, and then the last event."""
         async for message in self.ws:
-            if message.type is aiohttp.WSMsgType.TEXT:
+            if message.type == aiohttp.WSMsgType.TEXT:
                 for event in self._decoder.feed(message.data):
                     yield event
                 if self._due and not self._decoder.active:
                     await self._respond()
-            elif message.type is aiohttp.WSMsgType.ERROR:
+            elif message.type == aiohttp.WSMsgType.ERROR:
                 lost = self.ws.exception() or message.data
                 yield Error(ConnectionFailed(f"OpenAI realtime: the connection broke: {lost}"))
                 return
