@@ -183,8 +183,16 @@ async def test_an_agent_greets(llama_forced: Llama) -> None:
 
 
 async def test_a_stream_that_is_cancelled_frees_the_server(llama_natural: Llama) -> None:
-    task = asyncio.create_task(ask(transport(llama_natural, 4000), user("Count to a thousand")))
-    await asyncio.sleep(1)
+    began = asyncio.Event()
+
+    async def read() -> None:
+        async with transport(llama_natural, 4000) as model:
+            async for _ in model.stream([user("Count to a thousand")], [], ""):
+                began.set()
+                await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(read())
+    await began.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
