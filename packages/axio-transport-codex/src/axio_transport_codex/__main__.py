@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import threading
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -43,7 +45,22 @@ def main(arguments: list[str] | None = None) -> int:
 async def _ask(url: str) -> str:
     print(f"Open this address in any browser and sign in:\n\n{url}\n")
     print("Then paste the address that it ends at, or the code:", flush=True)
-    return await asyncio.to_thread(sys.stdin.readline)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        line = sys.stdin.readline()
+        with suppress(RuntimeError):  # the browser was faster, and the loop is gone
+            loop.call_soon_threadsafe(_settle, answer, line)
+
+    # No thread of the loop: that would be waited for, and with it a line that nobody needs.
+    threading.Thread(target=read, daemon=True).start()
+    return await answer
+
+
+def _settle(answer: asyncio.Future[str], line: str) -> None:
+    if not answer.done():
+        answer.set_result(line)
 
 
 def _show(file: TokenFile) -> int:

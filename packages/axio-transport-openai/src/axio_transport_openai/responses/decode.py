@@ -17,7 +17,7 @@ What servers do differently, and what is made of it:
 from __future__ import annotations
 
 import json
-from binascii import Error as Base64Error, a2b_base64, hexlify
+from binascii import hexlify
 from collections.abc import Mapping
 from os import urandom
 from types import MappingProxyType
@@ -28,7 +28,6 @@ import msgspec
 from axio.blocks import ReasoningBlock
 from axio.events import (
     Error,
-    ImageOutput,
     IterationEnd,
     ReasoningDelta,
     ReasoningEnd,
@@ -38,16 +37,18 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, TruncatedStream
-from axio.types import StopReason, Usage
+from axio.types import StopReason
 from axio.wire.errors import error_from_stream
 from axio.wire.sse import ServerSentEvent, SSEDecoder
 from axio_transport_openai.responses.items import (
     call_arguments,
     frame_of,
+    generated_image,
     reasoning_text,
     runs_here,
 )
 from axio_transport_openai.responses.payloads import Event, Response, parse_event
+from axio_transport_openai.responses.usage import usage_of
 
 __all__ = ("DESCRIBE", "ResponsesDecoder")
 
@@ -297,7 +298,7 @@ class ResponsesDecoder:
                 self._keep(item, events, text)
             return
         elif kind == "image_generation_call":
-            if (image := _image(item)) is None:
+            if (image := generated_image(item)) is None:
                 return
             self._told.add(key)
             events.append(image)
@@ -361,7 +362,7 @@ class ResponsesDecoder:
         stop = STATUSES.get(status) if isinstance(status, str) else None
         if stop is None:
             stop = StopReason.tool_use if self._called else StopReason.end_turn
-        events.append(IterationEnd(0, stop, _usage(response.usage)))
+        events.append(IterationEnd(0, stop, usage_of(response.usage)))
         self.done = True
 
     def _fail(self, events: list[StreamEvent], error: Exception) -> None:
@@ -387,37 +388,3 @@ class ResponsesDecoder:
 
 def _is_item(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("type"), str)
-
-
-def _usage(usage: Any) -> Usage:
-    """`input_tokens` is all input, and what was cached a share of it."""
-    read = usage if isinstance(usage, dict) else {}
-    inputs, outputs = read.get("input_tokens_details"), read.get("output_tokens_details")
-    return Usage(
-        _count(read, "input_tokens"),
-        _count(read, "output_tokens"),
-        _count(inputs, "cached_tokens"),
-        _count(inputs, "cache_write_tokens"),
-        _count(outputs, "reasoning_tokens"),
-    )
-
-
-def _count(counts: Any, name: str) -> int:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
-        return 0
-    return int(value)
-
-
-def _image(item: Mapping[str, Any]) -> ImageOutput | None:
-    """The finished image of an image generation call."""
-    data = item.get("result")
-    if not data or not isinstance(data, str):
-        return None
-    try:
-        content = a2b_base64(data)
-    except (Base64Error, ValueError):
-        return None
-    formats: dict[Any, Any] = {"jpeg": "image/jpeg", "webp": "image/webp"}
-    form = item.get("output_format")
-    return ImageOutput(0, content, formats.get(form if isinstance(form, str) else "", "image/png"))

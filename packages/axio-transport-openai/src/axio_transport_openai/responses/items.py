@@ -14,10 +14,21 @@ A history that goes to another provider loses these blocks and keeps the rest.
 
 from __future__ import annotations
 
+from binascii import Error as Base64Error, a2b_base64
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ("ARGUMENTS", "FRAMED", "call_arguments", "frame_of", "reasoning_text", "runs_here")
+from axio.events import ImageOutput
+
+__all__ = (
+    "ARGUMENTS",
+    "FRAMED",
+    "call_arguments",
+    "frame_of",
+    "generated_image",
+    "reasoning_text",
+    "runs_here",
+)
 
 FRAMED = {
     "message": ("content", "id"),
@@ -84,3 +95,17 @@ def reasoning_text(item: Mapping[str, Any]) -> str:
         if any(texts):
             return "\n\n".join(texts)
     return ""
+
+
+def generated_image(item: Mapping[str, Any]) -> ImageOutput | None:
+    """The finished image of an image generation call."""
+    data = item.get("result")
+    if not data or not isinstance(data, str):
+        return None
+    try:
+        content = a2b_base64(data)
+    except (Base64Error, ValueError):
+        return None
+    formats: dict[Any, Any] = {"jpeg": "image/jpeg", "webp": "image/webp"}
+    form = item.get("output_format")
+    return ImageOutput(0, content, formats.get(form if isinstance(form, str) else "", "image/png"))
