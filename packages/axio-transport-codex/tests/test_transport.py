@@ -315,7 +315,7 @@ async def test_tokens_that_are_nearly_over_are_renewed_first(renewals: Renewals)
     assert (llm.api_key, llm.refresh_token, llm.account_id) == ("access-2", "refresh-2", "me")
 
 
-@pytest.mark.parametrize("expires_at", ["", "never", LATER])
+@pytest.mark.parametrize("expires_at", ["", "never", LATER], ids=["none", "never", "later"])
 async def test_tokens_that_are_good_or_have_no_time_are_not(
     renewals: Renewals, expires_at: str
 ) -> None:
