@@ -187,6 +187,9 @@ class OneSlot:
     def __init__(self) -> None:
         self.path = "/srv/secret"
 
+    def __repr__(self) -> str:
+        return "OneSlot()"
+
 
 HIDDEN: list[dict[str, Any]] = [
     {"output_path": "/srv/secret"},
