@@ -93,6 +93,14 @@ async def test_the_last_resort_is_the_offline_model() -> None:
     assert choice.transport == "local" and "no key" in choice.reason
 
 
+async def test_the_offline_model_says_how_to_use_the_base_url_that_it_passes_over() -> None:
+    environment = {"OPENAI_BASE_URL": "http://127.0.0.1:9000/v1"}
+    choice = await choose(environment, Parts(*EVERYTHING), Find())
+    assert choice.transport == "local" and "--transport openai-custom" in choice.reason
+    choice = await choose(environment, Parts("local"), Find())
+    assert "openai-custom" not in choice.reason
+
+
 async def test_when_there_is_nothing_it_says_what_to_do() -> None:
     with pytest.raises(CommandError, match=r"axio-transport-local.*ANTHROPIC_API_KEY"):
         await choose({}, Parts("openai", "openai-custom"), Find())

@@ -32,14 +32,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--transport",
         metavar="NAME",
         help="the model's provider; default: the first whose key is set, else a model server on "
-        "this machine, else the offline model",
+        "this machine, else the offline model; a wrong name lists what there is",
     )
     run.add_argument("--model", metavar="ID", help="the model; default: the transport's own")
     run.add_argument(
         "--tools",
         metavar="NAMES",
         help="tools the model may call, separated by commas; none for no tools (default: all "
-        "that are installed)",
+        "that are installed); a wrong name lists them",
     )
     run.add_argument("--system", metavar="TEXT", help="the system prompt, instead of axio's own")
     run.add_argument(

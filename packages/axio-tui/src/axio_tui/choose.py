@@ -83,6 +83,8 @@ async def choose(
         return _at(running[0])
     if OFFLINE in installed:
         reason = "no key is set and no model server runs here"
+        if environment.get("OPENAI_BASE_URL", "").strip() and COMPATIBLE in installed:
+            reason += f"; for OPENAI_BASE_URL say --transport {COMPATIBLE}"
         return Choice(OFFLINE, OFFLINE, "the offline model", reason)
     raise CommandError(
         "no model can be used: install axio-transport-local for the offline one, start a model "
