@@ -197,7 +197,7 @@ HIDDEN: list[dict[str, Any]] = [
     {"HTMLFile": "/srv/secret"},
     {"target-dir": "/srv/secret"},
     {"paths": ["a", "/srv/secret"]},
-    {"paths": ("a", {"b", "/srv/secret"})},
+    {"paths": ("a", {"/srv/secret"})},
     {"edits": [{"file_path": "/srv/secret"}]},
     {"edits": [Edit("/srv/secret")]},
     {"edit": SimpleNamespace(path="/srv/secret")},
