@@ -263,3 +263,11 @@ def test_cached_tokens_cost_what_they_cost() -> None:
     cached = ModelSpec("m", input_cost=10, output_cost=50, cache_read_cost=1, cache_write_cost=12.5)
     expected = (100 * 10 + 600 * 1 + 300 * 12.5 + 100 * 50) / 1e6
     assert cost_of(usage, cached) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("budget", "name"), [(Budget(seconds=0), "time"), (Budget(silence=0), "silence")]
+)
+async def test_a_limit_of_nothing_is_not_taken_for_none(budget: Budget, name: str) -> None:
+    events, _ = await ends(Agent("", StubTransport([make_text_response()])), budget)
+    assert reason(events) == name

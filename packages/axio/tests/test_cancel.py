@@ -14,6 +14,7 @@ from axio.agent import Agent
 from axio.blocks import ReasoningBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import (
+    Error,
     IterationEnd,
     ReasoningDelta,
     ReasoningEnd,
@@ -510,3 +511,54 @@ def test_a_stream_left_behind_by_a_closed_loop_does_not_block_the_next() -> None
     agent = Agent("", StubTransport([make_text_response("b")]))
     assert asyncio.run(agent.run("2", store)) == "b"
     assert check(asyncio.run(store.get_history())) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_tool_may_stop_the_run_and_the_consumer_goes_on(count: int) -> None:
+    async def stop() -> str:
+        stream.cancel()
+        return "stopped"
+
+    calls: list[StreamEvent] = [ToolUseStart(n, f"c{n}", "stop") for n in range(count)]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    transport = StubTransport([[*calls, end], make_text_response()])
+    store = MemoryContextStore()
+    stream = Agent("", transport, [Tool(name="stop", handler=stop)]).run_stream("go", store)
+    events: list[StreamEvent] = []
+    async for event in stream:
+        await asyncio.sleep(0)  # as a consumer does that sends each event over a network
+        events.append(event)
+    assert isinstance(events[-1], SessionEndEvent)
+    assert events[-1].reason == "cancelled"
+    assert check(await store.get_history()) == []
+
+
+async def test_a_cancel_that_comes_after_the_end_is_without_effect() -> None:
+    stream = Agent("", StubTransport([])).run_stream("go", MemoryContextStore())
+    events: list[StreamEvent] = []
+    async for event in stream:
+        events.append(event)
+        if isinstance(event, Error):
+            stream.cancel()
+    assert [type(event) for event in events] == [Error, SessionEndEvent]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_tool_that_cancels_its_own_task_still_cleans_up(count: int) -> None:
+    cleaned: list[bool] = []
+
+    async def give_up() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaned.append(True)
+
+    calls: list[StreamEvent] = [ToolUseStart(n, f"c{n}", "give_up") for n in range(count)]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    transport = StubTransport([[*calls, end], make_text_response("On.")])
+    agent = Agent("", transport, [Tool(name="give_up", handler=give_up)])
+    assert await agent.run("go", MemoryContextStore()) == "On."
+    assert len(cleaned) == count

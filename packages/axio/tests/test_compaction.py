@@ -289,3 +289,18 @@ async def test_a_cancelled_summary_leaves_the_history_whole() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(store.add_context_tokens(100, 1), 0.01)
     assert await store.get_history() == conversation(9)
+
+
+async def test_a_run_inside_a_run_is_refused_the_store_below_the_wrapper_too() -> None:
+    inner = MemoryContextStore()
+
+    async def nested() -> str:
+        return await Agent("", StubTransport([make_text_response()])).run("in", inner)
+
+    transport = StubTransport([make_tool_use_response("nested"), make_text_response("outer")])
+    agent = Agent("", transport, [Tool(name="nested", handler=nested)])
+    async with asyncio.timeout(5):
+        assert await agent.run("go", AutoCompactStore(inner, transport)) == "outer"
+    result = (await inner.get_history())[2].content[0]
+    assert isinstance(result, ToolResultBlock)
+    assert result.is_error

@@ -828,3 +828,9 @@ async def test_tools_that_wait_are_told_apart_from_those_of_the_turn_before() ->
     assert [e.content for e in events if isinstance(e, ToolResult)] == ["0", "1", "2"]
     assert isinstance(events[-1], SessionEndEvent)
     assert events[-1].stop_reason is StopReason.end_turn
+
+
+async def test_a_transport_may_say_its_stop_reason_as_a_plain_string() -> None:
+    stop: Any = "end_turn"
+    transport = StubTransport([[TextDelta(0, "Hi."), IterationEnd(1, stop, Usage(1, 1))]])
+    assert await Agent("", transport).run("go", MemoryContextStore()) == "Hi."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import dataclasses
 import functools
 import threading
@@ -454,3 +455,22 @@ async def test_an_ordinary_function_runs_in_a_thread_with_the_same_signature() -
     assert tool.description == "Work without await."
     assert set(tool.input_schema["properties"]) == {"name", "n"}
     assert await tool(name="ab") == "abab ctx"
+
+
+@pytest.mark.parametrize("answer", [None, True, "yes"])
+async def test_a_guard_that_forgets_to_return_the_arguments_refuses(answer: Any) -> None:
+    class Forgetful(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            return answer  # type: ignore[no-any-return]
+
+    tool = Tool("greet", greet, guards=(Forgetful(), AllowAllGuard()))
+    with pytest.raises(GuardError, match="Forgetful must return the arguments"):
+        await tool(name="Ann")
+
+
+async def test_a_tool_may_be_made_with_its_type_of_context_in_brackets() -> None:
+    tool = Tool[dict[str, str]](name="greet", handler=greet, context={"a": "b"})
+    assert tool == Tool(name="greet", handler=greet)
+    assert dataclasses.replace(tool, name="other").name == "other"
+    assert copy.copy(tool) == tool
+    assert await tool(name="Ann") == "hello Ann"

@@ -67,7 +67,8 @@ else:
             finally:
                 tasks._leave_task(loop, self)
             # All else that can come of a step is for asyncio's own code: it sees this one again.
-            self._coro = _again(waited, failure)
+            self._coro = self._again(waited, failure, self._must_cancel)
+            self._must_cancel = False
             try:
                 self._Task__step()
             finally:
@@ -75,10 +76,14 @@ else:
             if not self.done():
                 tasks._register_task(self)
 
-    def _again(waited: Any, failure: BaseException | None) -> Generator[Any, None, None]:
-        if failure is not None:
-            raise failure
-        yield waited
+        def _again(
+            self, waited: Any, failure: BaseException | None, cancel: bool
+        ) -> Generator[Any, None, None]:
+            if failure is not None:
+                raise failure
+            # Whoever cancelled the task in its first step means what it waits for, and not this.
+            self._must_cancel = cancel
+            yield waited
 
     def start(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop

@@ -22,7 +22,8 @@ def refuse_nesting(store: ContextStore, run: Run) -> None:
     """`SessionBusy` if `run`, or one around it, works on `store`: it would wait for itself."""
     outer: Run | None = run
     while outer is not None:
-        if outer.store is store:
+        # A wrapper, as AutoCompactStore, hands on what its inner store is held by.
+        if outer.store is store or outer.store.own() is store.own():
             raise SessionBusy(
                 "this session belongs to the run that is going on: use `await context.fork()` "
                 "or a new context for a run inside it"

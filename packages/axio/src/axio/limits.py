@@ -28,7 +28,7 @@ class Limits:
     def start(self, interrupt: Callable[[LimitReached], None]) -> None:
         for budget in self._budgets:
             budget.start()
-        if any(budget.seconds or budget.silence for budget in self._budgets):
+        if any(b.seconds is not None or b.silence is not None for b in self._budgets):
             self._watchdog = Watchdog(self._budgets, interrupt)
 
     def stop(self) -> None:

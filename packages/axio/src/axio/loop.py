@@ -196,7 +196,10 @@ class Loop:
             if self.limits is not None:
                 self.limits.stop()
         for event in self.outro:
-            yield event
+            try:  # noqa: SIM105 - suppress() costs more than the event
+                yield event
+            except asyncio.CancelledError:
+                pass  # from `AgentStream.cancel`, which comes too late
         if self.crash is not None:
             raise self.crash
 
@@ -274,7 +277,7 @@ class Loop:
             )
             return False
         stop = turn.stop_reason
-        if turn.calls and stop is not StopReason.error:
+        if turn.calls and stop != StopReason.error:
             self._spend(turn)
             await self.session.append(Message("assistant", turn.content))
             return True
@@ -282,7 +285,7 @@ class Loop:
         if content:
             await self.session.append(Message("assistant", content))
         self._spend(turn)
-        if stop is StopReason.end_turn or stop is StopReason.tool_use:
+        if stop == StopReason.end_turn or stop == StopReason.tool_use:
             if not self._goes_on():
                 self._end(StopReason.end_turn)
         else:

@@ -131,7 +131,7 @@ class RealtimeAgent:
 
     def _complete_turn(self, session: RealtimeSession, event: TurnComplete) -> None:
         turn, self._turn = self._turn, Turn()
-        if event.stop_reason is not StopReason.tool_use:
+        if event.stop_reason != StopReason.tool_use:
             return
         turn.close()
         for call in turn.calls:

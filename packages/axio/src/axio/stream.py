@@ -97,11 +97,22 @@ class AgentStream:
             return
         control.requested = True
         control.limit = limit
-        if self._is_running() and self._task is not None:
-            control.task = self._task
-            self._task.cancel()
+        if self._loop is None or self._task is None:
+            return
+        self._pending_cancel = True
+        if getattr(self._task.get_coro(), "cr_running", False):
+            # Asked for in a step of the task itself, by a tool for example: cancelled now, it might
+            # leave the run before its next wait, and be stopped in the consumer's own code.
+            self._loop.call_soon(self._cancel_wait)
         else:
-            self._pending_cancel = self._task is not None
+            self._cancel_wait()
+
+    def _cancel_wait(self) -> None:
+        """Interrupt what the run waits for, if it does; else the next event asked for ends it."""
+        if self._pending_cancel and self._is_running() and self._task is not None:
+            self._pending_cancel = False
+            self._control.task = self._task
+            self._task.cancel()
 
     def is_abandoned(self) -> bool:
         """Whether the one who could ask for the next event is doing something else for good: the

@@ -108,6 +108,8 @@ class Tool(Generic[T]):
     _generates: bool = field(init=False, compare=False, repr=False)
     supports_streaming: bool = field(init=False, compare=False, repr=False)
     """Whether a call produces output while it runs."""
+    # `Tool[X](...)` tries to set it and expects the refusal that only a field of ours gives.
+    __orig_class__: Any = field(default=None, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         handler = self.handler
@@ -187,6 +189,11 @@ class Tool(Generic[T]):
                 raise
             except Exception as exc:
                 raise GuardError(str(exc) or type(exc).__name__) from exc
+            if not isinstance(kwargs, Mapping):
+                raise GuardError(
+                    f"{type(guard).__name__} must return the arguments to allow a call, "
+                    f"got {type(kwargs).__name__}"
+                )
         return self._validator.keep(kwargs)
 
     def _failure(self, exc: Exception) -> HandlerError:

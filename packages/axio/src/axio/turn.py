@@ -232,7 +232,7 @@ class Turn:
         if not self.calls:
             self.content = self._arrived  # type: ignore[assignment]
             return
-        cut = self.stop_reason is StopReason.max_tokens
+        cut = self.stop_reason == StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
         order = self._arrived
