@@ -24,10 +24,11 @@ ABSENT = _Absent()
 """The label for an argument that is left out."""
 
 NAMED = 2.0
-"""Points for true when the request has the parameter's name in it; the rest are log odds."""
+"""Points that the parameter's name in the request, or its absence, is worth; the rest are log
+odds."""
 
 CLOSE = 1.0
-"""Labels whose points differ by less are left to the model."""
+"""Of labels whose points differ by less, the model chooses; an optional argument is left out."""
 
 _NEGATIONS = frozenset(("no", "not", "without", "don't", "never", "non"))
 _SMOOTHING = 0.3
@@ -53,11 +54,8 @@ def likely_labels(request: Request, slot: Slot, skill: Skill) -> list[Any]:
         labels = (*labels, ABSENT)
     points = {id(label): _points(label, labels, request, slot, skill) for label in labels}
     ranked = sorted(labels, key=lambda label: -points[id(label)])
-    best = points[id(ranked[0])]
-    if ranked[0] is ABSENT:
-        return [ABSENT]
-    close = [label for label in ranked if points[id(label)] > best - CLOSE]
-    return [label for label in close if label is not ABSENT]
+    close = [label for label in ranked if points[id(label)] > points[id(ranked[0])] - CLOSE]
+    return [ABSENT] if ABSENT in close else close
 
 
 def _mentioned(request: Request, labels: Sequence[Any]) -> list[Any]:
@@ -87,9 +85,18 @@ def _points(label: Any, labels: Sequence[Any], request: Request, slot: Slot, ski
         if mine or rest:
             points += math.log((mine + _SMOOTHING) / (len(theirs) + 2 * _SMOOTHING))
             points -= math.log((rest + _SMOOTHING) / (len(others) + 2 * _SMOOTHING))
-    if label is True and stem(slot.parameter.path[-1]) in request.stems:
-        points += -NAMED if _NEGATIONS & {word.key for word in request.words} else NAMED
+    if label is True:
+        points += _by_name(request, slot, theirs)
     return points
+
+
+def _by_name(request: Request, slot: Slot, when_true: Sequence[frozenset[str]]) -> float:
+    """What the name of a boolean says: it is there, it is denied, or it is missing although the
+    requests that mean it say it."""
+    name = stem(slot.parameter.path[-1])
+    if name in request.stems:
+        return -NAMED if _NEGATIONS & {word.key for word in request.words} else NAMED
+    return -NAMED if any(name in words for words in when_true) else 0.0
 
 
 def _label_of(example: Example, slot: Slot) -> Any:
