@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiosqlite
@@ -55,7 +58,7 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def spawn() -> Iterator[Spawn]:
-    """Start `python -c SOURCE ARGUMENTS`; whatever still runs at the end is killed."""
+    """Start `python -c SOURCE ARGUMENTS`; at the end it is killed, with all that it started."""
     started: list[subprocess.Popen[str]] = []
 
     def start(source: str, *arguments: object) -> subprocess.Popen[str]:
@@ -65,11 +68,13 @@ def spawn() -> Iterator[Spawn]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         started.append(process)
         return process
 
     yield start
     for process in started:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
