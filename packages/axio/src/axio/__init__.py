@@ -52,6 +52,8 @@ __all__ = (
     "tool_options",
 )
 
+from typing import TYPE_CHECKING
+
 from axio.agent import Agent
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore
@@ -76,10 +78,24 @@ from axio.exceptions import AxioError, GuardError, HandlerError, StreamError, To
 from axio.field import Field, FieldInfo, StrictStr
 from axio.messages import Message
 from axio.permission import ConcurrentGuard, PermissionGuard
-from axio.realtime import RealtimeAgent
 from axio.run import RUN, Run
 from axio.selector import ToolSelector
-from axio.stream import AgentStream
 from axio.tool import CONTEXT, Tool, tool_options
 from axio.transport import CompletionTransport, RealtimeSession, RealtimeTransport
 from axio.types import StopReason, Usage
+
+if TYPE_CHECKING:
+    from axio.realtime import RealtimeAgent
+    from axio.stream import AgentStream
+else:
+
+    def __getattr__(name):
+        """What needs asyncio is loaded when asked for."""
+        if name == "AgentStream":
+            from axio.stream import AgentStream as value
+        elif name == "RealtimeAgent":
+            from axio.realtime import RealtimeAgent as value
+        else:
+            raise AttributeError(f"module 'axio' has no attribute {name!r}")
+        globals()[name] = value
+        return value

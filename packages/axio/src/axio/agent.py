@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.context import ContextStore, MemoryContextStore
-from axio.dispatch import ToolDispatch
-from axio.loop import Loop
 from axio.messages import Message, Prompt, as_message
 from axio.models import Capability
-from axio.output import (
-    AnswerText,
-    OutputStream,
-    OutputWanted,
-    StructuredTransport,
-    output_stream,
-)
-from axio.run import Run
 from axio.selector import ToolSelector
-from axio.stream import AgentStream
 from axio.tool import Tool
 from axio.transport import CompletionTransport
-from axio.turn import Call
+
+if TYPE_CHECKING:
+    from axio.loop import Loop
+    from axio.output import OutputStream
+    from axio.stream import AgentStream
 
 __all__ = ("Agent", "Prompt")
 
 T = TypeVar("T")
+
+
+@cache
+def _loop() -> type[Loop]:
+    """What runs agents, loaded with the first run: it needs asyncio, which is more to import than
+    all the rest, and a program that only defines or lists agents does without."""
+    from axio.loop import Loop
+
+    return Loop
 
 
 @dataclass(slots=True)
@@ -82,18 +85,21 @@ class Agent:
         """
         message = as_message(user_message)
         if output is None:
-            return Loop(self, context, message, budget).start()
-        return self._run_for_output(
-            message, context, OutputWanted(output, self.tools, output_tries), budget
-        )
+            return _loop()(self, context, message, budget).start()
+        return self._run_for_output(message, context, output, output_tries, budget)
 
     def _run_for_output(
         self,
         message: Message,
         context: ContextStore,
-        wanted: OutputWanted[T],
+        output: type[T],
+        tries: int,
         budget: Budget | None,
     ) -> OutputStream[T]:
+        from axio.output import AnswerText, OutputWanted, StructuredTransport, output_stream
+
+        Loop = _loop()
+        wanted: OutputWanted[T] = OutputWanted(output, self.tools, tries)
         transport = self.transport
         capabilities = getattr(getattr(transport, "model", None), "capabilities", None)
         no_tools = capabilities is not None and Capability.tool_use not in capabilities
@@ -151,12 +157,16 @@ class Agent:
         Calls that a crash left unanswered get an error result that says so; they are not run again.
         Where the model had the last word the run ends at once.
         """
-        return Loop(self, context, None, budget).start()
+        return _loop()(self, context, None, budget).start()
 
     async def dispatch_tools(
         self, blocks: list[ToolUseBlock], iteration: int
     ) -> list[ToolResultBlock]:
         """Run calls side by side, outside of any run; results in the order of `blocks`."""
+        from axio.dispatch import ToolDispatch
+        from axio.run import Run
+        from axio.turn import Call
+
         dispatch = ToolDispatch(self.tools, Run(MemoryContextStore(), self, lambda event: None))
         calls = [Call(str(i), block.name, i) for i, block in enumerate(blocks)]
         for call, block in zip(calls, blocks, strict=True):

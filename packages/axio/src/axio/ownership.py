@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ("Ownership",)
 
@@ -24,6 +27,8 @@ class Ownership:
             return
         if self._waiting is None:
             self._waiting = deque()
+        import asyncio  # Here, so that no program pays for it that only defines agents.
+
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ("Semaphore",)
 
@@ -27,6 +30,8 @@ class Semaphore:
         )
 
     def _current(self) -> asyncio.Semaphore:
+        import asyncio  # Here, so that no program pays for it that only defines agents.
+
         loop = asyncio.get_running_loop()
         semaphore = self._by_loop.get(loop)
         if semaphore is None:

@@ -5,7 +5,6 @@ A call goes through fixed stations: semaphore, arguments, guards, handler inside
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from contextvars import ContextVar
@@ -168,6 +167,8 @@ class Tool(Generic[T]):
         try:
             if self.timeout is None:
                 return await self.handler(**kwargs)
+            import asyncio  # Here, so that no program pays for it that only defines tools.
+
             async with asyncio.timeout(self.timeout):
                 return await self.handler(**kwargs)
         except HandlerError:
@@ -216,6 +217,8 @@ class Tool(Generic[T]):
             yield "output", str(await self._call(kwargs))
             return
         kwargs = await self._ask_guards(self._validator.bind(kwargs))
+        import asyncio
+
         handler = self.handler
         source = handler(**kwargs) if self._generates else handler.stream(**kwargs)  # type: ignore[attr-defined]
         deadline = (
@@ -290,6 +293,8 @@ def in_thread(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
 
     @wraps(function)
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        import asyncio
+
         return await asyncio.to_thread(function, *args, **kwargs)
 
     return call
