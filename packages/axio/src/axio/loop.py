@@ -149,7 +149,7 @@ class Loop:
                                     RUN.reset(token)
                                     token = None
                                 turn.feed(event)
-                                if event.__class__ is IterationEnd:
+                                if type(event) is IterationEnd:
                                     event = self._numbered(event)
                                 yield event
                                 if emitted:

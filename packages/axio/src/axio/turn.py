@@ -161,25 +161,31 @@ class Turn:
         self._text: list[str] = []
 
     def feed(self, event: StreamEvent) -> None:
-        kind = event.__class__
-        if kind is TextDelta:
-            self._text.append(event.delta)  # type: ignore[union-attr]
-        elif kind is ToolInputDelta:
-            self._feed_input(event)  # type: ignore[arg-type]
-        elif kind is ToolUseStart:
-            self._start_call(event)  # type: ignore[arg-type]
-        elif kind is IterationEnd:
+        if type(event) is TextDelta:
+            self._text.append(event.delta)
+        elif type(event) is ToolInputDelta:
+            call = self._current
+            id = event.tool_use_id
+            if call is None or call.wire_id != id or call.index != event.index:
+                call = self._resume(event.index, id)
+                if call is None:
+                    return
+            call.fragments.append(event.partial_json)
+            if call.scanner is not None:
+                self._scan(call, call.scanner)
+        elif type(event) is ToolUseStart:
+            self._start_call(event)
+        elif type(event) is IterationEnd:
             self.ended = True
-            self.stop_reason = event.stop_reason  # type: ignore[union-attr]
-            usage: Usage = event.usage  # type: ignore[union-attr, assignment]
-            self.usage = usage if self.usage is None else self.usage + usage
-        elif kind is ReasoningEnd:
+            self.stop_reason = event.stop_reason
+            self.usage = event.usage if self.usage is None else self.usage + event.usage
+        elif type(event) is ReasoningEnd:
             self._keeps_order = True
-            self._add(event.block)  # type: ignore[union-attr]
-        elif kind is ImageOutput:
-            self._add(ImageBlock(event.media_type, event.data))  # type: ignore[union-attr, arg-type]
-        elif kind is VideoOutput:
-            self._add(VideoBlock(event.media_type, event.data))  # type: ignore[union-attr, arg-type]
+            self._add(event.block)
+        elif type(event) is ImageOutput:
+            self._add(ImageBlock(event.media_type, event.data))
+        elif type(event) is VideoOutput:
+            self._add(VideoBlock(event.media_type, event.data))
 
     def _add(self, item: ContentBlock | Call) -> None:
         if self._text:
@@ -210,20 +216,19 @@ class Turn:
     def _watch(self, call: Call) -> None:
         call.scanner = ToolArgStream(call.id, call.index) if call.name in self._eager else None
 
-    def _feed_input(self, event: ToolInputDelta) -> None:
-        call = self._current
-        id = event.tool_use_id
-        if call is None or call.wire_id != id or call.index != event.index:
-            call = self._known.get((event.index, id)) or self._known.get(id)
-            if call is None:
-                return
+    def _resume(self, index: int, id: ToolCallID) -> Call | None:
+        """The call that a piece of arguments belongs to, which is not the one before."""
+        call = self._known.get((index, id)) or self._known.get(id)
+        if call is not None:
             self._current = call
-        call.fragments.append(event.partial_json)
-        if call.scanner is not None:
-            call.scanner.feed(event.partial_json)
-            if call.scanner.done and self._on_complete is not None:
-                call.scanner = None
-                self._on_complete(call)
+        return call
+
+    def _scan(self, call: Call, scanner: ToolArgStream) -> None:
+        """Look at the last piece of an eager call's arguments."""
+        scanner.feed(call.fragments[-1])
+        if scanner.done and self._on_complete is not None:
+            call.scanner = None
+            self._on_complete(call)
 
     def close(self) -> None:
         """Nothing more comes: parse the arguments and put the content together."""
