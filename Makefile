@@ -34,11 +34,15 @@ $(STAMP): $(RECIPE)
 run: $(STAMP) ## the main job; PROMPT="…" answers once, without it a terminal asks for one
 	@$(BIN)/axio $(ASK)
 
+# Files are shared out to the cores. Strings hash alike in all processes, because some tests are named
+# after sets.
+PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: $(STAMP) ## the test-suite (minutes)
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: $(STAMP) ## the heavy tests too (an hour)
-	@$(BIN)/python -m pytest -m "" --timeout 1800
+	@$(PYTEST) -m "" --timeout 1800
 
 check: lint types layers test ## all that a change must pass
 

@@ -7,6 +7,7 @@ their names.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ settings.register_profile(
     "axio", settings.get_profile("ci" if in_ci() else "default"), deadline=None
 )
 settings.load_profile("axio")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Names without memory addresses: processes that share the tests must call them the same."""
+    for item in items:
+        item._nodeid = re.sub(r" at 0x[0-9a-f]+", "", item.nodeid)  # type: ignore[attr-defined]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
