@@ -33,9 +33,9 @@ async def by_hand(transport: Script, history: list[Any]) -> AsyncIterator[Stream
     text: list[str] = []
     input_tokens = output_tokens = 0
     async for event in transport.stream(history, [], ""):
-        if event.__class__ is TextDelta:
+        if type(event) is TextDelta:
             text.append(event.delta)
-        elif event.__class__ is IterationEnd:
+        elif type(event) is IterationEnd:
             input_tokens += event.usage.input_tokens
             output_tokens += event.usage.output_tokens
         yield event

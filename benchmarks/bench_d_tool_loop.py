@@ -54,30 +54,30 @@ async def by_hand(
     input_tokens = output_tokens = 0
     while True:
         text: list[str] = []
-        pieces: list[str] | None = None
+        calls: dict[str, tuple[str, list[str]]] = {}
         async for event in transport.stream(history, tools, ""):
-            kind = event.__class__
-            if kind is TextDelta:
+            if type(event) is TextDelta:
                 text.append(event.delta)
-            elif kind is ToolInputDelta:
-                pieces.append(event.partial_json)
-            elif kind is ToolUseStart:
-                id, name, pieces = event.tool_use_id, event.name, []
-            elif kind is IterationEnd:
+            elif type(event) is ToolInputDelta:
+                calls[event.tool_use_id][1].append(event.partial_json)
+            elif type(event) is ToolUseStart:
+                calls[event.tool_use_id] = (event.name, [])
+            elif type(event) is IterationEnd:
                 input_tokens += event.usage.input_tokens
                 output_tokens += event.usage.output_tokens
             yield event
-        if pieces is None:
+        if not calls:
             break
-        arguments = json.loads("".join(pieces))
-        handler, fields = tools[name]
-        for key, type in fields:
-            if arguments[key].__class__ is not type:
-                raise TypeError(key)
-        result = await handler(**arguments)
-        history.append(("assistant", ["".join(text), (id, name, arguments)]))
-        history.append(("user", [(id, result)]))
-        yield ToolResult(id, name, False, result, arguments)
+        for id, (name, pieces) in calls.items():
+            arguments = json.loads("".join(pieces))
+            handler, fields = tools[name]
+            for key, expected in fields:
+                if arguments[key].__class__ is not expected:
+                    raise TypeError(key)
+            result = await handler(**arguments)
+            history.append(("assistant", ["".join(text), (id, name, arguments)]))
+            history.append(("user", [(id, result)]))
+            yield ToolResult(id, name, False, result, arguments)
     history.append(("assistant", ["".join(text)]))
     yield SessionEndEvent(StopReason.end_turn, Usage(input_tokens, output_tokens))
 

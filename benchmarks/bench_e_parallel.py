@@ -49,10 +49,10 @@ def floor() -> Start:
 async def by_hand(
     transport: Script, tools: dict[str, Any], history: list[Any]
 ) -> AsyncIterator[StreamEvent]:
-    async def perform(name: str, arguments: dict[str, Any]) -> str:
+    async def perform(name: str, arguments: dict[str, Any]) -> Any:
         handler, fields = tools[name]
-        for key, type in fields:
-            if arguments[key].__class__ is not type:
+        for key, expected in fields:
+            if arguments[key].__class__ is not expected:
                 raise TypeError(key)
         return await handler(**arguments)
 
@@ -62,14 +62,13 @@ async def by_hand(
         text: list[str] = []
         calls: dict[str, tuple[str, list[str]]] = {}
         async for event in transport.stream(history, tools, ""):
-            kind = event.__class__
-            if kind is TextDelta:
+            if type(event) is TextDelta:
                 text.append(event.delta)
-            elif kind is ToolInputDelta:
+            elif type(event) is ToolInputDelta:
                 calls[event.tool_use_id][1].append(event.partial_json)
-            elif kind is ToolUseStart:
+            elif type(event) is ToolUseStart:
                 calls[event.tool_use_id] = (event.name, [])
-            elif kind is IterationEnd:
+            elif type(event) is IterationEnd:
                 input_tokens += event.usage.input_tokens
                 output_tokens += event.usage.output_tokens
             yield event

@@ -56,14 +56,13 @@ async def by_hand(
         text: list[str] = []
         calls: dict[str, tuple[str, list[str]]] = {}
         async for event in transport.stream(history, tools, ""):
-            kind = event.__class__
-            if kind is TextDelta:
+            if type(event) is TextDelta:
                 text.append(event.delta)
-            elif kind is ToolInputDelta:
+            elif type(event) is ToolInputDelta:
                 calls[event.tool_use_id][1].append(event.partial_json)
-            elif kind is ToolUseStart:
+            elif type(event) is ToolUseStart:
                 calls[event.tool_use_id] = (event.name, [])
-            elif kind is IterationEnd:
+            elif type(event) is IterationEnd:
                 input_tokens += event.usage.input_tokens
                 output_tokens += event.usage.output_tokens
             yield event
@@ -72,8 +71,8 @@ async def by_hand(
         for id, (name, pieces) in calls.items():
             arguments = json.loads("".join(pieces))
             handler, fields = tools[name]
-            for key, type in fields:
-                if arguments[key].__class__ is not type:
+            for key, expected in fields:
+                if arguments[key].__class__ is not expected:
                     raise TypeError(key)
             result = await handler(**arguments)
             history.append(("assistant", ["".join(text), (id, name, arguments)]))
