@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from axio_tui_guards.audit import AuditLog
+from axio_tui_guards.decisions import Decision, Decisions
 from axio_tui_guards.llm_guard import LLMGuard
 from axio_tui_guards.path_guard import PathGuard
+from axio_tui_guards.rule_guard import RuleGuard
+from axio_tui_guards.rules import Rule
 
-__all__ = ("LLMGuard", "PathGuard")
+__all__ = (
+    "AuditLog",
+    "Decision",
+    "Decisions",
+    "LLMGuard",
+    "PathGuard",
+    "Rule",
+    "RuleGuard",
+)

@@ -13,7 +13,7 @@ from typing import Any
 from axio.tool import Tool
 from axio_tui_guards.paths import Unresolvable, leads_to
 
-__all__ = ("Claim", "base_of", "claims", "leaves")
+__all__ = ("Claim", "base_of", "claims", "last_word", "leaves")
 
 _DIRECTORY_WORDS = frozenset(
     "cwd dir directories directory dirs folder folders root workdir".split()
@@ -113,16 +113,16 @@ def claims(base: str, kwargs: Mapping[str, Any], extra: Container[str] = ()) -> 
 def _is_path(names: tuple[str, ...], value: Any, extra: Container[str]) -> bool:
     if isinstance(value, PurePath) or any(name in extra for name in names):
         return True
-    if _last_word(names[-1]) == "files" and isinstance(value, str):
+    if last_word(names[-1]) == "files" and isinstance(value, str):
         return _LEAVES.search(value) is not None
-    return any(_last_word(name) in _PATH_WORDS for name in names)
+    return any(last_word(name) in _PATH_WORDS for name in names)
 
 
 def _is_directory(names: tuple[str, ...]) -> bool:
-    return _last_word(names[-1]) in _DIRECTORY_WORDS
+    return last_word(names[-1]) in _DIRECTORY_WORDS
 
 
-def _last_word(name: str) -> str:
+def last_word(name: str) -> str:
     words = _WORD.findall(name)
     return words[-1].lower() if words else ""
 
