@@ -75,8 +75,6 @@ cd / ; cd - >/dev/null; rm y
 ---
 ! rm y
 ---
-! ! rm y
----
 "rm" y
 ---
 'rm' y
@@ -218,7 +216,7 @@ echo y | xargs -n1 rm
 ---
 echo y | xargs -I{} rm {}
 ---
-echo rm | xargs -I{} {} y
+echo rm | xargs -I{} sh -c '{} y'
 ---
 echo y | xargs sh -c 'rm "$@"' sh
 ---
@@ -428,6 +426,8 @@ $PWD/r? y
 ---
 bash:
 ---
+! ! rm y
+---
 $'rm' y
 ---
 $'\x72m' y
@@ -533,7 +533,7 @@ BLOCK = [Rule("allow"), Rule("deny", command="rm")]
 LISTED = [
     Rule("allow", command=command)
     for command in (
-        "cat *, echo *, find *, ls *, printf *, sh *, sort *, env *, xargs *, grep *, f, y"
+        "cat *, echo *, find *, ls *, printf *, sort *, env *, xargs *, grep *, f, y"
     ).split(", ")
 ]
 """Some programs and no other."""
