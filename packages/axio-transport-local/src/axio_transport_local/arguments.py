@@ -11,6 +11,7 @@ from typing import Any
 from axio.exceptions import HandlerError
 from axio_transport_local.grammar import one_of, text_until
 from axio_transport_local.labels import ABSENT, likely_labels
+from axio_transport_local.limits import allows
 from axio_transport_local.model import Model
 from axio_transport_local.parameters import Path, nest, value_at
 from axio_transport_local.prompt import ask, begun
@@ -126,7 +127,7 @@ class _Writer:
 
     def _made_up(self, slot: Slot, values: Mapping[Path, Any]) -> Any:
         if slot is self.skill.slots[-1] and (said := _VERBATIM.search(self.request.text)):
-            return said[1]
+            return said[1] if allows(slot.parameter.schema, said[1]) else ABSENT
         prompt = self.prompt + begun(self.skill, values, slot.parameter.path) + '"'
         end = '"' + self._end(slot)
         text = self.model.write(prompt, text_until(end), TOKENS)
@@ -136,7 +137,8 @@ class _Writer:
             value = json.loads(f'"{text.removesuffix(end)}"')
         except ValueError:
             return ABSENT
-        return value if self._is_grounded(value, slot) else ABSENT
+        fits = allows(slot.parameter.schema, value) and self._is_grounded(value, slot)
+        return value if fits else ABSENT
 
     def _is_grounded(self, value: str, slot: Slot) -> bool:
         """Whether all words and numbers of a made-up value come from the request or the examples.

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-__all__ = ("Kind", "Parameter", "Path", "nest", "parameters", "value_at")
+__all__ = ("NUMERIC", "Kind", "Parameter", "Path", "nest", "parameters", "value_at")
 
 Kind: TypeAlias = Literal["text", "number", "integer", "boolean", "choice", "list", "unknown"]
 """`choice` has a few possible values, `list` holds texts or numbers, `unknown` cannot be filled."""
+
+NUMERIC = frozenset(("integer", "number"))
 
 Path: TypeAlias = tuple[str, ...]
 """Where a value goes: ("address", "city") in {"address": {"city": ...}}."""

@@ -9,25 +9,30 @@ from functools import cached_property
 from axio_transport_local.numerals import Numeral, numerals
 from axio_transport_local.words import STRICT, Word, quoted, shape, split, stems
 
-__all__ = ("MODEL_CHARACTERS", "Request")
+__all__ = ("MODEL_BYTES", "Request")
 
-MODEL_CHARACTERS = 600
-"""So much of a request the model reads: the beginning and the end of a longer one. Arguments are
-copied from the whole."""
+MODEL_BYTES = 600
+"""So much of a request the model reads, as UTF-8: three quarters from the beginning and the rest
+from the end of a longer one. Arguments are copied from the whole."""
 
-_WORDS = 4000
-"""A request is cut after so many words."""
+WORDS = 4000
+"""So many words of a request, and up to so many numbers and paths, are looked at."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for. `Request(text)` does not look at it yet."""
+    """What the user asks for. Making one costs nothing; it is taken apart when asked for parts."""
 
     text: str
 
+    @classmethod
+    def clean(cls, text: str) -> Request:
+        """A request from outside, with halves of characters replaced: JSON cannot carry them."""
+        return cls(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
     @cached_property
     def words(self) -> list[Word]:
-        return split(self.text)[:_WORDS]
+        return split(self.text)[:WORDS]
 
     @cached_property
     def quotes(self) -> list[tuple[int, int]]:
@@ -49,8 +54,10 @@ class Request:
     @cached_property
     def line(self) -> str:
         """The request as the model reads it: one line, bounded, without the model's own marks."""
-        line = " ".join(self.text.replace("<|", "< |").split())
-        if len(line) > MODEL_CHARACTERS:
-            head = MODEL_CHARACTERS * 3 // 4
-            line = f"{line[:head]} … {line[head - MODEL_CHARACTERS :]}"
-        return re.sub(r"[\x00-\x1f\x7f]", " ", line)
+        line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", self.text).replace("<|", "< |").split())
+        data = line.encode()
+        if len(data) <= MODEL_BYTES:
+            return line
+        head = MODEL_BYTES * 3 // 4
+        ends = data[:head], data[head - MODEL_BYTES :]
+        return " … ".join(end.decode(errors="ignore") for end in ends)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from axio.validate import Validator, compile_signature
 from axio_transport_local.examples import Example, accepted, likely_shapes, synthesised
-from axio_transport_local.parameters import Parameter, Path, parameters, value_at
+from axio_transport_local.parameters import NUMERIC, Parameter, Path, parameters, value_at
 from axio_transport_local.request import Request
 from axio_transport_local.words import Shape, context, listed, shape, stems
 
@@ -55,6 +55,11 @@ class Slot:
     constants: tuple[Constant, ...]
     shared: frozenset[Path]
 
+    @property
+    def is_found(self) -> bool:
+        """Whether values are looked for in the request (see `spans`), not made up or chosen."""
+        return self.copied and self.parameter.kind in ("text", "list", *NUMERIC)
+
 
 @dataclass(frozen=True, slots=True)
 class Skill:
@@ -72,7 +77,7 @@ class Skill:
     @property
     def counts(self) -> bool:
         """Whether numbers in a request are likely to be arguments of their own."""
-        return any(slot.parameter.kind in ("integer", "number") for slot in self.slots)
+        return any(slot.parameter.kind in NUMERIC for slot in self.slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from axio_transport_local.parameters import Path
+from axio_transport_local.limits import allows
+from axio_transport_local.parameters import NUMERIC, Path
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill, Slot
 from axio_transport_local.words import (
@@ -58,7 +59,8 @@ EMPTY = -6.0  # a required slot stays empty although something could fill it
 MAX_WORDS = 14
 """Pieces are no longer, except up to the end of the request or a word that follows values."""
 
-_FAR = 3
+_NEAR = 32
+_FAR = 4
 _BEAM = 40
 _BEST = 25
 
@@ -94,7 +96,7 @@ def fillings(request: Request, skill: Skill) -> list[Filling]:
     """
     found = [Filling({}, 0.0)]
     for slot in skill.slots:
-        if not slot.copied or slot.parameter.kind in ("boolean", "choice", "unknown"):
+        if not slot.is_found:
             continue
         options = sorted(candidates(request, slot, skill), key=lambda piece: -piece.points)[:_BEST]
         options += _constants(request, slot)
@@ -105,7 +107,7 @@ def fillings(request: Request, skill: Skill) -> list[Filling]:
 
 def _extended(old: Filling, slot: Slot, options: list[Piece]) -> Iterator[Filling]:
     path, required = slot.parameter.path, slot.parameter.required
-    numeric = slot.parameter.kind in ("integer", "number")
+    numeric = slot.parameter.kind in NUMERIC
     if required:
         yield Filling(old.pieces, old.points + EMPTY)
     else:
@@ -136,21 +138,17 @@ def _resemblance(request: Request, other: str) -> float:
 
 
 def candidates(request: Request, slot: Slot, skill: Skill) -> Iterator[Piece]:
-    """Every piece of the request that may fill a slot, with its points."""
-    match slot.parameter.kind:
-        case "integer" | "number":
-            yield from _numbers(request, slot)
-        case "list":
-            for piece in _texts(request, slot, skill):
-                items = _items(piece.value, slot)
-                if items:
-                    yield Piece(items, piece.start, piece.end, piece.points)
-        case "text":
-            yield from _texts(request, slot, skill)
+    """Every piece of the request that the schema allows in a slot, with its points."""
+    kind, schema = slot.parameter.kind, slot.parameter.schema
+    pieces = _numbers(request, slot) if kind in NUMERIC else _texts(request, slot, skill)
+    for piece in pieces:
+        value = _items(piece.value, slot) if kind == "list" else piece.value
+        if value is not None and allows(schema, value):
+            yield replace(piece, value=value)
 
 
 def _numbers(request: Request, slot: Slot) -> Iterator[Piece]:
-    for numeral in request.numerals:
+    for numeral in request.numerals[:_NEAR]:
         if slot.parameter.kind == "integer" and not isinstance(numeral.value, int):
             continue
         inside = [i for i, w in enumerate(request.words) if w.start <= numeral.start < w.last]
@@ -171,7 +169,7 @@ def _items(text: str, slot: Slot) -> list[Any] | None:
 
 def _texts(request: Request, slot: Slot, skill: Skill) -> Iterator[Piece]:
     words, text = request.words, request.text
-    unquoted = set(request.quotes)
+    unquoted = set(request.quotes[:_FAR])
     for first, last in _ranges(request, slot):
         start, end = words[first].start, _end(request, slot, last)
         unquoted.discard((start, end))
@@ -183,14 +181,17 @@ def _texts(request: Request, slot: Slot, skill: Skill) -> Iterator[Piece]:
 
 
 def _ranges(request: Request, slot: Slot) -> Iterator[tuple[int, int]]:
-    """First and last words of all short pieces, and of long ones that stand where values do."""
+    """First and last words of pieces: short ones that begin near the beginning or the end of the
+    request or where values do, and long ones that stand where values do."""
     words = request.words
     around = [context(words, i, i) for i in range(len(words))]
+    cued = [i for i, (before, _) in enumerate(around) if before in slot.before]
     ends = [i for i, (_, after) in enumerate(around) if after in slot.after or after == "$"]
     far_ends = ends[:_FAR] + ends[-1:]
-    for first, (before, _) in enumerate(around):
+    begins = {*range(len(words))[:_NEAR], *range(len(words))[-_NEAR:], *cued[:_FAR]}
+    for first in sorted(begins):
         yield from ((first, last) for last in range(first, min(first + MAX_WORDS, len(words))))
-        if before in slot.before:
+        if first in cued[:_FAR]:
             yield from ((first, last) for last in far_ends if last >= first + MAX_WORDS)
 
 

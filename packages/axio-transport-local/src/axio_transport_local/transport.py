@@ -95,8 +95,8 @@ class LocalTransport:
 
 def _answer(memory: Memory, tools: list[Tool[Any]], text: str) -> tuple[Call | None, Usage]:
     """What to do about a request, and the tokens it took. Runs in the worker's thread."""
-    request = Request(text)
-    if not tools or not request.words:
+    request = Request.clean(text)
+    if not tools or not request.stems:
         return None, Usage(0, 0)
     memory.engine.reading = Reading()
     repertoire, leaning = memory.learn(tools, request)

@@ -65,7 +65,10 @@ _OPENING = "\"'`“‘«"
 _CLOSING = "\"'`”’»"
 _STOPS = _CLOSING + "?!,;:."
 _PAIRS = dict(zip(_OPENING, _CLOSING, strict=True))
-_QUOTED = re.compile(rf"(?<!\w)([{_OPENING}])(.+?)([{_CLOSING}])(?=$|[\s.,;:?!)])", re.DOTALL)
+_QUOTED = re.compile(
+    rf"(?<!\w)([{_OPENING}])(.{{1,1000}}?)([{_CLOSING}])(?=$|[\s.,;:?!)])", re.DOTALL
+)
+_LONG = 300
 _ENDINGS = ("ing", "ed", "es", "s", "e")
 
 
@@ -153,6 +156,8 @@ def shape(text: str) -> Shape:
     """
     if not text:
         return "empty"
+    if len(text) > _LONG:
+        return "words" if re.search(r"\s", text) else "other"
     for name, pattern in _SHAPES:
         if pattern.fullmatch(text):
             return name
