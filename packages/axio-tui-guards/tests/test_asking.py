@@ -74,11 +74,11 @@ async def test_after_a_cancel_the_next_question_takes_the_line(keyboard: int) ->
 
 
 async def test_a_terminal_that_breaks_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(io.StringIO):
+    class Broken:
         def isatty(self) -> bool:
             return True
 
-        def readline(self, size: int | None = -1, /) -> str:
+        def readline(self) -> str:
             raise OSError("gone")
 
     monkeypatch.setattr(sys, "stdin", Broken())

@@ -18,7 +18,7 @@ from axio.testing import StubTransport, make_text_response, make_tool_use_respon
 from axio.tool import Tool
 from axio.types import StopReason, Usage
 from axio_tui_guards import LLMGuard
-from axio_tui_guards.llm_guard import Confirm
+from axio_tui_guards.llm_guard import CONFIRM, Confirm
 
 
 async def handler(**kwargs: Any) -> str:
@@ -334,3 +334,7 @@ async def test_extract_confirm_of_nonsense_and_of_nothing_is_risky() -> None:
         assert found == Confirm("RISKY", "Unparseable", "unknown")
     found = await guard.extract_confirm(MemoryContextStore())
     assert found == Confirm("RISKY", "No verdict provided", "unknown")
+
+
+async def test_the_tool_confirm_can_be_called_outside_of_a_run() -> None:
+    assert await CONFIRM(verdict="SAFE", reason="r", category="c") == "SAFE"

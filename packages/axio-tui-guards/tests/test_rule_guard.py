@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -497,13 +498,20 @@ async def test_the_audit_log_says_what_became_of_each_call(tmp_path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_without_its_audit_log_the_guard_refuses(tmp_path: Path) -> None:
+async def test_without_its_audit_log_the_guard_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guard = RuleGuard([Rule("allow")], audit=AuditLog(tmp_path / "missing" / "log"))
     with pytest.raises(GuardError, match="denied: the audit log"):
         await guard(tool_called("t"))
     full = RuleGuard([Rule("allow")], audit=AuditLog("/dev/full"))
     with pytest.raises(GuardError, match="denied: the audit log"):
         await full(tool_called("t"))
+    # A disk that takes a part only, which no real one can be made to do here.
+    monkeypatch.setattr(os, "write", lambda descriptor, data: 1)
+    part = RuleGuard([Rule("allow")], audit=AuditLog(tmp_path / "log"))
+    with pytest.raises(GuardError, match="is full"):
+        await part(tool_called("t"))
 
 
 @pytest.mark.parametrize(

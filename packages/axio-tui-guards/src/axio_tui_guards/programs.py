@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from axio_tui_guards.shell import RESERVED, Command, Redirect, holds_a_command, parse
+from axio_tui_guards.shell import RESERVED, parse
+from axio_tui_guards.shell_command import Command, Redirect, holds_a_command
 from axio_tui_guards.shell_words import Unparsable, Word
 
 __all__ = ("Program", "names_of", "programs_in", "programs_of")
@@ -201,7 +202,7 @@ def _without_options(name: str, words: Sequence[Word]) -> list[Word]:
             if name == "xargs" and letter == "I":
                 replaced = value
     if name in ("env", "sudo", "doas"):
-        while rest and re.match(r"\w+=", rest[0].text):
+        while rest and "=" in rest[0].text:
             # Not quoted, an expansion could add the words of another command.
             _check_assignments([_literal(name, rest.pop(0)).partition("=")[0]])
     if name == "timeout" and rest:
@@ -226,8 +227,8 @@ def _shell(
         yield itself(neutral=True)
         yield from text(command.stdin.text)
     elif words[0].literal and re.fullmatch(r"-[eux]*c[eux]*", words[0].text):
-        if len(words) < 2:
-            raise Unparsable("a shell without a command")
+        if len(words) < 2 or words[1].text[:1] in ("-", "+"):
+            raise Unparsable("a shell whose command is not where it should be")
         yield itself(neutral=True)
         yield from text(_literal("sh -c", words[1]))
     else:
@@ -249,13 +250,18 @@ def _find(
     position = 0
     while position < len(rest):
         if rest[position] in ("-exec", "-execdir", "-ok", "-okdir"):
-            end = next((i for i in range(position, len(rest)) if rest[i] in (";", "+")), None)
+            ends = (i for i in range(position, len(rest)) if _ends_exec(rest, i))
+            end = next(ends, None)
             if end is None:
                 raise Unparsable("find -exec that does not end")
             found = rest[position + 1 : end]
             yield from inner([Word(word, "{}" not in word) for word in found])
             position = end
         position += 1
+
+
+def _ends_exec(words: Sequence[str], index: int) -> bool:
+    return words[index] == ";" or words[index - 1 : index + 1] == ["{}", "+"]
 
 
 def names_of(word: Word) -> set[str]:

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from axio_tui_guards.shell_command import Command, Redirect, holds_a_command
 from axio_tui_guards.shell_words import Unparsable, Word, WordScanner
 
-__all__ = ("RESERVED", "Command", "Redirect", "holds_a_command", "parse")
+__all__ = ("RESERVED", "parse")
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z_0-9]*=")
 _ASSIGNMENT_OF_BASH = re.compile(r"[A-Za-z_]\w*(\[|\+=)")
@@ -23,34 +24,6 @@ _PLAIN_WORD = re.compile(r"[^\s;&|<>()'\"\\$`]+")
 _OTHER_SHELLS = frozenset("[[ function select coproc repeat foreach end namespace".split())
 _CLOSING = frozenset("then do done fi elif else esac } in".split())
 RESERVED = _OTHER_SHELLS | _CLOSING | frozenset("! { if while until for case".split())
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """`operator` without the number of the descriptor."""
-
-    operator: str
-    target: Word
-
-    @property
-    def writes(self) -> bool:
-        """Whether it changes a file."""
-        descriptor = self.operator == ">&" and re.fullmatch(r"\d+|-", self.target.text)
-        return ">" in self.operator and not descriptor and self.target != Word("/dev/null")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One simple command. `words` may be empty: assignments or redirections alone."""
-
-    words: tuple[Word, ...]
-    assignments: tuple[str, ...] = ()
-    """Names of variables that are set."""
-    redirects: tuple[Redirect, ...] = ()
-    stdin: Word | None = None
-    """What a here-document or here-string feeds to it."""
-    repeated: bool = False
-    """Inside a loop or function: what follows in the text may have happened before it."""
 
 
 def parse(text: str, depth: int = 0, repeated: bool = False) -> list[Command]:
@@ -403,11 +376,6 @@ class _Parser(WordScanner):
     def _fail(self) -> NoReturn:
         rest = self.peek(20)
         raise Unparsable(f"{rest!r} is not expected here" if rest else "it ends too early")
-
-
-def holds_a_command(word: Word) -> bool:
-    """Whether a literal word would run something if it were expanded once more."""
-    return word.literal and ("$(" in word.text or "`" in word.text)
 
 
 def _herestring(redirects: list[Redirect]) -> Word | None:
