@@ -89,9 +89,11 @@ def _total(dump: Path) -> int:
 
 
 def here() -> None:
-    timed.mark = staticmethod(os.getppid)  # a C function that nothing else calls
     for _, systems in CASES.values():
         for system in systems.values():
+            timed.mark = staticmethod(int)
+            system()  # the interpreter adapts its code to what it sees
+            timed.mark = staticmethod(os.getppid)  # a C function that nothing else calls
             system()
 
 

@@ -94,8 +94,7 @@ class Loop:
         if budget is None and outer is not None:
             budget = outer.budget
         self.run = Run(
-            *(store, agent, self.emitted.append, budget, None, None, outer, False, None),
-            self.control,
+            store, agent, self.emitted.append, budget, None, None, outer, False, None, self.control
         )
         self.limits = None if budget is None else Limits(self.run.budgets())
         self.limit: LimitReached | None = None
@@ -134,7 +133,10 @@ class Loop:
                         if self.run.stopped:
                             self._end(StopReason.end_turn, self.run.stop_reason)
                     while not self.outro and (request := await self._next_request()) is not None:
-                        turn = self.turn = Turn(self.taken, _eager(request[1]), self._start_early)
+                        eager = _eager(request[1])
+                        turn = self.turn = Turn(
+                            self.taken, eager, self._start_early if eager else None
+                        )
                         emitted = self.emitted
                         # For wrappers to find when their stream starts, and for nobody after that:
                         # the context is the consumer's.
@@ -397,4 +399,6 @@ class Loop:
 
 def _eager(tools: list[Tool[Any]]) -> Collection[ToolName]:
     """The tools that may start while the model still streams: nobody is asked, nothing changes."""
+    if not tools:
+        return ()
     return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]

@@ -206,12 +206,13 @@ class Turn:
             self._current = known
             return
         id = wire_id if wire_id not in self._taken else unique_id(wire_id, self._taken)
-        call = Call(id, event.name, index, wire_id)
+        call = self._current = Call(id, event.name, index, wire_id)
         self._taken.add(id)
         self.calls.append(call)
         self._add(call)
-        self._known[index, wire_id] = self._known[wire_id] = self._current = call
-        self._watch(call)
+        self._known[index, wire_id] = self._known[wire_id] = call
+        if self._eager:
+            self._watch(call)
 
     def _watch(self, call: Call) -> None:
         call.scanner = ToolArgStream(call.id, call.index) if call.name in self._eager else None
@@ -241,12 +242,13 @@ class Turn:
         for call in self.calls:
             call.parse(cut)
         order = self._arrived
-        if not self._keeps_order:
+        if len(order) > len(self.calls) and not self._keeps_order:
             order.sort(key=_is_call)
-        self.content = [
-            ToolUseBlock(item.id, item.name, item.input) if isinstance(item, Call) else item
-            for item in order
-        ]
+        self.content = content = []
+        for item in order:
+            if type(item) is Call:
+                item = ToolUseBlock(item.id, item.name, item.input)
+            content.append(item)
 
     def partial(self) -> list[ContentBlock]:
         """What may be kept of a response that was interrupted: text and media, no call, no

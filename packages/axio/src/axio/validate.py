@@ -51,7 +51,7 @@ class Validator:
             get = kwargs.get
             for name, exact in self._plain:
                 value = get(name, MISSING)
-                if value.__class__ is not exact:
+                if type(value) is not exact:
                     break
                 bound[name] = value
             else:
