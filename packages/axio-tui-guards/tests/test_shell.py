@@ -195,7 +195,8 @@ def test_what_it_refuses_to_read(text: str) -> None:
         "$(" * 30 + "a" + ")" * 30,
         "sh -c " * 30 + "a",
         "nice " * 30 + "a",
-        "(" * 3000 + "a" + ")" * 3000,
+        "( " * 3000 + "a" + ")" * 3000,
+        "eval " * 30 + "a",
     ],
 )
 def test_what_it_refuses_to_read_over_several_lines_or_nested_too_deeply(text: str) -> None:
