@@ -144,6 +144,7 @@ class Loop:
                         source: AsyncIterator[StreamEvent] | None = None
                         try:
                             source = self.agent.transport.stream(*request)
+                            del request  # not to be kept while tools work
                             if self.limits is not None:
                                 source = self.limits.listen(source)
                             async for event in source:
@@ -233,8 +234,9 @@ class Loop:
                 self._fail(exc)
                 return None
         self.iteration += 1
-        while self.control.steering:
-            await self.session.append(self.control.steering.pop(0))
+        steering, self.control.steering = self.control.steering, ()
+        for message in steering:
+            await self.session.append(message)
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
@@ -330,7 +332,7 @@ class Loop:
         if self.reply is not None and not self.control.steering:
             message = self.reply()
             if message is not None:
-                self.control.steering.append(message)
+                self.control.steering = (message,)
         return bool(self.control.steering)
 
     def _spend(self, turn: Turn) -> None:

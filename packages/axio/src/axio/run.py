@@ -64,7 +64,7 @@ class Run:
         control = (self.whole or self).control
         if control is None or control.ended:
             return False
-        control.steering.append(as_message(prompt))
+        control.steering += (as_message(prompt),)
         return True
 
     def adopt(self, task: Task[Any]) -> None:

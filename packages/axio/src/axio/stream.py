@@ -26,7 +26,7 @@ class Control:
         self.ended = False
         self.limit: LimitReached | None = None
         self.requested = False
-        self.steering: list[Message] = []
+        self.steering: tuple[Message, ...] = ()
         self.task: asyncio.Task[object] | None = None
 
     def is_ours(self) -> bool:
@@ -79,7 +79,7 @@ class AgentStream:
         """
         if self._control.ended:
             raise RuntimeError("the run has ended: start another one with this message")
-        self._control.steering.append(as_message(prompt))
+        self._control.steering += (as_message(prompt),)
 
     def cancel(self) -> None:
         """End the run from any task of its event loop.

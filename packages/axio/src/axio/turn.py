@@ -238,6 +238,7 @@ class Turn:
         if not self.calls:
             self.content = self._arrived  # type: ignore[assignment]
             return
+        self._known.clear()
         cut = self.stop_reason == StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
