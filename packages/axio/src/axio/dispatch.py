@@ -45,7 +45,7 @@ _RESULT_BLOCKS = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
 class ToolDispatch:
     """Start calls, read `events` while any is running, `close`, take `results`.
 
-    A lone call starts at once, in this turn of the event loop; several start as tasks.
+    Each call is a task, whose first step runs before `start` returns.
     Nothing raised by a tool comes out of here: the model is told instead.
     """
 
@@ -79,8 +79,9 @@ class ToolDispatch:
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
-        fresh = [call for call in calls if not call.started]
-        for call in fresh:
+        for call in calls:
+            if call.started:
+                continue
             call.started = True
             self._unfinished += 1
             if call.problem is not None:
@@ -90,11 +91,7 @@ class ToolDispatch:
             if tool is None:
                 self._finish(call, self._unknown(call.name), True)
                 continue
-            work = self._perform(call, tool)
-            if len(fresh) == 1:
-                task = eager.start(work, self._loop)
-            else:
-                task = self._loop.create_task(work)
+            task = eager.start(self._perform(call, tool), self._loop)
             if not task.done():
                 self._tasks[task] = call
                 task.add_done_callback(self._done)
