@@ -23,12 +23,13 @@ from axio.events import (
 )
 from axio.exceptions import Deferred
 from axio.history import INTERRUPTED
+from axio.messages import Message
 from axio.run import RUN, Run
 from axio.tool import OutputChunk, Tool
 from axio.turn import Call
 from axio.types import ToolCallID, ToolName
 
-__all__ = ("ToolDispatch",)
+__all__ = ("ToolDispatch", "holds_media")
 
 logger = logging.getLogger(__name__)
 
@@ -225,6 +226,16 @@ class ToolDispatch:
                     self._push(output(0, block.data, block.media_type))
             text = "\n".join(block.text for block in content if isinstance(block, TextBlock))
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
+
+
+def holds_media(message: Message) -> bool:
+    """Whether a tool result in it holds more than text."""
+    return any(
+        type(block) in _MEDIA_OUTPUT
+        for result in message.content
+        if isinstance(result, ToolResultBlock)
+        for block in result.content
+    )
 
 
 def _as_content(value: Any) -> Any:

@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
-from axio.blocks import (
-    AudioBlock,
-    ImageBlock,
-    TextBlock,
-    ToolResultBlock,
-    ToolUseBlock,
-    VideoBlock,
-)
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.context import ContextStore
-from axio.dispatch import ToolDispatch
+from axio.dispatch import ToolDispatch, holds_media
 from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent, ToolResult
 from axio.exceptions import LimitReached, TruncatedStream
 from axio.history import UNKNOWN_OUTCOME
@@ -48,8 +41,6 @@ __all__ = ("Loop",)
 S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
-
-_MEDIA = (ImageBlock, AudioBlock, VideoBlock)
 
 _NOT_RUN = "[not run] The run failed before this call was started."
 
@@ -133,10 +124,7 @@ class Loop:
                         if self.run.stopped:
                             self._end(StopReason.end_turn, self.run.stop_reason)
                     while not self.outro and (request := await self._next_request()) is not None:
-                        eager = _eager(request[1])
-                        turn = self.turn = Turn(
-                            self.taken, eager, self._start_early if eager else None
-                        )
+                        turn = self._begin_turn(request[1])
                         emitted = self.emitted
                         # For wrappers to find when their stream starts, and for nobody after that:
                         # the context is the consumer's.
@@ -248,6 +236,12 @@ class Loop:
             return history, list(await agent.selector.select(history, tools)), agent.system
         return history, list(tools), agent.system
 
+    def _begin_turn(self, tools: list[Tool[Any]]) -> Turn:
+        # Eager tools start while the model still streams: nobody is asked, nothing changes.
+        eager = [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
+        turn = self.turn = Turn(self.taken, eager, self._start_early if eager else None)
+        return turn
+
     def _interrupt(self, limit: LimitReached) -> None:
         stream = None if self.stream is None else self.stream()
         if stream is not None:
@@ -311,10 +305,9 @@ class Loop:
         return dispatch
 
     async def _store_results(self, turn: Turn, dispatch: ToolDispatch) -> None:
-        results = [dispatch.results[call.id] for call in turn.calls]
-        message = Message("user", [*results])
-        if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and any(
-            isinstance(block, _MEDIA) for result in results for block in result.content
+        message = Message("user", [dispatch.results[call.id] for call in turn.calls])
+        if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and holds_media(
+            message
         ):
             await self.session.extend([message, Message("user", [TextBlock(_NUDGE)])])
         else:
@@ -397,10 +390,3 @@ class Loop:
     def _answer(self, call: ToolUseBlock) -> ToolResultBlock:
         known = None if self.dispatch is None else self.dispatch.results.get(call.id)
         return known or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
-
-
-def _eager(tools: list[Tool[Any]]) -> Collection[ToolName]:
-    """The tools that may start while the model still streams: nobody is asked, nothing changes."""
-    if not tools:
-        return ()
-    return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
