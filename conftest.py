@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
 from support.parts import in_ci
+
+# Whoever starts the tests in the background leaves signals ignored, and every process would inherit
+# that: pressing Ctrl-C in a test would then do nothing.
+for _ignorable, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(_ignorable) is signal.SIG_IGN:
+        signal.signal(_ignorable, _handler)
 
 pytest_collect_file = (
     Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"])

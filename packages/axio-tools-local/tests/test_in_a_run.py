@@ -67,7 +67,7 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 
 async def test_output_is_shown_as_it_comes_and_the_result_has_it_all(folder: Path) -> None:
-    agent = agent_that_calls("shell", command="echo one; sleep 0.3; echo two; exit 3")
+    agent = agent_that_calls("shell", command="echo one; sleep 0.1; echo two; exit 3")
     events = [event async for event in agent.run_stream("go", MemoryContextStore())]
     deltas = [e.delta for e in events if isinstance(e, ToolOutputDelta)]
     assert deltas == ["one\n", "two\n", "[exit code: 3]"]
