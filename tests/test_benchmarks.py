@@ -1,4 +1,4 @@
-"""The benchmarks run; what they measure is never asserted."""
+"""The benchmarks run. Timings are never asserted; counts of instructions, which are steady, are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from benchmarks import instructions
 from benchmarks.__main__ import MODULES
+from support.parts import requires
 from support.workspace import ROOT
 
 
@@ -36,3 +38,20 @@ def test_an_unknown_item_is_refused_with_those_there_are() -> None:
     done = run("zz")
     assert done.returncode == 2
     assert "no item zz; there are: a, b, c" in done.stderr
+
+
+@pytest.mark.timeout(600)
+def test_no_case_takes_a_tenth_more_instructions_than_it_did() -> None:
+    requires("valgrind")
+    baseline = instructions.baseline()
+    if baseline is None:
+        pytest.skip(f"no counts for Python {instructions.VERSION}: make them with --write")
+    assert instructions.grown(instructions.count(), baseline) == []
+
+
+def test_a_case_has_grown_when_it_is_dearer_in_itself_and_against_the_floor() -> None:
+    before = {"b": {"axio": 200, "floor": 100}}
+    assert instructions.grown({"b": {"axio": 221, "floor": 100}}, before)
+    assert not instructions.grown({"b": {"axio": 219, "floor": 100}}, before)
+    assert not instructions.grown({"b": {"axio": 300, "floor": 150}}, before)  # another interpreter
+    assert not instructions.grown({"b": {"axio": 150, "floor": 60}}, before)  # a cheaper floor

@@ -63,6 +63,7 @@ PARTS: dict[str, Part] = {
     "docker": Part(_program("dockerd"), "a Docker engine (Debian: docker.io)"),
     "node": Part(_program("node"), "Node.js (Debian: nodejs npm)"),
     "openssl": Part(_program("openssl"), "openssl (Debian: openssl)"),
+    "valgrind": Part(_program("valgrind"), "valgrind (Debian: valgrind)"),
     "git": Part(_program("git"), "git"),
 }
 
