@@ -28,6 +28,7 @@ from support.parts import in_ci, requires
 VERSION = "9.13.3"
 OLDEST_NODE = 20
 NODE = "22.20.0"
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 PROGRAM = Path(__file__).with_name("oauth_server.mjs")
 
 
@@ -85,7 +86,10 @@ def install(packages: list[str], folder: Path) -> None:
         _missing("npm is missing (Debian: npm)")
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
     command = [str(npm), "install", *options, *packages]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    environment = dict(os.environ)
+    if AUTHORITIES.exists():  # Node.js does not look there by itself
+        environment.setdefault("NODE_EXTRA_CA_CERTS", str(AUTHORITIES))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     if done.returncode:
         _missing(f"{', '.join(packages)} cannot be installed: {done.stderr[-500:]}")
 
