@@ -174,11 +174,11 @@ class Agent:
         try:
             dispatch.start(calls)
             while dispatch.running:
-                dispatch.events = None
+                dispatch.events.clear()
                 await dispatch.wait()
         finally:
             await dispatch.close()
-        results = [dispatch.results[call.id] for call in calls]
+        results = [call.result for call in calls if call.result is not None]
         return [
             ToolResultBlock(block.id, result.content, result.is_error)
             for block, result in zip(blocks, results, strict=True)

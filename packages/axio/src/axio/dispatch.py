@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
-from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -25,9 +24,9 @@ from axio.exceptions import Deferred
 from axio.history import INTERRUPTED
 from axio.messages import Message
 from axio.run import RUN, Run
-from axio.tool import OutputChunk, Tool
+from axio.tool import Tool
 from axio.turn import Call
-from axio.types import ToolCallID, ToolName
+from axio.types import ToolName
 
 __all__ = ("ToolDispatch", "holds_media")
 
@@ -44,39 +43,27 @@ _RESULT_BLOCKS = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
 
 
 class ToolDispatch:
-    """Start calls, read `events` while any is running, `close`, take `results`.
+    """The calls of one turn: start them, read `events` while any is `running`, `close`.
 
-    Each call is a task, whose first step runs before `start` returns.
+    Each call then has its `result`. A call is a task, whose first step runs before `start` returns.
     Nothing raised by a tool comes out of here: the model is told instead.
     """
 
     __slots__ = (
-        *("events", "results", "tools"),
-        *("_loop", "_output", "_run", "_tasks", "_thread", "_unfinished", "_wakeup"),
+        *("events", "running"),
+        *("_loop", "_run", "_tasks", "_tools", "_wakeup"),
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
-        self.events: deque[StreamEvent] | None = None
-        self.results: dict[ToolCallID, ToolResultBlock] = {}
-        self.tools = tools
+        self.events: deque[StreamEvent] = deque()
+        self.running = 0
+        """How many of the started calls have no result yet."""
         self._loop = asyncio.get_running_loop()
-        self._output: dict[ToolCallID, list[OutputChunk]] | None = None
         self._run = run
-        self._tasks: dict[asyncio.Future[None], Call] = {}
-        """Those that have not ended. The others are forgotten, so that they are free to go."""
-        self._thread = get_ident()
-        self._unfinished = 0
+        self._tasks: list[asyncio.Future[None]] = []
+        """Of the calls that wait for something."""
+        self._tools = tools
         self._wakeup: asyncio.Future[None] | None = None
-
-    @property
-    def running(self) -> bool:
-        """Whether any call has no result yet."""
-        return self._unfinished > 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether there is something to `close`."""
-        return bool(self._tasks)
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
@@ -84,7 +71,7 @@ class ToolDispatch:
             if call.started:
                 continue
             call.started = True
-            self._unfinished += 1
+            self.running += 1
             if call.problem is not None:
                 self._finish(call, call.problem, True)
                 continue
@@ -94,35 +81,21 @@ class ToolDispatch:
                 continue
             task = eager.start(self._perform(call, tool), self._loop)
             if not task.done():
-                self._tasks[task] = call
-                task.add_done_callback(self._done)
-            elif not call.answered:
-                self._lost(call, task)
-
-    def _done(self, task: asyncio.Future[None]) -> None:
-        call = self._tasks.pop(task)
-        if not call.answered:
-            self._lost(call, task)
-
-    def _lost(self, call: Call, task: asyncio.Future[None]) -> None:
-        """A call without a result: the run is being stopped, or somebody else stopped it."""
-        if not task.cancelled() and (exc := task.exception()) is not None:
-            logger.error("a tool call broke down", exc_info=exc)
-        self.interrupt(call)
+                self._tasks.append(task)
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
-        for tool in self.tools:
+        for tool in self._tools:
             if tool.name == name:
                 return tool
         return None
 
     def _unknown(self, name: ToolName) -> str:
-        known = ", ".join(tool.name for tool in self.tools) or "none"
+        known = ", ".join(tool.name for tool in self._tools) or "none"
         return f"Unknown tool: {name}. Tools there are: {known}."
 
     async def wait(self) -> None:
         """Until there is an event, or nothing runs any more."""
-        while not self.events and self.running:
+        while self.running and not self.events:
             self._wakeup = self._loop.create_future()
             try:
                 await self._wakeup
@@ -134,7 +107,7 @@ class ToolDispatch:
 
         Returns when every handler has ended, also if this very call is cancelled meanwhile.
         """
-        pending = set(self._tasks)
+        pending = {task for task in self._tasks if not task.done()}
         for task in pending:
             task.cancel()
         cancelled: asyncio.CancelledError | None = None
@@ -153,45 +126,35 @@ class ToolDispatch:
     def interrupt(self, call: Call) -> None:
         """Answer a call that did not finish: with its output so far, and that it was stopped."""
         text = INTERRUPTED
-        chunks = None if self._output is None else self._output.get(call.id)
         tool = self._find(call.name)
-        if chunks and tool is not None:
+        if call.output and tool is not None:
             try:
-                text = f"{tool.format_stream_result(chunks)}\n{INTERRUPTED}"
+                text = f"{tool.format_stream_result(call.output)}\n{INTERRUPTED}"
             except Exception:
                 logger.exception("tool %r cannot format its own output", call.name)
         self._finish(call, text, True)
 
     def emit(self, event: StreamEvent) -> None:
         """Hand an event to the consumer; from any thread."""
-        if get_ident() == self._thread:
+        if asyncio._get_running_loop() is self._loop:
             self._push(event)
         else:
             self._loop.call_soon_threadsafe(self._push, event)
 
     def _push(self, event: StreamEvent) -> None:
-        if self.events is None:
-            self.events = deque()
         self.events.append(event)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
     async def _perform(self, call: Call, tool: Tool[Any]) -> None:
-        """Run one call to its result. Ends with CancelledError only if the run was cancelled."""
+        """Run one call to its result. Ends with an exception only if the run is being stopped."""
         # This coroutine has a context of its own.
-        run = self._run.inside(call.id, call.name, self.emit)
-        run.approved = call.approved
-        RUN.set(run)
+        RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
         try:
             if tool.supports_streaming:
                 content: Any = await self._stream(call, tool)
             else:
-                content = _as_content(await tool(**call.input))
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            self._finish(call, "the tool was cancelled from within", True)
+                content = await tool(**call.input)
         except Deferred as exc:
             from axio.approval import waiting_note  # Most programs never get here.
 
@@ -200,13 +163,16 @@ class ToolDispatch:
             self._finish(call, note, True)
         except Exception as exc:
             self._finish(call, str(exc) or type(exc).__name__, True)
+        except BaseException as exc:
+            if not isinstance(exc, asyncio.CancelledError) or _is_cancelled():
+                self.interrupt(call)
+                raise
+            self._finish(call, "the tool was cancelled from within", True)
         else:
-            self._finish(call, content, False)
+            self._finish(call, content if type(content) is str else _as_content(content), False)
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> str:
-        if self._output is None:
-            self._output = {}
-        chunks = self._output[call.id] = []
+        chunks = call.output = []
         start = monotonic()
         async with aclosing(tool.call_streaming(**call.input)) as source:
             async for key, text in source:
@@ -215,9 +181,8 @@ class ToolDispatch:
         return tool.format_stream_result(chunks)
 
     def _finish(self, call: Call, content: Any, is_error: bool) -> None:
-        self.results[call.id] = ToolResultBlock(call.id, content, is_error)
-        call.answered = True
-        self._unfinished -= 1
+        call.result = ToolResultBlock(call.id, content, is_error)
+        self.running -= 1
         text = content
         if not isinstance(content, str):
             for block in content:
@@ -226,6 +191,11 @@ class ToolDispatch:
                     self._push(output(0, block.data, block.media_type))
             text = "\n".join(block.text for block in content if isinstance(block, TextBlock))
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def holds_media(message: Message) -> bool:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
-from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import TextBlock
 from axio.budget import Budget
 from axio.context import ContextStore
 from axio.dispatch import ToolDispatch, holds_media
-from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent, ToolResult
+from axio.eager import current_task
+from axio.events import Error, SessionEndEvent, StreamEvent, ToolResult
 from axio.exceptions import LimitReached, TruncatedStream
-from axio.history import UNKNOWN_OUTCOME
 from axio.holding import close_abandoned, open_streams, refuse_nesting
 from axio.limits import Limits
 from axio.messages import Message
@@ -29,7 +29,7 @@ from axio.run import RUN, Run
 from axio.session import Session, shielded
 from axio.stream import AgentStream, Control
 from axio.transport import close_quietly
-from axio.turn import Call, Turn
+from axio.turn import Call, EagerTurn, Turn
 from axio.types import StopReason, ToolCallID, ToolName, Usage, total
 
 if TYPE_CHECKING:
@@ -104,9 +104,10 @@ class Loop:
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
+        control = self.control
+        loop = control.loop = asyncio.get_running_loop()
         try:
-            if self.control.requested:
-                raise asyncio.CancelledError
+            control.resumed()
             if self.run.parent is not None:
                 refuse_nesting(self.store, self.run.parent)
             if id(self.store) in open_streams:
@@ -115,20 +116,22 @@ class Loop:
                 await self._begin()
                 if self.stream is not None:
                     open_streams[id(self.store)] = self.stream
+                visible: Token[Run] | None = None
                 try:
                     if self.prompt is None:
                         from axio.resumption import run_approved  # Most runs have a prompt.
 
                         async for event in run_approved(self.store, self.agent.tools, self.run):
                             yield event
+                            control.resumed()
                         if self.run.stopped:
                             self._end(StopReason.end_turn, self.run.stop_reason)
+                    # For stores and wrappers to find; never while the consumer has the word, whose
+                    # context this is.
+                    visible = RUN.set(self.run)
                     while not self.outro and (request := await self._next_request()) is not None:
-                        turn = self._begin_turn(request[1])
+                        turn = self.turn = self._new_turn(request[1])
                         emitted = self.emitted
-                        # For wrappers to find when their stream starts, and for nobody after that:
-                        # the context is the consumer's.
-                        token: Token[Run] | None = RUN.set(self.run)
                         source: AsyncIterator[StreamEvent] | None = None
                         try:
                             source = self.agent.transport.stream(*request)
@@ -136,36 +139,40 @@ class Loop:
                             if self.limits is not None:
                                 source = self.limits.listen(source)
                             async for event in source:
-                                if token is not None:
-                                    RUN.reset(token)
-                                    token = None
-                                turn.feed(event)
-                                if type(event) is IterationEnd:
-                                    event = self._numbered(event)
-                                yield event
+                                if visible is not None:
+                                    RUN.reset(visible)
+                                    visible = None
+                                yield turn.feed(event)
                                 if emitted:
                                     for event in emitted:  # and what comes meanwhile
                                         yield event
                                     emitted.clear()
+                                # What `resumed` does, without a call for every delta.
+                                control.consumer = current_task(loop)
+                                if control.pending:
+                                    control.resumed()
                             source = None
                         except Exception as exc:
                             self._fail(exc)
                             break
                         finally:
-                            if token is not None:
-                                RUN.reset(token)
                             if source is not None:
                                 await close_quietly(source)
-                        if not await self._accept(turn):
-                            continue
-                        dispatch = self._start_calls(turn)
-                        while True:
-                            while queue := dispatch.events:
-                                yield queue.popleft()
-                            if not dispatch.running:
-                                break
-                            await dispatch.wait()
-                        await self._store_results(turn, dispatch)
+                        if not self._close(turn):
+                            break
+                        if turn.content:
+                            await self.session.append(Message("assistant", turn.content))
+                        if turn.runs:
+                            dispatch = self._start_calls(turn)
+                            while True:
+                                while queue := dispatch.events:
+                                    yield queue.popleft()
+                                    control.resumed()
+                                if not dispatch.running:
+                                    break
+                                await dispatch.wait()
+                        visible = visible or RUN.set(self.run)
+                        await self._conclude(turn)
                     self.session.remember()
                 except Exception as exc:
                     self.crash = exc
@@ -175,15 +182,17 @@ class Loop:
                         task.cancel()
                     raise
                 finally:
+                    if visible is not None:
+                        RUN.reset(visible)
                     open_streams.pop(id(self.store), None)
-                    if self.turn is not None or (self.dispatch and self.dispatch.busy):
+                    if self.turn is not None or self.dispatch is not None:
                         await shielded(self._settle())
         except asyncio.CancelledError:
-            if not self.control.is_ours():
+            if not control.is_ours():
                 raise
             self._end_interrupted()
         finally:
-            self.control.ended = True
+            control.ended = True
             if self.limits is not None:
                 self.limits.stop()
         for event in self.outro:
@@ -222,9 +231,10 @@ class Loop:
                 self._fail(exc)
                 return None
         self.iteration += 1
-        steering, self.control.steering = self.control.steering, ()
-        for message in steering:
-            await self.session.append(message)
+        if self.control.steering:
+            steering, self.control.steering = self.control.steering, ()
+            for message in steering:
+                await self.session.append(message)
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
@@ -236,61 +246,41 @@ class Loop:
             return history, list(await agent.selector.select(history, tools)), agent.system
         return history, list(tools), agent.system
 
-    def _begin_turn(self, tools: list[Tool[Any]]) -> Turn:
+    def _new_turn(self, tools: list[Tool[Any]]) -> Turn:
         # Eager tools start while the model still streams: nobody is asked, nothing changes.
         eager = [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
-        turn = self.turn = Turn(self.taken, eager, self._start_early if eager else None)
-        return turn
+        if eager:
+            return EagerTurn(self.taken, self.iteration, eager, self._start_early)
+        return Turn(self.taken, self.iteration)
 
     def _interrupt(self, limit: LimitReached) -> None:
         stream = None if self.stream is None else self.stream()
         if stream is not None:
             stream.interrupt(limit)
 
-    def _numbered(self, event: IterationEnd) -> IterationEnd:
-        """Transports know nothing of iterations and say 0."""
-        if event.iteration:
-            return event
-        return IterationEnd(self.iteration, event.stop_reason, event.usage)
-
     def _dispatching(self) -> ToolDispatch:
-        dispatch = self.dispatch
-        if dispatch is None:
-            dispatch = self.dispatch = ToolDispatch(self.agent.tools, self.run)
-        else:
-            dispatch.tools = self.agent.tools
-        return dispatch
+        if self.dispatch is None:
+            self.dispatch = ToolDispatch(self.agent.tools, self.run)
+        return self.dispatch
 
     def _start_early(self, call: Call) -> None:
         call.parse(cut=False)
         if call.problem is None:
             self._dispatching().start([call])
 
-    async def _accept(self, turn: Turn) -> bool:
-        """Store what the model said; True if it made calls that are to be answered."""
+    def _close(self, turn: Turn) -> bool:
+        """Nothing more comes from the model; False if what came cannot be kept."""
         turn.close()
         if turn.calls and not turn.ended:
             self._fail(
                 TruncatedStream("the model's response ended in the middle of its tool calls")
             )
             return False
-        stop = turn.stop_reason
-        if turn.calls and stop != StopReason.error:
-            self._spend(turn)
-            await self.session.append(Message("assistant", turn.content))
-            return True
-        content = turn.partial() if turn.calls else turn.content
-        if content:
-            await self.session.append(Message("assistant", content))
-        self._spend(turn)
-        if stop == StopReason.end_turn or stop == StopReason.tool_use:
-            if not self._goes_on():
-                self._end(StopReason.end_turn)
-        else:
-            self._fail(RuntimeError(f"the model stopped with {stop}"), stop)
-        self.turn = None
-        await self._count(turn)
-        return False
+        if turn.usage is not None:
+            self.usages.append(turn.usage)
+            if self.limits is not None:
+                self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))
+        return True
 
     def _start_calls(self, turn: Turn) -> ToolDispatch:
         dispatch = self._dispatching()
@@ -304,21 +294,32 @@ class Loop:
         dispatch.start(turn.calls)
         return dispatch
 
-    async def _store_results(self, turn: Turn, dispatch: ToolDispatch) -> None:
-        message = Message("user", [dispatch.results[call.id] for call in turn.calls])
+    def _store_results(self, turn: Turn) -> Coroutine[Any, Any, None]:
+        message = Message("user", [call.result for call in turn.calls if call.result is not None])
         if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and holds_media(
             message
         ):
-            await self.session.extend([message, Message("user", [TextBlock(_NUDGE)])])
+            return self.session.extend([message, Message("user", [TextBlock(_NUDGE)])])
+        return self.session.append(message)
+
+    async def _conclude(self, turn: Turn) -> None:
+        """Store the results, if any; see how the run goes on, and count the tokens."""
+        if turn.runs:
+            await self._store_results(turn)
+            self.turn = self.dispatch = None
+            if self.limit is not None:
+                self._fail(self.limit)
+            elif self.run.stopped:
+                self._end(StopReason.end_turn, self.run.stop_reason)
         else:
-            await self.session.append(message)
-        self.turn = None
-        dispatch.results.clear()
-        if self.limit is not None:
-            self._fail(self.limit)
-        elif self.run.stopped:
-            self._end(StopReason.end_turn, self.run.stop_reason)
-        await self._count(turn)
+            stop = turn.stop_reason
+            if stop != StopReason.end_turn and stop != StopReason.tool_use:
+                self._fail(RuntimeError(f"the model stopped with {stop}"), stop)
+            elif not self._goes_on():
+                self._end(StopReason.end_turn)
+            self.turn = None
+        if turn.usage is not None:
+            await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
 
     def _goes_on(self) -> bool:
         """Whether there is something to say to a model that has finished."""
@@ -327,22 +328,6 @@ class Loop:
             if message is not None:
                 self.control.steering = (message,)
         return bool(self.control.steering)
-
-    def _spend(self, turn: Turn) -> None:
-        if turn.usage is not None:
-            self.usages.append(turn.usage)
-            if self.limits is not None:
-                self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))
-
-    async def _count(self, turn: Turn) -> None:
-        """Tell the store of the tokens, now that the turn is safe in it."""
-        if turn.usage is None:
-            return
-        token = RUN.set(self.run)
-        try:
-            await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
-        finally:
-            RUN.reset(token)
 
     def _end(self, stop: StopReason, reason: str = "") -> None:
         self.control.ended = True
@@ -372,21 +357,17 @@ class Loop:
 
     async def _settle(self) -> None:
         """The run stops in the middle of a turn: leave a valid history and nothing running."""
-        turn, dispatch = self.turn, self.dispatch
-        if dispatch is not None:
-            await dispatch.close()
+        turn = self.turn
+        if self.dispatch is not None:
+            await self.dispatch.close()
         if turn is None:
             return
         for call in turn.calls:
-            if dispatch is None or call.id not in dispatch.results:
-                (dispatch or self._dispatching()).interrupt(call)
+            if call.result is None:
+                self._dispatching().interrupt(call)
         try:
-            await self.session.settle(turn.partial(), self._answer)
+            await self.session.settle(turn)
         except Exception:
             # What ended the run matters more; the next one mends the history before it begins.
             logger.exception("the interrupted turn could not be stored")
         self.turn = None
-
-    def _answer(self, call: ToolUseBlock) -> ToolResultBlock:
-        known = None if self.dispatch is None else self.dispatch.results.get(call.id)
-        return known or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)

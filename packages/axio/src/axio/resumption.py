@@ -43,11 +43,12 @@ async def run_approved(
                     break
                 await dispatch.wait()
         finally:
-            await shielded(_finish(store, dispatch))
+            await shielded(_finish(store, dispatch, calls))
     if pending(history):
         run.stop("approval")
 
 
-async def _finish(store: ContextStore, dispatch: ToolDispatch) -> None:
+async def _finish(store: ContextStore, dispatch: ToolDispatch, calls: list[Call]) -> None:
     await dispatch.close()
-    await store.replace(replaced(await store.get_history(), dispatch.results))
+    results = {call.id: call.result for call in calls if call.result is not None}
+    await store.replace(replaced(await store.get_history(), results))

@@ -47,12 +47,19 @@ class Run:
     """Whether a person has approved the tool call that is being handled."""
 
     def inside(
-        self, call_id: ToolCallID, tool_name: ToolName, emit: Callable[[StreamEvent], None]
+        self,
+        call_id: ToolCallID,
+        tool_name: ToolName,
+        emit: Callable[[StreamEvent], None],
+        approved: bool,
     ) -> Run:
         """This run as a tool call sees it."""
+        # fmt: off
         return Run(
-            self.store, self.agent, emit, self.budget, call_id, tool_name, self.parent, False, self
+            self.store, self.agent, emit, self.budget, call_id, tool_name, self.parent,
+            False, self, None, None, "", approved,
         )
+        # fmt: on
 
     def stop(self, reason: str = "") -> None:
         """End the run, successfully, once the results of this turn are stored."""
@@ -94,4 +101,4 @@ class Run:
 
 RUN: ContextVar[Run] = ContextVar("axio.RUN")
 """The current `Run`. Set while tools and guards work, when a transport's stream starts and while
-the store counts tokens; `RUN.get(None)` is None outside of any run."""
+the store is used between two turns; `RUN.get(None)` is None outside of any run."""

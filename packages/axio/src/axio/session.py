@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from axio.blocks import ContentBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import ToolResultBlock
 from axio.context import ContextStore
-from axio.history import calls_of, check, repair
+from axio.history import UNKNOWN_OUTCOME, calls_of, check, repair
 from axio.messages import Message
+from axio.turn import Turn
 
 __all__ = ("Session", "shielded")
 
@@ -20,24 +21,26 @@ logger = logging.getLogger(__name__)
 class Session:
     """What one run reads from and writes to its store."""
 
-    __slots__ = ("_last", "_length", "_store")
+    __slots__ = ("_last", "_length", "_loaded", "_store")
 
     def __init__(self, store: ContextStore) -> None:
         self._store = store
         self._last: Message | None
         self._length, self._last = store._checked
+        self._loaded = 0
+        """The length when it was read last."""
 
     async def load(self) -> list[Message]:
         """The history, mended in the store if a crash or another writer left it invalid."""
         history = await self._store.get_history()
-        length = len(history)
+        length = self._loaded = len(history)
         known = self._length
         if not 0 < known <= length or history[known - 1] is not self._last:
             known = 0
         if known < length:
             if problems := check(history, known):
                 history = await self._mend(history, [problem.text for problem in problems])
-            self._length = len(history)
+            self._length = self._loaded = len(history)
             self._last = history[-1] if history else None
         return history
 
@@ -62,27 +65,29 @@ class Session:
         except AttributeError:
             pass  # a store with slots
 
-    async def append(self, message: Message) -> None:
-        await self._store.append(message)
+    def append(self, message: Message) -> Coroutine[Any, Any, None]:
         self._length += 1
         self._last = message
+        return self._store.append(message)
 
-    async def extend(self, messages: list[Message]) -> None:
+    def extend(self, messages: list[Message]) -> Coroutine[Any, Any, None]:
         """Store several messages in one step."""
-        await self._store.extend(messages)
         self._length += len(messages)
         self._last = messages[-1]
+        return self._store.extend(messages)
 
-    async def settle(
-        self, partial: list[ContentBlock], answer: Callable[[ToolUseBlock], ToolResultBlock]
-    ) -> None:
+    async def settle(self, turn: Turn) -> None:
         """After an interruption, which may have come in the middle of a write: look what the store
         holds, answer an open turn, or keep the part of a turn that was never stored."""
         history = await self._store.get_history()
-        calls = calls_of(history[-1]) if history else []
-        if calls:
-            await self._store.append(Message("user", [answer(call) for call in calls]))
-        elif partial and len(history) == self._length:
+        if calls := calls_of(history[-1]) if history else []:
+            known = {call.id: call.result for call in turn.calls}
+            results = [
+                known.get(call.id) or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
+                for call in calls
+            ]
+            await self._store.append(Message("user", [*results]))
+        elif len(history) == self._loaded and (partial := turn.partial()):
             await self._store.append(Message("assistant", partial))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
+from typing import TYPE_CHECKING
 
 from axio.eager import current_task
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
@@ -14,20 +15,33 @@ __all__ = ("AgentStream", "Control")
 
 
 class Control:
-    """What the holder of a stream asks of the run.
+    """What the holder of a stream asks of the run, and who waits for the run.
 
-    `requested`: to stop, because of `limit` if one; `task` is the one that had to be interrupted
-    for it. `steering` are user messages to be put in before the next model call.
+    `requested`: to stop, because of `limit` if one, and `pending` until the run has been told;
+    `task` is the one that had to be interrupted for it. `steering` are user messages to be put in
+    before the next model call. `consumer` is the task that asked for an event last.
     """
 
-    __slots__ = ("ended", "limit", "requested", "steering", "task")
+    __slots__ = (
+        *("consumer", "ended", "limit", "loop", "pending", "requested", "steering", "task"),
+    )
 
     def __init__(self) -> None:
+        self.consumer: asyncio.Task[object] | None = None
         self.ended = False
         self.limit: LimitReached | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.pending = False
         self.requested = False
         self.steering: tuple[Message, ...] = ()
         self.task: asyncio.Task[object] | None = None
+
+    def resumed(self) -> None:
+        """The run goes on in the task that asked for the next event; or is to stop now."""
+        self.consumer = current_task(self.loop)
+        if self.pending:
+            self.pending = False
+            raise asyncio.CancelledError
 
     def is_ours(self) -> bool:
         """Whether a CancelledError just caught means this and nothing else."""
@@ -45,32 +59,25 @@ class AgentStream:
     time.
     """
 
-    __slots__ = (*("__weakref__", "_control", "_generator", "_loop", "_pending_cancel", "_task"),)
+    # `__anext__` is the generator's own, kept in a slot: a method of ours around it would cost an
+    # event more than all that the loop does with it. (Type checkers take it for a method.)
+    __slots__ = (*("__anext__", "__weakref__", "_control", "_generator"),)
+
+    if TYPE_CHECKING:
+
+        def __anext__(self) -> Awaitable[StreamEvent]: ...
 
     def __init__(
         self,
         generator: AsyncGenerator[StreamEvent, None],
         control: Control | None = None,
     ) -> None:
+        self.__anext__ = generator.__anext__  # type: ignore[method-assign]
         self._generator = generator
         self._control = control or Control()
-        self._pending_cancel = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[object] | None = None
 
     def __aiter__(self) -> AgentStream:
         return self
-
-    def __anext__(self) -> Awaitable[StreamEvent]:
-        # A plain function that hands on the generator's own awaitable: no frame in between.
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        self._task = current_task(loop)
-        if self._pending_cancel:
-            self._pending_cancel = False
-            return self._generator.athrow(asyncio.CancelledError())
-        return self._generator.asend(None)  # as __anext__(), whose call costs more
 
     def steer(self, prompt: Prompt) -> None:
         """Put a user message in before the next model call of this run.
@@ -95,29 +102,29 @@ class AgentStream:
         control = self._control
         if control.requested:
             return
-        control.requested = True
+        control.requested = control.pending = True
         control.limit = limit
-        if self._loop is None or self._task is None:
+        if control.loop is None or control.consumer is None:
             return
-        self._pending_cancel = True
-        if getattr(self._task.get_coro(), "cr_running", False):
+        if getattr(control.consumer.get_coro(), "cr_running", False):
             # Asked for in a step of the task itself, by a tool for example: cancelled now, it might
             # leave the run before its next wait, and be stopped in the consumer's own code.
-            self._loop.call_soon(self._cancel_wait)
+            control.loop.call_soon(self._cancel_wait)
         else:
             self._cancel_wait()
 
     def _cancel_wait(self) -> None:
         """Interrupt what the run waits for, if it does; else the next event asked for ends it."""
-        if self._pending_cancel and self._is_running() and self._task is not None:
-            self._pending_cancel = False
-            self._control.task = self._task
-            self._task.cancel()
+        control = self._control
+        if control.pending and self._is_running() and control.consumer is not None:
+            control.pending = False
+            control.task = control.consumer
+            control.task.cancel()
 
     def is_abandoned(self) -> bool:
         """Whether the one who could ask for the next event is doing something else for good: the
         task that asked last has ended, or is the one that calls this."""
-        task = self._task
+        task = self._control.consumer
         if task is None or self._is_running():
             return False
         return task.done() or task is asyncio.current_task()

@@ -163,7 +163,9 @@ class Tool(Generic[T]):
         kwargs = self._validator.bind(kwargs)
         if self.guards:
             kwargs = await self._ask_guards(kwargs)
-        token = CONTEXT.set(self.context)
+        context = self.context
+        # Most tools have none, and setting what is there already is dearer than all checks.
+        token = None if CONTEXT.get() is context else CONTEXT.set(context)
         try:
             if self.timeout is None:
                 return await self.handler(**kwargs)
@@ -176,7 +178,8 @@ class Tool(Generic[T]):
         except Exception as exc:
             raise self._failure(exc) from exc
         finally:
-            CONTEXT.reset(token)
+            if token is not None:
+                CONTEXT.reset(token)
 
     async def _ask_guards(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         for guard in self.guards:

@@ -11,6 +11,7 @@ from axio.blocks import (
     ImageBlock,
     ReasoningBlock,
     TextBlock,
+    ToolResultBlock,
     ToolUseBlock,
     VideoBlock,
 )
@@ -28,10 +29,10 @@ from axio.history import unique_id
 from axio.tool_args import ToolArgStream
 from axio.types import StopReason, ToolCallID, ToolName, Usage
 
-__all__ = ("Call", "Turn")
+__all__ = ("Call", "EagerTurn", "Turn")
 
-# json.loads puts three layers around this, which cost more than short arguments do.
-_decoder = json.JSONDecoder()
+# json.loads puts four layers around this, which cost more than short arguments do.
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 _SPACE = " \t\n\r"  # of JSON; str.strip() takes more
 
@@ -42,9 +43,8 @@ class Call:
     """A call the model makes. `problem` says why it cannot run; its `input` is then empty."""
 
     __slots__ = (
-        *("answered", "approved", "fragments", "id", "index", "input", "name", "problem"),
-        *("scanner", "started"),
-        "wire_id",
+        *("approved", "fragments", "id", "index", "input", "name", "output", "problem", "result"),
+        *("started", "wire_id"),
     )
 
     def __init__(
@@ -60,11 +60,11 @@ class Call:
         self.problem: str | None = None
         self.approved = False
         """Whether a person has said yes to it."""
-        self.scanner: ToolArgStream | None = None
-        self.answered = False
-        """Whether it has a result."""
         self.started = False
         """Whether it has been handed to its tool, or answered without it."""
+        self.output: list[tuple[float, str, str]] | None = None
+        """What its tool has shown so far, where it streams: seconds, channel and text."""
+        self.result: ToolResultBlock | None = None
 
     def parse(self, cut: bool) -> None:
         """Read the arguments. `cut`: the response was, so that no text means lost text."""
@@ -73,10 +73,12 @@ class Call:
         if not text and not cut:
             return
         try:
-            value, end = _decoder.raw_decode(text)
+            value, end = _scan(text, 0)
             if end != len(text):
                 raise json.JSONDecodeError("Extra data", text, end)
-        except ValueError as exc:
+        except (StopIteration, ValueError) as exc:
+            if isinstance(exc, StopIteration):
+                exc = json.JSONDecodeError("Expecting value", text, exc.value)
             reason = "were cut off by the output limit" if cut else f"are not valid JSON ({exc})"
         except RecursionError:
             reason = "are nested too deeply"
@@ -128,39 +130,35 @@ class Turn:
     `content`, there after `close`, is what the assistant's message holds: text and media in order
     of arrival, then the calls; with reasoning that must be kept, everything in order of arrival.
     `taken` are the ids that earlier calls of the run have; a call that repeats one gets another.
-    `on_complete` is told of each call to a tool named in `eager` as soon as its arguments are a
-    whole JSON object. Linear in the events.
+    `iteration` goes into an `IterationEnd` that says 0, because its transport knows of none.
+    Linear in the events.
     """
 
     __slots__ = (
-        *("calls", "content", "ended", "stop_reason", "usage"),
-        *("_arrived", "_current", "_eager", "_keeps_order", "_known", "_on_complete", "_taken"),
-        "_text",
+        *("calls", "content", "ended", "runs", "stop_reason", "usage"),
+        *("_arrived", "_current", "_iteration", "_keeps_order", "_known", "_taken", "_text"),
     )
 
     content: list[ContentBlock]
 
-    def __init__(
-        self,
-        taken: set[ToolCallID] | None = None,
-        eager: Collection[ToolName] = (),
-        on_complete: Callable[[Call], None] | None = None,
-    ) -> None:
+    def __init__(self, taken: set[ToolCallID] | None = None, iteration: int = 0) -> None:
         self.calls: list[Call] = []
         self.ended = False
+        self.runs = False
+        """Whether its calls are to be run, and answered."""
         self.stop_reason = StopReason.end_turn
         self.usage: Usage | None = None
         self._arrived: list[ContentBlock | Call] = []
         self._current: Call | None = None
-        self._eager = eager
+        self._iteration = iteration
         self._keeps_order = False
         self._known: dict[ToolCallID | tuple[int, ToolCallID], Call] = {}
         """The last call with an id, and with an id at an index."""
-        self._on_complete = on_complete
         self._taken = set() if taken is None else taken
         self._text: list[str] = []
 
-    def feed(self, event: StreamEvent) -> None:
+    def feed(self, event: StreamEvent) -> StreamEvent:
+        """Take an event; it comes back as it is to be passed on."""
         if type(event) is TextDelta:
             self._text.append(event.delta)
         elif type(event) is ToolInputDelta:
@@ -169,16 +167,16 @@ class Turn:
             if call is None or call.wire_id != id or call.index != event.index:
                 call = self._resume(event.index, id)
                 if call is None:
-                    return
+                    return event
             call.fragments.append(event.partial_json)
-            if call.scanner is not None:
-                self._scan(call, call.scanner)
         elif type(event) is ToolUseStart:
             self._start_call(event)
         elif type(event) is IterationEnd:
             self.ended = True
             self.stop_reason = event.stop_reason
             self.usage = event.usage if self.usage is None else self.usage + event.usage
+            if not event.iteration:
+                event = IterationEnd(self._iteration, event.stop_reason, event.usage)
         elif type(event) is ReasoningEnd:
             self._keeps_order = True
             self._add(event.block)
@@ -186,6 +184,7 @@ class Turn:
             self._add(ImageBlock(event.media_type, event.data))
         elif type(event) is VideoOutput:
             self._add(VideoBlock(event.media_type, event.data))
+        return event
 
     def _add(self, item: ContentBlock | Call) -> None:
         if self._text:
@@ -202,20 +201,15 @@ class Turn:
         known = self._known.get((index, wire_id))
         if known is not None and not known.is_complete():
             known.name, known.fragments = event.name, []
-            self._watch(known)
             self._current = known
             return
-        id = wire_id if wire_id not in self._taken else unique_id(wire_id, self._taken)
+        taken = self._taken
+        id = wire_id if wire_id not in taken else unique_id(wire_id, taken)
+        taken.add(id)
         call = self._current = Call(id, event.name, index, wire_id)
-        self._taken.add(id)
         self.calls.append(call)
         self._add(call)
         self._known[index, wire_id] = self._known[wire_id] = call
-        if self._eager:
-            self._watch(call)
-
-    def _watch(self, call: Call) -> None:
-        call.scanner = ToolArgStream(call.id, call.index) if call.name in self._eager else None
 
     def _resume(self, index: int, id: ToolCallID) -> Call | None:
         """The call that a piece of arguments belongs to, which is not the one before."""
@@ -224,13 +218,6 @@ class Turn:
             self._current = call
         return call
 
-    def _scan(self, call: Call, scanner: ToolArgStream) -> None:
-        """Look at the last piece of an eager call's arguments."""
-        scanner.feed(call.fragments[-1])
-        if scanner.done and self._on_complete is not None:
-            call.scanner = None
-            self._on_complete(call)
-
     def close(self) -> None:
         """Nothing more comes: parse the arguments and put the content together."""
         if self._text:
@@ -238,7 +225,10 @@ class Turn:
         if not self.calls:
             self.content = self._arrived  # type: ignore[assignment]
             return
-        self._known.clear()
+        if self.stop_reason == StopReason.error:
+            self.content = self.partial()
+            return
+        self.runs = True
         cut = self.stop_reason == StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
@@ -256,3 +246,36 @@ class Turn:
         reasoning, neither of which a provider takes back in part."""
         self._end_text()
         return [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]
+
+
+class EagerTurn(Turn):
+    """A turn that tells `on_complete` of each call to a tool named in `eager` as soon as its
+    arguments are a whole JSON object."""
+
+    __slots__ = ("_eager", "_on_complete", "_scanners")
+
+    def __init__(
+        self,
+        taken: set[ToolCallID],
+        iteration: int,
+        eager: Collection[ToolName],
+        on_complete: Callable[[Call], None],
+    ) -> None:
+        super().__init__(taken, iteration)
+        self._eager = eager
+        self._on_complete = on_complete
+        self._scanners: dict[ToolCallID, ToolArgStream] = {}
+
+    def feed(self, event: StreamEvent) -> StreamEvent:
+        event = super().feed(event)
+        call = self._current
+        if type(event) is ToolInputDelta:
+            scanner = None if call is None else self._scanners.get(call.id)
+            if call is not None and scanner is not None:
+                scanner.feed(event.partial_json)
+                if scanner.done:
+                    del self._scanners[call.id]
+                    self._on_complete(call)
+        elif type(event) is ToolUseStart and call is not None and call.name in self._eager:
+            self._scanners[call.id] = ToolArgStream(call.id, call.index)
+        return event

@@ -52,10 +52,11 @@ def total(usages: Sequence[Usage]) -> Usage:
     """The sum; of one, the very same object."""
     if len(usages) == 1:
         return usages[0]
-    return Usage(
-        sum(usage.input_tokens for usage in usages),
-        sum(usage.output_tokens for usage in usages),
-        sum(usage.cache_read_tokens for usage in usages),
-        sum(usage.cache_write_tokens for usage in usages),
-        sum(usage.reasoning_tokens for usage in usages),
-    )
+    read = written = cached = cache_writes = reasoned = 0
+    for usage in usages:
+        read += usage.input_tokens
+        written += usage.output_tokens
+        cached += usage.cache_read_tokens
+        cache_writes += usage.cache_write_tokens
+        reasoned += usage.reasoning_tokens
+    return Usage(read, written, cached, cache_writes, reasoned)

@@ -28,7 +28,7 @@ class _Field(NamedTuple):
 class Validator:
     """What `compile_signature` makes: cheap to ask, holds nothing of a call, may be shared."""
 
-    __slots__ = ("_fields", "_names", "_open", "_plain", "_whole")
+    __slots__ = ("_count", "_fields", "_names", "_open", "_plain", "_whole")
 
     def __init__(self, fields: list[_Field], *, open_: bool, whole: Node | None = None) -> None:
         self._fields = fields
@@ -37,25 +37,21 @@ class Validator:
         """Whether names that are no fields are kept."""
         self._whole = whole
         """What must hold for all arguments together."""
-        closed = not open_ and whole is None
-        self._plain = [(field.name, field.exact) for field in fields] if closed else None
+        self._plain = [(field.name, field.exact) for field in fields]
+        self._count = len(fields) if whole is None and not open_ else -1
 
-    def bind(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Arguments checked, converted and completed with defaults; strays are left out.
 
         `HandlerError` names everything that is wrong, for a model to mend in one go. Null for a
         field that may be left out but not be null counts as left out.
         """
-        if self._plain is not None:  # Most calls: each argument is given, and of a plain type.
-            bound: dict[str, Any] = {}
-            get = kwargs.get
+        if len(kwargs) == self._count:  # Most calls: each argument is given, and of a plain type.
             for name, exact in self._plain:
-                value = get(name, MISSING)
-                if type(value) is not exact:
+                if type(kwargs.get(name)) is not exact:
                     break
-                bound[name] = value
             else:
-                return bound
+                return kwargs
         return self._bind(kwargs)
 
     def _bind(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
