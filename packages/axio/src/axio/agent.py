@@ -174,8 +174,8 @@ class Agent:
         try:
             dispatch.start(calls)
             while dispatch.running:
-                dispatch.events.clear()
-                await dispatch.wait()
+                dispatch.events = None
+                await dispatch.next_event()
         finally:
             await dispatch.close()
         results = [call.result for call in calls if call.result is not None]

@@ -55,7 +55,7 @@ class ToolDispatch:
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
-        self.events: deque[StreamEvent] = deque()
+        self.events: deque[StreamEvent] | None = None
         self.running = 0
         """How many of the started calls have no result yet."""
         self._loop = asyncio.get_running_loop()
@@ -93,14 +93,10 @@ class ToolDispatch:
         known = ", ".join(tool.name for tool in self._tools) or "none"
         return f"Unknown tool: {name}. Tools there are: {known}."
 
-    async def wait(self) -> None:
-        """Until there is an event, or nothing runs any more."""
-        while self.running and not self.events:
-            self._wakeup = self._loop.create_future()
-            try:
-                await self._wakeup
-            finally:
-                self._wakeup = None
+    def next_event(self) -> asyncio.Future[None]:
+        """What to await when there are no `events` and calls are still `running`."""
+        self._wakeup = self._loop.create_future()
+        return self._wakeup
 
     async def close(self) -> None:
         """Stop what still runs and answer it as interrupted; finished results stay.
@@ -142,6 +138,8 @@ class ToolDispatch:
             self._loop.call_soon_threadsafe(self._push, event)
 
     def _push(self, event: StreamEvent) -> None:
+        if self.events is None:
+            self.events = deque()
         self.events.append(event)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)

@@ -170,7 +170,7 @@ class Loop:
                                     control.resumed()
                                 if not dispatch.running:
                                     break
-                                await dispatch.wait()
+                                await dispatch.next_event()
                         visible = visible or RUN.set(self.run)
                         await self._conclude(turn)
                     self.session.remember()

@@ -41,7 +41,7 @@ async def run_approved(
                     yield dispatch.events.popleft()
                 if not dispatch.running:
                     break
-                await dispatch.wait()
+                await dispatch.next_event()
         finally:
             await shielded(_finish(store, dispatch, calls))
     if pending(history):

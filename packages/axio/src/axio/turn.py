@@ -229,6 +229,7 @@ class Turn:
             self.content = self.partial()
             return
         self.runs = True
+        self._known.clear()
         cut = self.stop_reason == StopReason.max_tokens
         for call in self.calls:
             call.parse(cut)
