@@ -249,3 +249,59 @@ async def test_a_deferred_call_beside_one_that_fails_keeps_both() -> None:
     history = await store.get_history()
     assert results(history)["b"].content == "broke"
     assert [call.tool_use_id for call in pending(history)] == ["a"]
+
+
+async def test_leaving_while_approved_calls_run_stores_what_they_did_and_leaves_nothing() -> None:
+    started = asyncio.Event()
+
+    async def slow() -> str:
+        started.set()
+        await asyncio.sleep(60)
+        return ""
+
+    async def fast() -> str:
+        return "fast is done"
+
+    guards = (AskLater(),)
+    calls: list[StreamEvent] = [ToolUseStart(0, "f", "fast"), ToolUseStart(1, "s", "slow")]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    agent = Agent(
+        "",
+        StubTransport([[*calls, end], make_text_response()]),
+        [Tool("fast", fast, guards=guards), Tool("slow", slow, guards=guards)],
+    )
+    store = MemoryContextStore()
+    await agent.run_stream("go", store).get_session_end()
+    for waiting in pending(await store.get_history()):
+        await decide(store, waiting, approve=True)
+    before = asyncio.all_tasks()
+    stream = agent.resume(store)
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert started.is_set()
+    assert asyncio.all_tasks() == before
+    history = await store.get_history()
+    assert results(history)["f"].content == "fast is done"
+    assert results(history)["s"].is_error
+    assert check(history) == []
+
+
+async def test_nothing_approved_runs_when_the_history_cannot_be_read() -> None:
+    class Unreadable(MemoryContextStore):
+        broken = 0
+
+        async def get_history(self) -> list[Message]:
+            if self.broken:
+                self.broken -= 1
+                raise OSError("unreadable")
+            return await super().get_history()
+
+    bank, agent, first = await deferred(5)
+    store = Unreadable(await first.get_history())
+    for waiting in pending(await store.get_history()):
+        await decide(store, waiting, approve=True)
+    store.broken = 1
+    with pytest.raises(OSError, match="unreadable"):
+        [event async for event in agent.resume(store)]
+    assert bank.paid == []

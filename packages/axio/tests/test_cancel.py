@@ -260,6 +260,10 @@ async def test_a_new_run_takes_over_from_a_stream_that_was_left_open() -> None:
         )
         == "Yes."
     )
+    *results, end = [event async for event in scene.stream]
+    assert {type(event) for event in results} <= {ToolResult}
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "cancelled"
     assert [event async for event in scene.stream] == []
     await scene.check_what_is_left()
 

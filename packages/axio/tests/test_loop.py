@@ -446,8 +446,7 @@ async def test_calls_come_after_all_text_and_media() -> None:
         TextDelta(4, "three"),
     )
     assert (await store.get_history())[1].content == [
-        TextBlock("one "),
-        TextBlock("two"),
+        TextBlock("one two"),
         ImageBlock("image/png", b"i"),
         TextBlock("three"),
         ToolUseBlock("a", "t", {}),

@@ -164,13 +164,17 @@ class Agent:
     ) -> list[ToolResultBlock]:
         """Run calls side by side, outside of any run; results in the order of `blocks`."""
         from axio.dispatch import ToolDispatch
+        from axio.history import is_object
         from axio.run import Run
         from axio.turn import Call
 
         dispatch = ToolDispatch(self.tools, Run(MemoryContextStore(), self, lambda event: None))
         calls = [Call(str(i), block.name, i) for i, block in enumerate(blocks)]
         for call, block in zip(calls, blocks, strict=True):
-            call.input = block.input
+            if is_object(block.input):
+                call.input = block.input
+            else:
+                call.problem = "The arguments of this call are not a JSON object: it was not run."
         try:
             dispatch.start(calls)
             while dispatch.running:

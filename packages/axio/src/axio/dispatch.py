@@ -11,7 +11,16 @@ from time import monotonic
 from typing import Any
 
 from axio import eager
-from axio.blocks import AudioBlock, ImageBlock, TextBlock, ToolResultBlock, VideoBlock
+from axio.blocks import (
+    AudioBlock,
+    ContentBlock,
+    ImageBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    VideoBlock,
+)
 from axio.events import (
     AudioOutput,
     ImageOutput,
@@ -25,7 +34,7 @@ from axio.history import INTERRUPTED
 from axio.messages import Message
 from axio.run import RUN, Run
 from axio.tool import Tool
-from axio.turn import Call
+from axio.turn import Call, fresh
 from axio.types import ToolName
 
 __all__ = ("ToolDispatch", "holds_media")
@@ -39,7 +48,7 @@ _MEDIA_OUTPUT: dict[type, Any] = {
     AudioBlock: AudioOutput,
     VideoBlock: VideoOutput,
 }
-_RESULT_BLOCKS = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
+_NOT_IN_RESULTS = (ToolUseBlock, ToolResultBlock, ReasoningBlock)
 
 
 class ToolDispatch:
@@ -50,12 +59,14 @@ class ToolDispatch:
     """
 
     __slots__ = (
-        *("events", "running"),
+        *("events", "failure", "running"),
         *("_loop", "_run", "_tasks", "_tools", "_wakeup"),
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
         self.events: deque[StreamEvent] | None = None
+        self.failure: BaseException | None = None
+        """What a tool raised that is no `Exception`: for the program, not for the model."""
         self.running = 0
         """How many of the started calls have no result yet."""
         self._loop = asyncio.get_running_loop()
@@ -64,6 +75,8 @@ class ToolDispatch:
         """Of the calls that wait for something."""
         self._tools = tools
         self._wakeup: asyncio.Future[None] | None = None
+        if run.control is not None:
+            run.control.tools = self._tasks
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
@@ -125,7 +138,8 @@ class ToolDispatch:
         tool = self._find(call.name)
         if call.output and tool is not None:
             try:
-                text = f"{tool.format_stream_result(call.output)}\n{INTERRUPTED}"
+                shown = tool.format_stream_result(call.output)
+                text = f"{_flattened(_as_content(shown))}\n{INTERRUPTED}"
             except Exception:
                 logger.exception("tool %r cannot format its own output", call.name)
         self._finish(call, text, True)
@@ -145,14 +159,14 @@ class ToolDispatch:
             self._wakeup.set_result(None)
 
     async def _perform(self, call: Call, tool: Tool[Any]) -> None:
-        """Run one call to its result. Ends with an exception only if the run is being stopped."""
+        """Run one call to its result."""
         # This coroutine has a context of its own.
         RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
         try:
             if tool.supports_streaming:
                 content: Any = await self._stream(call, tool)
             else:
-                content = await tool(**call.input)
+                content = await tool(**fresh(call.input))
         except Deferred as exc:
             from axio.approval import waiting_note  # Most programs never get here.
 
@@ -161,18 +175,24 @@ class ToolDispatch:
             self._finish(call, note, True)
         except Exception as exc:
             self._finish(call, str(exc) or type(exc).__name__, True)
-        except BaseException as exc:
-            if not isinstance(exc, asyncio.CancelledError) or _is_cancelled():
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 self.interrupt(call)
                 raise
             self._finish(call, "the tool was cancelled from within", True)
+        except BaseException as exc:
+            self.failure = exc
+            self._finish(call, str(exc) or type(exc).__name__, True)
+            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+                raise  # asyncio has a way of its own for these
         else:
             self._finish(call, content if type(content) is str else _as_content(content), False)
 
-    async def _stream(self, call: Call, tool: Tool[Any]) -> str:
+    async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []
         start = monotonic()
-        async with aclosing(tool.call_streaming(**call.input)) as source:
+        async with aclosing(tool.call_streaming(**fresh(call.input))) as source:
             async for key, text in source:
                 chunks.append((monotonic() - start, key, text))
                 self._push(ToolOutputDelta(call.id, call.name, key, text))
@@ -187,13 +207,8 @@ class ToolDispatch:
                 output = _MEDIA_OUTPUT.get(type(block))
                 if output is not None:
                     self._push(output(0, block.data, block.media_type))
-            text = "\n".join(block.text for block in content if isinstance(block, TextBlock))
+            text = _flattened(content)
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def holds_media(message: Message) -> bool:
@@ -210,6 +225,17 @@ def _as_content(value: Any) -> Any:
     """A tool's return value as the content of a result."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(block, _RESULT_BLOCKS) for block in value):
-        return value
+    if isinstance(value, list) and all(map(_may_stand_in_result, value)):
+        return value.copy()  # what the tool does with its own afterwards is not part of the history
     return str(value)
+
+
+def _may_stand_in_result(value: Any) -> bool:
+    return isinstance(value, ContentBlock) and not isinstance(value, _NOT_IN_RESULTS)
+
+
+def _flattened(content: Any) -> str:
+    """The text of a result."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(block.text for block in content if isinstance(block, TextBlock))

@@ -75,7 +75,7 @@ def _check_message(index: int, message: Message) -> list[Problem]:
                 problems.append(Problem(index, f"a call in a {message.role} message", block.id))
             elif block.id in seen:
                 problems.append(Problem(index, f"two calls with the id {block.id!r}", block.id))
-            elif not _is_object(block.input):
+            elif not is_object(block.input):
                 problems.append(Problem(index, "arguments are not an object", block.id))
             seen.add(block.id)
     return problems
@@ -143,7 +143,7 @@ def repair(messages: Sequence[Message], outcome: str = UNKNOWN_OUTCOME) -> list[
     return mended
 
 
-def _is_object(value: object) -> bool:
+def is_object(value: object) -> bool:
     """A foreign writer may have stored arguments of any type."""
     return isinstance(value, dict)
 
@@ -179,8 +179,8 @@ def _unique_calls(
         if isinstance(block, ToolUseBlock):
             original, call = block.id, block
             id = unique_id(original, taken)
-            if id != original or not _is_object(call.input):
-                call = ToolUseBlock(id, call.name, call.input if _is_object(call.input) else {})
+            if id != original or not is_object(call.input):
+                call = ToolUseBlock(id, call.name, call.input if is_object(call.input) else {})
             taken.add(id)
             calls.append((call, original))
             block = call

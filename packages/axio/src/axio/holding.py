@@ -32,9 +32,12 @@ def refuse_nesting(store: ContextStore, run: Run) -> None:
 
 
 async def close_abandoned(store: ContextStore) -> None:
-    """End a stream on this store that its consumer left without closing it."""
+    """End a stream on this store that its consumer left without closing it.
+
+    Its last events wait for the consumer, should it come back.
+    """
     known = open_streams.get(id(store))
     stream = None if known is None else known()
     if stream is not None and stream.is_abandoned():
         logger.info("closing a stream that was left in the middle of its run")
-        await stream.aclose()
+        await stream.end_unread()

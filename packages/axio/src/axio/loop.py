@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
@@ -26,7 +27,7 @@ from axio.limits import Limits
 from axio.messages import Message
 from axio.models import Capability
 from axio.run import RUN, Run
-from axio.session import Session, shielded
+from axio.session import GRACE, Session, shielded
 from axio.stream import AgentStream, Control
 from axio.transport import close_quietly
 from axio.turn import Call, EagerTurn, Turn
@@ -112,18 +113,24 @@ class Loop:
                 refuse_nesting(self.store, self.run.parent)
             if id(self.store) in open_streams:
                 await close_abandoned(self.store)
+            if self.limits is not None:
+                self.limits.start(self._interrupt)
             async with self.store.own():
                 await self._begin()
                 if self.stream is not None:
                     open_streams[id(self.store)] = self.stream
                 visible: Token[Run] | None = None
                 try:
-                    if self.prompt is None:
+                    if self.prompt is None and self.crash is None:
                         from axio.resumption import run_approved  # Most runs have a prompt.
 
-                        async for event in run_approved(self.store, self.agent.tools, self.run):
-                            yield event
-                            control.resumed()
+                        approved = run_approved(
+                            self.store, self.agent.tools, self.run, self._count_calls
+                        )
+                        async with aclosing(approved):
+                            async for event in approved:
+                                yield event
+                                control.resumed()
                         if self.run.stopped:
                             self._end(StopReason.end_turn, self.run.stop_reason)
                     # For stores and wrappers to find; never while the consumer has the word, whose
@@ -152,14 +159,13 @@ class Loop:
                                 if control.pending:
                                     control.resumed()
                             source = None
+                            self._close(turn)
                         except Exception as exc:
                             self._fail(exc)
                             break
                         finally:
                             if source is not None:
                                 await close_quietly(source)
-                        if not self._close(turn):
-                            break
                         if turn.content:
                             await self.session.append(Message("assistant", turn.content))
                         if turn.runs:
@@ -168,12 +174,18 @@ class Loop:
                                 while queue := dispatch.events:
                                     yield queue.popleft()
                                     control.resumed()
+                                if dispatch.failure is not None:
+                                    raise dispatch.failure
                                 if not dispatch.running:
                                     break
                                 await dispatch.next_event()
                         visible = visible or RUN.set(self.run)
                         await self._conclude(turn)
+                    if control.steering:
+                        await self._store_steering()
                     self.session.remember()
+                except LimitReached as exc:
+                    self._fail(exc)
                 except Exception as exc:
                     self.crash = exc
                     self._end(StopReason.error, "crash")
@@ -190,11 +202,14 @@ class Loop:
         except asyncio.CancelledError:
             if not control.is_ours():
                 raise
-            self._end_interrupted()
+            if not self.outro:
+                self._end_interrupted()
         finally:
             control.ended = True
             if self.limits is not None:
                 self.limits.stop()
+        if self.dispatch is not None:
+            self.outro = (*(self.dispatch.events or ()), *self.outro)
         for event in self.outro:
             try:  # noqa: SIM105 - suppress() costs more than the event
                 yield event
@@ -211,8 +226,6 @@ class Loop:
             self.crash = exc
             self._end(StopReason.error, "crash")
             return
-        if self.limits is not None:
-            self.limits.start(self._interrupt)
         if self.prompt is not None:
             await self.session.append(self.prompt)
         elif not history or history[-1].role == "assistant":
@@ -232,9 +245,7 @@ class Loop:
                 return None
         self.iteration += 1
         if self.control.steering:
-            steering, self.control.steering = self.control.steering, ()
-            for message in steering:
-                await self.session.append(message)
+            await self._store_steering()
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
@@ -245,6 +256,11 @@ class Loop:
         if tools and agent.selector is not None:
             return history, list(await agent.selector.select(history, tools)), agent.system
         return history, list(tools), agent.system
+
+    async def _store_steering(self) -> None:
+        steering, self.control.steering = self.control.steering, ()
+        for message in steering:
+            await self.session.append(message)
 
     def _new_turn(self, tools: list[Tool[Any]]) -> Turn:
         # Eager tools start while the model still streams: nobody is asked, nothing changes.
@@ -265,33 +281,39 @@ class Loop:
 
     def _start_early(self, call: Call) -> None:
         call.parse(cut=False)
-        if call.problem is None:
+        if call.problem is None and self._may_run([call]):
             self._dispatching().start([call])
 
-    def _close(self, turn: Turn) -> bool:
-        """Nothing more comes from the model; False if what came cannot be kept."""
+    def _may_run(self, calls: list[Call]) -> bool:
+        """Count calls about to be run; False if they are more than what a limit leaves."""
+        try:
+            self._count_calls(len(calls))
+        except LimitReached as exc:
+            self.limit = exc
+            return False
+        return True
+
+    def _count_calls(self, number: int) -> None:
+        if self.limits is not None:
+            self.limits.call_tools(number)
+
+    def _close(self, turn: Turn) -> None:
+        """Nothing more comes from the model."""
         turn.close()
         if turn.calls and not turn.ended:
-            self._fail(
-                TruncatedStream("the model's response ended in the middle of its tool calls")
-            )
-            return False
+            raise TruncatedStream("the model's response ended in the middle of its tool calls")
         if turn.usage is not None:
             self.usages.append(turn.usage)
             if self.limits is not None:
                 self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))
-        return True
 
     def _start_calls(self, turn: Turn) -> ToolDispatch:
         dispatch = self._dispatching()
-        if self.limits is not None:
-            try:
-                self.limits.call_tools(len(turn.calls))
-            except LimitReached as exc:
-                self.limit = exc
-                for call in turn.calls:
-                    call.problem = f"not run: {exc}"
-        dispatch.start(turn.calls)
+        waiting = [call for call in turn.calls if not call.started]
+        if not self._may_run(waiting):
+            for call in waiting:
+                call.problem = f"not run: {self.limit}"
+        dispatch.start(waiting)
         return dispatch
 
     def _store_results(self, turn: Turn) -> Coroutine[Any, Any, None]:
@@ -307,6 +329,7 @@ class Loop:
         if turn.runs:
             await self._store_results(turn)
             self.turn = self.dispatch = None
+            self.control.tools = ()
             if self.limit is not None:
                 self._fail(self.limit)
             elif self.run.stopped:
@@ -346,14 +369,12 @@ class Loop:
         self.turn = None
 
     def _end_interrupted(self) -> None:
-        """After a limit, or `AgentStream.cancel`: tell how the calls of the open turn ended."""
+        """After a limit, or `AgentStream.cancel`."""
         limit = self.control.limit
         if limit is None:
             self._end(StopReason.error, "cancelled")
         else:
             self._fail(limit)
-        if self.dispatch is not None:
-            self.outro = (*(self.dispatch.events or ()), *self.outro)
 
     async def _settle(self) -> None:
         """The run stops in the middle of a turn: leave a valid history and nothing running."""
@@ -361,12 +382,14 @@ class Loop:
         if self.dispatch is not None:
             await self.dispatch.close()
         if turn is None:
+            self.dispatch = None  # The turn has failed, and what eager tools found with it.
             return
         for call in turn.calls:
             if call.result is None:
                 self._dispatching().interrupt(call)
         try:
-            await self.session.settle(turn)
+            async with asyncio.timeout(GRACE):
+                await self.session.settle(turn)
         except Exception:
             # What ended the run matters more; the next one mends the history before it begins.
             logger.exception("the interrupted turn could not be stored")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from axio.approval import approved, pending, replaced, used_up
@@ -18,11 +18,12 @@ __all__ = ("run_approved",)
 
 
 async def run_approved(
-    store: ContextStore, tools: list[Tool[Any]], run: Run
+    store: ContextStore, tools: list[Tool[Any]], run: Run, count: Callable[[int], None]
 ) -> AsyncGenerator[StreamEvent, None]:
     """Run each approved call, at most once, and store its result in the place of the approval.
 
-    Stops the run again while other calls wait.
+    Stops the run again while other calls wait. `count` is told how many are about to be run, and
+    may raise.
     """
     history = await store.get_history()
     calls: list[Call] = []
@@ -31,6 +32,7 @@ async def run_approved(
         call.input, call.approved = waiting.input, True
         calls.append(call)
     if calls:
+        count(len(calls))
         # The approvals are used up first: after a crash from here on nobody may run a call again.
         await store.replace(used_up(history))
         dispatch = ToolDispatch(tools, run)

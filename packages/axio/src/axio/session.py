@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from math import inf
 from typing import Any
 
 from axio.blocks import ToolResultBlock
@@ -13,9 +14,12 @@ from axio.history import UNKNOWN_OUTCOME, calls_of, check, repair
 from axio.messages import Message
 from axio.turn import Turn
 
-__all__ = ("Session", "shielded")
+__all__ = ("GRACE", "Session", "shielded")
 
 logger = logging.getLogger(__name__)
+
+GRACE = 10.0
+"""Seconds a store has to answer once the run is being stopped."""
 
 
 class Session:
@@ -92,16 +96,26 @@ class Session:
 
 
 async def shielded(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even if this task is cancelled meanwhile; then let the cancellation go on."""
-    task = asyncio.ensure_future(work)
+    """Finish `work` even if this task is cancelled meanwhile; then let the cancellation go on.
+
+    Work that takes longer than `GRACE` after that is left behind.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
+    deadline = inf
+    while not task.done() and (left := deadline - loop.time()) > 0:
         try:
-            await asyncio.wait((task,))
+            await asyncio.wait((task,), timeout=None if left == inf else left)
         except asyncio.CancelledError as exc:
             cancelled = exc
-    if cancelled is not None:
-        if (failure := task.exception()) is not None:
-            logger.error("a session could not be settled", exc_info=failure)
-        raise cancelled
-    task.result()
+            deadline = min(deadline, loop.time() + GRACE)
+    if cancelled is None:
+        task.result()
+        return
+    if not task.done():
+        task.cancel()
+        logger.error("a session could not be settled: its store does not answer")
+    elif not task.cancelled() and (failure := task.exception()) is not None:
+        logger.error("a session could not be settled", exc_info=failure)
+    raise cancelled

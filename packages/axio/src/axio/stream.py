@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from axio.eager import current_task
@@ -17,16 +17,19 @@ __all__ = ("AgentStream", "Control")
 class Control:
     """What the holder of a stream asks of the run, and who waits for the run.
 
-    `requested`: to stop, because of `limit` if one, and `pending` until the run has been told;
-    `task` is the one that had to be interrupted for it. `steering` are user messages to be put in
-    before the next model call. `consumer` is the task that asked for an event last.
+    `requested`: to stop, because of `limit` if one, and `pending` until the run has been told.
+    `steering` are user messages to be put in before the next model call. `consumer` is the task
+    that asked for an event last, `tools` are those that work for the run.
     """
 
     __slots__ = (
-        *("consumer", "ended", "limit", "loop", "pending", "requested", "steering", "task"),
+        *("closed", "consumer", "ended", "limit", "loop", "pending", "requested", "steering"),
+        *("tools", "_cancelled_before", "_interrupted"),
     )
 
     def __init__(self) -> None:
+        self.closed = False
+        """Whether nobody is there any more to be told of an end."""
         self.consumer: asyncio.Task[object] | None = None
         self.ended = False
         self.limit: LimitReached | None = None
@@ -34,21 +37,35 @@ class Control:
         self.pending = False
         self.requested = False
         self.steering: tuple[Message, ...] = ()
-        self.task: asyncio.Task[object] | None = None
+        self.tools: Sequence[asyncio.Future[None]] = ()
+        self._cancelled_before = 0
+        """How often somebody else had cancelled the consumer when it was told to stop."""
+        self._interrupted: asyncio.Task[object] | None = None
 
     def resumed(self) -> None:
         """The run goes on in the task that asked for the next event; or is to stop now."""
-        self.consumer = current_task(self.loop)
+        self.consumer = task = current_task(self.loop)
         if self.pending:
             self.pending = False
+            self._cancelled_before = 0 if task is None else task.cancelling()
             raise asyncio.CancelledError
+
+    def interrupt(self) -> None:
+        """Stop what the consumer waits for."""
+        self.pending = False
+        self._interrupted = task = self.consumer
+        if task is not None:
+            self._cancelled_before = task.cancelling()
+            task.cancel()
 
     def is_ours(self) -> bool:
         """Whether a CancelledError just caught means this and nothing else."""
-        if not self.requested:
+        if not self.requested or self.closed:
             return False
-        task, self.task = self.task, None
-        return task is None or task.uncancel() == 0
+        task, self._interrupted = self._interrupted, None
+        if task is not None:
+            return task.uncancel() <= self._cancelled_before
+        return self.consumer is None or self.consumer.cancelling() <= self._cancelled_before
 
 
 class AgentStream:
@@ -100,12 +117,14 @@ class AgentStream:
         """As `cancel`, because a limit was reached: the last events then are
         `Error(limit)` and `SessionEndEvent(error, reason=limit.reason)`."""
         control = self._control
-        if control.requested:
+        if control.requested or control.ended or control.closed:
             return
         control.requested = control.pending = True
         control.limit = limit
         if control.loop is None or control.consumer is None:
             return
+        for task in control.tools:
+            task.cancel()  # they must not go on while the consumer is busy with something else
         if getattr(control.consumer.get_coro(), "cr_running", False):
             # Asked for in a step of the task itself, by a tool for example: cancelled now, it might
             # leave the run before its next wait, and be stopped in the consumer's own code.
@@ -115,25 +134,30 @@ class AgentStream:
 
     def _cancel_wait(self) -> None:
         """Interrupt what the run waits for, if it does; else the next event asked for ends it."""
-        control = self._control
-        if control.pending and self._is_running() and control.consumer is not None:
-            control.pending = False
-            control.task = control.consumer
-            control.task.cancel()
+        if self._control.pending and self._is_running():
+            self._control.interrupt()
 
     def is_abandoned(self) -> bool:
-        """Whether the one who could ask for the next event is doing something else for good: the
-        task that asked last has ended, or is the one that calls this."""
-        task = self._control.consumer
-        if task is None or self._is_running():
+        """Whether the one who could ask for the next event is doing something else for good: it is
+        the task that calls this, or its event loop has been closed."""
+        control = self._control
+        if control.loop is None or self._is_running():
             return False
-        return task.done() or task is asyncio.current_task()
+        return control.loop.is_closed() or control.consumer is asyncio.current_task()
+
+    async def end_unread(self) -> None:
+        """Cancel the run without its consumer, who finds the last events when it asks again."""
+        self.cancel()
+        last = [event async for event in self]
+        self.__anext__ = _again(last).__anext__  # type: ignore[method-assign]
 
     def _is_running(self) -> bool:
         return bool(getattr(self._generator, "ag_running", False))
 
     async def aclose(self) -> None:
         """End the run, if it has not ended, and release what it holds. No further event comes."""
+        if not self._is_running():
+            self._control.closed, self._control.pending = True, False
         await self._generator.aclose()
 
     async def get_final_text(self) -> str:
@@ -163,6 +187,11 @@ class AgentStream:
         if end is None:
             raise StreamError("the stream ended without a SessionEndEvent")
         return end
+
+
+async def _again(events: list[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
+    for event in events:
+        yield event
 
 
 def failure_of(event: Error) -> StreamError:

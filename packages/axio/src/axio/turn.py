@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import fields
+from itertools import groupby
+from typing import Any, cast
 
 from axio.blocks import (
     ContentBlock,
@@ -18,6 +21,7 @@ from axio.blocks import (
 from axio.events import (
     ImageOutput,
     IterationEnd,
+    ReasoningDelta,
     ReasoningEnd,
     StreamEvent,
     TextDelta,
@@ -31,8 +35,25 @@ from axio.types import StopReason, ToolCallID, ToolName, Usage
 
 __all__ = ("Call", "EagerTurn", "Turn")
 
+_STORED: tuple[type[Any], ...] = (
+    *(
+        TextDelta,
+        ToolUseStart,
+        ToolInputDelta,
+        IterationEnd,
+        ReasoningEnd,
+        ImageOutput,
+        VideoOutput,
+    ),
+)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
 # json.loads puts four layers around this, which cost more than short arguments do.
-_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]
 
 _SPACE = " \t\n\r"  # of JSON; str.strip() takes more
 
@@ -76,17 +97,16 @@ class Call:
             value, end = _scan(text, 0)
             if end != len(text):
                 raise json.JSONDecodeError("Extra data", text, end)
+            if isinstance(value, dict):
+                self.input = whole(value) if "\\ud" in text or "\\uD" in text else value
+                return
+            reason = "are not a JSON object"
         except (StopIteration, ValueError) as exc:
             if isinstance(exc, StopIteration):
                 exc = json.JSONDecodeError("Expecting value", text, exc.value)
             reason = "were cut off by the output limit" if cut else f"are not valid JSON ({exc})"
         except RecursionError:
             reason = "are nested too deeply"
-        else:
-            if isinstance(value, dict):
-                self.input = whole(value) if "\\ud" in text or "\\uD" in text else value
-                return
-            reason = "are not a JSON object"
         echo = raw if len(raw) <= _ECHO else raw[:_ECHO] + f"... ({len(raw)} characters)"
         self.problem = (
             f"The arguments of this call {reason}, so it was not run. Received: {echo!r}. "
@@ -100,6 +120,12 @@ class Call:
             return isinstance(json.loads("".join(self.fragments)), dict)
         except (ValueError, RecursionError):
             return False
+
+
+def fresh(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`arguments` for a handler, which may change them: the call in the history stays as it is."""
+    kinds = list(map(type, arguments.values()))
+    return deepcopy(arguments) if dict in kinds or list in kinds else arguments
 
 
 def whole(value: Any) -> Any:
@@ -120,8 +146,13 @@ def whole(value: Any) -> Any:
     return [whole(item) for item in value] if isinstance(value, list) else value
 
 
-def _is_call(item: ContentBlock | Call) -> bool:
-    return isinstance(item, Call)
+def _joined(blocks: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
+    """`blocks` with texts that have become neighbours as one."""
+    for kind, group in groupby(blocks, type):
+        if kind is TextBlock:
+            yield TextBlock("".join(text.text for text in cast("Iterator[TextBlock]", group)))
+        else:
+            yield from group
 
 
 class Turn:
@@ -184,7 +215,15 @@ class Turn:
             self._add(ImageBlock(event.media_type, event.data))
         elif type(event) is VideoOutput:
             self._add(VideoBlock(event.media_type, event.data))
+        elif type(event) is not ReasoningDelta:
+            self._feed_derived(event)
         return event
+
+    def _feed_derived(self, event: StreamEvent) -> None:
+        """An event of a class that somebody made of one of ours counts as ours."""
+        for kind in _STORED:
+            if isinstance(event, kind) and type(event) is not kind:
+                self.feed(kind(*[getattr(event, field.name) for field in fields(kind)]))
 
     def _add(self, item: ContentBlock | Call) -> None:
         if self._text:
@@ -200,7 +239,7 @@ class Turn:
         index, wire_id = event.index, event.tool_use_id
         known = self._known.get((index, wire_id))
         if known is not None and not known.is_complete():
-            known.name, known.fragments = event.name, []
+            known.name, known.fragments, known.problem = event.name, [], None
             self._current = known
             return
         taken = self._taken
@@ -235,7 +274,8 @@ class Turn:
             call.parse(cut)
         order = self._arrived
         if len(order) > len(self.calls) and not self._keeps_order:
-            order.sort(key=_is_call)
+            rest = [item for item in order if not isinstance(item, Call)]
+            order = [*_joined(rest), *self.calls]
         self.content = content = []
         for item in order:
             if type(item) is Call:
@@ -246,7 +286,8 @@ class Turn:
         """What may be kept of a response that was interrupted: text and media, no call, no
         reasoning, neither of which a provider takes back in part."""
         self._end_text()
-        return [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]
+        kept = [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]
+        return list(_joined(kept)) if self.calls else kept
 
 
 class EagerTurn(Turn):

@@ -1,0 +1,236 @@
+"""What becomes of a call's arguments and of what its tool gives back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from axio.agent import Agent
+from axio.approval import decide, pending
+from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.budget import Budget
+from axio.context import MemoryContextStore
+from axio.events import (
+    Error,
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolResult,
+    ToolUseStart,
+)
+from axio.exceptions import Deferred, LimitReached
+from axio.history import check
+from axio.permission import PermissionGuard
+from axio.testing import StubTransport, make_text_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+END = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+
+
+def call(raw: str, name: str = "work", id: str = "a") -> list[StreamEvent]:
+    return [ToolUseStart(0, id, name), ToolInputDelta(0, id, raw)]
+
+
+async def run(
+    handler: Any, *events: StreamEvent, **options: Any
+) -> tuple[MemoryContextStore, list[StreamEvent]]:
+    """One turn of these events, then a text."""
+    store = MemoryContextStore()
+    transport = StubTransport([[*events, END], make_text_response()])
+    agent = Agent("", transport, [Tool("work", handler, **options)])
+    seen = [event async for event in agent.run_stream("go", store)]
+    assert check(await store.get_history()) == []
+    return store, seen
+
+
+async def result(handler: Any, raw: str = "{}") -> ToolResultBlock:
+    store, _ = await run(handler, *call(raw))
+    [block] = (await store.get_history())[2].content
+    assert isinstance(block, ToolResultBlock)
+    return block
+
+
+async def test_what_a_handler_does_to_its_arguments_stays_out_of_the_history() -> None:
+    async def work(items: list[Any], options: dict[str, Any]) -> str:
+        items.append("secret")
+        options["deep"].clear()
+        return "done"
+
+    given = {"items": [1, 2], "options": {"deep": {"x": 1}}}
+    store, seen = await run(work, *call(json.dumps(given)))
+    assert (await store.get_history())[1].content == [ToolUseBlock("a", "work", given)]
+    assert [event.input for event in seen if isinstance(event, ToolResult)] == [given]
+
+
+async def test_an_approval_holds_for_what_the_model_asked_whatever_other_guards_did() -> None:
+    class Tidy(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            kwargs["options"].pop("dry_run", None)
+            return kwargs
+
+    class AskLater(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred("ask")
+
+    async def work(options: dict[str, Any]) -> str:
+        return "done"
+
+    raw = '{"options": {"dry_run": true}}'
+    store, _ = await run(work, *call(raw), guards=(Tidy(), AskLater()))
+    [waiting] = pending(await store.get_history())
+    assert waiting.input == json.loads(raw)
+
+
+async def test_a_list_a_tool_goes_on_using_is_not_the_one_in_the_history() -> None:
+    blocks: list[ContentBlock] = [TextBlock("one")]
+
+    async def work() -> list[ContentBlock]:
+        return blocks
+
+    block = await result(work)
+    blocks.append(TextBlock("two"))
+    assert block.content == [TextBlock("one")]
+
+
+class Chart(ContentBlock):
+    """Somebody's own kind of block."""
+
+
+async def test_blocks_of_any_kind_are_kept_and_calls_among_them_are_not() -> None:
+    chart = Chart()
+
+    async def work(odd: bool) -> list[Any]:
+        return [chart, ToolUseBlock("x", "y", {})] if odd else [chart]
+
+    kept: Any = (await result(work, '{"odd": false}')).content
+    assert kept == [chart]
+    assert "ToolUseBlock" in (await result(work, '{"odd": true}')).content
+
+
+@pytest.mark.parametrize("odd", [5, None, b"x", ["a"]])
+async def test_a_formatter_that_gives_no_text_is_answered_with_text(odd: Any) -> None:
+    async def work() -> str:
+        return ""
+
+    async def stream() -> AsyncIterator[tuple[str, str]]:
+        yield "out", "x"
+
+    work.stream = stream  # type: ignore[attr-defined]
+    work.format_stream_result = lambda chunks: odd  # type: ignore[attr-defined]
+    assert (await result(work)).content == str(odd)
+
+
+@pytest.mark.parametrize("raw", ['{"x": NaN}', '{"x": [Infinity]}', '{"x": -Infinity}'])
+async def test_numbers_that_json_has_not_are_not_run(raw: str) -> None:
+    async def work(x: Any) -> str:
+        raise AssertionError("run")
+
+    block = await result(work, raw)
+    assert block.is_error
+    assert "is not JSON" in str(block.content)
+
+
+async def test_arguments_too_deep_to_be_looked_through_are_an_error_for_the_model() -> None:
+    async def work(a: Any) -> str:
+        return ""
+
+    raw = '{"a":' + "[" * 600 + '"\\ud83d\\ude00"' + "]" * 600 + "}"
+    assert (await result(work, raw)).is_error
+
+
+async def test_a_call_begun_anew_is_read_anew_also_by_eager_tools() -> None:
+    async def work(n: int) -> str:
+        return f"got {n}"
+
+    events = [*call('{"n": 1'), ToolInputDelta(0, "a", "}}"), *call('{"n": 2}')]
+    store, _ = await run(work, *events, eager=True, read_only=True)
+    [block] = (await store.get_history())[2].content
+    assert block == ToolResultBlock("a", "got 2")
+
+
+class MyDelta(TextDelta):
+    """A transport may say more than we know of."""
+
+
+class MyStart(ToolUseStart):
+    """The same for a call."""
+
+
+async def test_events_derived_from_ours_are_stored_as_ours() -> None:
+    async def work() -> str:
+        return "ran"
+
+    delta = MyDelta(0, "word")
+    store, seen = await run(work, delta, MyStart(0, "a", "work"))
+    assert seen[0] is delta
+    assert (await store.get_history())[1].content == [
+        TextBlock("word"),
+        ToolUseBlock("a", "work", {}),
+    ]
+
+
+async def test_blocks_whose_input_is_no_object_are_answered_and_not_run() -> None:
+    async def work() -> str:
+        raise AssertionError("run")
+
+    blocks: list[Any] = [ToolUseBlock("1", "work", [1])]  # type: ignore[arg-type]
+    agent = Agent("", StubTransport([]), [Tool("work", work)])
+    [block] = await agent.dispatch_tools(blocks, 1)
+    assert block.is_error
+    assert "not a JSON object" in str(block.content)
+    assert "Tool(" not in str(block.content)
+
+
+# ── limits on calls ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_limit_on_calls_holds_for_eager_tools() -> None:
+    ran: list[int] = []
+
+    async def work(n: int) -> str:
+        ran.append(n)
+        return ""
+
+    store = MemoryContextStore()
+    tool = Tool("work", work, eager=True, read_only=True)
+    turn = [*call('{"n": 1}'), *call('{"n": 2}', id="b"), END]
+    agent = Agent("", StubTransport([turn, make_text_response()]), [tool])
+    budget = Budget(tool_calls=1)
+    events = [e async for e in agent.run_stream("go", store, budget=budget)]
+    assert ran == [1]
+    assert budget.used_tool_calls == 1
+    end = events[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "tool_calls"
+    assert check(await store.get_history()) == []
+
+
+async def test_a_limit_on_calls_holds_for_approved_ones_which_stay_approved() -> None:
+    class AskLater(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred("ask")
+
+    ran: list[str] = []
+
+    async def work() -> str:
+        ran.append("ran")
+        return "done"
+
+    store, _ = await run(work, *call("{}"), guards=(AskLater(),))
+    [waiting] = pending(await store.get_history())
+    await decide(store, waiting, approve=True)
+    agent = Agent(
+        "", StubTransport([make_text_response()]), [Tool("work", work, guards=(AskLater(),))]
+    )
+    *_, error, _end = [e async for e in agent.resume(store, budget=Budget(tool_calls=0))]
+    assert isinstance(error, Error)
+    assert isinstance(error.exception, LimitReached)
+    assert ran == []
+    assert [e async for e in agent.resume(store)]
+    assert ran == ["ran"]

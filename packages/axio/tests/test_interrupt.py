@@ -1,0 +1,375 @@
+"""Who is told to stop, by whom, and when: exactly the run, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from axio import session
+from axio.agent import Agent
+from axio.budget import Budget
+from axio.context import MemoryContextStore
+from axio.events import (
+    Error,
+    IterationEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolResult,
+    ToolUseStart,
+)
+from axio.exceptions import LimitReached, ProviderError
+from axio.history import INTERRUPTED, check
+from axio.messages import Message
+from axio.stream import AgentStream
+from axio.testing import StubTransport, make_tool_use_response
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+
+
+class Slow(StubTransport):
+    """A model that takes a while for every event."""
+
+    async def _slowly(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+        async for event in source:
+            yield event
+            await asyncio.sleep(0.02)
+
+    def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+        return self._slowly(super().stream(messages, tools, system))
+
+
+def text(*words: str) -> list[StreamEvent]:
+    end = IterationEnd(1, StopReason.end_turn, Usage(1, 1))
+    return [*(TextDelta(0, word) for word in words), end]
+
+
+def endless() -> Agent:
+    return Agent("", Slow([text(*["word "] * 500)]))
+
+
+async def drain(stream: AgentStream) -> list[StreamEvent]:
+    return [event async for event in stream]
+
+
+async def by_wait_for(stream: AgentStream) -> StreamEvent:
+    return await asyncio.wait_for(anext(stream), 5)
+
+
+async def by_shield(stream: AgentStream) -> StreamEvent:
+    return await asyncio.shield(asyncio.ensure_future(anext(stream)))
+
+
+async def by_wait(stream: AgentStream) -> StreamEvent:
+    done, _ = await asyncio.wait([asyncio.ensure_future(anext(stream))])
+    return done.pop().result()
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("ask", [by_wait_for, by_shield, by_wait])
+async def test_a_consumer_may_ask_for_each_event_in_a_task_of_its_own(
+    ask: Callable[[AgentStream], Awaitable[StreamEvent]], limited: bool
+) -> None:
+    budget = Budget(seconds=0.1) if limited else None
+    stream = endless().run_stream("go", MemoryContextStore(), budget=budget)
+    if not limited:
+        asyncio.get_running_loop().call_later(0.1, stream.cancel)
+    while not isinstance(event := await ask(stream), SessionEndEvent):
+        pass
+    assert event.reason == ("time" if limited else "cancelled")
+
+
+async def test_a_consumer_cancelled_before_can_still_be_told_of_a_limit() -> None:
+    async def say_last_words() -> list[StreamEvent]:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stream = endless().run_stream(
+                "summarise", MemoryContextStore(), budget=Budget(seconds=0.1)
+            )
+            events.extend(await drain(stream))
+        return events
+
+    events: list[StreamEvent] = []
+    task = asyncio.create_task(say_last_words())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled(), "its own cancellation goes on"
+    assert isinstance(events[-1], SessionEndEvent)
+    assert events[-1].reason == "time"
+
+
+async def test_a_cancellation_that_comes_while_a_cancelled_stream_settles_is_not_lost() -> None:
+    class SlowStore(MemoryContextStore):
+        writes = 0
+
+        async def append(self, message: Message) -> None:
+            self.writes += 1
+            if self.writes == 2:
+                settling.set()
+                await asyncio.sleep(0.05)
+            await super().append(message)
+
+    store = SlowStore()
+    stream = endless().run_stream("go", store)
+
+    async def consume() -> None:
+        await anext(stream)
+        stream.cancel()
+        await drain(stream)
+
+    settling = asyncio.Event()
+    task = asyncio.create_task(consume())
+    await settling.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert check(await store.get_history()) == []
+
+
+@pytest.mark.parametrize("limited", [False, True])
+async def test_a_stream_told_to_stop_can_be_closed(limited: bool) -> None:
+    async def clean_up_slowly() -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.1)
+        return ""
+
+    transport = StubTransport([make_tool_use_response("clean_up_slowly")])
+    agent = Agent("", transport, [Tool("clean_up_slowly", clean_up_slowly)])
+    store = MemoryContextStore()
+    budget = Budget(seconds=0.05) if limited else None
+    stream = agent.run_stream("go", store, budget=budget)
+    async for event in stream:
+        if isinstance(event, IterationEnd):
+            waiting = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            break
+    if not limited:
+        stream.cancel()
+    await asyncio.wait([waiting])
+    await stream.aclose()
+    await asyncio.sleep(0.06)
+    assert check(await store.get_history()) == []
+
+
+async def test_leaving_right_after_a_cancel_is_leaving() -> None:
+    store = MemoryContextStore()
+    stream = endless().run_stream("go", store)
+    async for _ in stream:
+        stream.cancel()
+        break
+    await stream.aclose()
+    assert [message.role for message in await store.get_history()] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_cancel_after_the_end_adds_no_event(closed: bool) -> None:
+    stream = Agent("", StubTransport([text("a")])).run_stream("go", MemoryContextStore())
+    if closed:
+        await anext(stream)
+        await stream.aclose()
+    else:
+        await drain(stream)
+    stream.cancel()
+    assert await drain(stream) == []
+
+
+async def test_tools_stop_at_once_also_while_the_consumer_is_busy() -> None:
+    steps: list[int] = []
+
+    async def work() -> str:
+        for step in range(100):
+            steps.append(step)
+            await asyncio.sleep(0.01)
+        return ""
+
+    async def quick() -> str:
+        return ""
+
+    calls = [ToolUseStart(0, "a", "work"), ToolUseStart(1, "b", "quick")]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    tools = [Tool("work", work), Tool("quick", quick)]
+    store = MemoryContextStore()
+    stream = Agent("", StubTransport([[*calls, end]]), tools).run_stream("go", store)
+    events = []
+    async for event in stream:
+        events.append(event)
+        if isinstance(event, ToolResult) and event.name == "quick":
+            stream.cancel()
+            await asyncio.sleep(0.1)
+            assert len(steps) <= 2
+    told = {event.tool_use_id: event.content for event in events if isinstance(event, ToolResult)}
+    assert told == {"a": INTERRUPTED, "b": ""}
+    assert isinstance(events[-1], SessionEndEvent)
+    assert check(await store.get_history()) == []
+
+
+async def test_time_runs_while_a_run_waits_for_its_session() -> None:
+    store = MemoryContextStore()
+    async with store.own():
+        stream = Agent("", StubTransport([text("a")])).run_stream(
+            "go", store, budget=Budget(seconds=0.05)
+        )
+        *_, error, end = await drain(stream)
+    assert isinstance(error, Error)
+    assert isinstance(error.exception, LimitReached)
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "time"
+    assert await store.get_history() == []
+
+
+async def test_a_store_that_does_not_answer_cannot_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Hanging(MemoryContextStore):
+        async def append(self, message: Message) -> None:
+            if message.role == "user" and len(self._messages) > 1:
+                await asyncio.Event().wait()
+            await super().append(message)
+
+    async def work() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(session, "GRACE", 0.05)
+    monkeypatch.setattr("axio.loop.GRACE", 0.05)
+    agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
+    task = asyncio.create_task(drain(agent.run_stream("go", Hanging())))
+    await asyncio.sleep(0.02)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done
+    assert task.cancelled()
+
+
+async def test_a_run_left_inside_its_own_loop_still_ends_with_its_last_event() -> None:
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([text("a", "b"), text("second")]))
+    events = []
+    async for event in agent.run_stream("first", store):
+        events.append(event)
+        if event == TextDelta(0, "a"):
+            assert await agent.run("another", store) == "second"
+    assert isinstance(events[-1], SessionEndEvent)
+    assert events[-1].reason == "cancelled"
+    assert [m.role for m in await store.get_history()] == ["user", "assistant"] * 2
+
+
+async def test_another_task_waits_for_a_consumer_between_two_events() -> None:
+    store = MemoryContextStore()
+    stream = Agent("", StubTransport([text("a", "b")])).run_stream("first", store)
+    first = await asyncio.create_task(by_wait_for(stream))
+    other = Agent("", StubTransport([text("second")]))
+    task = asyncio.create_task(other.run("another", store))
+    await asyncio.sleep(0.01)
+    rest = await drain(stream)
+    assert [first, *rest][:2] == [TextDelta(0, "a"), TextDelta(0, "b")]
+    assert isinstance(rest[-1], SessionEndEvent)
+    assert await task == "second"
+
+
+# ── what the consumer is told of a run that fails ─────────────────────────────────────────────
+
+
+class Failing(MemoryContextStore):
+    async def append(self, message: Message) -> None:
+        if message.role == "assistant":
+            raise OSError("no space left")
+        await super().append(message)
+
+
+async def test_every_call_is_told_ended_when_the_store_fails() -> None:
+    async def work(msg: str) -> str:
+        return msg
+
+    agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
+    stream = agent.run_stream("go", Failing())
+    events = [await anext(stream) for _ in range(5)]
+    with pytest.raises(OSError, match="no space"):
+        await anext(stream)
+    assert [type(event).__name__ for event in events[-3:]] == [
+        *("IterationEnd", "ToolResult", "SessionEndEvent")
+    ]
+
+
+async def test_a_cancel_does_not_hide_the_failure_that_came_before() -> None:
+    class Failing(StubTransport):
+        async def _failing(self) -> AsyncIterator[StreamEvent]:
+            yield ToolUseStart(0, "a", "look")
+            raise ProviderError("the provider is down")
+
+        def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+            return self._failing()
+
+    async def look() -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+        return ""
+
+    tool = Tool("look", look, eager=True, read_only=True)
+    stream = Agent("", Failing(), [tool]).run_stream("go", MemoryContextStore())
+    asyncio.get_running_loop().call_later(0.02, stream.cancel)
+    events = await drain(stream)
+    assert [type(event).__name__ for event in events] == [
+        *("ToolUseStart", "ToolResult", "Error", "SessionEndEvent")
+    ]
+    assert isinstance(events[-2], Error)
+    assert "down" in str(events[-2].exception)
+
+
+async def test_words_said_too_late_for_the_model_stay_in_the_history() -> None:
+    async def work(msg: str) -> str:
+        stream.steer("one more thing")
+        return msg
+
+    store = MemoryContextStore()
+    agent = Agent(
+        "", StubTransport([make_tool_use_response("work")]), [Tool("work", work)], max_iterations=1
+    )
+    stream = agent.run_stream("go", store)
+    events = await drain(stream)
+    assert isinstance(events[-1], SessionEndEvent)
+    assert events[-1].reason == "max_iterations"
+    history = await store.get_history()
+    assert check(history) == []
+    assert history[-1].to_dict()["content"] == [{"type": "text", "text": "one more thing"}]
+
+
+class NotForModels(BaseException):
+    """As those that test runners raise."""
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_is_no_exception_goes_through_to_the_program(waits: bool) -> None:
+    async def work(msg: str) -> str:
+        if waits:
+            await asyncio.sleep(0)
+        raise NotForModels("must not be called")
+
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
+    with pytest.raises(NotForModels):
+        await drain(agent.run_stream("go", store))
+    history = await store.get_history()
+    assert check(history) == []
+    assert history[-1].to_dict()["content"][0]["content"] == "must not be called"
+
+
+async def test_a_turn_that_cannot_be_read_is_a_failure_of_the_transport() -> None:
+    broken: Any = TextDelta(0, None)  # type: ignore[arg-type]
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([[ToolUseStart(0, "a", "x"), broken, *text()]]))
+    events = await drain(agent.run_stream("go", store))
+    assert [type(event).__name__ for event in events[-3:]] == [
+        *("ToolResult", "Error", "SessionEndEvent")
+    ]
+    assert len(await store.get_history()) == 1
