@@ -34,7 +34,7 @@ from axio.history import INTERRUPTED
 from axio.messages import Message
 from axio.run import RUN, Run
 from axio.tool import Tool
-from axio.turn import Call, fresh
+from axio.turn import Call
 from axio.types import ToolName
 
 __all__ = ("ToolDispatch", "holds_media")
@@ -166,7 +166,7 @@ class ToolDispatch:
             if tool.supports_streaming:
                 content: Any = await self._stream(call, tool)
             else:
-                content = await tool(**fresh(call.input))
+                content = await tool(**call.arguments())
         except Deferred as exc:
             from axio.approval import waiting_note  # Most programs never get here.
 
@@ -192,7 +192,7 @@ class ToolDispatch:
     async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []
         start = monotonic()
-        async with aclosing(tool.call_streaming(**fresh(call.input))) as source:
+        async with aclosing(tool.call_streaming(**call.arguments())) as source:
             async for key, text in source:
                 chunks.append((monotonic() - start, key, text))
                 self._push(ToolOutputDelta(call.id, call.name, key, text))

@@ -29,7 +29,8 @@ else:
     from asyncio import tasks
 
     # What asyncio.current_task(loop) does, before Python 3.12 in Python.
-    current_task = tasks._current_tasks.get  # type: ignore[attr-defined]
+    current_tasks: dict[Any, asyncio.Task[Any]] = tasks._current_tasks  # type: ignore[attr-defined]
+    current_task = current_tasks.get
 
     def start(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
@@ -52,13 +53,11 @@ else:
         finally:
             del loop.call_soon
         # One task at a time is the current one, as asyncio.timeout() and others want to know it.
-        outer = current_task(loop)
-        if outer is not None:
-            tasks._leave_task(loop, outer)
+        outer = current_tasks.pop(loop, None)
         try:
             if first is not None:
                 first()
         finally:
             if outer is not None:
-                tasks._enter_task(loop, outer)
+                current_tasks[loop] = outer
         return task

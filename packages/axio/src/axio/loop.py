@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -309,25 +309,24 @@ class Loop:
 
     def _start_calls(self, turn: Turn) -> ToolDispatch:
         dispatch = self._dispatching()
-        waiting = [call for call in turn.calls if not call.started]
-        if not self._may_run(waiting):
-            for call in waiting:
-                call.problem = f"not run: {self.limit}"
-        dispatch.start(waiting)
+        if self.limits is not None:
+            waiting = [call for call in turn.calls if not call.started]
+            if not self._may_run(waiting):
+                for call in waiting:
+                    call.problem = f"not run: {self.limit}"
+        dispatch.start(turn.calls)
         return dispatch
-
-    def _store_results(self, turn: Turn) -> Coroutine[Any, Any, None]:
-        message = Message("user", [call.result for call in turn.calls if call.result is not None])
-        if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and holds_media(
-            message
-        ):
-            return self.session.extend([message, Message("user", [TextBlock(_NUDGE)])])
-        return self.session.append(message)
 
     async def _conclude(self, turn: Turn) -> None:
         """Store the results, if any; see how the run goes on, and count the tokens."""
         if turn.runs:
-            await self._store_results(turn)
+            results = Message("user", [call.result for call in turn.calls if call.result])
+            if getattr(self.agent.transport, "nudge_on_media_tool_result", False) and holds_media(
+                results
+            ):
+                await self.session.extend([results, Message("user", [TextBlock(_NUDGE)])])
+            else:
+                await self.session.append(results)
             self.turn = self.dispatch = None
             self.control.tools = ()
             if self.limit is not None:

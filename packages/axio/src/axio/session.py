@@ -39,13 +39,14 @@ class Session:
         history = await self._store.get_history()
         length = self._loaded = len(history)
         known = self._length
+        if length == known and (not length or history[-1] is self._last):
+            return history
         if not 0 < known <= length or history[known - 1] is not self._last:
             known = 0
-        if known < length:
-            if problems := check(history, known):
-                history = await self._mend(history, [problem.text for problem in problems])
-            self._length = self._loaded = len(history)
-            self._last = history[-1] if history else None
+        if problems := check(history, known):
+            history = await self._mend(history, [problem.text for problem in problems])
+        self._length = self._loaded = len(history)
+        self._last = history[-1] if history else None
         return history
 
     async def _mend(self, history: list[Message], problems: list[str]) -> list[Message]:

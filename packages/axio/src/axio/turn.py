@@ -65,7 +65,7 @@ class Call:
 
     __slots__ = (
         *("approved", "fragments", "id", "index", "input", "name", "output", "problem", "result"),
-        *("started", "wire_id"),
+        *("started", "wire_id", "_nested"),
     )
 
     def __init__(
@@ -86,6 +86,8 @@ class Call:
         self.output: list[tuple[float, str, str]] | None = None
         """What its tool has shown so far, where it streams: seconds, channel and text."""
         self.result: ToolResultBlock | None = None
+        self._nested = True
+        """Whether `input` may hold lists or objects."""
 
     def parse(self, cut: bool) -> None:
         """Read the arguments. `cut`: the response was, so that no text means lost text."""
@@ -98,7 +100,8 @@ class Call:
             if end != len(text):
                 raise json.JSONDecodeError("Extra data", text, end)
             if isinstance(value, dict):
-                self.input = whole(value) if "\\ud" in text or "\\uD" in text else value
+                self.input = whole(value) if "\\u" in text else value
+                self._nested = "[" in text or text.rfind("{") > 0
                 return
             reason = "are not a JSON object"
         except (StopIteration, ValueError) as exc:
@@ -114,18 +117,16 @@ class Call:
             + (", and shorter." if cut else ".")
         )
 
+    def arguments(self) -> dict[str, Any]:
+        """`input` for a handler, which may change what it is given: the history stays as it is."""
+        return deepcopy(self.input) if self._nested else self.input
+
     def is_complete(self) -> bool:
         """Whether the fragments so far are a whole JSON object."""
         try:
             return isinstance(json.loads("".join(self.fragments)), dict)
         except (ValueError, RecursionError):
             return False
-
-
-def fresh(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`arguments` for a handler, which may change them: the call in the history stays as it is."""
-    kinds = list(map(type, arguments.values()))
-    return deepcopy(arguments) if dict in kinds or list in kinds else arguments
 
 
 def whole(value: Any) -> Any:
@@ -270,8 +271,6 @@ class Turn:
         self.runs = True
         self._known.clear()
         cut = self.stop_reason == StopReason.max_tokens
-        for call in self.calls:
-            call.parse(cut)
         order = self._arrived
         if len(order) > len(self.calls) and not self._keeps_order:
             rest = [item for item in order if not isinstance(item, Call)]
@@ -279,6 +278,7 @@ class Turn:
         self.content = content = []
         for item in order:
             if type(item) is Call:
+                item.parse(cut)
                 item = ToolUseBlock(item.id, item.name, item.input)
             content.append(item)
 
