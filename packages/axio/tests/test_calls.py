@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,6 +27,7 @@ from axio.events import (
 from axio.exceptions import Deferred, LimitReached
 from axio.history import check
 from axio.permission import PermissionGuard
+from axio.subagents import make_agent_tools
 from axio.testing import StubTransport, make_text_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
@@ -234,3 +236,26 @@ async def test_a_limit_on_calls_holds_for_approved_ones_which_stay_approved() ->
     assert ran == []
     assert [e async for e in agent.resume(store)]
     assert ran == ["ran"]
+
+
+async def test_a_result_that_cannot_be_shown_is_an_error() -> None:
+    class Shy:
+        def __str__(self) -> str:
+            raise ValueError("I have no text")
+
+    async def work() -> Any:
+        return Shy()
+
+    assert await result(work) == ToolResultBlock("a", "I have no text", True)
+
+
+async def test_an_agent_that_asks_itself_for_ever_comes_to_an_end() -> None:
+    turn = [*call('{"task": "again"}', "ask"), END]
+    transport = StubTransport([turn])
+    agent = Agent("", transport, max_iterations=1)
+    agent.tools = make_agent_tools({"ask": ("ask somebody", agent)}, transport)
+    store = MemoryContextStore()
+    async with asyncio.timeout(20):
+        events = [event async for event in agent.run_stream("go", store)]
+    assert isinstance(events[-1], SessionEndEvent)
+    assert check(await store.get_history()) == []

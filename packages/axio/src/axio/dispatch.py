@@ -71,8 +71,8 @@ class ToolDispatch:
         """How many of the started calls have no result yet."""
         self._loop = asyncio.get_running_loop()
         self._run = run
-        self._tasks: list[asyncio.Future[None]] = []
-        """Of the calls that wait for something."""
+        self._tasks: dict[asyncio.Future[None], Call] = {}
+        """Those that wait for something."""
         self._tools = tools
         self._wakeup: asyncio.Future[None] | None = None
         if run.control is not None:
@@ -94,7 +94,21 @@ class ToolDispatch:
                 continue
             task = eager.start(self._perform(call, tool), self._loop)
             if not task.done():
-                self._tasks.append(task)
+                self._tasks[task] = call
+                task.add_done_callback(self._done)
+            elif call.result is None:
+                self._lost(call, task)
+
+    def _done(self, task: asyncio.Future[None]) -> None:
+        call = self._tasks.pop(task)
+        if call.result is None:
+            self._lost(call, task)
+
+    def _lost(self, call: Call, task: asyncio.Future[None]) -> None:
+        """A call without a result: the run is being stopped, or the interpreter is at its end."""
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            logger.error("a tool call broke down", exc_info=exc)
+        self.interrupt(call)
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
         for tool in self._tools:
@@ -116,7 +130,7 @@ class ToolDispatch:
 
         Returns when every handler has ended, also if this very call is cancelled meanwhile.
         """
-        pending = {task for task in self._tasks if not task.done()}
+        pending = set(self._tasks)
         for task in pending:
             task.cancel()
         cancelled: asyncio.CancelledError | None = None
@@ -164,9 +178,9 @@ class ToolDispatch:
         RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
         try:
             if tool.supports_streaming:
-                content: Any = await self._stream(call, tool)
+                content = _as_content(await self._stream(call, tool))
             else:
-                content = await tool(**call.arguments())
+                content = _as_content(await tool(**call.arguments()))
         except Deferred as exc:
             from axio.approval import waiting_note  # Most programs never get here.
 
@@ -178,7 +192,6 @@ class ToolDispatch:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                self.interrupt(call)
                 raise
             self._finish(call, "the tool was cancelled from within", True)
         except BaseException as exc:
@@ -187,7 +200,7 @@ class ToolDispatch:
             if isinstance(exc, (KeyboardInterrupt, SystemExit)):
                 raise  # asyncio has a way of its own for these
         else:
-            self._finish(call, content if type(content) is str else _as_content(content), False)
+            self._finish(call, content, False)
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection
 from typing import TYPE_CHECKING
 
 from axio.eager import current_task
@@ -37,7 +37,7 @@ class Control:
         self.pending = False
         self.requested = False
         self.steering: tuple[Message, ...] = ()
-        self.tools: Sequence[asyncio.Future[None]] = ()
+        self.tools: Collection[asyncio.Future[None]] = ()
         self._cancelled_before = 0
         """How often somebody else had cancelled the consumer when it was told to stop."""
         self._interrupted: asyncio.Task[object] | None = None
@@ -123,7 +123,7 @@ class AgentStream:
         control.limit = limit
         if control.loop is None or control.consumer is None:
             return
-        for task in control.tools:
+        for task in tuple(control.tools):
             task.cancel()  # they must not go on while the consumer is busy with something else
         if getattr(control.consumer.get_coro(), "cr_running", False):
             # Asked for in a step of the task itself, by a tool for example: cancelled now, it might
