@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from axio.agent import Agent
 from axio.blocks import TextBlock
+from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import (
     Error,
@@ -111,6 +112,39 @@ async def test_every_wrapper_is_a_transport(
     wrap: Callable[[CompletionTransport], CompletionTransport],
 ) -> None:
     await check_transport(lambda: wrap(make_stub_transport()))
+
+
+class Plain:
+    """Its answer is an iterator and no generator: it has no `aclose`."""
+
+    def __init__(self) -> None:
+        self.events = iter(make_text_response("ok"))
+
+    def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        for event in self.events:
+            return event
+        raise StopAsyncIteration
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+async def test_a_stream_that_cannot_be_closed_is_left_as_it_is(
+    wrap: Callable[[CompletionTransport], CompletionTransport],
+) -> None:
+    assert await answer(wrap(Plain())) == "ok"
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 5}, {"silence": 5}, {"tokens": 999}])
+async def test_limits_do_not_need_to_close_a_stream(limits: dict[str, float]) -> None:
+    budget = Budget(**limits)  # type: ignore[arg-type]
+    assert await Agent("", Plain()).run("go", MemoryContextStore(), budget=budget) == "ok"
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, cast
 
 from axio.events import ReasoningDelta, StreamEvent, TextDelta, ToolInputDelta
 from axio.exceptions import LimitReached
 from axio.models import ModelSpec
+from axio.transport import closing
 from axio.types import Usage
 
 __all__ = ("Budget", "cost_of")
@@ -115,7 +114,7 @@ async def stop_runaway(
 ) -> AsyncGenerator[StreamEvent, None]:
     """The events of `source`; `LimitReached` once they are surely more than `tokens` of output."""
     left = tokens * _CHARACTERS_PER_TOKEN
-    async with aclosing(cast(Any, source)):
+    async with closing(source):
         async for event in source:
             if isinstance(event, (TextDelta, ReasoningDelta)):
                 left -= len(event.delta)
