@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -42,6 +41,15 @@ def conversation(turns: int, calls_in: Iterable[int] = ()) -> list[Message]:
     return messages
 
 
+def one_prompt(calls: int) -> list[Message]:
+    """A run of an agent: a task, then nothing but calls and their results."""
+    messages = [Message("user", [TextBlock("task")])]
+    for n in range(calls):
+        messages.append(Message("assistant", [ToolUseBlock(f"c{n}", "t", {})]))
+        messages.append(Message("user", [ToolResultBlock(f"c{n}", "x" * 300)]))
+    return messages
+
+
 class Recording(StubTransport):
     def __init__(self, *texts: str) -> None:
         super().__init__([make_text_response(text) for text in texts])
@@ -72,18 +80,49 @@ async def test_the_old_part_becomes_a_summary_and_the_store_is_not_changed() -> 
 
 
 @pytest.mark.parametrize("keep", range(1, 14))
-async def test_every_cut_leaves_a_valid_history_with_alternating_roles(keep: int) -> None:
+async def test_every_cut_leaves_a_valid_history_that_begins_with_the_user(keep: int) -> None:
     for strategy in (Summarize(keep), SlidingWindow(keep), ClearToolResults(keep)):
         assert isinstance(strategy, CompactionStrategy)
-        for calls in ((), (0,), (2,), (1, 3), (0, 1, 2, 3, 4)):
-            history = conversation(5, calls)
+        talks = [conversation(5, calls) for calls in ((), (0,), (2,), (1, 3), range(5))]
+        for history in (*talks, one_prompt(1), one_prompt(7)):
             compacted = await strategy.compact(history, StubTransport([make_text_response("s")]))
             if compacted is None:
                 continue
             assert check(compacted) == []
             assert compacted[-keep:] == history[-keep:]
-            roles = [message.role for message in compacted]
-            assert all(a != b for a, b in pairwise(roles))
+            assert compacted[0].role == "user"
+
+
+async def test_a_run_of_one_prompt_is_cut_between_two_of_its_calls() -> None:
+    history, transport = one_prompt(20), Recording("in short")
+    compacted = await compact_context(MemoryContextStore(history), transport)
+    assert compacted is not None
+    assert compacted[0] == Message("user", [TextBlock("in short")])
+    assert compacted[2:] == history[35:]
+    assert transport.requests[0][0][:-1] == history[:35]
+
+
+async def test_a_window_on_a_run_of_one_prompt_keeps_the_prompt() -> None:
+    history = one_prompt(20)
+    assert await SlidingWindow(6).compact(history, StubTransport()) == [history[0], *history[35:]]
+    assert await SlidingWindow(40).compact(history, StubTransport()) is None
+
+
+async def test_the_results_of_a_run_of_one_prompt_are_cleared() -> None:
+    history = one_prompt(20)
+    cleared = await ClearToolResults(6).compact(history, StubTransport())
+    assert cleared is not None
+    assert [a == b for a, b in zip(cleared[2::2], history[2::2], strict=True)].count(True) == 3
+
+
+@pytest.mark.parametrize(("length", "split"), [(5, 3), (3, 1)])
+async def test_the_recent_part_is_no_longer_than_asked_for(length: int, split: int) -> None:
+    history = conversation(3)[:length]
+    compacted = await compact_context(
+        MemoryContextStore(history), Recording("in short"), keep_recent=2
+    )
+    assert compacted is not None
+    assert compacted[2:] == history[split:]
 
 
 async def test_a_turn_whose_tools_are_running_stays_at_the_end() -> None:

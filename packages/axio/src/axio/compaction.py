@@ -16,7 +16,7 @@ from axio.agent import Agent
 from axio.approval import first_pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
-from axio.history import open_turn, safe_cut
+from axio.history import safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
 from axio.transport import CompletionTransport
@@ -62,13 +62,17 @@ class CompactionStrategy(Protocol):
 
 
 def _cut(history: Sequence[Message], keep_recent: int) -> int:
-    """Where the recent part begins: with a user's message, so that roles go on alternating."""
+    """Where the recent part begins: never with results, whose calls would be on the other side. It
+    may begin with the assistant, as a run of one prompt and many calls has to be cut somewhere."""
     # What waits for a person must be there when the answer comes.
-    kept = min(open_turn(history) - keep_recent, first_pending(history))
-    cut = safe_cut(history, max(0, kept))
-    while cut > 0 and history[cut].role == "assistant":
-        cut = safe_cut(history, cut - 1)
-    return cut
+    cut = min(len(history) - keep_recent, first_pending(history))
+    while cut > 0 and _holds_results(history[cut]):
+        cut -= 1
+    return max(0, cut)
+
+
+def _holds_results(message: Message) -> bool:
+    return any(isinstance(block, ToolResultBlock) for block in message.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,8 @@ class ClearToolResults:
 
 @dataclass(frozen=True, slots=True)
 class SlidingWindow:
-    """Only the recent messages stay."""
+    """Only the recent messages stay; before an assistant's also the words of the user that it works
+    on, because providers want a conversation to begin with those."""
 
     keep_recent: int = 20
 
@@ -180,7 +185,11 @@ class SlidingWindow:
         self, history: Sequence[Message], transport: CompletionTransport
     ) -> list[Message] | None:
         cut = _cut(history, self.keep_recent)
-        return list(history[cut:]) if cut else None
+        prompts: list[Message] = []
+        if cut and history[cut].role == "assistant":
+            prompts = [m for m in history[:cut] if m.role == "user" and not _holds_results(m)]
+        kept = [*prompts[-1:], *history[cut:]]
+        return kept if len(kept) < len(history) else None
 
 
 async def compact_context(
