@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from axio.budget import Budget
 from axio.compaction import (
     AutoCompactStore,
     ClearToolResults,
+    CompactionError,
     CompactionStrategy,
     SlidingWindow,
     Summarize,
@@ -27,6 +28,7 @@ from axio.messages import Message
 from axio.models import ModelSpec
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
+from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
 
 
@@ -151,6 +153,8 @@ async def test_keeping_nothing_is_refused() -> None:
         make_text_response(""),
         make_text_response("  \n"),
         make_tool_use_response(),
+        [TextDelta(0, "I shall look."), *make_tool_use_response()],
+        [TextDelta(0, "I shall look."), *make_tool_use_response()[:-1], *make_text_response("x")],
         [TextDelta(0, "x"), IterationEnd(1, StopReason.max_tokens, Usage(1, 1))],
     ],
 )
@@ -173,6 +177,14 @@ async def test_an_old_part_larger_than_the_window_is_summarised_in_pieces() -> N
     seen = [m for messages, _, _ in transport.requests for m in messages if m in history]
     assert seen == history[:-2], "every message is read once"
     assert transport.requests[1][0][0].content == [TextBlock("first")]
+
+
+async def test_no_piece_of_an_old_part_is_lost_to_an_empty_summary() -> None:
+    transport = Recording("first", "", "third", "fourth", "fifth", "sixth")
+    transport.model = ModelSpec("small", context_window=200)  # type: ignore[attr-defined]
+    with pytest.raises(CompactionError, match="empty"):
+        await Summarize(2).compact(conversation(8, (1, 2, 3, 4)), transport)
+    assert len(transport.requests) == 2
 
 
 async def test_clearing_old_results_keeps_the_calls() -> None:
@@ -235,6 +247,22 @@ async def test_a_failing_summary_is_not_asked_for_again_at_every_turn() -> None:
         await store.add_context_tokens(100, 1)
     assert len(transport.requests) == 1
     assert len(await inner.get_history()) == 18
+
+
+async def test_a_strategy_that_fails_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        async def compact(
+            self, history: Sequence[Message], transport: CompletionTransport
+        ) -> list[Message] | None:
+            raise KeyError("a mistake")
+
+    inner = MemoryContextStore(conversation(9))
+    transport = StubTransport([make_text_response("fine")])
+    store = AutoCompactStore(inner, transport, max_tokens=1, strategy=Broken())
+    with caplog.at_level(logging.WARNING, "axio.compaction"):
+        assert await Agent("", transport).run("next", store) == "fine"
+    assert (await inner.get_history())[:18] == conversation(9)
+    assert "a mistake" in caplog.text
 
 
 async def test_what_is_stored_while_the_summary_is_written_is_kept() -> None:

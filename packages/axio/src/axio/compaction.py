@@ -16,15 +16,20 @@ from axio.agent import Agent
 from axio.approval import first_pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
+from axio.events import Error, SessionEndEvent, TextDelta, ToolUseStart
+from axio.exceptions import AxioError
 from axio.history import safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
+from axio.stream import failure_of
 from axio.transport import CompletionTransport
+from axio.types import StopReason
 
 __all__ = (
     "DEFAULT_COMPACTION_PROMPT",
     "AutoCompactStore",
     "ClearToolResults",
+    "CompactionError",
     "CompactionStrategy",
     "SlidingWindow",
     "Summarize",
@@ -52,9 +57,14 @@ _CHARACTERS_PER_TOKEN = 4
 _SHARE = 0.6  # of the window for what one summary reads; the rest is for instructions and answer
 
 
+class CompactionError(AxioError):
+    """A model that was asked for a summary gave none, or only a part of one."""
+
+
 @runtime_checkable
 class CompactionStrategy(Protocol):
-    """Makes a valid, shorter history of a valid one; None where it can do nothing."""
+    """Makes a valid, shorter history of a valid one; None where it can do nothing, an exception
+    where it fails."""
 
     async def compact(
         self, history: Sequence[Message], transport: CompletionTransport
@@ -92,14 +102,7 @@ class Summarize:
         cut = _cut(history, self.keep_recent)
         if cut == 0:
             return None
-        try:
-            summary = await self._summarize(history[:cut], transport)
-        except Exception as exc:
-            logger.warning("the conversation could not be summarised: %s", exc)
-            return None
-        if not summary.strip():
-            logger.warning("the conversation could not be summarised: the summary is empty")
-            return None
+        summary = await self._summarize(history[:cut], transport)
         return [
             Message("user", [TextBlock(summary)]),
             Message("assistant", [TextBlock(_ACKNOWLEDGEMENT)]),
@@ -111,8 +114,30 @@ class Summarize:
         summary = ""
         for chunk in _chunks(old, int(_window(transport) * _SHARE) * _CHARACTERS_PER_TOKEN):
             before = [Message("user", [TextBlock(summary)])] if summary else []
-            summary = await agent.run(_REQUEST, MemoryContextStore([*before, *chunk]))
+            summary = await _answer(agent, MemoryContextStore([*before, *chunk]))
         return summary
+
+
+async def _answer(agent: Agent, store: ContextStore) -> str:
+    """What the model writes, if that is a finished text and nothing else."""
+    parts: list[str] = []
+    stream = agent.run_stream(_REQUEST, store)
+    try:
+        async for event in stream:
+            if isinstance(event, TextDelta):
+                parts.append(event.delta)
+            elif isinstance(event, ToolUseStart):
+                raise CompactionError("the model made a tool call, although it has no tools")
+            elif isinstance(event, Error):
+                raise failure_of(event)
+            elif isinstance(event, SessionEndEvent) and event.stop_reason != StopReason.end_turn:
+                raise CompactionError(f"the summary is not finished ({event.reason})")
+    finally:
+        await stream.aclose()
+    summary = "".join(parts)
+    if not summary.strip():
+        raise CompactionError("the summary is empty")
+    return summary
 
 
 def _window(transport: CompletionTransport) -> int:
@@ -201,10 +226,16 @@ async def compact_context(
 ) -> list[Message] | None:
     """A summary, its acknowledgement and at least the last `keep_recent` messages of `context`.
 
-    None when the history is too short or the summary fails. The store is not changed.
+    None when the history is too short, or the summary fails, which is logged. The store is not
+    changed.
     """
     strategy = Summarize(keep_recent, system_prompt)
-    return await strategy.compact(await context.get_history(), transport)
+    history = await context.get_history()
+    try:
+        return await strategy.compact(history, transport)
+    except Exception as exc:
+        logger.warning("the conversation could not be summarised: %s", exc)
+        return None
 
 
 class AutoCompactStore(ContextStore):
@@ -245,7 +276,11 @@ class AutoCompactStore(ContextStore):
         if len(before) < self._wait_for:
             return
         self._wait_for = len(before) + self._keep_recent
-        shorter = await self._strategy.compact(before, self._transport)
+        try:
+            shorter = await self._strategy.compact(before, self._transport)
+        except Exception as exc:
+            logger.warning("a session could not be compacted: %r", exc)
+            return
         if shorter is None:
             return
         # The strategy may have taken seconds; what was stored meanwhile follows what it saw.
