@@ -231,22 +231,48 @@ async def test_all_input_counts_cached_or_not() -> None:
     assert (await store.get_history())[0].content == [TextBlock("sum")]
 
 
-async def test_compaction_without_effect_is_not_repeated_at_once() -> None:
-    transport = Recording("s")
+async def test_every_excess_compacts_what_was_added_since() -> None:
+    transport = Recording("one", "two", "three")
     store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=1)
-    for _ in range(3):
+    for summary in ("one", "two", "three"):
         await store.add_context_tokens(100, 1)
-    assert len(transport.requests) == 1
+        await store.add_context_tokens(100, 1)  # with nothing added, nothing is done
+        history = await store.get_history()
+        assert (history[0].content, len(history)) == ([TextBlock(summary)], 8)
+        await store.append(Message("user", [TextBlock("and now?")]))
+    assert len(transport.requests) == 3
 
 
-async def test_a_failing_summary_is_not_asked_for_again_at_every_turn() -> None:
-    transport = Recording("")
-    inner = MemoryContextStore(conversation(9))
-    store = AutoCompactStore(inner, transport, max_tokens=1)
-    for _ in range(5):
+async def test_a_history_that_was_too_short_is_compacted_once_it_is_long_enough() -> None:
+    store = AutoCompactStore(MemoryContextStore(conversation(3)), Recording("s"), max_tokens=1)
+    await store.add_context_tokens(100, 1)
+    assert await store.get_history() == conversation(3)
+    await store.append(Message("user", [TextBlock("and now?")]))
+    await store.add_context_tokens(100, 1)
+    assert (await store.get_history())[0].content == [TextBlock("s")]
+
+
+async def test_a_failing_summary_is_asked_for_again_after_some_more_messages() -> None:
+    transport = Recording("", "s")
+    store = AutoCompactStore(
+        MemoryContextStore(conversation(9)), transport, max_tokens=1, keep_recent=4
+    )
+    lengths = []
+    for _ in range(6):
         await store.add_context_tokens(100, 1)
-    assert len(transport.requests) == 1
-    assert len(await inner.get_history()) == 18
+        lengths.append(len(await store.get_history()))
+        await store.append(Message("user", [TextBlock("and now?")]))
+    assert lengths == [18, 19, 20, 21, 6, 6]
+    assert len(transport.requests) == 3
+
+
+async def test_a_session_that_was_cleared_is_not_held_to_an_old_failure() -> None:
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), Recording("", "s"), max_tokens=1)
+    await store.add_context_tokens(100, 1)
+    await store.clear()
+    await store.extend(conversation(5))
+    await store.add_context_tokens(100, 1)
+    assert (await store.get_history())[0].content == [TextBlock("s")]
 
 
 async def test_a_strategy_that_fails_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:
@@ -263,6 +289,30 @@ async def test_a_strategy_that_fails_ends_no_run(caplog: pytest.LogCaptureFixtur
         assert await Agent("", transport).run("next", store) == "fine"
     assert (await inner.get_history())[:18] == conversation(9)
     assert "a mistake" in caplog.text
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+async def test_an_invalid_history_is_not_stored(cut: int, caplog: pytest.LogCaptureFixture) -> None:
+    class Parting:
+        async def compact(
+            self, history: Sequence[Message], transport: CompletionTransport
+        ) -> list[Message] | None:
+            return [*history[:2], Message("user")] if cut == 1 else list(history[2:])
+
+    inner = MemoryContextStore(one_prompt(20))
+    store = AutoCompactStore(inner, StubTransport(), max_tokens=1, strategy=Parting())
+    with caplog.at_level(logging.WARNING, "axio.compaction"):
+        await store.add_context_tokens(100, 1)
+    assert await inner.get_history() == one_prompt(20)
+    assert "would break it" in caplog.text
+
+
+async def test_no_strategy_sees_a_turn_whose_tools_are_running() -> None:
+    running = Message("assistant", [ToolUseBlock("now", "t", {})])
+    inner = MemoryContextStore([*conversation(9), Message("user", [TextBlock("go")]), running])
+    store = AutoCompactStore(inner, StubTransport(), max_tokens=1, strategy=SlidingWindow(1))
+    await store.add_context_tokens(100, 1)
+    assert await inner.get_history() == [Message("user", [TextBlock("go")]), running]
 
 
 async def test_what_is_stored_while_the_summary_is_written_is_kept() -> None:

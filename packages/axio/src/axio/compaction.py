@@ -18,7 +18,7 @@ from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
 from axio.events import Error, SessionEndEvent, TextDelta, ToolUseStart
 from axio.exceptions import AxioError
-from axio.history import safe_cut
+from axio.history import check, open_turn, safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
 from axio.stream import failure_of
@@ -242,8 +242,9 @@ class AutoCompactStore(ContextStore):
     """`store`, compacted after a model call that read more than the limit.
 
     The limit is `max_tokens`, or `threshold` times the window of `transport.model`. The history is
-    replaced in one step where the store can, and left as it is when the strategy fails or the store
-    cannot replace. After an attempt the next one waits until `keep_recent` messages were added.
+    replaced in one step where the store can, and left as it is, with a warning, when the strategy
+    fails, makes an invalid history, or the store cannot replace. After such a failure the next
+    attempt waits until `keep_recent` messages were added.
     """
 
     def __init__(
@@ -272,25 +273,30 @@ class AutoCompactStore(ContextStore):
                 await self._compact()
 
     async def _compact(self) -> None:
-        before = await self._store.get_history()
+        history = await self._store.get_history()
+        # A turn whose tools are running is nobody's to change.
+        before = history[: open_turn(history)]
         if len(before) < self._wait_for:
             return
-        self._wait_for = len(before) + self._keep_recent
         try:
             shorter = await self._strategy.compact(before, self._transport)
         except Exception as exc:
-            logger.warning("a session could not be compacted: %r", exc)
-            return
+            return self._put_off(before, repr(exc))
         if shorter is None:
             return
+        if problems := check(shorter):
+            return self._put_off(before, f"the strategy would break it: {problems[0].text}")
         # The strategy may have taken seconds; what was stored meanwhile follows what it saw.
-        shorter += (await self._store.get_history())[len(before) :]
+        after = [*shorter, *(await self._store.get_history())[len(before) :]]
         try:
-            await self._store.replace(shorter)
+            await self._store.replace(after)
         except NotImplementedError:
-            logger.warning("%s cannot replace its history", type(self._store).__name__)
-            return
-        self._wait_for = len(shorter) + self._keep_recent
+            return self._put_off(before, f"{type(self._store).__name__} cannot replace its history")
+        self._wait_for = len(after) + 1  # There is nothing new to compact before.
+
+    def _put_off(self, history: list[Message], why: str) -> None:
+        logger.warning("a session could not be compacted: %s", why)
+        self._wait_for = len(history) + self._keep_recent
 
     async def fork(self) -> AutoCompactStore:
         copy = AutoCompactStore(
@@ -318,12 +324,14 @@ class AutoCompactStore(ContextStore):
         await self._store.extend(messages)
 
     async def replace(self, messages: Iterable[Message]) -> None:
+        self._wait_for = 0
         await self._store.replace(messages)
 
     async def get_history(self) -> list[Message]:
         return await self._store.get_history()
 
     async def clear(self) -> None:
+        self._wait_for = 0
         await self._store.clear()
 
     async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
