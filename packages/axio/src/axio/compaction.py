@@ -14,7 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from axio.agent import Agent
 from axio.approval import first_pending
-from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import ContentBlock, TextBlock, ToolResultBlock
+from axio.budget import CHARACTERS_PER_TOKEN, length_of
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
 from axio.events import Error, SessionEndEvent, TextDelta, ToolUseStart
 from axio.exceptions import AxioError
@@ -53,7 +54,6 @@ _ACKNOWLEDGEMENT = "Understood. I go on from this summary."
 _CLEARED = "[output removed to save space]"
 
 _DEFAULT_WINDOW = 128_000  # tokens, where a transport does not tell
-_CHARACTERS_PER_TOKEN = 4
 _SHARE = 0.6  # of the window for what one summary reads; the rest is for instructions and answer
 
 
@@ -112,7 +112,7 @@ class Summarize:
     async def _summarize(self, old: Sequence[Message], transport: CompletionTransport) -> str:
         agent = Agent(self.system_prompt, transport, max_iterations=1)
         summary = ""
-        for chunk in _chunks(old, int(_window(transport) * _SHARE) * _CHARACTERS_PER_TOKEN):
+        for chunk in _chunks(old, int(_window(transport) * _SHARE) * CHARACTERS_PER_TOKEN):
             before = [Message("user", [TextBlock(summary)])] if summary else []
             summary = await _answer(agent, MemoryContextStore([*before, *chunk]))
         return summary
@@ -149,24 +149,11 @@ def _chunks(messages: Sequence[Message], size: int) -> Iterable[Sequence[Message
     """Parts of about `size` characters, each valid; a single turn that is larger stays whole."""
     start = length = 0
     for index, message in enumerate(messages):
-        length += _length(message)
+        length += length_of(message)
         if length > size and safe_cut(messages, index) == index > start:
             yield messages[start:index]
-            start, length = index, _length(message)
+            start, length = index, length_of(message)
     yield messages[start:]
-
-
-def _length(message: Message) -> int:
-    """Characters of text in a message; media count as little as they do in a window."""
-    total = 0
-    for block in message.content:
-        if isinstance(block, TextBlock):
-            total += len(block.text)
-        elif isinstance(block, ToolUseBlock):
-            total += len(str(block.input))
-        elif isinstance(block, ToolResultBlock):
-            total += len(block.content) if isinstance(block.content, str) else 0
-    return total
 
 
 @dataclass(frozen=True, slots=True)
