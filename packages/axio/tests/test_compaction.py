@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from itertools import pairwise
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from axio.budget import Budget
 from axio.compaction import (
     AutoCompactStore,
     ClearToolResults,
+    CompactionError,
     CompactionStrategy,
     SlidingWindow,
     Summarize,
@@ -28,6 +28,7 @@ from axio.messages import Message
 from axio.models import ModelSpec
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
+from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
 
 
@@ -39,6 +40,15 @@ def conversation(turns: int, calls_in: Iterable[int] = ()) -> list[Message]:
             messages.append(Message("assistant", [ToolUseBlock(f"c{n}", "t", {})]))
             messages.append(Message("user", [ToolResultBlock(f"c{n}", "x" * 300)]))
         messages.append(Message("assistant", [TextBlock(f"answer {n}")]))
+    return messages
+
+
+def one_prompt(calls: int) -> list[Message]:
+    """A run of an agent: a task, then nothing but calls and their results."""
+    messages = [Message("user", [TextBlock("task")])]
+    for n in range(calls):
+        messages.append(Message("assistant", [ToolUseBlock(f"c{n}", "t", {})]))
+        messages.append(Message("user", [ToolResultBlock(f"c{n}", "x" * 300)]))
     return messages
 
 
@@ -72,18 +82,49 @@ async def test_the_old_part_becomes_a_summary_and_the_store_is_not_changed() -> 
 
 
 @pytest.mark.parametrize("keep", range(1, 14))
-async def test_every_cut_leaves_a_valid_history_with_alternating_roles(keep: int) -> None:
+async def test_every_cut_leaves_a_valid_history_that_begins_with_the_user(keep: int) -> None:
     for strategy in (Summarize(keep), SlidingWindow(keep), ClearToolResults(keep)):
         assert isinstance(strategy, CompactionStrategy)
-        for calls in ((), (0,), (2,), (1, 3), (0, 1, 2, 3, 4)):
-            history = conversation(5, calls)
+        talks = [conversation(5, calls) for calls in ((), (0,), (2,), (1, 3), range(5))]
+        for history in (*talks, one_prompt(1), one_prompt(7)):
             compacted = await strategy.compact(history, StubTransport([make_text_response("s")]))
             if compacted is None:
                 continue
             assert check(compacted) == []
             assert compacted[-keep:] == history[-keep:]
-            roles = [message.role for message in compacted]
-            assert all(a != b for a, b in pairwise(roles))
+            assert compacted[0].role == "user"
+
+
+async def test_a_run_of_one_prompt_is_cut_between_two_of_its_calls() -> None:
+    history, transport = one_prompt(20), Recording("in short")
+    compacted = await compact_context(MemoryContextStore(history), transport)
+    assert compacted is not None
+    assert compacted[0] == Message("user", [TextBlock("in short")])
+    assert compacted[2:] == history[35:]
+    assert transport.requests[0][0][:-1] == history[:35]
+
+
+async def test_a_window_on_a_run_of_one_prompt_keeps_the_prompt() -> None:
+    history = one_prompt(20)
+    assert await SlidingWindow(6).compact(history, StubTransport()) == [history[0], *history[35:]]
+    assert await SlidingWindow(40).compact(history, StubTransport()) is None
+
+
+async def test_the_results_of_a_run_of_one_prompt_are_cleared() -> None:
+    history = one_prompt(20)
+    cleared = await ClearToolResults(6).compact(history, StubTransport())
+    assert cleared is not None
+    assert [a == b for a, b in zip(cleared[2::2], history[2::2], strict=True)].count(True) == 3
+
+
+@pytest.mark.parametrize(("length", "split"), [(5, 3), (3, 1)])
+async def test_the_recent_part_is_no_longer_than_asked_for(length: int, split: int) -> None:
+    history = conversation(3)[:length]
+    compacted = await compact_context(
+        MemoryContextStore(history), Recording("in short"), keep_recent=2
+    )
+    assert compacted is not None
+    assert compacted[2:] == history[split:]
 
 
 async def test_a_turn_whose_tools_are_running_stays_at_the_end() -> None:
@@ -112,6 +153,8 @@ async def test_keeping_nothing_is_refused() -> None:
         make_text_response(""),
         make_text_response("  \n"),
         make_tool_use_response(),
+        [TextDelta(0, "I shall look."), *make_tool_use_response()],
+        [TextDelta(0, "I shall look."), *make_tool_use_response()[:-1], *make_text_response("x")],
         [TextDelta(0, "x"), IterationEnd(1, StopReason.max_tokens, Usage(1, 1))],
     ],
 )
@@ -134,6 +177,14 @@ async def test_an_old_part_larger_than_the_window_is_summarised_in_pieces() -> N
     seen = [m for messages, _, _ in transport.requests for m in messages if m in history]
     assert seen == history[:-2], "every message is read once"
     assert transport.requests[1][0][0].content == [TextBlock("first")]
+
+
+async def test_no_piece_of_an_old_part_is_lost_to_an_empty_summary() -> None:
+    transport = Recording("first", "", "third", "fourth", "fifth", "sixth")
+    transport.model = ModelSpec("small", context_window=200)  # type: ignore[attr-defined]
+    with pytest.raises(CompactionError, match="empty"):
+        await Summarize(2).compact(conversation(8, (1, 2, 3, 4)), transport)
+    assert len(transport.requests) == 2
 
 
 async def test_clearing_old_results_keeps_the_calls() -> None:
@@ -180,22 +231,88 @@ async def test_all_input_counts_cached_or_not() -> None:
     assert (await store.get_history())[0].content == [TextBlock("sum")]
 
 
-async def test_compaction_without_effect_is_not_repeated_at_once() -> None:
-    transport = Recording("s")
+async def test_every_excess_compacts_what_was_added_since() -> None:
+    transport = Recording("one", "two", "three")
     store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=1)
-    for _ in range(3):
+    for summary in ("one", "two", "three"):
         await store.add_context_tokens(100, 1)
-    assert len(transport.requests) == 1
+        await store.add_context_tokens(100, 1)  # with nothing added, nothing is done
+        history = await store.get_history()
+        assert (history[0].content, len(history)) == ([TextBlock(summary)], 8)
+        await store.append(Message("user", [TextBlock("and now?")]))
+    assert len(transport.requests) == 3
 
 
-async def test_a_failing_summary_is_not_asked_for_again_at_every_turn() -> None:
-    transport = Recording("")
+async def test_a_history_that_was_too_short_is_compacted_once_it_is_long_enough() -> None:
+    store = AutoCompactStore(MemoryContextStore(conversation(3)), Recording("s"), max_tokens=1)
+    await store.add_context_tokens(100, 1)
+    assert await store.get_history() == conversation(3)
+    await store.append(Message("user", [TextBlock("and now?")]))
+    await store.add_context_tokens(100, 1)
+    assert (await store.get_history())[0].content == [TextBlock("s")]
+
+
+async def test_a_failing_summary_is_asked_for_again_after_some_more_messages() -> None:
+    transport = Recording("", "s")
+    store = AutoCompactStore(
+        MemoryContextStore(conversation(9)), transport, max_tokens=1, keep_recent=4
+    )
+    lengths = []
+    for _ in range(6):
+        await store.add_context_tokens(100, 1)
+        lengths.append(len(await store.get_history()))
+        await store.append(Message("user", [TextBlock("and now?")]))
+    assert lengths == [18, 19, 20, 21, 6, 6]
+    assert len(transport.requests) == 3
+
+
+async def test_a_session_that_was_cleared_is_not_held_to_an_old_failure() -> None:
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), Recording("", "s"), max_tokens=1)
+    await store.add_context_tokens(100, 1)
+    await store.clear()
+    await store.extend(conversation(5))
+    await store.add_context_tokens(100, 1)
+    assert (await store.get_history())[0].content == [TextBlock("s")]
+
+
+async def test_a_strategy_that_fails_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        async def compact(
+            self, history: Sequence[Message], transport: CompletionTransport
+        ) -> list[Message] | None:
+            raise KeyError("a mistake")
+
     inner = MemoryContextStore(conversation(9))
-    store = AutoCompactStore(inner, transport, max_tokens=1)
-    for _ in range(5):
+    transport = StubTransport([make_text_response("fine")])
+    store = AutoCompactStore(inner, transport, max_tokens=1, strategy=Broken())
+    with caplog.at_level(logging.WARNING, "axio.compaction"):
+        assert await Agent("", transport).run("next", store) == "fine"
+    assert (await inner.get_history())[:18] == conversation(9)
+    assert "a mistake" in caplog.text
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+async def test_an_invalid_history_is_not_stored(cut: int, caplog: pytest.LogCaptureFixture) -> None:
+    class Parting:
+        async def compact(
+            self, history: Sequence[Message], transport: CompletionTransport
+        ) -> list[Message] | None:
+            return [*history[:2], Message("user")] if cut == 1 else list(history[2:])
+
+    inner = MemoryContextStore(one_prompt(20))
+    store = AutoCompactStore(inner, StubTransport(), max_tokens=1, strategy=Parting())
+    with caplog.at_level(logging.WARNING, "axio.compaction"):
         await store.add_context_tokens(100, 1)
-    assert len(transport.requests) == 1
-    assert len(await inner.get_history()) == 18
+    assert await inner.get_history() == one_prompt(20)
+    assert "would break it" in caplog.text
+
+
+async def test_no_strategy_sees_a_turn_whose_tools_are_running() -> None:
+    running = Message("assistant", [ToolUseBlock("now", "t", {})])
+    inner = MemoryContextStore([*conversation(9), Message("user", [TextBlock("go")]), running])
+    store = AutoCompactStore(inner, StubTransport(), max_tokens=1, strategy=SlidingWindow(1))
+    await store.add_context_tokens(100, 1)
+    assert await inner.get_history() == [Message("user", [TextBlock("go")]), running]
 
 
 async def test_what_is_stored_while_the_summary_is_written_is_kept() -> None:

@@ -244,6 +244,29 @@ async def test_a_model_without_tools_is_told_the_schema() -> None:
     assert '"integer"' in systems[0]
 
 
+async def test_an_answer_in_text_may_come_from_an_iterator_without_a_close() -> None:
+    class Plain:
+        model = ModelSpec("plain", frozenset({Capability.text}))
+
+        def __init__(self) -> None:
+            self.events = iter(make_text_response('{"value": 5}'))
+
+        def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            return self
+
+        def __aiter__(self) -> AsyncIterator[StreamEvent]:
+            return self
+
+        async def __anext__(self) -> StreamEvent:
+            for event in self.events:
+                return event
+            raise StopAsyncIteration
+
+    assert await Agent("", Plain()).run("go", MemoryContextStore(), output=int) == 5
+
+
 async def test_a_cancelled_output_run_ends_as_any_other() -> None:
     stream = Agent("", answering({"value": 1})).run_stream("x", MemoryContextStore(), output=int)
     events: list[StreamEvent] = []

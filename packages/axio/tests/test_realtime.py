@@ -256,11 +256,80 @@ async def test_an_answer_that_cannot_be_delivered_is_logged(
     assert "Failed to deliver tool result" in record.message and "c1" in record.message
 
 
+@pytest.mark.parametrize(
+    ("result", "sent"),
+    [
+        ([TextBlock("a"), TextBlock("b")], [TextBlock("a"), TextBlock("b")]),
+        ([], []),
+        ([1, 2], "[1, 2]"),
+        ([TextBlock("a"), 2], "[TextBlock(text='a'), 2]"),
+        ({"a": 1}, "{'a': 1}"),
+        (None, "None"),
+    ],
+)
+async def test_only_content_blocks_are_sent_as_they_are(result: Any, sent: Any) -> None:
+    async def give() -> Any:
+        return result
+
+    conversation = Conversation(*call("c1", "give", "{}"), CALLED)
+    conversation.end()
+    async with RealtimeAgent("", Line(conversation), [Tool("give", handler=give)]) as agent:
+        _ = [event async for event in agent.events()]
+    assert conversation.results == {"c1": sent}
+
+
+async def test_leaving_the_loop_waits_for_a_tool_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("axio.realtime._CLOSING", 0.0)
+
+    async def slow() -> str:
+        await asyncio.sleep(0.05)
+        return "done"
+
+    conversation = Conversation(*call("c1", "slow", "{}"), CALLED)
+    conversation.end()
+    async with RealtimeAgent("", Line(conversation), [Tool("slow", handler=slow)]) as agent:
+        _ = [event async for event in agent.events()]
+    assert conversation.results == {"c1": "done"}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_cancellation_does_not_wait_for_tools(ended: bool) -> None:
+    working = asyncio.Event()
+
+    async def work() -> None:
+        working.set()
+        await asyncio.Event().wait()
+
+    conversation = Conversation(*call("c1", "work", "{}"), CALLED)
+    if ended:
+        conversation.end()
+    async with RealtimeAgent("", Line(conversation), [Tool("work", handler=work)]) as agent:
+
+        async def listen() -> None:
+            async for _ in agent.events():
+                pass
+
+        task = asyncio.ensure_future(listen())
+        await working.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 1)
+        assert "interrupted" in conversation.results["c1"]
+
+
 async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("axio.realtime._CLOSING", 0.05)
     conversation = Conversation(*call("c1", "hang", "{}"), CALLED)
     before = asyncio.all_tasks()
-    await asyncio.wait_for(heard(conversation), 1)
+    async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        stream = agent.events()
+        while (await anext(stream)) is not CALLED:
+            pass
+        await asyncio.wait_for(agent.close(), 1)
+    conversation.end()
+    assert [event async for event in stream] == []
     assert "interrupted" in conversation.results["c1"]
     assert conversation.done[-1] == ("close",)
     assert asyncio.all_tasks() == before

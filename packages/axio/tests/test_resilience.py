@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from axio.agent import Agent
-from axio.blocks import TextBlock
+from axio.blocks import TextBlock, ToolResultBlock
+from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import (
     Error,
@@ -111,6 +112,39 @@ async def test_every_wrapper_is_a_transport(
     wrap: Callable[[CompletionTransport], CompletionTransport],
 ) -> None:
     await check_transport(lambda: wrap(make_stub_transport()))
+
+
+class Plain:
+    """Its answer is an iterator and no generator: it has no `aclose`."""
+
+    def __init__(self) -> None:
+        self.events = iter(make_text_response("ok"))
+
+    def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        for event in self.events:
+            return event
+        raise StopAsyncIteration
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+async def test_a_stream_that_cannot_be_closed_is_left_as_it_is(
+    wrap: Callable[[CompletionTransport], CompletionTransport],
+) -> None:
+    assert await answer(wrap(Plain())) == "ok"
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 5}, {"silence": 5}, {"tokens": 999}])
+async def test_limits_do_not_need_to_close_a_stream(limits: dict[str, float]) -> None:
+    budget = Budget(**limits)  # type: ignore[arg-type]
+    assert await Agent("", Plain()).run("go", MemoryContextStore(), budget=budget) == "ok"
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
@@ -350,7 +384,6 @@ def test_looking_for_repetition_is_linear() -> None:
 
 
 class Babbling:
-    last_usage = Usage(3, 4)
     model = ModelSpec("m", frozenset({Capability.tool_use}))
 
     def __init__(self, *before: StreamEvent) -> None:
@@ -378,11 +411,9 @@ async def test_a_babbling_model_is_stopped_with_a_note() -> None:
     inner = Babbling()
     store = MemoryContextStore()
     out = [e async for e in Agent("", StopRepetition(inner)).run_stream("go", store)]
-    assert out[-3:] == [
-        TextDelta(0, NOTE),
-        IterationEnd(1, StopReason.end_turn, Usage(3, 4)),
-        SessionEndEvent(StopReason.end_turn, Usage(3, 4)),
-    ]
+    assert out[-3] == TextDelta(0, NOTE)
+    assert isinstance(out[-2], IterationEnd) and isinstance(out[-1], SessionEndEvent)
+    assert out[-2].stop_reason == out[-1].stop_reason == StopReason.end_turn
     assert NOTE.startswith("\n\n")
     assert "[Output truncated: repetitive content detected]" in NOTE
     assert inner.said < 200
@@ -403,6 +434,58 @@ async def test_a_call_that_was_complete_before_the_babbling_runs() -> None:
     agent = Agent("", StopRepetition(inner), [Tool("note", note)])
     assert (await agent.run("go", MemoryContextStore())).endswith("enough")
     assert ran == ["x"]
+
+
+@pytest.mark.parametrize("arguments", ["", '{"text": "un'])
+async def test_a_call_that_was_not_complete_before_the_babbling_is_answered_and_not_run(
+    arguments: str,
+) -> None:
+    ran: list[str] = []
+
+    async def note(text: str = "nothing") -> str:
+        ran.append(text)
+        return "noted"
+
+    inner = Babbling(
+        ToolUseStart(1, "a", "note"),
+        ToolInputDelta(1, "a", '{"text": "whole"}'),
+        ToolUseStart(2, "a", "note"),
+        ToolInputDelta(2, "a", arguments),
+    )
+    store = MemoryContextStore()
+    await Agent("", StopRepetition(inner), [Tool("note", note)]).run("go", store)
+    assert ran == ["whole"]
+    results = [b for b in (await store.get_history())[2].content if isinstance(b, ToolResultBlock)]
+    assert [result.is_error for result in results] == [False, True]
+    assert "cut off" in str(results[1].content)
+
+
+async def usage_of(transport: CompletionTransport) -> Usage:
+    stream = Agent("s" * 360, StopRepetition(transport)).run_stream(
+        "go on" * 8, MemoryContextStore()
+    )
+    return (await stream.get_session_end()).total_usage
+
+
+async def test_the_tokens_of_a_response_that_was_stopped_are_estimated() -> None:
+    inner = Babbling()
+    assert await usage_of(inner) == Usage((360 + 40) // 4, inner.said * len("and so on ") // 4)
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_tokens_that_the_transport_tells_are_counted_once(early: bool) -> None:
+    class Telling(Babbling):
+        last_usage = Usage(7, 7)  # of the response before
+
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncGenerator[StreamEvent, None]:
+            if early:
+                self.last_usage = Usage(3, 4)
+            async for event in super().stream(messages, tools, system):
+                yield event
+
+    assert await usage_of(Telling()) == (Usage(3, 4) if early else await usage_of(Babbling()))
 
 
 # ── in several orders ─────────────────────────────────────────────────────────────────────────

@@ -13,10 +13,11 @@ from axio.blocks import TextBlock
 from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import NestedEvent, SessionEndEvent, StreamEvent, TextDelta, ToolResult
-from axio.exceptions import GuardError
+from axio.exceptions import Deferred, GuardError
 from axio.history import check
 from axio.messages import Message
 from axio.permission import PermissionGuard
+from axio.run import RUN
 from axio.subagents import Agents, Background, BackgroundResult, make_agent_tools
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
@@ -96,6 +97,56 @@ async def test_guards_given_to_the_tools_hold_for_the_calls_of_the_sub_agents() 
     assert results[0].is_error
 
 
+async def result_of(tools: list[Tool[Any]], budget: Budget | None = None) -> ToolResult:
+    stream = Agent("", outer_transport("outer"), tools).run_stream(
+        "x", MemoryContextStore(), budget=budget
+    )
+    return next(e for e in [e async for e in stream] if isinstance(e, ToolResult))
+
+
+async def test_a_sub_agent_that_used_up_its_iterations_has_not_finished() -> None:
+    agents = helper(make_echo_tool())
+    agents["helper"][1].max_iterations = 2
+    busy = StubTransport([[TextDelta(0, "Looking. "), *make_tool_use_response()]])
+    result = await result_of([*make_agent_tools(agents, busy)])
+    assert result.is_error
+    assert "max_iterations" in result.content
+    assert "Looking. Looking. " in result.content
+
+
+async def test_a_sub_agent_that_hit_a_limit_tells_what_it_had_found() -> None:
+    busy = StubTransport([[TextDelta(0, "Looking. "), *make_tool_use_response()]])
+    tools = make_agent_tools(helper(make_echo_tool()), busy)
+    result = await result_of([*tools], Budget(tool_calls=2))
+    assert result.is_error
+    assert "limit of 2 tool calls" in result.content
+    assert "Looking. " in result.content
+
+
+async def test_a_call_of_a_sub_agent_that_waits_for_a_person_is_told() -> None:
+    class Later(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred("who may echo?")
+
+    inner = StubTransport([make_tool_use_response()])
+    tools = make_agent_tools(helper(make_echo_tool()), inner, guards=[Later()])
+    result = await result_of([*tools])
+    assert result.is_error
+    assert "approval" in result.content
+    assert "echo" in result.content
+
+
+async def test_a_tool_of_a_sub_agent_may_end_its_run_well() -> None:
+    async def finish(msg: str) -> str:
+        RUN.get().stop("handed over")
+        return "ok"
+
+    inner = StubTransport([[TextDelta(0, "That is all."), *make_tool_use_response("finish")]])
+    tool = Tool(name="finish", handler=finish)
+    result = await result_of([*make_agent_tools(helper(tool), inner)])
+    assert (result.is_error, result.content) == (False, "That is all.")
+
+
 async def test_cancelling_the_outer_run_cancels_its_sub_agents() -> None:
     inner = Slow()
     tools = make_agent_tools(helper(), inner)
@@ -150,6 +201,18 @@ async def test_a_failed_background_task_is_told_as_failed() -> None:
         await background.join()
     assert background.results[0].failed
     assert "failed" in background.results[0].as_prompt()
+
+
+async def test_a_background_task_that_has_not_finished_is_told_as_failed() -> None:
+    agents = helper(make_echo_tool())
+    agents["helper"][1].max_iterations = 1
+    async with Background() as background:
+        inner = StubTransport([make_tool_use_response()])
+        tools = make_agent_tools(agents, inner, background=background)
+        await Agent("", outer_transport("bye"), list(tools)).run("x", MemoryContextStore())
+        await background.join()
+    assert background.results[0].failed
+    assert "max_iterations" in background.results[0].text
 
 
 @pytest.mark.parametrize("how", ["cancel", "aclose", "leave the block"])

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, cast
 
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import ReasoningDelta, StreamEvent, TextDelta, ToolInputDelta
 from axio.exceptions import LimitReached
+from axio.messages import Message
 from axio.models import ModelSpec
+from axio.transport import closing
 from axio.types import Usage
 
-__all__ = ("Budget", "cost_of")
+__all__ = ("CHARACTERS_PER_TOKEN", "Budget", "cost_of", "estimate", "length_of")
 
-_CHARACTERS_PER_TOKEN = 4  # a low estimate of tokens for most texts; only stops a runaway early
+CHARACTERS_PER_TOKEN = 4  # a low estimate of tokens for most texts, where nobody has counted them
 
 
 @dataclass(slots=True, eq=False)
@@ -110,12 +111,30 @@ def _price(cached: float | None, model: ModelSpec) -> float:
     return model.input_cost if cached is None else cached
 
 
+def length_of(message: Message) -> int:
+    """Characters of text in a message; media count as little as they do in a window."""
+    total = 0
+    for block in message.content:
+        if isinstance(block, TextBlock):
+            total += len(block.text)
+        elif isinstance(block, ToolUseBlock):
+            total += len(str(block.input))
+        elif isinstance(block, ToolResultBlock):
+            total += len(block.content) if isinstance(block.content, str) else 0
+    return total
+
+
+def estimate(read: int, written: int) -> Usage:
+    """The tokens of a response that nobody has counted, from the characters read and written."""
+    return Usage(read // CHARACTERS_PER_TOKEN, written // CHARACTERS_PER_TOKEN)
+
+
 async def stop_runaway(
     source: AsyncIterator[StreamEvent], tokens: int
 ) -> AsyncGenerator[StreamEvent, None]:
     """The events of `source`; `LimitReached` once they are surely more than `tokens` of output."""
-    left = tokens * _CHARACTERS_PER_TOKEN
-    async with aclosing(cast(Any, source)):
+    left = tokens * CHARACTERS_PER_TOKEN
+    async with closing(source):
         async for event in source:
             if isinstance(event, (TextDelta, ReasoningDelta)):
                 left -= len(event.delta)

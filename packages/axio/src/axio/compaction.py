@@ -14,17 +14,23 @@ from typing import Any, Protocol, runtime_checkable
 
 from axio.agent import Agent
 from axio.approval import first_pending
-from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import ContentBlock, TextBlock, ToolResultBlock
+from axio.budget import CHARACTERS_PER_TOKEN, length_of
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
-from axio.history import open_turn, safe_cut
+from axio.events import Error, SessionEndEvent, TextDelta, ToolUseStart
+from axio.exceptions import AxioError
+from axio.history import check, open_turn, safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
+from axio.stream import failure_of
 from axio.transport import CompletionTransport
+from axio.types import StopReason
 
 __all__ = (
     "DEFAULT_COMPACTION_PROMPT",
     "AutoCompactStore",
     "ClearToolResults",
+    "CompactionError",
     "CompactionStrategy",
     "SlidingWindow",
     "Summarize",
@@ -48,13 +54,17 @@ _ACKNOWLEDGEMENT = "Understood. I go on from this summary."
 _CLEARED = "[output removed to save space]"
 
 _DEFAULT_WINDOW = 128_000  # tokens, where a transport does not tell
-_CHARACTERS_PER_TOKEN = 4
 _SHARE = 0.6  # of the window for what one summary reads; the rest is for instructions and answer
+
+
+class CompactionError(AxioError):
+    """A model that was asked for a summary gave none, or only a part of one."""
 
 
 @runtime_checkable
 class CompactionStrategy(Protocol):
-    """Makes a valid, shorter history of a valid one; None where it can do nothing."""
+    """Makes a valid, shorter history of a valid one; None where it can do nothing, an exception
+    where it fails."""
 
     async def compact(
         self, history: Sequence[Message], transport: CompletionTransport
@@ -62,13 +72,17 @@ class CompactionStrategy(Protocol):
 
 
 def _cut(history: Sequence[Message], keep_recent: int) -> int:
-    """Where the recent part begins: with a user's message, so that roles go on alternating."""
+    """Where the recent part begins: never with results, whose calls would be on the other side. It
+    may begin with the assistant, as a run of one prompt and many calls has to be cut somewhere."""
     # What waits for a person must be there when the answer comes.
-    kept = min(open_turn(history) - keep_recent, first_pending(history))
-    cut = safe_cut(history, max(0, kept))
-    while cut > 0 and history[cut].role == "assistant":
-        cut = safe_cut(history, cut - 1)
-    return cut
+    cut = min(len(history) - keep_recent, first_pending(history))
+    while cut > 0 and _holds_results(history[cut]):
+        cut -= 1
+    return max(0, cut)
+
+
+def _holds_results(message: Message) -> bool:
+    return any(isinstance(block, ToolResultBlock) for block in message.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +102,7 @@ class Summarize:
         cut = _cut(history, self.keep_recent)
         if cut == 0:
             return None
-        try:
-            summary = await self._summarize(history[:cut], transport)
-        except Exception as exc:
-            logger.warning("the conversation could not be summarised: %s", exc)
-            return None
-        if not summary.strip():
-            logger.warning("the conversation could not be summarised: the summary is empty")
-            return None
+        summary = await self._summarize(history[:cut], transport)
         return [
             Message("user", [TextBlock(summary)]),
             Message("assistant", [TextBlock(_ACKNOWLEDGEMENT)]),
@@ -105,10 +112,32 @@ class Summarize:
     async def _summarize(self, old: Sequence[Message], transport: CompletionTransport) -> str:
         agent = Agent(self.system_prompt, transport, max_iterations=1)
         summary = ""
-        for chunk in _chunks(old, int(_window(transport) * _SHARE) * _CHARACTERS_PER_TOKEN):
+        for chunk in _chunks(old, int(_window(transport) * _SHARE) * CHARACTERS_PER_TOKEN):
             before = [Message("user", [TextBlock(summary)])] if summary else []
-            summary = await agent.run(_REQUEST, MemoryContextStore([*before, *chunk]))
+            summary = await _answer(agent, MemoryContextStore([*before, *chunk]))
         return summary
+
+
+async def _answer(agent: Agent, store: ContextStore) -> str:
+    """What the model writes, if that is a finished text and nothing else."""
+    parts: list[str] = []
+    stream = agent.run_stream(_REQUEST, store)
+    try:
+        async for event in stream:
+            if isinstance(event, TextDelta):
+                parts.append(event.delta)
+            elif isinstance(event, ToolUseStart):
+                raise CompactionError("the model made a tool call, although it has no tools")
+            elif isinstance(event, Error):
+                raise failure_of(event)
+            elif isinstance(event, SessionEndEvent) and event.stop_reason != StopReason.end_turn:
+                raise CompactionError(f"the summary is not finished ({event.reason})")
+    finally:
+        await stream.aclose()
+    summary = "".join(parts)
+    if not summary.strip():
+        raise CompactionError("the summary is empty")
+    return summary
 
 
 def _window(transport: CompletionTransport) -> int:
@@ -120,24 +149,11 @@ def _chunks(messages: Sequence[Message], size: int) -> Iterable[Sequence[Message
     """Parts of about `size` characters, each valid; a single turn that is larger stays whole."""
     start = length = 0
     for index, message in enumerate(messages):
-        length += _length(message)
+        length += length_of(message)
         if length > size and safe_cut(messages, index) == index > start:
             yield messages[start:index]
-            start, length = index, _length(message)
+            start, length = index, length_of(message)
     yield messages[start:]
-
-
-def _length(message: Message) -> int:
-    """Characters of text in a message; media count as little as they do in a window."""
-    total = 0
-    for block in message.content:
-        if isinstance(block, TextBlock):
-            total += len(block.text)
-        elif isinstance(block, ToolUseBlock):
-            total += len(str(block.input))
-        elif isinstance(block, ToolResultBlock):
-            total += len(block.content) if isinstance(block.content, str) else 0
-    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +188,8 @@ class ClearToolResults:
 
 @dataclass(frozen=True, slots=True)
 class SlidingWindow:
-    """Only the recent messages stay."""
+    """Only the recent messages stay; before an assistant's also the words of the user that it works
+    on, because providers want a conversation to begin with those."""
 
     keep_recent: int = 20
 
@@ -180,7 +197,11 @@ class SlidingWindow:
         self, history: Sequence[Message], transport: CompletionTransport
     ) -> list[Message] | None:
         cut = _cut(history, self.keep_recent)
-        return list(history[cut:]) if cut else None
+        prompts: list[Message] = []
+        if cut and history[cut].role == "assistant":
+            prompts = [m for m in history[:cut] if m.role == "user" and not _holds_results(m)]
+        kept = [*prompts[-1:], *history[cut:]]
+        return kept if len(kept) < len(history) else None
 
 
 async def compact_context(
@@ -192,18 +213,25 @@ async def compact_context(
 ) -> list[Message] | None:
     """A summary, its acknowledgement and at least the last `keep_recent` messages of `context`.
 
-    None when the history is too short or the summary fails. The store is not changed.
+    None when the history is too short, or the summary fails, which is logged. The store is not
+    changed.
     """
     strategy = Summarize(keep_recent, system_prompt)
-    return await strategy.compact(await context.get_history(), transport)
+    history = await context.get_history()
+    try:
+        return await strategy.compact(history, transport)
+    except Exception as exc:
+        logger.warning("the conversation could not be summarised: %s", exc)
+        return None
 
 
 class AutoCompactStore(ContextStore):
     """`store`, compacted after a model call that read more than the limit.
 
     The limit is `max_tokens`, or `threshold` times the window of `transport.model`. The history is
-    replaced in one step where the store can, and left as it is when the strategy fails or the store
-    cannot replace. After an attempt the next one waits until `keep_recent` messages were added.
+    replaced in one step where the store can, and left as it is, with a warning, when the strategy
+    fails, makes an invalid history, or the store cannot replace. After such a failure the next
+    attempt waits until `keep_recent` messages were added.
     """
 
     def __init__(
@@ -232,21 +260,30 @@ class AutoCompactStore(ContextStore):
                 await self._compact()
 
     async def _compact(self) -> None:
-        before = await self._store.get_history()
+        history = await self._store.get_history()
+        # A turn whose tools are running is nobody's to change.
+        before = history[: open_turn(history)]
         if len(before) < self._wait_for:
             return
-        self._wait_for = len(before) + self._keep_recent
-        shorter = await self._strategy.compact(before, self._transport)
+        try:
+            shorter = await self._strategy.compact(before, self._transport)
+        except Exception as exc:
+            return self._put_off(before, repr(exc))
         if shorter is None:
             return
+        if problems := check(shorter):
+            return self._put_off(before, f"the strategy would break it: {problems[0].text}")
         # The strategy may have taken seconds; what was stored meanwhile follows what it saw.
-        shorter += (await self._store.get_history())[len(before) :]
+        after = [*shorter, *(await self._store.get_history())[len(before) :]]
         try:
-            await self._store.replace(shorter)
+            await self._store.replace(after)
         except NotImplementedError:
-            logger.warning("%s cannot replace its history", type(self._store).__name__)
-            return
-        self._wait_for = len(shorter) + self._keep_recent
+            return self._put_off(before, f"{type(self._store).__name__} cannot replace its history")
+        self._wait_for = len(after) + 1  # There is nothing new to compact before.
+
+    def _put_off(self, history: list[Message], why: str) -> None:
+        logger.warning("a session could not be compacted: %s", why)
+        self._wait_for = len(history) + self._keep_recent
 
     async def fork(self) -> AutoCompactStore:
         copy = AutoCompactStore(
@@ -274,12 +311,14 @@ class AutoCompactStore(ContextStore):
         await self._store.extend(messages)
 
     async def replace(self, messages: Iterable[Message]) -> None:
+        self._wait_for = 0
         await self._store.replace(messages)
 
     async def get_history(self) -> list[Message]:
         return await self._store.get_history()
 
     async def clear(self) -> None:
+        self._wait_for = 0
         await self._store.clear()
 
     async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
@@ -25,7 +24,7 @@ from axio.run import RUN
 from axio.schema import property_schema
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 from axio.validate import Validator
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
@@ -199,13 +198,15 @@ class AnswerText:
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         self._parts = parts = []
-        async with aclosing(self._ask(messages, tools, system)) as source:
+        async with closing(self._ask(messages, tools, system)) as source:
             async for event in source:
                 if isinstance(event, TextDelta):
                     parts.append(event.delta)
                 yield event
 
-    def _ask(self, messages: list[Message], tools: list[Tool[Any]], system: str) -> Any:
+    def _ask(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
         if isinstance(self._inner, StructuredTransport):
             return self._inner.stream_structured(messages, tools, system, self._schema)
         told = _TOLD.format(schema=json.dumps(self._schema))

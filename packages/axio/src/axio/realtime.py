@@ -7,9 +7,10 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from axio.blocks import ContentBlock
+from axio.dispatch import _as_content
 from axio.events import Error, StreamEvent, ToolInputDelta, ToolUseStart, TurnComplete
 from axio.tool import Tool
 from axio.transport import RealtimeSession, RealtimeTransport
@@ -80,13 +81,16 @@ class RealtimeAgent:
         if session is None:
             return
         try:
-            await self._finish_tools(session)
+            await self._finish_tools(session, _CLOSING)
         finally:
             await session.close()
 
-    async def _finish_tools(self, session: RealtimeSession) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CLOSING)
+    async def _finish_tools(self, session: RealtimeSession, patience: float | None) -> None:
+        """Wait so many seconds for running tools, or for as long as they take; end what is left."""
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=patience)
+        finally:
             await self._cancel_tools(session)
 
     async def _cancel_tools(self, session: RealtimeSession) -> None:
@@ -115,7 +119,8 @@ class RealtimeAgent:
         await session.interrupt()
 
     async def events(self) -> AsyncIterator[StreamEvent]:
-        """The session's events, unchanged. Leaving the loop waits for running tools."""
+        """The session's events, unchanged. Leaving the loop waits for running tools, unless it is
+        left because its task was cancelled: that ends them."""
         session = self.session
         try:
             async for event in session.events():
@@ -127,7 +132,9 @@ class RealtimeAgent:
                     self._complete_turn(session, event)
                 yield event
         finally:
-            await self._finish_tools(session)
+            task = asyncio.current_task()
+            cancelled = task is not None and task.cancelling() > 0
+            await self._finish_tools(session, 0 if cancelled else None)
 
     def _complete_turn(self, session: RealtimeSession, event: TurnComplete) -> None:
         turn, self._turn = self._turn, Turn()
@@ -157,7 +164,7 @@ class RealtimeAgent:
             return f"error: {str(exc) or 'the tool cancelled itself'}"
         except Exception as exc:
             return f"error: {str(exc) or type(exc).__name__}"
-        return result if isinstance(result, (str, list)) else str(result)
+        return cast("str | list[Any]", _as_content(result))
 
     async def _deliver(
         self, session: RealtimeSession, call: Call, content: str | list[Any]

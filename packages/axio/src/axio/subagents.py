@@ -16,13 +16,15 @@ from types import TracebackType
 from typing import NotRequired, TypeAlias, TypedDict
 
 from axio.agent import Agent
+from axio.approval import pending
 from axio.context import ContextStore, MemoryContextStore
-from axio.events import Error, NestedEvent, StreamEvent, TextDelta
+from axio.events import Error, NestedEvent, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import StreamError
 from axio.permission import PermissionGuard
 from axio.run import RUN, Run
 from axio.tool import CONTEXT, Tool
 from axio.transport import CompletionTransport
+from axio.types import StopReason
 
 __all__ = (
     "AgentContext",
@@ -70,6 +72,7 @@ async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
     stream = context["proto"].copy(transport=context["transport"]).run_stream(task, store)
     parts: list[str] = []
     failure: BaseException | None = None
+    problem = ""
     try:
         async for event in stream:
             if outer is not None and outer.call_id is not None:
@@ -82,12 +85,26 @@ async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
                 parts.append(event.delta)
             elif isinstance(event, Error) and failure is None:
                 failure = event.exception
+                problem = str(failure) or type(failure).__name__
+            elif isinstance(event, SessionEndEvent) and failure is None:
+                problem = await _unfinished(event, store)
     finally:
         await stream.aclose()
         await store.close()
-    if failure is not None:
-        raise StreamError(str(failure)) from failure
-    return "".join(parts)
+    text = "".join(parts)
+    if problem:
+        raise StreamError(f"{problem}\nIts text so far: {text}" if text else problem) from failure
+    return text
+
+
+async def _unfinished(end: SessionEndEvent, store: ContextStore) -> str:
+    """Why a run that reported no error is none that has done its task; empty if it has."""
+    if end.stop_reason != StopReason.end_turn:
+        return f"The agent's run ended before it was finished ({end.reason})."
+    if end.reason == "approval":
+        names = ", ".join(call.name for call in pending(await store.get_history()))
+        return f"The agent's run stopped: calls of it wait for the approval of a person ({names})."
+    return ""
 
 
 def make_agent_tools(
@@ -102,10 +119,11 @@ def make_agent_tools(
 ) -> list[Tool[AgentContext]]:
     """A tool for each agent, which takes a `task` and returns the agent's final text.
 
-    Each call runs on a fresh context from `context_factory`, which it closes. When the run fails
-    the tool raises, and the calling model is told. `on_event` gets the unprefixed name. `guards`
-    are asked before every tool call of the sub-agents, ahead of the guards their tools have. With
-    `background` a call returns at once, and the text comes later.
+    Each call runs on a fresh context from `context_factory`, which it closes. When the run fails,
+    is cut short by a limit or stops for an approval, the tool raises, and the calling model is told
+    why, with the text so far. `on_event` gets the unprefixed name. `guards` are asked before every
+    tool call of the sub-agents, ahead of the guards their tools have. With `background` a call
+    returns at once, and the text comes later.
     """
     return [
         Tool(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from axio.blocks import ContentBlock
@@ -31,6 +32,7 @@ __all__ = (
     "TTSTransport",
     "VideoGenTransport",
     "close_quietly",
+    "closing",
 )
 
 logger = logging.getLogger(__name__)
@@ -40,8 +42,9 @@ logger = logging.getLogger(__name__)
 class CompletionTransport(Protocol):
     """A model that answers a conversation.
 
-    The events of one answer end with exactly one `IterationEnd`; a failure is raised. Closing the
-    iterator early must release the connection. Neither `messages` nor `tools` may be changed.
+    The events of one answer end with exactly one `IterationEnd`; a failure is raised. Where the
+    iterator has an `aclose`, that must release the connection early. Neither `messages` nor `tools`
+    may be changed.
     """
 
     def stream(
@@ -185,6 +188,13 @@ class DummyEmbeddingTransport(DummyTransport):
     def embed(self, texts: list[str]) -> list[list[float]]:
         # Not a coroutine: the refusal comes at the call, before anything is awaited.
         self._refuse()
+
+
+def closing(
+    source: AsyncIterator[StreamEvent],
+) -> AbstractAsyncContextManager[AsyncIterator[StreamEvent]]:
+    """`source`, closed at the end of the block however it ends, if it can be closed."""
+    return aclosing(cast(Any, source)) if hasattr(source, "aclose") else nullcontext(source)
 
 
 async def close_quietly(source: AsyncIterator[StreamEvent]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
-from typing import Any, cast
 
 from axio.budget import Budget
 from axio.events import StreamEvent
 from axio.exceptions import LimitReached
+from axio.transport import closing
 
 __all__ = ("Watchdog",)
 
@@ -60,12 +59,12 @@ class Watchdog:
     async def listen(self, source: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
         """The events of `source`. Only the time spent waiting for it counts as silence."""
         if self._silence is None:
-            async with aclosing(cast(Any, source)):
+            async with closing(source):
                 async for event in source:
                     yield event
             return
         clock = self._loop.time
-        async with aclosing(cast(Any, source)):
+        async with closing(source):
             self._waiting_since = clock()
             try:
                 async for event in source:

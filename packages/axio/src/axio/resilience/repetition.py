@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
+from axio.budget import estimate, length_of
+from axio.events import (
+    IterationEnd,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+)
 from axio.messages import Message
 from axio.resilience.wrapper import Wrapper, closing
 from axio.tool import Tool
-from axio.tool_args import ToolArgStream
+from axio.turn import Call, Turn
 from axio.types import StopReason, Usage
 
 __all__ = ("NOTE", "Repetition", "StopRepetition")
@@ -79,30 +87,43 @@ def _has_pattern(tail: str) -> bool:
 class StopRepetition(Wrapper):
     """Ends a response whose text goes round in circles, with a note at the end of the text.
 
-    The rest of the response is not read. Calls that were complete before are kept. Outermost is the
-    place for it: an inner wrapper would take the early end for a fault.
+    The rest of the response is not read. Calls that were complete before are run, others answered
+    as cut off. The tokens are `last_usage` of the inner transport if this response has set it, else
+    a low estimate: providers tell them at the end. Outermost is the place for it: an inner wrapper
+    would take the early end for a fault.
     """
 
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
-        seen = Repetition()
-        calls: dict[str, ToolArgStream] = {}
+        before = getattr(self.inner, "last_usage", None)
+        seen, turn, written = Repetition(), Turn(), 0
         async with closing(self.inner.stream(messages, tools, system)) as source:
             async for event in source:
                 yield event
-                if isinstance(event, ToolUseStart):
-                    calls[event.tool_use_id] = ToolArgStream(event.tool_use_id)
-                elif isinstance(event, ToolInputDelta) and event.tool_use_id in calls:
-                    calls[event.tool_use_id].feed(event.partial_json)
-                elif isinstance(event, TextDelta) and seen.feed(event.delta):
-                    break
+                if isinstance(event, TextDelta):
+                    written += len(event.delta)
+                    if seen.feed(event.delta):
+                        break
+                elif isinstance(event, ReasoningDelta):
+                    written += len(event.delta)
+                elif isinstance(event, (ToolUseStart, ToolInputDelta)):
+                    turn.feed(event)
                 elif isinstance(event, IterationEnd):
                     return
             else:
                 return
         yield TextDelta(0, NOTE)
-        complete = calls and all(arguments.done for arguments in calls.values())
-        reason = StopReason.tool_use if complete else StopReason.end_turn
         usage = getattr(self.inner, "last_usage", None)
-        yield IterationEnd(0, reason, usage if isinstance(usage, Usage) else Usage(0, 0))
+        if usage is before or not isinstance(usage, Usage):
+            written += sum(len(text) for call in turn.calls for text in call.fragments)
+            usage = estimate(sum(map(length_of, messages)) + len(system), written)
+        yield IterationEnd(0, _stop_reason(turn.calls), usage)
+
+
+def _stop_reason(calls: list[Call]) -> StopReason:
+    if not calls:
+        return StopReason.end_turn
+    # For the loop a call without arguments is one that needs none, unless the response was cut.
+    complete = all(call.is_complete() for call in calls)
+    return StopReason.tool_use if complete else StopReason.max_tokens

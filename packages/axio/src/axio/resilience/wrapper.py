@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from axio.events import StreamEvent
 from axio.messages import Message
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 
 __all__ = ("Wrapper", "closing")
 
@@ -41,10 +40,3 @@ class Wrapper:
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncIterator[StreamEvent]:
         return self.inner.stream(messages, tools, system)
-
-
-def closing(
-    source: AsyncIterator[StreamEvent],
-) -> AbstractAsyncContextManager[AsyncGenerator[StreamEvent, None]]:
-    """`source`, closed at the end of the block however it ends."""
-    return aclosing(cast("AsyncGenerator[StreamEvent, None]", source))
