@@ -130,6 +130,34 @@ async def test_after_so_many_wrong_answers_the_run_ends(tries: int) -> None:
     assert check(await store.get_history()) == []
 
 
+@pytest.mark.parametrize("broken", ['{"x": 1,', "[1, 2]", "null"])
+async def test_answers_that_cannot_be_read_count_as_tries(broken: str) -> None:
+    events: list[StreamEvent] = [
+        ToolUseStart(0, "a", "final_answer"),
+        ToolInputDelta(0, "a", broken),
+        IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
+    ]
+    transport, store = StubTransport([events]), MemoryContextStore()
+    with pytest.raises(OutputError, match=r"no answer of the wanted type.*arguments"):
+        await Agent("", transport).run("go", store, output=Point)
+    assert transport._call_count == 3
+    assert check(await store.get_history()) == []
+
+
+async def test_an_answer_that_was_cut_off_is_one_of_the_tries() -> None:
+    cut: list[StreamEvent] = [
+        ToolUseStart(0, "a", "final_answer"),
+        IterationEnd(1, StopReason.max_tokens, Usage(1, 1)),
+    ]
+    good = make_tool_use_response("final_answer", tool_input={"x": 1, "y": 2})
+    agent = Agent("", StubTransport([cut, good]))
+    assert await agent.run("go", MemoryContextStore(), output=Point) == {"x": 1, "y": 2}
+    with pytest.raises(OutputError, match="cut off"):
+        await agent.copy(transport=StubTransport([cut, good])).run(
+            "go", MemoryContextStore(), output=Point, output_tries=1
+        )
+
+
 async def test_a_text_instead_of_an_answer_is_answered_with_a_request_for_one() -> None:
     transport = StubTransport(
         [

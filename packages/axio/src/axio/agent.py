@@ -114,7 +114,7 @@ class Agent:
             )
             return loop.start(output_stream(wanted, lambda: answer.text))
         agent = self.copy(tools=[*self.tools, wanted.tool()])
-        loop = Loop(agent, context, message, budget, wanted.remind)
+        loop = Loop(agent, context, message, budget, wanted.remind, wanted.count)
         return loop.start(output_stream(wanted, lambda: loop.arguments_of(wanted.name)))
 
     @overload

@@ -37,7 +37,7 @@ from axio.tool import Tool
 from axio.turn import Call
 from axio.types import ToolName
 
-__all__ = ("ToolDispatch", "holds_media")
+__all__ = ("ToolDispatch", "as_content", "holds_media")
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ class ToolDispatch:
         if call.output and tool is not None:
             try:
                 shown = tool.format_stream_result(call.output)
-                text = f"{_flattened(_as_content(shown))}\n{INTERRUPTED}"
+                text = f"{_flattened(as_content(shown))}\n{INTERRUPTED}"
             except Exception:
                 logger.exception("tool %r cannot format its own output", call.name)
         self._finish(call, text, True)
@@ -178,9 +178,9 @@ class ToolDispatch:
         RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
         try:
             if tool.supports_streaming:
-                content = _as_content(await self._stream(call, tool))
+                content = as_content(await self._stream(call, tool))
             else:
-                content = _as_content(await tool(**call.arguments()))
+                content = as_content(await tool(**call.arguments()))
         except Deferred as exc:
             from axio.approval import waiting_note  # Most programs never get here.
 
@@ -234,7 +234,7 @@ def holds_media(message: Message) -> bool:
     )
 
 
-def _as_content(value: Any) -> Any:
+def as_content(value: Any) -> Any:
     """A tool's return value as the content of a result."""
     if isinstance(value, str):
         return value

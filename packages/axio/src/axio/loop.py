@@ -52,12 +52,13 @@ class Loop:
     """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands.
 
     `reply` is asked when the model ends its turn: a message it returns keeps the run going.
+    `enough` is asked after a turn of calls: when true, the run ends.
     """
 
     __slots__ = (
-        *("agent", "control", "crash", "dispatch", "emitted", "iteration", "limit", "limits"),
-        *("outro", "prompt", "reply", "run", "session", "store", "stream", "taken", "turn"),
-        "usages",
+        *("agent", "control", "crash", "dispatch", "emitted", "enough", "iteration", "limit"),
+        *("limits", "outro", "prompt", "reply", "run", "session", "store", "stream", "taken"),
+        *("turn", "usages"),
     )
 
     def __init__(
@@ -67,11 +68,13 @@ class Loop:
         prompt: Message | None,
         budget: Budget | None = None,
         reply: Callable[[], Message | None] | None = None,
+        enough: Callable[[list[Call]], bool] | None = None,
     ) -> None:
         self.agent = agent
         self.store = store
         self.prompt = prompt
         self.reply = reply
+        self.enough = enough
         self.control = Control()
         self.crash: Exception | None = None
         self.dispatch: ToolDispatch | None = None
@@ -333,6 +336,8 @@ class Loop:
                 self._fail(self.limit)
             elif self.run.stopped:
                 self._end(StopReason.end_turn, self.run.stop_reason)
+            elif self.enough is not None and self.enough(turn.calls):
+                self._end(StopReason.end_turn)
         else:
             stop = turn.stop_reason
             if stop != StopReason.end_turn and stop != StopReason.tool_use:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
@@ -20,11 +20,11 @@ from axio.exceptions import HandlerError, OutputError
 from axio.history import unique_id
 from axio.messages import Message
 from axio.partial_json import parse_partial
-from axio.run import RUN
 from axio.schema import property_schema
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport, closing
+from axio.turn import Call
 from axio.validate import Validator
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
@@ -80,10 +80,7 @@ class OutputWanted(Generic[T]):
         """The tool that takes the answer."""
 
         async def take(**answer: Any) -> str:
-            problem = self._accept(answer)
-            if self._is_over():
-                RUN.get().stop()
-            if problem is not None:
+            if (problem := self._accept(answer)) is not None:
                 raise HandlerError(problem)
             return "Accepted."
 
@@ -93,6 +90,14 @@ class OutputWanted(Generic[T]):
             handler=take,
             schema=MappingProxyType(self.schema),
         )
+
+    def count(self, calls: Iterable[Call]) -> bool:
+        """Count the tries among `calls` that never reached the tool, because their arguments could
+        not be read. Whether the run is over."""
+        for call in calls:
+            if call.name == self.name and call.problem is not None and not self._is_over():
+                self._fail(call.problem)
+        return self._is_over()
 
     def take_text(self, text: str) -> Message | None:
         """A response has ended with `text`; what to reply if that is not the answer."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from axio.blocks import ContentBlock
-from axio.dispatch import _as_content
+from axio.dispatch import as_content
 from axio.events import Error, StreamEvent, ToolInputDelta, ToolUseStart, TurnComplete
 from axio.tool import Tool
 from axio.transport import RealtimeSession, RealtimeTransport
@@ -164,7 +164,7 @@ class RealtimeAgent:
             return f"error: {str(exc) or 'the tool cancelled itself'}"
         except Exception as exc:
             return f"error: {str(exc) or type(exc).__name__}"
-        return cast("str | list[Any]", _as_content(result))
+        return cast("str | list[Any]", as_content(result))
 
     async def _deliver(
         self, session: RealtimeSession, call: Call, content: str | list[Any]

@@ -51,7 +51,7 @@ class Run:
         call_id: ToolCallID,
         tool_name: ToolName,
         emit: Callable[[StreamEvent], None],
-        approved: bool,
+        approved: bool = False,
     ) -> Run:
         """This run as a tool call sees it."""
         # fmt: off

@@ -12,7 +12,6 @@ import os
 import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from dataclasses import fields
 from difflib import unified_diff
 from pathlib import Path
@@ -24,7 +23,7 @@ from axio.events import Error, StreamEvent
 from axio.exceptions import AxioError
 from axio.messages import Message
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 from axio.types import StopReason, Usage
 
 __all__ = ("CassetteError", "RecordTransport", "ReplayTransport")
@@ -118,8 +117,7 @@ class RecordTransport:
     ) -> AsyncGenerator[StreamEvent, None]:
         request = _request(messages, tools, system)
         events: list[dict[str, Any]] = []
-        source = cast(Any, self._inner.stream(messages, tools, system))
-        async with aclosing(source):
+        async with closing(self._inner.stream(messages, tools, system)) as source:
             async for event in source:
                 events.append(_event_to_json(event))
                 yield event

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from axio.events import IterationEnd, StreamEvent, ToolInputDelta, ToolUseStart
 from axio.exceptions import ConnectionFailed, ProviderError
 from axio.messages import Message
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 from axio.types import StopReason
 
 __all__ = (
@@ -152,11 +151,9 @@ class FaultTransport:
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
-        source = cast(
-            "AsyncGenerator[StreamEvent, None]", self._inner.stream(messages, tools, system)
-        )
         self._left -= 1
-        broken = self._fault.apply(source) if self._left == -1 else source
-        async with aclosing(source), aclosing(broken):
-            async for event in broken:
-                yield event
+        async with closing(self._inner.stream(messages, tools, system)) as source:
+            broken = self._fault.apply(source) if self._left == -1 else source
+            async with closing(broken):
+                async for event in broken:
+                    yield event
