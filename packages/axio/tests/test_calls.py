@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -27,7 +26,7 @@ from axio.events import (
 from axio.exceptions import Deferred, LimitReached
 from axio.history import check
 from axio.permission import PermissionGuard
-from axio.subagents import make_agent_tools
+from axio.run import Run
 from axio.testing import StubTransport, make_text_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
@@ -249,13 +248,15 @@ async def test_a_result_that_cannot_be_shown_is_an_error() -> None:
     assert await result(work) == ToolResultBlock("a", "I have no text", True)
 
 
-async def test_an_agent_that_asks_itself_for_ever_comes_to_an_end() -> None:
-    turn = [*call('{"task": "again"}', "ask"), END]
-    transport = StubTransport([turn])
-    agent = Agent("", transport, max_iterations=1)
-    agent.tools = make_agent_tools({"ask": ("ask somebody", agent)}, transport)
-    store = MemoryContextStore()
-    async with asyncio.timeout(20):
-        events = [event async for event in agent.run_stream("go", store)]
-    assert isinstance(events[-1], SessionEndEvent)
-    assert check(await store.get_history()) == []
+async def test_a_call_that_breaks_down_before_it_begins_is_answered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> str:
+        raise AssertionError("run")
+
+    def at_the_end_of_the_stack(*args: Any) -> Any:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(Run, "inside", at_the_end_of_the_stack)
+    assert (await result(work)).is_error
+    assert "a tool call broke down" in caplog.text
