@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
+import datetime
 import functools
 import threading
 from collections.abc import AsyncIterator
@@ -124,10 +125,34 @@ async def test_a_replaced_tool_checks_as_before() -> None:
     for bad in ({"level": 0}, {"mode": "c"}, {"s": 5}):
         with pytest.raises(HandlerError):
             await tool(**{"level": 1, "mode": "a", "s": "x", **bad})
-    other = dataclasses.replace(tool, handler=greet)
-    assert set(other.input_schema["properties"]) == {"name", "times"}
     explicit = Tool("t", greet, schema={"type": "object", "properties": {}})  # type: ignore[arg-type]
     assert dataclasses.replace(explicit, name="u").input_schema["properties"] == {}
+
+
+async def test_the_schema_of_one_tool_is_that_of_another_handler_too() -> None:
+    inner = Tool("greet", greet)
+
+    async def proxy(**kwargs: Any) -> Any:
+        return kwargs
+
+    for tool in (Tool("p", proxy, schema=inner.schema), dataclasses.replace(inner, handler=proxy)):
+        assert tool.input_schema == inner.input_schema
+        assert dataclasses.replace(tool, name="q").input_schema == inner.input_schema
+        assert await tool(name="x", stray=1) == {"name": "x", "times": 1}
+        with pytest.raises(HandlerError, match="requires str, got int"):
+            await tool(name=5)
+
+
+async def test_a_wrapped_handler_still_receives_what_its_annotations_say() -> None:
+    async def weekday(day: datetime.date) -> int:
+        return day.weekday()
+
+    @functools.wraps(weekday)
+    async def logged(*args: Any, **kwargs: Any) -> int:
+        return await weekday(*args, **kwargs)
+
+    tool = dataclasses.replace(Tool("weekday", weekday), handler=logged)
+    assert await tool(day="2026-01-31") == 5
 
 
 # ── a call ────────────────────────────────────────────────────────────────────────────────────

@@ -82,10 +82,11 @@ class Tool(Generic[T]):
     output: texts, or (channel, text) pairs. A coroutine function may carry such a generator as its
     attribute `stream`, and `format_stream_result(chunks)` to make the result of its output.
 
-    `schema` is built from the handler's signature unless given. `context` is what the handler finds
-    in `CONTEXT`. `timeout` is in seconds for the handler, not for guards that wait for a person.
-    `read_only` says that a call changes nothing; `eager`, that it may start before the model's turn
-    has ended, and be wasted. `examples` are pairs of a request and its arguments.
+    `schema` is built from the handler's signature unless given; one that is given decides alone.
+    `context` is what the handler finds in `CONTEXT`. `timeout` is in seconds for the handler, not
+    for guards that wait for a person. `read_only` says that a call changes nothing; `eager`, that
+    it may start before the model's turn has ended, and be wasted. `examples` are pairs of a request
+    and its arguments.
     """
 
     name: ToolName
@@ -134,13 +135,12 @@ class Tool(Generic[T]):
         set_field(self, "supports_streaming", streams)
 
         hints = get_type_hints(handler, include_extras=True)
+        schema = self.schema.copy() or AutomaticSchema(build_tool_schema(handler, hints), handler)
         # dataclasses.replace() hands the automatic schema on as if somebody had written it.
-        automatic = not self.schema or isinstance(self.schema.copy(), AutomaticSchema)
-        schema = build_tool_schema(handler, hints) if automatic else self.schema
+        automatic = isinstance(schema, AutomaticSchema) and schema.is_of(handler)
         validator = compile_signature(handler, hints, None if automatic else schema)
         set_field(self, "_validator", validator)
-        wrapped = AutomaticSchema(schema) if automatic else dict(schema)
-        set_field(self, "schema", MappingProxyType(wrapped))
+        set_field(self, "schema", MappingProxyType(schema))
 
     @property
     def input_schema(self) -> JSONSchema:
