@@ -499,3 +499,15 @@ async def test_a_tool_may_be_made_with_its_type_of_context_in_brackets() -> None
     assert dataclasses.replace(tool, name="other").name == "other"
     assert copy.copy(tool) == tool
     assert await tool(name="Ann") == "hello Ann"
+
+
+async def test_a_function_in_a_thread_may_raise_anything() -> None:
+    def block(how: str) -> None:
+        raise StopIteration if how == "stop" else StopAsyncIteration
+
+    tool = Tool("block", in_thread(block))
+    async with asyncio.timeout(10):
+        with pytest.raises(HandlerError, match="function raised StopIteration"):
+            await tool(how="stop")
+        with pytest.raises(HandlerError, match="StopAsyncIteration"):
+            await tool(how="other")

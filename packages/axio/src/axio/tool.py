@@ -298,6 +298,13 @@ def in_thread(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         import asyncio
 
-        return await asyncio.to_thread(function, *args, **kwargs)
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    def work(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except StopIteration as exc:
+            # As in a coroutine (PEP 479); a future takes none, and would be waited for for ever.
+            raise RuntimeError("function raised StopIteration") from exc
 
     return call
