@@ -299,6 +299,21 @@ async def test_a_handler_s_own_timeout_keeps_its_words() -> None:
         await Tool("slow", slow, timeout=5)()
 
 
+async def test_a_timeout_inside_a_handler_is_not_taken_for_that_of_the_tool() -> None:
+    async def slow() -> None:
+        async with asyncio.timeout(0.001):
+            await asyncio.sleep(60)
+
+    async def drip() -> AsyncIterator[str]:
+        yield "x"
+        await slow()
+
+    with pytest.raises(HandlerError, match=r"^TimeoutError$"):
+        await Tool("slow", slow, timeout=60)()
+    with pytest.raises(HandlerError, match=r"^TimeoutError$"):
+        await Tool("drip", drip, timeout=60)()
+
+
 async def test_a_guard_that_waits_for_a_person_is_not_timed() -> None:
     class Slow(PermissionGuard):
         async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
