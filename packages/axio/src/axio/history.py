@@ -7,6 +7,7 @@ turn; no message is empty. Everything here is pure: no I/O, arguments are never 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -92,12 +93,8 @@ def _check_results(index: int, message: Message, expected: list[ToolUseBlock]) -
     wanted = [call.id for call in expected]
     given = [block.tool_use_id for block in results]
     if given != wanted:
-        missing, surplus = list(wanted), []
-        for id in given:
-            if id in missing:
-                missing.remove(id)
-            else:
-                surplus.append(id)
+        missing = (Counter(wanted) - Counter(given)).elements()
+        surplus = (Counter(given) - Counter(wanted)).elements()
         problems += [Problem(index, f"no result for the call {id!r} here", id) for id in missing]
         problems += [Problem(index, f"a result without a call: {id!r}", id) for id in surplus]
         if not problems:
