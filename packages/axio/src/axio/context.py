@@ -49,6 +49,13 @@ class SessionInfo:
     output_tokens: int = 0
 
 
+class _Ownership(Ownership):
+    warning = (
+        "still waiting for another run on the same context store to end; if its stream was left in "
+        "the middle, close it with `await stream.aclose()`, or work on `await context.fork()`"
+    )
+
+
 class ContextStore(ABC):
     """A conversation: `append` and `get_history` are enough, the rest has defaults.
 
@@ -112,7 +119,7 @@ class ContextStore(ABC):
         """
         ownership = self._ownership
         if ownership is None:
-            ownership = self._ownership = Ownership()
+            ownership = self._ownership = _Ownership()
         return ownership
 
     async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:  # noqa: B027
