@@ -232,6 +232,21 @@ async def test_an_argument_may_be_called_self_or_tool() -> None:
     assert await Tool("odd", odd, guards=(AllowAllGuard(),))(self="a", tool="b") == "ab"
 
 
+async def test_a_guard_may_be_asked_about_a_tool_by_name() -> None:
+    class Once(ConcurrentGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            return {**kwargs, "name": tool.name}
+
+    tool, log = Tool("greet", greet), list[Any]()
+    assert await Recording(log)(tool=tool, a=1) == {"a": 1}
+    assert log == [("greet", {"a": 1})]
+    assert await Once()(tool=tool, a=1) == {"a": 1, "name": "greet"}
+    assert await AllowAllGuard()(tool=tool, a=1) == {"a": 1}
+    assert await AllowAllGuard().check(tool=tool, a=1) == {"a": 1}
+    with pytest.raises(GuardError, match="denied"):
+        await DenyAllGuard().check(tool=tool, a=1)
+
+
 async def test_each_call_finds_its_own_context_and_leaves_none_behind() -> None:
     seen: list[Any] = []
 
