@@ -38,6 +38,30 @@ asyncio.run(main())
 """
 
 
+CLOSED_LOOP = """
+import asyncio, sys
+from axio_context_sqlite import SQLiteContextStore, connect
+
+async def begin():
+    conn = await connect(sys.argv[1])
+    stores = [SQLiteContextStore(conn, "session", "project", wait=0.1) for _ in range(2)]
+    held = stores[int(sys.argv[2])].own()
+    await held.__aenter__()
+    return conn, stores[0], held
+
+loop = asyncio.new_event_loop()
+conn, store, held = loop.run_until_complete(begin())
+loop.close()
+
+async def go_on():
+    async with store.own():
+        print("owned", flush=True)
+    await conn.close()
+
+asyncio.run(go_on())
+"""
+
+
 def user(text: str) -> Message:
     return Message("user", [TextBlock(text)])
 
@@ -154,6 +178,13 @@ async def test_a_living_process_is_respected_and_a_killed_one_is_not(
     await impatient.append(user("a"))
     async with impatient.own():
         await impatient.append(user("b"))
+
+
+@pytest.mark.parametrize("by", ["this store", "another store"])
+async def test_what_a_run_held_whose_loop_is_closed_can_be_taken_over(
+    spawn: Spawn, path: Path, by: str
+) -> None:
+    assert said(spawn(CLOSED_LOOP, path, str(int(by == "another store")))) == "owned"
 
 
 async def test_another_process_can_go_on_when_the_owner_has_ended(

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from axio.agent import Agent
-from axio.approval import ApprovalError, PendingCall, approved, decide, pending
+from axio.approval import (
+    ApprovalError,
+    PendingCall,
+    approved,
+    decide,
+    pending,
+    replaced,
+    used_up,
+)
 from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.compaction import ClearToolResults, SlidingWindow, Summarize
 from axio.context import MemoryContextStore
@@ -305,3 +313,74 @@ async def test_nothing_approved_runs_when_the_history_cannot_be_read() -> None:
     with pytest.raises(OSError, match="unreadable"):
         [event async for event in agent.resume(store)]
     assert bank.paid == []
+
+
+async def deferred_twice(first: int, second: int) -> tuple[Bank, Agent, MemoryContextStore]:
+    """Two runs that end with a pending call each, both with the id "p"."""
+    bank, store = Bank(), MemoryContextStore()
+    turns = [make_tool_use_response("pay", "p", {"amount": n}) for n in (first, second)]
+    agent = Agent("", StubTransport([*turns, make_text_response("ok")]), bank.tools())
+    for _ in turns:
+        assert (await agent.run_stream("pay", store).get_session_end()).reason == "approval"
+    return bank, agent, store
+
+
+async def test_one_approval_runs_one_of_two_calls_that_are_the_same() -> None:
+    bank, agent, store = await deferred_twice(5, 5)
+    one, two = pending(await store.get_history())
+    await decide(store, two, approve=True)
+    with pytest.raises(ApprovalError, match="does not wait"):
+        await decide(store, two, approve=True)
+    assert (await agent.resume(store).get_session_end()).reason == "approval"
+    assert bank.paid == [5]
+    history = await store.get_history()
+    assert history[-1].content == [ToolResultBlock("p", "paid 5")]
+    assert pending(history) == [one]
+    await decide(store, one, approve=False)
+    assert await agent.resume(store).get_final_text() == "ok"
+    assert bank.paid == [5]
+
+
+async def test_the_calls_of_two_runs_with_one_id_are_told_apart_by_their_arguments() -> None:
+    bank, agent, store = await deferred_twice(5, 6)
+    _, two = pending(await store.get_history())
+    await decide(store, two, approve=True)
+    with pytest.raises(ApprovalError, match="other arguments"):
+        await decide(store, two, approve=True)
+    await agent.resume(store).get_session_end()
+    assert bank.paid == [6]
+    assert [call.input for call in pending(await store.get_history())] == [{"amount": 5}]
+
+
+async def test_each_result_takes_the_place_of_its_own_call() -> None:
+    _, _, store = await deferred_twice(5, 5)
+    for call in pending(await store.get_history()):
+        await decide(store, call, approve=True)
+    history = await store.get_history()
+    one, two = approved(history)
+    unknown = used_up(history)
+    assert approved(unknown) == []
+    mended = replaced(unknown, [(two, ToolResultBlock("p", "2")), (one, ToolResultBlock("p", "1"))])
+    assert [mended[n].content[0] for n in (2, 5)] == [
+        ToolResultBlock("p", "1"),
+        ToolResultBlock("p", "2"),
+    ]
+    assert replaced(mended, [(one, ToolResultBlock("p", "again"))]) == mended
+
+
+async def test_a_result_leaves_calls_of_before_that_had_its_id_alone() -> None:
+    _, agent, store = await deferred_twice(5, 6)
+    one, _ = pending(await store.get_history())
+    await decide(store, one, approve=True)
+    await store.replace(used_up(await store.get_history()))  # and then a crash
+    [two] = pending(await store.get_history())
+    await decide(store, two, approve=True)
+    await agent.resume(store).get_session_end()
+    history = await store.get_history()
+    assert history[2].content == [ToolResultBlock("p", UNKNOWN_OUTCOME, True)]
+    assert results(history)["p"] == ToolResultBlock("p", "paid 6")
+
+
+def test_a_call_noted_before_repeats_were_counted_is_the_first() -> None:
+    stored = {"tool_use_id": "p", "name": "pay", "input": {}, "digest": "0"}
+    assert PendingCall(**stored).repeat == 0  # type: ignore[arg-type]

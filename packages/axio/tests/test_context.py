@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
-from axio.blocks import ImageBlock, TextBlock, ToolUseBlock
+from axio.blocks import (
+    ContentBlock,
+    ImageBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
 from axio.messages import Message
 
@@ -134,6 +144,48 @@ async def test_a_fork_is_independent_both_ways() -> None:
     await store.append(user("c"))
     assert await store.get_history() == [user("a"), user("c")]
     assert len(await fork.get_history()) == 2
+
+
+@pytest.mark.parametrize("kind", [MemoryContextStore, Minimal])
+async def test_a_fork_shares_no_arguments_results_or_reasoning(kind: type[ContextStore]) -> None:
+    picture = ImageBlock("image/png", b"...")
+
+    def history() -> list[Message]:
+        reasoning = ReasoningBlock("", "p", {"signature": ["s"]})
+        call = ToolUseBlock("c", "t", {"a": [1], "b": {"c": {}}})
+        result = ToolResultBlock("c", [TextBlock("see"), picture])
+        return [Message("assistant", [reasoning, call]), Message("user", [result])]
+
+    store = await kind.from_history(history())
+    copied: list[Any] = await (await store.fork()).get_history()
+    assert copied == history()
+    reasoning, call = copied[0].content
+    reasoning.data["signature"].clear()
+    call.input["a"].append(2)
+    call.input["b"]["c"]["d"] = 1
+    assert copied[1].content[0].content.pop() is picture, "what is big is not copied"
+    assert await store.get_history() == history()
+
+
+async def test_a_fork_copies_arguments_however_deep_they_are() -> None:
+    data: Any = {}
+    for _ in range(5000):
+        data = {"a": [data]}
+    messages = [Message("assistant", [ToolUseBlock("c", "t", data)])]
+    messages.append(Message("user", [ToolResultBlock("c", "x")]))
+    copied: Any = await (await MemoryContextStore(messages).fork()).get_history()
+    assert copied[0].content[0].input["a"][0] is not data["a"][0]
+
+
+async def test_a_fork_copies_blocks_of_other_packages_too() -> None:
+    @dataclass(frozen=True)
+    class Citation(ContentBlock):
+        sources: list[str]
+
+    store = MemoryContextStore([Message("assistant", [Citation(["a"])])])
+    copied: Any = await (await store.fork()).get_history()
+    copied[0].content[0].sources.append("b")
+    assert await store.get_history() == [Message("assistant", [Citation(["a"])])]
 
 
 async def test_a_fork_ends_before_an_open_turn() -> None:

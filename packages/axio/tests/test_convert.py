@@ -304,8 +304,11 @@ def test_a_string_stays_a_string_where_one_is_allowed(annotation: Any, text: str
         (Pet, {"kind": "cat", "lives": "x"}, "Field 'it.lives' requires int, got str"),
         (Pet, {}, "Field 'it' requires Cat | Dog, got dict: "),
         (Pet, 1, "Field 'it' requires Cat | Dog, got int"),
-        (list[Point] | str, [{}], "Field 'it[0].x' is required but missing"),
-        (Annotated[int, Field(ge=1)] | str, 0, "Field 'it' must be >= 1, got 0"),
+        (Pet | str, {"kind": "bird"}, "Field 'it.kind' must be one of 'cat', 'dog', 'wolf', got"),
+        (Pet | Point, {"kind": "bird"}, "Field 'it' requires Cat | Dog | Point, got dict: "),
+        (Pet | Point, {"kind": "bird"}, "'bird'; Field 'it.x' is required but missing"),
+        (Point | str | None, {}, "Field 'it.x' is required but missing"),
+        (Annotated[int, Field(ge=1)] | None, 0, "Field 'it' must be >= 1, got 0"),
         (str, "x" * 1000, None),
         (Literal["a"], "x" * 1000, "got '" + "x" * 57 + "...'"),
     ],
@@ -319,6 +322,41 @@ def test_an_error_names_the_place_what_came_and_what_is_wanted(
         return
     with pytest.raises(ValueError, match=re.escape(message)):
         convert(value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (int | str, 1.5, "requires int | str, got float"),
+        (int | str | None, True, "requires int | str, got bool"),
+        (
+            list[int] | str,
+            [1, "x"],
+            "requires list | str, got list: Field 'it' element 1 requires int, got str (at it[1])",
+        ),
+        (
+            list[Point] | str,
+            [{}],
+            "requires list | str, got list: Field 'it[0].x' is required but missing",
+        ),
+        (
+            Annotated[int, Field(ge=1)] | str,
+            0,
+            "requires int | str, got int: Field 'it' must be >= 1, got 0",
+        ),
+        (
+            Literal["auto"] | int,
+            "x",
+            "requires Literal['auto'] | int, got str: Field 'it' must be one of 'auto', got 'x'",
+        ),
+    ],
+)
+def test_an_error_hides_no_type_that_would_be_accepted(
+    annotation: Any, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        converter(annotation, "it")(value)
+    assert str(caught.value) == f"Field 'it' {message}"
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = ...` needs Python 3.12")

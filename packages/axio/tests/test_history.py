@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from axio.blocks import ContentBlock, ReasoningBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.exceptions import HistoryError
-from axio.history import UNKNOWN_OUTCOME, check, open_turn, repair, safe_cut
+from axio.history import UNKNOWN_OUTCOME, check, open_turn, repair, safe_cut, unique_id
 from axio.messages import Message
 
 IDS = ("a", "b", "c", "d")
@@ -186,3 +186,27 @@ def test_readers_stop_before_a_turn_whose_tools_are_running() -> None:
     assert open_turn([user("hi")]) == 1
     assert open_turn([user("hi"), assistant("x", call())]) == 1
     assert open_turn([user("hi"), assistant(call()), user(result())]) == 3
+
+
+def test_repeated_ids_are_numbered_from_two_and_never_taken() -> None:
+    taken: set[str] = set()
+    for expected in ("a", "a_2", "a_3", "a_4", "a_5"):
+        assert unique_id("a", taken) == expected
+        taken.add(expected)
+    for gaps in (["a", "a_2", "a_4"], ["a", *(f"a_{n}" for n in range(2, 40, 2))]):
+        assert unique_id("a", gaps) not in gaps
+
+
+def test_thousands_of_calls_with_one_id_take_a_few_looks_each() -> None:
+    class Counted(set[str]):
+        looks = 0
+
+        def __contains__(self, id: object) -> bool:
+            self.looks += 1
+            return super().__contains__(id)
+
+    taken = Counted()
+    for _ in range(4000):
+        taken.add(unique_id("a", taken))
+    assert len(taken) == 4000
+    assert taken.looks < 4000 * 30

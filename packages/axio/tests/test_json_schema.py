@@ -81,6 +81,8 @@ TREE = {
         ({"additionalProperties": {"type": "integer"}}, {"a": "x"}, "'it.a' requires int"),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, 1, "requires str | None, got int"),
         ({"anyOf": [{"type": "string"}, {"minimum": 3}]}, 1, "requires str | another value"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, 1.5, "int | str, got float"),
+        ({"anyOf": [{"enum": [1], "type": "integer"}, {"type": "null"}]}, 2, "must be one of 1"),
         ({"oneOf": [{"type": "integer", "minimum": 3}]}, 1, "must be >= 3, got 1"),
         (
             {"anyOf": [{"type": "object", "required": [k]} for k in ("a", "b")]},

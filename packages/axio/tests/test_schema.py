@@ -564,6 +564,7 @@ def test_hints_come_from_the_type_of_a_property(prop: Any, hint: Any) -> None:
 
 
 def test_a_copy_of_an_automatic_schema_is_one() -> None:
-    schema = AutomaticSchema({"type": "object"})
+    schema = AutomaticSchema({"type": "object"}, print)
     assert isinstance(schema.copy(), AutomaticSchema)
+    assert schema.copy().is_of(print)
     assert schema.copy() == {"type": "object"}

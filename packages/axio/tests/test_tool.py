@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
+import datetime
 import functools
 import threading
 from collections.abc import AsyncIterator
@@ -124,10 +125,34 @@ async def test_a_replaced_tool_checks_as_before() -> None:
     for bad in ({"level": 0}, {"mode": "c"}, {"s": 5}):
         with pytest.raises(HandlerError):
             await tool(**{"level": 1, "mode": "a", "s": "x", **bad})
-    other = dataclasses.replace(tool, handler=greet)
-    assert set(other.input_schema["properties"]) == {"name", "times"}
     explicit = Tool("t", greet, schema={"type": "object", "properties": {}})  # type: ignore[arg-type]
     assert dataclasses.replace(explicit, name="u").input_schema["properties"] == {}
+
+
+async def test_the_schema_of_one_tool_is_that_of_another_handler_too() -> None:
+    inner = Tool("greet", greet)
+
+    async def proxy(**kwargs: Any) -> Any:
+        return kwargs
+
+    for tool in (Tool("p", proxy, schema=inner.schema), dataclasses.replace(inner, handler=proxy)):
+        assert tool.input_schema == inner.input_schema
+        assert dataclasses.replace(tool, name="q").input_schema == inner.input_schema
+        assert await tool(name="x", stray=1) == {"name": "x", "times": 1}
+        with pytest.raises(HandlerError, match="requires str, got int"):
+            await tool(name=5)
+
+
+async def test_a_wrapped_handler_still_receives_what_its_annotations_say() -> None:
+    async def weekday(day: datetime.date) -> int:
+        return day.weekday()
+
+    @functools.wraps(weekday)
+    async def logged(*args: Any, **kwargs: Any) -> int:
+        return await weekday(*args, **kwargs)
+
+    tool = dataclasses.replace(Tool("weekday", weekday), handler=logged)
+    assert await tool(day="2026-01-31") == 5
 
 
 # ── a call ────────────────────────────────────────────────────────────────────────────────────
@@ -207,6 +232,21 @@ async def test_an_argument_may_be_called_self_or_tool() -> None:
     assert await Tool("odd", odd, guards=(AllowAllGuard(),))(self="a", tool="b") == "ab"
 
 
+async def test_a_guard_may_be_asked_about_a_tool_by_name() -> None:
+    class Once(ConcurrentGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            return {**kwargs, "name": tool.name}
+
+    tool, log = Tool("greet", greet), list[Any]()
+    assert await Recording(log)(tool=tool, a=1) == {"a": 1}
+    assert log == [("greet", {"a": 1})]
+    assert await Once()(tool=tool, a=1) == {"a": 1, "name": "greet"}
+    assert await AllowAllGuard()(tool=tool, a=1) == {"a": 1}
+    assert await AllowAllGuard().check(tool=tool, a=1) == {"a": 1}
+    with pytest.raises(GuardError, match="denied"):
+        await DenyAllGuard().check(tool=tool, a=1)
+
+
 async def test_each_call_finds_its_own_context_and_leaves_none_behind() -> None:
     seen: list[Any] = []
 
@@ -272,6 +312,21 @@ async def test_a_handler_s_own_timeout_keeps_its_words() -> None:
 
     with pytest.raises(HandlerError, match="the database is slow"):
         await Tool("slow", slow, timeout=5)()
+
+
+async def test_a_timeout_inside_a_handler_is_not_taken_for_that_of_the_tool() -> None:
+    async def slow() -> None:
+        async with asyncio.timeout(0.001):
+            await asyncio.sleep(60)
+
+    async def drip() -> AsyncIterator[str]:
+        yield "x"
+        await slow()
+
+    with pytest.raises(HandlerError, match=r"^TimeoutError$"):
+        await Tool("slow", slow, timeout=60)()
+    with pytest.raises(HandlerError, match=r"^TimeoutError$"):
+        await Tool("drip", drip, timeout=60)()
 
 
 async def test_a_guard_that_waits_for_a_person_is_not_timed() -> None:
@@ -474,3 +529,15 @@ async def test_a_tool_may_be_made_with_its_type_of_context_in_brackets() -> None
     assert dataclasses.replace(tool, name="other").name == "other"
     assert copy.copy(tool) == tool
     assert await tool(name="Ann") == "hello Ann"
+
+
+async def test_a_function_in_a_thread_may_raise_anything() -> None:
+    def block(how: str) -> None:
+        raise StopIteration if how == "stop" else StopAsyncIteration
+
+    tool = Tool("block", in_thread(block))
+    async with asyncio.timeout(10):
+        with pytest.raises(HandlerError, match="function raised StopIteration"):
+            await tool(how="stop")
+        with pytest.raises(HandlerError, match="StopAsyncIteration"):
+            await tool(how="other")

@@ -7,12 +7,13 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NewType
 
 import pytest
 from hypothesis import given, strategies as st
 
 from axio import Field, HandlerError, PermissionGuard, StrictStr, Tool
+from axio.field import FieldInfo
 from axio.validate import compile_signature
 
 
@@ -82,8 +83,40 @@ async def test_all_that_is_wrong_is_said_at_once() -> None:
 
 
 async def test_null_where_it_is_not_allowed_counts_as_left_out() -> None:
-    received = await tool_of(order)(items=[], count=None, mode=None, note=None)
-    assert (received["count"], received["mode"], received["note"]) == (1, "fast", "")
+    received = await tool_of(order)(items=[], count=None, note=None)
+    assert (received["count"], received["note"]) == (1, "")
+
+
+Mode = NewType("Mode", Annotated[Literal["fast", "full"], Field("how")])  # type: ignore[valid-newtype]
+
+
+async def test_null_is_no_choice_and_no_strict_value_even_if_there_is_a_default() -> None:
+    async def handler(
+        mode: Literal["fast"] = "fast",
+        other: Mode = "full",  # type: ignore[assignment]
+        name: StrictStr = "s",
+        exact: Annotated[float, FieldInfo(strict=True)] = 1.0,
+    ) -> None: ...
+
+    with pytest.raises(HandlerError) as caught:
+        await tool_of(handler)(mode=None, other=None, name=None, exact=None)
+    assert str(caught.value) == (
+        "Field 'mode' must be one of 'fast', got None; "
+        "Field 'other' must be one of 'fast', 'full', got None; "
+        "Field 'name' requires str, got NoneType; "
+        "Field 'exact' requires float, got NoneType"
+    )
+
+
+async def test_null_is_accepted_where_the_type_or_the_default_says_so() -> None:
+    async def handler(
+        a: Literal["x"] | None = "x",
+        b: StrictStr | None = "s",
+        c: Literal["x"] = None,  # type: ignore[assignment]  # noqa: RUF013
+    ) -> Any:
+        return a, b, c
+
+    assert await tool_of(handler)(a=None, b=None, c=None) == (None, None, None)
 
 
 async def test_a_default_of_none_may_be_given_as_null() -> None:

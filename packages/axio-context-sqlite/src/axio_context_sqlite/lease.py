@@ -6,6 +6,7 @@ its own transaction, so an owner that was wrongly taken for dead can write nothi
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import os
@@ -20,14 +21,14 @@ from axio.exceptions import SessionBusy
 from axio_context_sqlite.errors import SessionLost
 from axio_context_sqlite.rows import Session
 
-__all__ = ("HEARTBEAT", "admit", "end", "release", "renew", "take")
+__all__ = ("HEARTBEAT", "admit", "end", "is_held", "release", "renew", "take")
 
 HEARTBEAT = 10.0
 """Seconds between two heartbeats of an owner."""
 
 _DEAD_AFTER = 3 * HEARTBEAT
 
-_held: set[str] = set()
+_held: dict[str, asyncio.AbstractEventLoop] = {}
 """The tokens of this process's own runs. Any other with our name was left behind by a failure."""
 
 
@@ -66,11 +67,17 @@ def _started(pid: int) -> str:
 def _alive(owner: Process, token: str, heartbeat: float) -> bool:
     here = _this_process(os.getpid())
     if owner == here and here.started:
-        return token in _held
+        return is_held(token)
     if owner.boot == here.boot and here.boot:
         return _started(owner.pid) == owner.started
     # Another machine or container, or a system that does not tell.
     return time.time() - heartbeat < _DEAD_AFTER
+
+
+def is_held(token: str) -> bool:
+    """Whether a run of this process has it that can go on: its event loop is not closed."""
+    loop = _held.get(token)
+    return loop is not None and not loop.is_closed()
 
 
 def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
@@ -105,8 +112,10 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
     release(db, session, token)
 
 
-def take(db: sqlite3.Connection, session: Session, token: str) -> None:
-    """Become the owner, after `admit` in the same transaction."""
+def take(
+    db: sqlite3.Connection, session: Session, token: str, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Become the owner, for a run in `loop`, after `admit` in the same transaction."""
     process = json.dumps(_this_process(os.getpid()))
     db.execute(
         "INSERT INTO axio_context_sessions (project, session_id, owner, process, heartbeat) "
@@ -114,7 +123,7 @@ def take(db: sqlite3.Connection, session: Session, token: str) -> None:
         "owner = excluded.owner, process = excluded.process, heartbeat = excluded.heartbeat",
         (*session, token, process, time.time()),
     )
-    _held.add(token)
+    _held[token] = loop
 
 
 def renew(db: sqlite3.Connection, session: Session, token: str) -> None:
@@ -127,7 +136,7 @@ def renew(db: sqlite3.Connection, session: Session, token: str) -> None:
 
 def end(token: str) -> None:
     """The run has ended, whether or not the file can be told: here nobody waits for it any more."""
-    _held.discard(token)
+    _held.pop(token, None)
 
 
 def release(db: sqlite3.Connection, session: Session, token: str) -> None:

@@ -276,8 +276,8 @@ class SQLiteContextStore(ContextStore):
     async def own(self) -> AsyncIterator[None]:
         """Hold the session: inside, no other run of any process can change it.
 
-        SessionBusy when another run still holds it after `wait` seconds. A run whose process died
-        holds nothing.
+        SessionBusy when another run still holds it after `wait` seconds. A run whose process died,
+        or whose event loop was closed, holds nothing.
         """
         token = os.urandom(8).hex()
         try:
@@ -296,15 +296,17 @@ class SQLiteContextStore(ContextStore):
                 await asyncio.wait((beat,))
 
     async def _take(self, token: str) -> None:
+        loop = asyncio.get_running_loop()
+
         def job(db: sqlite3.Connection) -> None:
-            if self._lease is not None:
+            if self._lease is not None and lease.is_held(self._lease):
                 raise SessionBusy(
                     f"session {self.session_id!r} is in use by another run of this store: "
                     "wait until it has ended, or work on a fork"
                 )
             with transaction(db):
                 lease.admit(db, self._session, None)
-                lease.take(db, self._session, token)
+                lease.take(db, self._session, token, loop)
             self._lease = token
 
         await self._run(job, brief=True)

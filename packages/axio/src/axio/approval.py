@@ -9,12 +9,12 @@ An approval holds for exactly the arguments it was given for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
-from axio.blocks import ContentBlock, ToolResultBlock
+from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore
 from axio.exceptions import AxioError
 from axio.history import UNKNOWN_OUTCOME, calls_of
@@ -38,18 +38,27 @@ _WAITS = "[waiting for approval {digest}] This call has not been run. {reason}"
 _APPROVED = "[approved {digest}] This call will be run when the session goes on."
 
 
+_Place: TypeAlias = tuple[int, int]
+"""Of a result: the index of its message, and of the block in that."""
+
+
 class ApprovalError(AxioError):
     """A decision about a call that does not wait, or waits with other arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingCall:
-    """A call that waits. All of it is JSON; `digest` stands for these very arguments."""
+    """A call that waits. All of it is JSON; `digest` stands for these very arguments.
+
+    `repeat` is the number of calls before it that are the same in all of that: a model may give
+    its calls the same ids in every run.
+    """
 
     tool_use_id: ToolCallID
     name: ToolName
     input: dict[str, Any]
     digest: str
+    repeat: int = 0
 
 
 def digest(id: ToolCallID, name: ToolName, input: dict[str, Any]) -> str:
@@ -75,29 +84,40 @@ def approved(history: Sequence[Message]) -> list[PendingCall]:
 def first_pending(history: Sequence[Message]) -> int:
     """The index of the first message with a call that waits or was approved, or the length."""
     marked = [*_marked(history, _WAITS), *_marked(history, _APPROVED)]
-    return min((index for index, _ in marked), default=len(history))
+    return min((index - 1 for (index, _), _ in marked), default=len(history))
 
 
-def _marked(history: Sequence[Message], note: str) -> list[tuple[int, PendingCall]]:
-    """The calls with this note, each with the index of its message."""
+def _marked(history: Sequence[Message], note: str) -> list[tuple[_Place, PendingCall]]:
+    """The calls with this note, each with the place of its result."""
     mark = note.partition("{")[0]
-    found: list[tuple[int, PendingCall]] = []
-    for index, message in enumerate(history[:-1]):
+    # A note for other arguments is void: the call neither waits nor is approved.
+    return [
+        (place, call)
+        for place, call, text in _failed(history, mark)
+        if text.startswith(f"{mark}{call.digest}]")
+    ]
+
+
+def _failed(
+    history: Sequence[Message], beginning: str
+) -> Iterator[tuple[_Place, PendingCall, str]]:
+    """The calls whose result is an error that begins so, with its place and its text."""
+    made: dict[ToolCallID, list[ToolUseBlock]] = {}
+    for index, message in enumerate(history[:-1], 1):
         calls = {call.id: call for call in calls_of(message)}
-        if not calls:
-            continue
-        for block in history[index + 1].content:
+        for at, block in enumerate(history[index].content if calls else ()):
             if not (isinstance(block, ToolResultBlock) and block.is_error):
                 continue
             call = calls.get(block.tool_use_id)
             if call is None or not isinstance(block.content, str):
                 continue
-            if block.content.startswith(mark):
+            if block.content.startswith(beginning):
                 bound = digest(call.id, call.name, call.input)
-                # A note for other arguments is void: the call neither waits nor is approved.
-                if block.content.startswith(f"{mark}{bound}]"):
-                    found.append((index, PendingCall(call.id, call.name, call.input, bound)))
-    return found
+                repeat = made.get(call.id, []).count(call)
+                found = PendingCall(call.id, call.name, call.input, bound, repeat)
+                yield (index, at), found, block.content
+        for call in calls.values():
+            made.setdefault(call.id, []).append(call)
 
 
 async def decide(
@@ -111,47 +131,57 @@ async def decide(
     async with context.own():
         history = await context.get_history()
         bound = digest(call.tool_use_id, call.name, call.input)
-        waiting = next((p for p in pending(history) if p.tool_use_id == call.tool_use_id), None)
-        if waiting is None:
-            raise ApprovalError(f"the call {call.tool_use_id!r} does not wait for approval")
-        if not waiting.digest == call.digest == bound:
+        waiting = [
+            (place, found)
+            for place, found in _marked(history, _WAITS)
+            if found.tool_use_id == call.tool_use_id
+        ]
+        same = [(place, found) for place, found in waiting if found.digest == call.digest == bound]
+        if waiting and not same:
             raise ApprovalError(f"the call {call.tool_use_id!r} has other arguments")
+        place = next((place for place, found in same if found.repeat == call.repeat), None)
+        if place is None:
+            raise ApprovalError(f"the call {call.tool_use_id!r} does not wait for approval")
         text = _APPROVED.format(digest=bound) if approve else f"denied: {reason or 'not approved'}"
         result = ToolResultBlock(call.tool_use_id, text, True)
-        mark = _WAITS.partition("{")[0]
-        await context.replace(_changed(history, {call.tool_use_id: result}, mark))
+        await context.replace(_changed(history, {place: result}))
 
 
 def used_up(history: Sequence[Message]) -> list[Message]:
     """`history` with every approval turned into a call of which nobody knows the outcome."""
-    calls = approved(history)
     return _changed(
         history,
-        {c.tool_use_id: ToolResultBlock(c.tool_use_id, UNKNOWN_OUTCOME, True) for c in calls},
-        _APPROVED.partition("{")[0],
+        {
+            place: ToolResultBlock(call.tool_use_id, UNKNOWN_OUTCOME, True)
+            for place, call in _marked(history, _APPROVED)
+        },
     )
 
 
 def replaced(
-    history: Sequence[Message], results: Mapping[ToolCallID, ToolResultBlock]
+    history: Sequence[Message],
+    results: Mapping[ToolCallID, ToolResultBlock] | Iterable[tuple[PendingCall, ToolResultBlock]],
 ) -> list[Message]:
-    """`history` with results for calls whose outcome was not known."""
-    return _changed(history, results, UNKNOWN_OUTCOME)
+    """`history` with results for calls whose outcome was not known.
+
+    An id stands for the last such call that has it.
+    """
+    unknown = list(_failed(history, UNKNOWN_OUTCOME))
+    if isinstance(results, Mapping):
+        last = {call.tool_use_id: call for _, call, _ in unknown}
+        results = [(last[id], result) for id, result in results.items() if id in last]
+    places = {(call.digest, call.repeat): place for place, call, _ in unknown}
+    found = ((places.get((call.digest, call.repeat)), result) for call, result in results)
+    return _changed(history, {place: result for place, result in found if place is not None})
 
 
 def _changed(
-    history: Sequence[Message], results: Mapping[ToolCallID, ToolResultBlock], mark: str
+    history: Sequence[Message], results: Mapping[_Place, ToolResultBlock]
 ) -> list[Message]:
-    def change(block: ContentBlock) -> ContentBlock:
-        if not (isinstance(block, ToolResultBlock) and block.is_error):
-            return block
-        if not (isinstance(block.content, str) and block.content.startswith(mark)):
-            return block
-        return results.get(block.tool_use_id, block)
-
-    changed: list[Message] = []
-    for message in history:
-        content = [change(block) for block in message.content]
-        same = all(a is b for a, b in zip(content, message.content, strict=True))
-        changed.append(message if same else Message(message.role, content))
+    changed = list(history)
+    for (index, at), result in results.items():
+        message = changed[index]
+        changed[index] = Message(
+            message.role, [*message.content[:at], result, *message.content[at + 1 :]]
+        )
     return changed

@@ -6,11 +6,21 @@ from abc import ABC, abstractmethod
 from binascii import hexlify
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from os import urandom
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from axio.blocks import TextBlock
+from axio.blocks import (
+    AudioBlock,
+    ContentBlock,
+    ImageBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    VideoBlock,
+)
 from axio.history import open_turn
 from axio.messages import Message
 from axio.ownership import Ownership
@@ -21,6 +31,8 @@ __all__ = ("ContextStore", "MemoryContextStore", "SessionInfo")
 S = TypeVar("S", bound="ContextStore")
 
 _PREVIEW_LENGTH = 80
+
+_UNCHANGING = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
 
 _SHORT = 100  # messages; to copy fewer is cheaper than a snapshot
 
@@ -35,6 +47,13 @@ class SessionInfo:
     created_at: str
     input_tokens: int = 0
     output_tokens: int = 0
+
+
+class _Ownership(Ownership):
+    warning = (
+        "still waiting for another run on the same context store to end; if its stream was left in "
+        "the middle, close it with `await stream.aclose()`, or work on `await context.fork()`"
+    )
 
 
 class ContextStore(ABC):
@@ -100,7 +119,7 @@ class ContextStore(ABC):
         """
         ownership = self._ownership
         if ownership is None:
-            ownership = self._ownership = Ownership()
+            ownership = self._ownership = _Ownership()
         return ownership
 
     async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:  # noqa: B027
@@ -153,8 +172,34 @@ def preview(history: Iterable[Message], empty: str = "(empty)") -> str:
 
 
 def _copies(messages: Iterable[Message]) -> list[Message]:
-    """Blocks cannot change, so a copy of each message's list is a deep copy."""
-    return [Message(message.role, list(message.content)) for message in messages]
+    """Messages that share nothing that can change; pictures and the like are big, and shared."""
+    return [Message(message.role, [_copy(b) for b in message.content]) for message in messages]
+
+
+def _copy(block: ContentBlock) -> ContentBlock:
+    """The block itself where nothing in it can change: it is frozen, the data it holds is not."""
+    if isinstance(block, _UNCHANGING):
+        return block
+    if isinstance(block, ToolUseBlock):
+        return replace(block, input=_unshared(block.input))
+    if isinstance(block, ToolResultBlock):
+        return block if isinstance(block.content, str) else replace(block, content=[*block.content])
+    if isinstance(block, ReasoningBlock):
+        return replace(block, data=_unshared(block.data))
+    return deepcopy(block)
+
+
+def _unshared(data: Any) -> Any:
+    """A copy of JSON data. `deepcopy` is many times slower, and fails on what is nested deeply."""
+    whole = [data]
+    unfinished: list[Any] = [whole]
+    while unfinished:
+        holder = unfinished.pop()
+        for key, item in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            if isinstance(item, (dict, list)):
+                holder[key] = copy = item.copy()
+                unfinished.append(copy)
+    return whole[0]
 
 
 class MemoryContextStore(ContextStore):

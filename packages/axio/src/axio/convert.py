@@ -249,15 +249,15 @@ class _Union:
         if value is None and self.optional:
             return None
         nodes = self.floats_first if value.__class__ is float else self.nodes
+        near: tuple[Mismatch, ...] = ()
         if self.by_tag and isinstance(value, dict) and self.tag in value:
             tag = value[self.tag]
             member = literal_member(tag, tuple(self.by_tag))
             if member is not MISSING:
                 return self.by_tag[member].convert(value)
+            near = (not_among(self.by_tag, tag).at(self.tag),)
             nodes = [node for node in nodes if not node.tags]
-            if not nodes:
-                raise not_among(self.by_tag, tag).at(self.tag)
-        return first_fitting(nodes, value, self.wanted)
+        return first_fitting(nodes, value, self.wanted, near)
 
 
 def _tagged(nodes: list[Node]) -> tuple[str, dict[Any, Node]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from sys import modules
 from types import MappingProxyType
@@ -30,6 +30,9 @@ __all__ = (
 
 Convert = Callable[[Any], Any]
 """Takes a decoded JSON value, returns what the handler gets, raises `Mismatch`."""
+
+
+_NULL = frozenset({type(None)})
 
 
 class Node:
@@ -78,23 +81,35 @@ def any_node() -> Node:
     return Node(lambda value: value)
 
 
-def first_fitting(nodes: Iterable[Node], value: Any, wanted: str) -> Any:
+def first_fitting(
+    nodes: Sequence[Node], value: Any, wanted: str, near: Sequence[Mismatch] = ()
+) -> Any:
     """What the first node makes of the value that accepts it.
 
-    If none does, the error tells what is wrong in each branch that takes this kind of value.
+    If none does, the error says what is wanted at all, and what is wrong in each branch that takes
+    this kind of value, with those known before as `near`. An object can be meant for one branch
+    only, if no other takes objects: then it says no more than what is wrong with that.
     """
-    near: list[Mismatch] = []
-    other = requires(wanted, value)
+    near = list(near)
     for node in nodes:
         try:
             return node.convert(value)
         except Mismatch as mismatch:
             if type(value) in (node.takes or ()):
                 near.append(mismatch)
-    if len(near) == 1:
+    only = sum(node.takes != _NULL for node in nodes) == 1  # Null would have been accepted.
+    if len(near) == 1 and (only or type(value) is dict):
         raise near[0]
-    reasons = "; ".join(mismatch.message("it") for mismatch in near)
-    raise Mismatch(f"{other.text}: {reasons}") if reasons else other
+    other = requires(wanted, value)
+    got = f", got {type(value).__name__}"
+    reasons = [mismatch.message("it") for mismatch in near]
+    # That a branch wants another type has been said already.
+    reasons = [
+        reason
+        for reason in reasons
+        if not (reason.startswith("Field 'it' requires ") and reason.endswith(got))
+    ]
+    raise Mismatch(f"{other.text}: {'; '.join(reasons)}") if reasons else other
 
 
 def primitive_node(cls: type, strict: bool) -> Node:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from sys import modules
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,32 +13,50 @@ if TYPE_CHECKING:
 
 __all__ = ("Ownership",)
 
+logger = logging.getLogger(__name__)
+
+_LONG = 10.0  # seconds of waiting, after which somebody should know
+
 
 class Ownership:
     """A lock that is bound to no event loop and costs next to nothing while nobody waits.
 
-    Loops that run one after the other may share it, loops in different threads may not.
+    Loops that run one after the other may share it, loops in different threads may not. What was
+    held in a loop that is closed now, which left it no way to let go, is held by nobody.
     """
 
-    _held = False
+    warning = ""
+    """Logged once for each who has waited for a long time."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    """The one in which it is held."""
     _waiting: deque[asyncio.Future[None]] | None = None
 
+    def __reduce__(self) -> tuple[type[Ownership], tuple[()]]:
+        return type(self), ()  # The copy of a store is not held.
+
     async def __aenter__(self) -> None:
-        if not self._held:
-            self._held = True
+        # Where a loop runs asyncio is loaded; the statement would cost more than the lookup.
+        loop: asyncio.AbstractEventLoop = modules["asyncio"].get_running_loop()
+        if self._loop is None or self._loop.is_closed():
+            self._loop = loop
             return
         if self._waiting is None:
             self._waiting = deque()
         import asyncio  # Here, so that no program pays for it that only defines agents.
 
-        turn = asyncio.get_running_loop().create_future()
+        turn = loop.create_future()
         self._waiting.append(turn)
+        reminder = loop.call_later(_LONG, self._remind) if self.warning else None
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._pass_on()
             raise
+        finally:
+            if reminder is not None:
+                reminder.cancel()
 
     async def __aexit__(
         self,
@@ -49,7 +69,12 @@ class Ownership:
     def _pass_on(self) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done() and not turn.get_loop().is_closed():
+            loop = turn.get_loop()
+            if not turn.done() and not loop.is_closed():
+                self._loop = loop
                 turn.set_result(None)
                 return
-        self._held = False
+        self._loop = None
+
+    def _remind(self) -> None:
+        logger.warning(self.warning)

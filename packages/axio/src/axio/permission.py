@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from axio.exceptions import GuardError
 from axio.semaphore import Semaphore
@@ -25,8 +25,9 @@ class PermissionGuard(ABC):
     @abstractmethod
     async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]: ...
 
-    async def __call__(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
-        return await self.check(tool, **kwargs)
+    # The tool comes by position or by name: an argument of it may itself be called `tool`.
+    async def __call__(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
+        return await self.check(_or_named(tool, kwargs), **kwargs)
 
 
 class ConcurrentGuard(PermissionGuard, ABC):
@@ -37,21 +38,22 @@ class ConcurrentGuard(PermissionGuard, ABC):
     def __init__(self) -> None:
         self._semaphore = Semaphore(self.concurrency)
 
-    async def __call__(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:
+    async def __call__(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
         async with self._semaphore:
-            return await self.check(tool, **kwargs)
+            return await self.check(_or_named(tool, kwargs), **kwargs)
 
 
-# Positional only: an argument of the tool may itself be called `tool`.
 class AllowAllGuard(PermissionGuard):
-    async def check(  # type: ignore[override]
-        self, tool: Tool[Any], /, **kwargs: Any
-    ) -> dict[str, Any]:
+    async def check(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
+        _or_named(tool, kwargs)
         return kwargs
 
 
 class DenyAllGuard(PermissionGuard):
-    async def check(  # type: ignore[override]
-        self, tool: Tool[Any], /, **kwargs: Any
-    ) -> dict[str, Any]:
+    async def check(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
         raise GuardError("denied")
+
+
+def _or_named(tool: Tool[Any] | None, kwargs: dict[str, Any]) -> Tool[Any]:
+    """The tool, which is taken out of the arguments if it came by name."""
+    return cast("Tool[Any]", kwargs.pop("tool", None) if tool is None else tool)

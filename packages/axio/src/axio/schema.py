@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from inspect import unwrap
 from math import isfinite
 from sys import modules
 from typing import Annotated, Any, Literal, Optional, TypeAlias, get_args, get_origin
@@ -95,8 +96,16 @@ def hint_from_json_schema(prop: Any) -> Any:
 class AutomaticSchema(dict[str, Any]):
     """A schema built from a handler, not written by somebody; a copy of it still says so."""
 
+    def __init__(self, schema: Mapping[str, Any], handler: Callable[..., Any]) -> None:
+        super().__init__(schema)
+        self._handler = handler
+
+    def is_of(self, handler: Callable[..., Any]) -> bool:
+        """Whether it was built from `handler`, or from what that wraps and has the signature of."""
+        return bool(unwrap(handler) == unwrap(self._handler))
+
     def copy(self) -> AutomaticSchema:
-        return AutomaticSchema(self)
+        return AutomaticSchema(self, self._handler)
 
 
 def json_value(value: Any) -> Any:

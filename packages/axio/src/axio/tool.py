@@ -5,7 +5,7 @@ A call goes through fixed stations: semaphore, arguments, guards, handler inside
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from contextvars import ContextVar
 from copy import deepcopy
@@ -82,10 +82,11 @@ class Tool(Generic[T]):
     output: texts, or (channel, text) pairs. A coroutine function may carry such a generator as its
     attribute `stream`, and `format_stream_result(chunks)` to make the result of its output.
 
-    `schema` is built from the handler's signature unless given. `context` is what the handler finds
-    in `CONTEXT`. `timeout` is in seconds for the handler, not for guards that wait for a person.
-    `read_only` says that a call changes nothing; `eager`, that it may start before the model's turn
-    has ended, and be wasted. `examples` are pairs of a request and its arguments.
+    `schema` is built from the handler's signature unless given; one that is given decides alone.
+    `context` is what the handler finds in `CONTEXT`. `timeout` is in seconds for the handler, not
+    for guards that wait for a person. `read_only` says that a call changes nothing; `eager`, that
+    it may start before the model's turn has ended, and be wasted. `examples` are pairs of a request
+    and its arguments.
     """
 
     name: ToolName
@@ -134,13 +135,12 @@ class Tool(Generic[T]):
         set_field(self, "supports_streaming", streams)
 
         hints = get_type_hints(handler, include_extras=True)
+        schema = self.schema.copy() or AutomaticSchema(build_tool_schema(handler, hints), handler)
         # dataclasses.replace() hands the automatic schema on as if somebody had written it.
-        automatic = not self.schema or isinstance(self.schema.copy(), AutomaticSchema)
-        schema = build_tool_schema(handler, hints) if automatic else self.schema
+        automatic = isinstance(schema, AutomaticSchema) and schema.is_of(handler)
         validator = compile_signature(handler, hints, None if automatic else schema)
         set_field(self, "_validator", validator)
-        wrapped = AutomaticSchema(schema) if automatic else dict(schema)
-        set_field(self, "schema", MappingProxyType(wrapped))
+        set_field(self, "schema", MappingProxyType(schema))
 
     @property
     def input_schema(self) -> JSONSchema:
@@ -169,17 +169,26 @@ class Tool(Generic[T]):
         try:
             if self.timeout is None:
                 return await self.handler(**kwargs)
-            import asyncio  # Here, so that no program pays for it that only defines tools.
-
-            async with asyncio.timeout(self.timeout):
-                return await self.handler(**kwargs)
+            return await self._in_time(self.handler(**kwargs), _in_seconds(self.timeout))
         except HandlerError:
             raise
         except Exception as exc:
-            raise self._failure(exc) from exc
+            raise _failure(exc) from exc
         finally:
             if token is not None:
                 CONTEXT.reset(token)
+
+    async def _in_time(self, work: Awaitable[R], deadline: float) -> R:
+        import asyncio
+
+        limit = asyncio.timeout_at(deadline)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError as exc:
+            if not limit.expired():  # It is one of the handler's own.
+                raise
+            raise HandlerError(f"tool {self.name!r} took longer than {self.timeout:g} s") from exc
 
     async def _ask_guards(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         for guard in self.guards:
@@ -200,11 +209,6 @@ class Tool(Generic[T]):
                 )
         return self._validator.keep(kwargs)
 
-    def _failure(self, exc: Exception) -> HandlerError:
-        if isinstance(exc, TimeoutError) and not str(exc) and self.timeout is not None:
-            return HandlerError(f"tool {self.name!r} took longer than {self.timeout:g} s")
-        return HandlerError(str(exc) or type(exc).__name__)
-
     async def call_streaming(self, /, **kwargs: Any) -> AsyncGenerator[tuple[str, str], None]:
         """Run one call, yielding (channel, text) as the handler produces it.
 
@@ -220,26 +224,22 @@ class Tool(Generic[T]):
             yield "output", str(await self._call(kwargs))
             return
         kwargs = await self._ask_guards(self._validator.bind(kwargs))
-        import asyncio
-
         handler = self.handler
         source = handler(**kwargs) if self._generates else handler.stream(**kwargs)  # type: ignore[attr-defined]
-        deadline = (
-            None if self.timeout is None else asyncio.get_running_loop().time() + self.timeout
-        )
+        deadline = None if self.timeout is None else _in_seconds(self.timeout)
         try:
             while True:
                 # Set anew for each step: between two steps other code runs in this context.
                 token = CONTEXT.set(self.context)
                 try:
-                    async with asyncio.timeout_at(deadline):
-                        item = await anext(source)
+                    step = anext(source)
+                    item = await (step if deadline is None else self._in_time(step, deadline))
                 except StopAsyncIteration:
                     return
                 except HandlerError:
                     raise
                 except Exception as exc:
-                    raise self._failure(exc) from exc
+                    raise _failure(exc) from exc
                 finally:
                     CONTEXT.reset(token)
                 yield ("output", item) if isinstance(item, str) else item
@@ -252,6 +252,16 @@ class Tool(Generic[T]):
         if callable(formatter):
             return cast(str, formatter(chunks))
         return "".join(text for _, _, text in chunks)
+
+
+def _in_seconds(timeout: float) -> float:
+    import asyncio  # Here, so that no program pays for it that only defines tools.
+
+    return asyncio.get_running_loop().time() + timeout
+
+
+def _failure(exc: Exception) -> HandlerError:
+    return HandlerError(str(exc) or type(exc).__name__)
 
 
 def tool_options(
@@ -298,6 +308,13 @@ def in_thread(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         import asyncio
 
-        return await asyncio.to_thread(function, *args, **kwargs)
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    def work(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except StopIteration as exc:
+            # As in a coroutine (PEP 479); a future takes none, and would be waited for for ever.
+            raise RuntimeError("function raised StopIteration") from exc
 
     return call

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_origin
 
 from axio.convert import nodes_for
 from axio.exceptions import HandlerError
-from axio.field import MISSING
-from axio.hints import parameters, takes_any_name
+from axio.field import MISSING, get_field_info, unwrap_hint
+from axio.hints import alias_value, parameters, simplify, takes_any_name
 from axio.mismatch import Mismatch
 from axio.nodes import Node
 
@@ -44,7 +44,8 @@ class Validator:
         """Arguments checked, converted and completed with defaults; strays are left out.
 
         `HandlerError` names everything that is wrong, for a model to mend in one go. Null for a
-        field that may be left out but not be null counts as left out.
+        field that may be left out but not be null counts as left out, unless it is strict or a
+        choice of literals.
         """
         if len(kwargs) == self._count:  # Most calls: each argument is given, and of a plain type.
             for name, exact in self._plain:
@@ -117,8 +118,8 @@ def _from_signature(handler: Any, hints: Mapping[str, Any] | None) -> Validator:
     found = parameters(handler, hints)
     nodes = nodes_for(parameter.hint for parameter in found)
     fields = [
-        _field(parameter.name, node, parameter.required, parameter.default)
-        for parameter, node in zip(found, nodes, strict=True)
+        _field(p.name, node, p.required, p.default, strict=_is_strict(p.hint))
+        for p, node in zip(found, nodes, strict=True)
     ]
     return Validator(fields, open_=takes_any_name(handler))
 
@@ -152,9 +153,19 @@ def _default(prop: Any) -> Any:
     return prop.get("default", MISSING) if isinstance(prop, Mapping) else MISSING
 
 
-def _field(name: str, node: Node, required: bool, default: Any) -> _Field:
+def _is_strict(hint: Any) -> bool:
+    """Whether this is a Literal or a strict type, for which null is a wrong value like others."""
+    hint = simplify(hint)
+    if (value := alias_value(hint)) is not MISSING:
+        return _is_strict(value)
+    info = get_field_info(hint)
+    inner, _ = unwrap_hint(hint)
+    return get_origin(inner) is Literal or (info is not None and info.strict)
+
+
+def _field(name: str, node: Node, required: bool, default: Any, strict: bool = False) -> _Field:
     null_is_absent = False
-    if not required:
+    if not required and (default is None or not strict):
         try:
             node.convert(None)
         except Exception:

@@ -1,0 +1,130 @@
+"""One holds, the others wait; nobody waits for somebody who cannot come back."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+
+import pytest
+
+from axio import Agent, MemoryContextStore, ownership
+from axio.history import check
+from axio.ownership import Ownership
+from axio.testing import StubTransport, make_text_response
+
+
+async def test_those_who_wait_get_it_in_the_order_they_came() -> None:
+    owner = Ownership()
+    order: list[int] = []
+
+    async def hold(number: int) -> None:
+        async with owner:
+            order.append(number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(hold, range(4)))
+    assert order == [0, 1, 2, 3]
+
+
+async def test_one_who_gives_up_waiting_is_passed_over() -> None:
+    owner = Ownership()
+    async with owner:
+        impatient = asyncio.ensure_future(owner.__aenter__())
+        patient = asyncio.ensure_future(owner.__aenter__())
+        await asyncio.sleep(0)
+        impatient.cancel()
+    async with asyncio.timeout(10):
+        await patient
+
+
+async def test_one_who_gives_up_at_the_very_moment_passes_it_on() -> None:
+    owner = Ownership()
+    async with owner:
+        first, second = (asyncio.ensure_future(owner.__aenter__()) for _ in range(2))
+        await asyncio.sleep(0)
+    first.cancel()
+    async with asyncio.timeout(10):
+        await second
+
+
+def test_what_was_held_in_a_loop_that_is_closed_can_be_taken_over() -> None:
+    owner = Ownership()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(owner.__aenter__())
+    waiting = loop.create_task(owner.__aenter__())
+    loop.run_until_complete(asyncio.sleep(0))
+    waiting._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+
+    async def next_ones() -> None:
+        async with asyncio.timeout(10):
+            for _ in range(2):
+                async with owner:
+                    pass
+
+    asyncio.run(next_ones())
+
+
+def test_a_run_goes_on_where_a_stream_was_dropped_with_its_loop() -> None:
+    store = MemoryContextStore()
+
+    async def begin() -> None:
+        await anext(Agent("", StubTransport([make_text_response("a")])).run_stream("1", store))
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(begin())
+    loop.close()
+
+    async def go_on() -> str:
+        async with asyncio.timeout(10):
+            return await Agent("", StubTransport([make_text_response("b")])).run("2", store)
+
+    assert asyncio.run(go_on()) == "b"
+    assert check(asyncio.run(store.get_history())) == []
+
+
+async def test_a_copy_of_a_store_is_not_held_by_who_holds_the_store() -> None:
+    store = MemoryContextStore()
+    async with store.own(), asyncio.timeout(10), copy.deepcopy(store).own():
+        pass
+
+
+async def test_a_run_that_waits_long_for_another_tells_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ownership, "_LONG", 0)
+    store = MemoryContextStore()
+    left = Agent("", StubTransport([make_text_response("a b c")])).run_stream("1", store)
+    opened = asyncio.Event()
+
+    async def leave_it_open() -> None:
+        await anext(left)
+        opened.set()
+        await asyncio.Event().wait()
+
+    holder = asyncio.ensure_future(leave_it_open())
+    await opened.wait()
+    agent = Agent("", StubTransport([make_text_response("b")]))
+    with caplog.at_level(logging.WARNING, "axio.ownership"):
+        waiting = asyncio.ensure_future(agent.run("2", store))
+        while not caplog.records:  # noqa: ASYNC110 - a log sets no event
+            await asyncio.sleep(0)
+        holder.cancel()
+        await left.aclose()
+        assert await waiting == "b"
+    [record] = caplog.records
+    assert "await stream.aclose()" in record.getMessage()
+
+
+async def test_locks_that_are_waited_for_as_a_matter_of_course_log_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ownership, "_LONG", 0)
+    owner = Ownership()
+    async with owner:
+        waiting = asyncio.ensure_future(owner.__aenter__())
+        for _ in range(3):
+            await asyncio.sleep(0)
+    await waiting
+    assert not caplog.records
