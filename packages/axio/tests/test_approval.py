@@ -384,3 +384,16 @@ async def test_a_result_leaves_calls_of_before_that_had_its_id_alone() -> None:
 def test_a_call_noted_before_repeats_were_counted_is_the_first() -> None:
     stored = {"tool_use_id": "p", "name": "pay", "input": {}, "digest": "0"}
     assert PendingCall(**stored).repeat == 0  # type: ignore[arg-type]
+
+
+async def test_two_approved_calls_with_one_id_are_both_run_and_answered() -> None:
+    bank, agent, store = await deferred_twice(5, 6)
+    for call in pending(await store.get_history()):
+        await decide(store, call, approve=True)
+    assert await agent.resume(store).get_final_text() == "ok"
+    assert bank.paid == [5, 6]
+    history = await store.get_history()
+    assert [history[n].content for n in (2, 5)] == [
+        [ToolResultBlock("p", "paid 5")],
+        [ToolResultBlock("p", "paid 6")],
+    ]

@@ -159,17 +159,10 @@ def used_up(history: Sequence[Message]) -> list[Message]:
 
 
 def replaced(
-    history: Sequence[Message],
-    results: Mapping[ToolCallID, ToolResultBlock] | Iterable[tuple[PendingCall, ToolResultBlock]],
+    history: Sequence[Message], results: Iterable[tuple[PendingCall, ToolResultBlock]]
 ) -> list[Message]:
-    """`history` with results for calls whose outcome was not known.
-
-    An id stands for the last such call that has it.
-    """
-    unknown = list(_failed(history, UNKNOWN_OUTCOME))
-    if isinstance(results, Mapping):
-        last = {call.tool_use_id: call for _, call, _ in unknown}
-        results = [(last[id], result) for id, result in results.items() if id in last]
+    """`history` with results for calls whose outcome was not known."""
+    unknown = _failed(history, UNKNOWN_OUTCOME)
     places = {(call.digest, call.repeat): place for place, call, _ in unknown}
     found = ((places.get((call.digest, call.repeat)), result) for call, result in results)
     return _changed(history, {place: result for place, result in found if place is not None})

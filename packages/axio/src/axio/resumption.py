@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from axio.approval import approved, pending, replaced, used_up
+from axio.approval import PendingCall, approved, pending, replaced, used_up
 from axio.context import ContextStore
 from axio.dispatch import ToolDispatch
 from axio.events import StreamEvent
@@ -26,8 +26,9 @@ async def run_approved(
     may raise.
     """
     history = await store.get_history()
+    granted = approved(history)
     calls: list[Call] = []
-    for waiting in approved(history):
+    for waiting in granted:
         call = Call(waiting.tool_use_id, waiting.name, len(calls))
         call.input, call.approved = waiting.input, True
         calls.append(call)
@@ -45,12 +46,19 @@ async def run_approved(
                     break
                 await dispatch.next_event()
         finally:
-            await shielded(_finish(store, dispatch, calls))
+            await shielded(_finish(store, dispatch, granted, calls))
     if pending(history):
         run.stop("approval")
 
 
-async def _finish(store: ContextStore, dispatch: ToolDispatch, calls: list[Call]) -> None:
+async def _finish(
+    store: ContextStore, dispatch: ToolDispatch, granted: list[PendingCall], calls: list[Call]
+) -> None:
     await dispatch.close()
-    results = {call.id: call.result for call in calls if call.result is not None}
+    # Not by id: the calls of two runs may have the same.
+    results = [
+        (waiting, call.result)
+        for waiting, call in zip(granted, calls, strict=True)
+        if call.result is not None
+    ]
     await store.replace(replaced(await store.get_history(), results))
