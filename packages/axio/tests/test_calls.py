@@ -137,12 +137,19 @@ async def test_numbers_that_json_has_not_are_not_run(raw: str) -> None:
     assert "is not JSON" in str(block.content)
 
 
-async def test_arguments_too_deep_to_be_looked_through_are_an_error_for_the_model() -> None:
+@pytest.mark.parametrize("depth", [600, 900, 100_000])
+async def test_no_depth_of_arguments_ends_the_run(depth: int) -> None:
+    """How deep is too deep depends on the interpreter; the model is told, or the tool runs."""
+
     async def work(a: Any) -> str:
         return ""
 
-    raw = '{"a":' + "[" * 600 + '"\\ud83d\\ude00"' + "]" * 600 + "}"
-    assert (await result(work, raw)).is_error
+    raw = '{"a":' + "[" * depth + '"\\ud83d\\ude00"' + "]" * depth + "}"
+    _, seen = await run(work, *call(raw))
+    assert [type(event).__name__ for event in seen if not isinstance(event, ToolInputDelta)] == [
+        *("ToolUseStart", "IterationEnd", "ToolResult"),
+        *("TextDelta", "IterationEnd", "SessionEndEvent"),
+    ]
 
 
 async def test_a_call_begun_anew_is_read_anew_also_by_eager_tools() -> None:
