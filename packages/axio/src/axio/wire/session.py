@@ -78,11 +78,12 @@ class SessionPool:
         """Let go of sessions whose loop cannot close them any more."""
         for loop in list(self._held):
             if loop.is_closed() or not closed_loops_only:
-                session = self._held.pop(loop).session
+                session, owner = self._held.pop(loop)
                 connector = session.connector
                 session.detach()
                 if connector is not None:
                     _begin(connector.close())
+                _begin(owner.aclose())  # at its end: its loop's hook must not find it half-way
 
 
 def aiohttp_options(session: object, timeouts: Timeouts) -> dict[str, Any]:
