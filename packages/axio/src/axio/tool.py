@@ -157,9 +157,7 @@ class Tool(Generic[T]):
 
     async def _call(self, kwargs: dict[str, Any]) -> Any:
         if self._generates:
-            start = monotonic()
-            chunks = [(monotonic() - start, *pair) async for pair in self._stream(kwargs)]
-            return self.format_stream_result(chunks)
+            return await self._collect(kwargs)
         kwargs = self._validator.bind(kwargs)
         if self.guards:
             kwargs = await self._ask_guards(kwargs)
@@ -189,6 +187,11 @@ class Tool(Generic[T]):
             if not limit.expired():  # It is one of the handler's own.
                 raise
             raise HandlerError(f"tool {self.name!r} took longer than {self.timeout:g} s") from exc
+
+    async def _collect(self, kwargs: dict[str, Any]) -> Any:
+        start = monotonic()
+        chunks = [(monotonic() - start, *pair) async for pair in self._stream(kwargs)]
+        return self.format_stream_result(chunks)
 
     async def _ask_guards(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         for guard in self.guards:
