@@ -26,7 +26,7 @@ if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=loop, eager_start=True)
 
 else:
-    from asyncio import tasks
+    from asyncio import Task, tasks
 
     # What asyncio.current_task(loop) does, before Python 3.12 in Python.
     current_tasks: dict[Any, asyncio.Task[Any]] = tasks._current_tasks  # type: ignore[attr-defined]
@@ -41,15 +41,14 @@ else:
         def call_soon(callback: Any, *args: Any, context: Context | None = None) -> Any:
             """Catch the first step. A signal handler may schedule something else meanwhile."""
             nonlocal first
-            task = getattr(callback, "__self__", None)
-            if isinstance(task, asyncio.Task) and task.get_coro() is coroutine:
+            if first is None and type(getattr(callback, "__self__", None)) is Task:
                 first = callback if context is None else partial(context.run, callback)
                 return None
             return type(loop).call_soon(loop, callback, *args, context=context)
 
         loop.call_soon = call_soon  # type: ignore[method-assign, assignment]
         try:
-            task = asyncio.Task(coroutine, loop=loop, name="axio-tool")
+            task = Task(coroutine, loop=loop, name="axio-tool")
         finally:
             del loop.call_soon
         # One task at a time is the current one, as asyncio.timeout() and others want to know it.

@@ -303,9 +303,10 @@ class Loop:
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
         turn.close()
-        if turn.calls and not turn.ended:
-            raise TruncatedStream("the model's response ended in the middle of its tool calls")
-        if turn.usage is not None:
+        if turn.usage is None:
+            if turn.calls:
+                raise TruncatedStream("the model's response ended in the middle of its tool calls")
+        else:
             self.usages.append(turn.usage)
             if self.limits is not None:
                 self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))

@@ -173,7 +173,7 @@ class Turn:
     """
 
     __slots__ = (
-        *("calls", "content", "ended", "runs", "stop_reason", "usage"),
+        *("calls", "content", "runs", "stop_reason", "usage"),
         *("_arrived", "_current", "_iteration", "_keeps_order", "_known", "_taken", "_text"),
     )
 
@@ -181,11 +181,11 @@ class Turn:
 
     def __init__(self, taken: set[ToolCallID] | None = None, iteration: int = 0) -> None:
         self.calls: list[Call] = []
-        self.ended = False
         self.runs = False
         """Whether its calls are to be run, and answered."""
         self.stop_reason = StopReason.end_turn
         self.usage: Usage | None = None
+        """None until an `IterationEnd` has come."""
         self._arrived: list[ContentBlock | Call] = []
         self._current: Call | None = None
         self._iteration = iteration
@@ -210,7 +210,6 @@ class Turn:
         elif type(event) is ToolUseStart:
             self._start_call(event)
         elif type(event) is IterationEnd:
-            self.ended = True
             self.stop_reason = event.stop_reason
             self.usage = event.usage if self.usage is None else self.usage + event.usage
             if not event.iteration:
