@@ -128,14 +128,13 @@ class Loop:
                         from axio.resumption import run_approved  # Most runs have a prompt.
 
                         approved = run_approved(
-                            self.store, self.agent.tools, self.run, self._count_calls
+                            self.store, self.agent.tools, self.run, self._may_run
                         )
                         async with aclosing(approved):
                             async for event in approved:
                                 yield event
                                 control.resumed()
-                        if self.run.stopped:
-                            self._end(StopReason.end_turn, self.run.stop_reason)
+                        self._end_if_stopped()
                     # For stores and wrappers to find; never while the consumer has the word, whose
                     # context this is.
                     visible = RUN.set(self.run)
@@ -187,8 +186,6 @@ class Loop:
                     if control.steering:
                         await self._store_steering()
                     self.session.remember()
-                except LimitReached as exc:
-                    self._fail(exc)
                 except Exception as exc:
                     self.crash = exc
                     self._end(StopReason.error, "crash")
@@ -284,21 +281,17 @@ class Loop:
 
     def _start_early(self, call: Call) -> None:
         call.parse(cut=False)
-        if call.problem is None and self._may_run([call]):
+        if call.problem is None and self._may_run(1):
             self._dispatching().start([call])
 
-    def _may_run(self, calls: list[Call]) -> bool:
+    def _may_run(self, calls: int) -> bool:
         """Count calls about to be run; False if they are more than what a limit leaves."""
         try:
-            self._count_calls(len(calls))
+            if self.limits is not None:
+                self.limits.call_tools(calls)
         except LimitReached as exc:
             self.limit = exc
-            return False
-        return True
-
-    def _count_calls(self, number: int) -> None:
-        if self.limits is not None:
-            self.limits.call_tools(number)
+        return self.limit is None
 
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
@@ -315,7 +308,7 @@ class Loop:
         dispatch = self._dispatching()
         if self.limits is not None:
             waiting = [call for call in turn.calls if not call.started]
-            if not self._may_run(waiting):
+            if not self._may_run(len(waiting)):
                 for call in waiting:
                     call.problem = f"not run: {self.limit}"
         dispatch.start(turn.calls)
@@ -333,11 +326,8 @@ class Loop:
                 await self.session.append(results)
             self.turn = self.dispatch = None
             self.control.tools = ()
-            if self.limit is not None:
-                self._fail(self.limit)
-            elif self.run.stopped:
-                self._end(StopReason.end_turn, self.run.stop_reason)
-            elif self.enough is not None and self.enough(turn.calls):
+            self._end_if_stopped()
+            if self.enough is not None and not self.outro and self.enough(turn.calls):
                 self._end(StopReason.end_turn)
         else:
             stop = turn.stop_reason
@@ -348,6 +338,13 @@ class Loop:
             self.turn = None
         if turn.usage is not None:
             await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
+
+    def _end_if_stopped(self) -> None:
+        """By a tool, or because a limit allowed no more of them."""
+        if self.limit is not None:
+            self._fail(self.limit)
+        elif self.run.stopped:
+            self._end(StopReason.end_turn, self.run.stop_reason)
 
     def _goes_on(self) -> bool:
         """Whether there is something to say to a model that has finished."""

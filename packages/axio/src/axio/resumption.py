@@ -18,12 +18,12 @@ __all__ = ("run_approved",)
 
 
 async def run_approved(
-    store: ContextStore, tools: list[Tool[Any]], run: Run, count: Callable[[int], None]
+    store: ContextStore, tools: list[Tool[Any]], run: Run, may_run: Callable[[int], bool]
 ) -> AsyncGenerator[StreamEvent, None]:
     """Run each approved call, at most once, and store its result in the place of the approval.
 
-    Stops the run again while other calls wait. `count` is told how many are about to be run, and
-    may raise.
+    Stops the run again while other calls wait. `may_run` is asked for all of them at once; if not,
+    they stay approved.
     """
     history = await store.get_history()
     granted = approved(history)
@@ -33,7 +33,8 @@ async def run_approved(
         call.input, call.approved = waiting.input, True
         calls.append(call)
     if calls:
-        count(len(calls))
+        if not may_run(len(calls)):
+            return
         # The approvals are used up first: after a crash from here on nobody may run a call again.
         await store.replace(used_up(history))
         dispatch = ToolDispatch(tools, run)
