@@ -13,6 +13,7 @@ from axio.approval import decide, pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.context import MemoryContextStore
+from axio.dispatch import ToolDispatch
 from axio.events import (
     Error,
     IterationEnd,
@@ -26,7 +27,6 @@ from axio.events import (
 from axio.exceptions import Deferred, LimitReached
 from axio.history import check
 from axio.permission import PermissionGuard
-from axio.run import Run
 from axio.testing import StubTransport, make_text_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
@@ -255,15 +255,15 @@ async def test_a_result_that_cannot_be_shown_is_an_error() -> None:
     assert await result(work) == ToolResultBlock("a", "I have no text", True)
 
 
-async def test_a_call_that_breaks_down_before_it_begins_is_answered(
+async def test_a_call_is_answered_even_where_no_error_can_be_handled(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def work() -> str:
         raise AssertionError("run")
 
-    def at_the_end_of_the_stack(*args: Any) -> Any:
+    async def at_the_end_of_the_stack(*args: Any) -> None:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(Run, "inside", at_the_end_of_the_stack)
+    monkeypatch.setattr(ToolDispatch, "_perform", at_the_end_of_the_stack)
     assert (await result(work)).is_error
     assert "a tool call broke down" in caplog.text

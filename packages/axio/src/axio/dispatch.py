@@ -71,8 +71,8 @@ class ToolDispatch:
         """How many of the started calls have no result yet."""
         self._loop = asyncio.get_running_loop()
         self._run = run
-        self._tasks: dict[asyncio.Future[None], Call] = {}
-        """Those that wait for something."""
+        self._tasks: list[asyncio.Future[None]] = []
+        """Of the calls that had to wait for something."""
         self._tools = tools
         self._wakeup: asyncio.Future[None] | None = None
         if run.control is not None:
@@ -94,21 +94,10 @@ class ToolDispatch:
                 continue
             task = eager.start(self._perform(call, tool), self._loop)
             if not task.done():
-                self._tasks[task] = call
-                task.add_done_callback(self._done)
-            elif call.result is None:
-                self._lost(call, task)
-
-    def _done(self, task: asyncio.Future[None]) -> None:
-        call = self._tasks.pop(task)
-        if call.result is None:
-            self._lost(call, task)
-
-    def _lost(self, call: Call, task: asyncio.Future[None]) -> None:
-        """A call without a result: the run is being stopped, or the interpreter is at its end."""
-        if not task.cancelled() and (exc := task.exception()) is not None:
-            logger.error("a tool call broke down", exc_info=exc)
-        self.interrupt(call)
+                self._tasks.append(task)
+            elif call.result is None:  # At the end of the stack not even an error can be handled.
+                logger.error("a tool call broke down", exc_info=task.exception())
+                self.interrupt(call)
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
         for tool in self._tools:
@@ -130,7 +119,7 @@ class ToolDispatch:
 
         Returns when every handler has ended, also if this very call is cancelled meanwhile.
         """
-        pending = set(self._tasks)
+        pending = {task for task in self._tasks if not task.done()}
         for task in pending:
             task.cancel()
         cancelled: asyncio.CancelledError | None = None
@@ -174,9 +163,9 @@ class ToolDispatch:
 
     async def _perform(self, call: Call, tool: Tool[Any]) -> None:
         """Run one call to its result."""
-        # This coroutine has a context of its own.
-        RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
         try:
+            # This coroutine has a context of its own.
+            RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
             if tool.supports_streaming:
                 content = as_content(await self._stream(call, tool))
             else:
@@ -192,6 +181,7 @@ class ToolDispatch:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
+                self.interrupt(call)
                 raise
             self._finish(call, "the tool was cancelled from within", True)
         except BaseException as exc:
@@ -214,6 +204,8 @@ class ToolDispatch:
     def _finish(self, call: Call, content: Any, is_error: bool) -> None:
         call.result = ToolResultBlock(call.id, content, is_error)
         self.running -= 1
+        if not self.running:
+            self._tasks.clear()  # so that they are free to go before the run goes on
         text = content
         if not isinstance(content, str):
             for block in content:

@@ -123,7 +123,7 @@ class AgentStream:
         control.limit = limit
         if control.loop is None or control.consumer is None:
             return
-        for task in tuple(control.tools):
+        for task in control.tools:
             task.cancel()  # they must not go on while the consumer is busy with something else
         if getattr(control.consumer.get_coro(), "cr_running", False):
             # Asked for in a step of the task itself, by a tool for example: cancelled now, it might
