@@ -55,3 +55,13 @@ def test_a_case_has_grown_when_it_is_dearer_in_itself_and_against_the_floor() ->
     assert not instructions.grown({"b": {"axio": 219, "floor": 100}}, before)
     assert not instructions.grown({"b": {"axio": 300, "floor": 150}}, before)  # another interpreter
     assert not instructions.grown({"b": {"axio": 150, "floor": 60}}, before)  # a cheaper floor
+
+
+def test_bytecodes_are_counted_by_function() -> None:
+    command = [sys.executable, "-m", "benchmarks.bytecodes", "b", "--most", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 8
+    assert "axio, all" in lines[0]
+    assert "Loop.events" in done.stdout
+    assert "floor, all" in lines[4]
