@@ -10,6 +10,7 @@ import pytest
 
 from axio import session
 from axio.agent import Agent
+from axio.blocks import ToolUseBlock
 from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import (
@@ -18,10 +19,11 @@ from axio.events import (
     SessionEndEvent,
     StreamEvent,
     TextDelta,
+    ToolInputDelta,
     ToolResult,
     ToolUseStart,
 )
-from axio.exceptions import LimitReached, ProviderError
+from axio.exceptions import HandlerError, LimitReached, ProviderError
 from axio.history import INTERRUPTED, check
 from axio.messages import Message
 from axio.stream import AgentStream
@@ -373,3 +375,176 @@ async def test_a_turn_that_cannot_be_read_is_a_failure_of_the_transport() -> Non
         *("ToolResult", "Error", "SessionEndEvent")
     ]
     assert len(await store.get_history()) == 1
+
+
+# ── at the edges of a run ─────────────────────────────────────────────────────────────────────
+
+
+class Mute(Exception):
+    """An error that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("error", [Mute, type("MuteRefusal", (Mute, HandlerError), {})])
+async def test_an_error_without_words_is_told_by_its_name(
+    error: type[Exception], waits: bool
+) -> None:
+    async def work(msg: str) -> str:
+        if waits:
+            await asyncio.sleep(0)
+        raise error
+
+    agent = Agent("", StubTransport([make_tool_use_response("work"), text("ok")]))
+    agent.tools = [Tool("work", work)]
+    async with asyncio.timeout(10):
+        events = await drain(agent.run_stream("go", MemoryContextStore()))
+    [result] = [event for event in events if isinstance(event, ToolResult)]
+    assert result.is_error
+
+
+class CompactingFor(MemoryContextStore):
+    """Takes its time to count tokens, as a store does that compacts then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counting = asyncio.Event()
+
+    async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        self.counting.set()
+        await asyncio.sleep(60)
+
+
+async def test_a_run_can_be_stopped_while_its_last_turn_is_counted() -> None:
+    store = CompactingFor()
+    stream = Agent("", StubTransport([text("all")])).run_stream("go", store)
+    reading = asyncio.create_task(drain(stream))
+    await store.counting.wait()
+    stream.cancel()
+    async with asyncio.timeout(10):
+        end = (await reading)[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert (end.reason, end.total_usage) == ("cancelled", Usage(1, 1))
+    assert [message.role for message in await store.get_history()] == ["user", "assistant"]
+
+
+async def test_a_stream_that_another_run_has_ended_can_be_closed_like_any_other() -> None:
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([text("a", "b"), text("second")]))
+    first = agent.run_stream("1", store)
+    await anext(first)
+    assert await agent.run("2", store) == "second"
+    await first.aclose()
+    assert await drain(first) == []
+
+
+def test_a_session_left_with_working_tools_in_a_closed_loop_is_taken_over() -> None:
+    async def work(msg: str) -> str:
+        await asyncio.Event().wait()
+        return msg
+
+    async def quick() -> str:
+        return ""
+
+    store = MemoryContextStore()
+    turn = [*make_tool_use_response("work")[:-1], ToolUseStart(1, "q", "quick")]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    agent = Agent("", StubTransport([[*turn, end]]), [Tool("work", work), Tool("quick", quick)])
+    stream = agent.run_stream("go", store)
+
+    async def leave() -> None:
+        while not isinstance(await anext(stream), ToolResult):
+            pass
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave())
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+
+    async def go_on() -> None:
+        async with asyncio.timeout(10):
+            assert await Agent("", StubTransport([text("b")])).run("on", store) == "b"
+
+    asyncio.run(go_on())
+    history = asyncio.run(store.get_history())
+    assert check(history) == []
+    assert INTERRUPTED in str(history)
+
+
+def test_a_late_release_does_not_free_what_another_run_holds() -> None:
+    store = MemoryContextStore()
+    stream = Agent("", StubTransport([text("a", "b")])).run_stream("1", store)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(anext(stream))
+    loop.close()
+
+    async def later() -> None:
+        async with store.own():
+            await stream.aclose()
+            waiting = asyncio.create_task(store.own().__aenter__())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            waiting.cancel()
+
+    asyncio.run(later())
+
+
+async def test_a_fragment_of_an_unknown_call_is_nobody_s() -> None:
+    ran: list[int] = []
+
+    async def look(n: int) -> str:
+        ran.append(n)
+        return ""
+
+    events: list[StreamEvent] = [
+        ToolUseStart(0, "a", "look"),
+        ToolInputDelta(0, "a", '{"n": 1'),
+        ToolInputDelta(5, "zzz", "}"),
+        ToolInputDelta(0, "a", "}"),
+        IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
+    ]
+    tool = Tool("look", look, eager=True, read_only=True)
+    agent = Agent("", StubTransport([events, text("ok")]), [tool])
+    await drain(agent.run_stream("go", MemoryContextStore()))
+    assert ran == [1]
+
+
+async def test_broken_calls_do_not_use_up_the_limit_and_keep_their_explanation() -> None:
+    async def work(msg: str) -> str:
+        return msg
+
+    broken: list[StreamEvent] = [ToolUseStart(1, "b", "work"), ToolInputDelta(1, "b", "{oops")]
+    turn = [*make_tool_use_response("work")[:-1], *broken]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    agent = Agent("", StubTransport([[*turn, end], text("ok")]), [Tool("work", work)])
+    budget = Budget(tool_calls=1)
+    events = await drain(agent.run_stream("go", MemoryContextStore(), budget=budget))
+    told = {event.tool_use_id: event for event in events if isinstance(event, ToolResult)}
+    assert not told["call_1"].is_error
+    assert "not valid JSON" in told["b"].content
+    assert budget.used_tool_calls == 1
+
+
+async def test_what_a_response_took_counts_also_where_the_run_ends_right_after_it() -> None:
+    budget = Budget(tokens=1000)
+    stream = Agent("", StubTransport([text("a")])).run_stream(
+        "go", MemoryContextStore(), budget=budget
+    )
+    async for event in stream:
+        if isinstance(event, IterationEnd):
+            stream.cancel()
+    assert isinstance(event, SessionEndEvent)
+    assert (event.reason, event.total_usage) == ("cancelled", Usage(1, 1))
+    assert budget.used == Usage(1, 1)
+
+
+async def test_blocks_dispatched_by_hand_let_through_what_is_no_exception() -> None:
+    async def work(msg: str) -> str:
+        raise NotForModels("for the program")
+
+    agent = Agent("", StubTransport([]), [Tool("work", work)])
+    with pytest.raises(NotForModels):
+        await agent.dispatch_tools([ToolUseBlock("1", "work", {"msg": "x"})], 1)

@@ -29,7 +29,8 @@ HEARTBEAT = 10.0
 _DEAD_AFTER = 3 * HEARTBEAT
 
 _held: dict[str, asyncio.AbstractEventLoop] = {}
-"""The tokens of this process's own runs. Any other with our name was left behind by a failure."""
+"""The tokens of this process's own runs, and the loops these are in. Any other token with our name
+was left behind by a failure."""
 
 
 class Process(NamedTuple):
@@ -77,7 +78,10 @@ def _alive(owner: Process, token: str, heartbeat: float) -> bool:
 def is_held(token: str) -> bool:
     """Whether a run of this process has it that can go on: its event loop is not closed."""
     loop = _held.get(token)
-    return loop is not None and not loop.is_closed()
+    if loop is not None and loop.is_closed():
+        del _held[token]
+        return False
+    return loop is not None
 
 
 def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:

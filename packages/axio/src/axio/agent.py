@@ -115,7 +115,7 @@ class Agent:
             return loop.start(output_stream(wanted, lambda: answer.text))
         agent = self.copy(tools=[*self.tools, wanted.tool()])
         loop = Loop(agent, context, message, budget, wanted.remind, wanted.count)
-        return loop.start(output_stream(wanted, lambda: loop.arguments_of(wanted.name)))
+        return loop.start(output_stream(wanted, lambda: wanted.arguments_in(loop.turn)))
 
     @overload
     async def run(
@@ -177,7 +177,7 @@ class Agent:
                 call.problem = "The arguments of this call are not a JSON object: it was not run."
         try:
             dispatch.start(calls)
-            while dispatch.running:
+            while not dispatch.is_done():
                 dispatch.events = None
                 await dispatch.next_event()
         finally:

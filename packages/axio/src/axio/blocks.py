@@ -24,6 +24,7 @@ __all__ = (
     "VideoMediaType",
     "from_dict",
     "to_dict",
+    "unshared",
 )
 
 ImageMediaType: TypeAlias = Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
@@ -112,6 +113,19 @@ class ReasoningBlock(ContentBlock):
     text: str
     provider: str
     data: dict[str, Any]
+
+
+def unshared(data: Any) -> Any:
+    """A copy of JSON data. `deepcopy` is many times slower, and fails on what is nested deeply."""
+    whole = [data]
+    unfinished: list[Any] = [whole]
+    while unfinished:
+        holder = unfinished.pop()
+        for key, item in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            if isinstance(item, (dict, list)):
+                holder[key] = copy = item.copy()
+                unfinished.append(copy)
+    return whole[0]
 
 
 @singledispatch

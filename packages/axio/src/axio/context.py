@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import urandom
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from axio.blocks import (
     AudioBlock,
@@ -20,6 +20,7 @@ from axio.blocks import (
     ToolResultBlock,
     ToolUseBlock,
     VideoBlock,
+    unshared,
 )
 from axio.history import open_turn
 from axio.messages import Message
@@ -118,7 +119,7 @@ class ContextStore(ABC):
         Others wait. The default knows the runs of this process that share this object.
         """
         ownership = self._ownership
-        if ownership is None:
+        if ownership is None or ownership.is_left_behind():
             ownership = self._ownership = _Ownership()
         return ownership
 
@@ -181,25 +182,12 @@ def _copy(block: ContentBlock) -> ContentBlock:
     if isinstance(block, _UNCHANGING):
         return block
     if isinstance(block, ToolUseBlock):
-        return replace(block, input=_unshared(block.input))
+        return replace(block, input=unshared(block.input))
     if isinstance(block, ToolResultBlock):
         return block if isinstance(block.content, str) else replace(block, content=[*block.content])
     if isinstance(block, ReasoningBlock):
-        return replace(block, data=_unshared(block.data))
+        return replace(block, data=unshared(block.data))
     return deepcopy(block)
-
-
-def _unshared(data: Any) -> Any:
-    """A copy of JSON data. `deepcopy` is many times slower, and fails on what is nested deeply."""
-    whole = [data]
-    unfinished: list[Any] = [whole]
-    while unfinished:
-        holder = unfinished.pop()
-        for key, item in holder.items() if isinstance(holder, dict) else enumerate(holder):
-            if isinstance(item, (dict, list)):
-                holder[key] = copy = item.copy()
-                unfinished.append(copy)
-    return whole[0]
 
 
 class MemoryContextStore(ContextStore):

@@ -55,20 +55,20 @@ class ToolDispatch:
     """The calls of one turn: start them, read `events` while any is `running`, `close`.
 
     Each call then has its `result`. A call is a task, whose first step runs before `start` returns.
-    Nothing raised by a tool comes out of here: the model is told instead.
+    What a tool raises is told to the model; what is no `Exception` is raised by `is_done`.
     """
 
     __slots__ = (
-        *("events", "failure", "running"),
-        *("_loop", "_run", "_tasks", "_tools", "_wakeup"),
+        *("events", "running"),
+        *("_failure", "_loop", "_run", "_tasks", "_tools", "_wakeup"),
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
         self.events: deque[StreamEvent] | None = None
-        self.failure: BaseException | None = None
-        """What a tool raised that is no `Exception`: for the program, not for the model."""
         self.running = 0
-        """How many of the started calls have no result yet."""
+        """How many calls have been started and have no result yet."""
+        self._failure: BaseException | None = None
+        """What a tool raised that is no `Exception`: for the program, not for the model."""
         self._loop = asyncio.get_running_loop()
         self._run = run
         self._tasks: list[asyncio.Future[None]] = []
@@ -97,7 +97,13 @@ class ToolDispatch:
                 self._tasks.append(task)
             elif call.result is None:  # At the end of the stack not even an error can be handled.
                 logger.error("a tool call broke down", exc_info=task.exception())
-                self.interrupt(call)
+                self._finish(call, INTERRUPTED, True)
+
+    def is_done(self) -> bool:
+        """Whether every call has its result. Raises what a tool meant for the program."""
+        if self._failure is not None:
+            raise self._failure
+        return not self.running
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
         for tool in self._tools:
@@ -117,8 +123,11 @@ class ToolDispatch:
     async def close(self) -> None:
         """Stop what still runs and answer it as interrupted; finished results stay.
 
-        Returns when every handler has ended, also if this very call is cancelled meanwhile.
+        Returns when every handler has ended or has had `_GRACE` seconds for it, also if this very
+        call is cancelled meanwhile.
         """
+        if self._loop.is_closed():
+            return
         pending = {task for task in self._tasks if not task.done()}
         for task in pending:
             task.cancel()
@@ -174,23 +183,25 @@ class ToolDispatch:
             from axio.approval import waiting_note  # Most programs never get here.
 
             self._run.stop("approval")
-            note = waiting_note(call.id, call.name, call.input, str(exc))
+            note = waiting_note(call.id, call.name, call.input, _words(exc))
             self._finish(call, note, True)
         except Exception as exc:
-            self._finish(call, str(exc) or type(exc).__name__, True)
+            self._finish(call, _words(exc), True)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                self.interrupt(call)
                 raise
             self._finish(call, "the tool was cancelled from within", True)
         except BaseException as exc:
-            self.failure = exc
-            self._finish(call, str(exc) or type(exc).__name__, True)
+            self._failure = exc
+            self._finish(call, _words(exc), True)
             if isinstance(exc, (KeyboardInterrupt, SystemExit)):
                 raise  # asyncio has a way of its own for these
         else:
             self._finish(call, content, False)
+        finally:
+            if call.result is None:
+                self.interrupt(call)
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []
@@ -214,6 +225,14 @@ class ToolDispatch:
                     self._push(output(0, block.data, block.media_type))
             text = _flattened(content)
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
+
+
+def _words(exc: BaseException) -> str:
+    """What an exception says; its name where it says nothing, or cannot."""
+    try:
+        return str(exc) or type(exc).__name__
+    except Exception:
+        return type(exc).__name__
 
 
 def holds_media(message: Message) -> bool:

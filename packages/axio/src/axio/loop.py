@@ -31,7 +31,7 @@ from axio.session import GRACE, Session, shielded
 from axio.stream import AgentStream, Control
 from axio.transport import close_quietly
 from axio.turn import Call, EagerTurn, Turn
-from axio.types import StopReason, ToolCallID, ToolName, Usage, total
+from axio.types import StopReason, ToolCallID, Usage, total
 
 if TYPE_CHECKING:
     from axio.agent import Agent
@@ -43,7 +43,7 @@ S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
 
-_NOT_RUN = "[not run] The run failed before this call was started."
+_NOT_RUN = "[not run] The run failed before this call's turn was complete."
 
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
 
@@ -57,8 +57,8 @@ class Loop:
 
     __slots__ = (
         *("agent", "control", "crash", "dispatch", "emitted", "enough", "iteration", "limit"),
-        *("limits", "outro", "prompt", "reply", "run", "session", "store", "stream", "taken"),
-        *("turn", "usages"),
+        *("limits", "outro", "prompt", "reply", "run", "session", "spent", "store", "stream"),
+        *("taken", "turn", "usages"),
     )
 
     def __init__(
@@ -82,6 +82,7 @@ class Loop:
         self.iteration = 0
         self.outro: tuple[StreamEvent, ...] = ()
         self.session = Session(store)
+        self.spent: Turn | None = None
         self.taken: set[ToolCallID] = set()
         self.usages: list[Usage] = []
         self.turn: Turn | None = None
@@ -100,11 +101,6 @@ class Loop:
         stream = make(self.events(), self.control)
         self.stream = ref(stream)
         return stream
-
-    def arguments_of(self, name: ToolName) -> str:
-        """The argument text, so far, of the last call of this turn to the tool `name`."""
-        calls = () if self.turn is None else self.turn.calls
-        return next(("".join(c.fragments) for c in reversed(calls) if c.name == name), "")
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
@@ -176,9 +172,7 @@ class Loop:
                                 while queue := dispatch.events:
                                     yield queue.popleft()
                                     control.resumed()
-                                if dispatch.failure is not None:
-                                    raise dispatch.failure
-                                if not dispatch.running:
+                                if dispatch.is_done():
                                     break
                                 await dispatch.next_event()
                         visible = visible or RUN.set(self.run)
@@ -202,19 +196,15 @@ class Loop:
         except asyncio.CancelledError:
             if not control.is_ours():
                 raise
-            if not self.outro:
-                self._end_interrupted()
+            self._end_interrupted()
         finally:
-            control.ended = True
+            control.ended = control.closed = True
             if self.limits is not None:
                 self.limits.stop()
         if self.dispatch is not None:
             self.outro = (*(self.dispatch.events or ()), *self.outro)
         for event in self.outro:
-            try:  # noqa: SIM105 - suppress() costs more than the event
-                yield event
-            except asyncio.CancelledError:
-                pass  # from `AgentStream.cancel`, which comes too late
+            yield event
         if self.crash is not None:
             raise self.crash
 
@@ -296,10 +286,15 @@ class Loop:
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
         turn.close()
-        if turn.usage is None:
-            if turn.calls:
-                raise TruncatedStream("the model's response ended in the middle of its tool calls")
-        else:
+        if turn.usage is not None:
+            self._spend(turn)
+        elif turn.calls:
+            raise TruncatedStream("the model's response ended in the middle of its tool calls")
+
+    def _spend(self, turn: Turn) -> None:
+        """Count what a response took, once."""
+        if turn.usage is not None and self.spent is not turn:
+            self.spent = turn
             self.usages.append(turn.usage)
             if self.limits is not None:
                 self.limits.spend(turn.usage, getattr(self.agent.transport, "model", None))
@@ -307,7 +302,7 @@ class Loop:
     def _start_calls(self, turn: Turn) -> ToolDispatch:
         dispatch = self._dispatching()
         if self.limits is not None:
-            waiting = [call for call in turn.calls if not call.started]
+            waiting = [c for c in turn.calls if not c.started and c.problem is None]
             if not self._may_run(len(waiting)):
                 for call in waiting:
                     call.problem = f"not run: {self.limit}"
@@ -359,8 +354,10 @@ class Loop:
         self.outro = (SessionEndEvent(stop, total(self.usages), reason),)
 
     def _fail(self, exc: Exception, reason: str = "") -> None:
-        """End the run with an error. Nothing of a turn that failed is stored: asked again, the
-        model starts it anew."""
+        """End the run with an error. Of a turn that is still open, which the transport or a limit
+        has ended, nothing is stored: asked again, the model starts it anew."""
+        if self.turn is not None:
+            self._spend(self.turn)
         self._end(StopReason.error, reason or getattr(exc, "reason", "") or "error")
         unanswered = () if self.turn is None else self.turn.calls
         self.outro = (
@@ -371,7 +368,9 @@ class Loop:
         self.turn = None
 
     def _end_interrupted(self) -> None:
-        """After a limit, or `AgentStream.cancel`."""
+        """After a limit, or `AgentStream.cancel`. What had failed before stays the reason."""
+        if any(isinstance(event, Error) for event in self.outro):
+            return
         limit = self.control.limit
         if limit is None:
             self._end(StopReason.error, "cancelled")
@@ -386,6 +385,7 @@ class Loop:
         if turn is None:
             self.dispatch = None  # The turn has failed, and what eager tools found with it.
             return
+        self._spend(turn)
         for call in turn.calls:
             if call.result is None:
                 self._dispatching().interrupt(call)

@@ -24,7 +24,7 @@ from axio.schema import property_schema
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport, closing
-from axio.turn import Call
+from axio.turn import Call, Turn
 from axio.validate import Validator
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
@@ -91,9 +91,14 @@ class OutputWanted(Generic[T]):
             schema=MappingProxyType(self.schema),
         )
 
+    def arguments_in(self, turn: Turn | None) -> str:
+        """The argument text, so far, of the last call of the answer tool in this turn."""
+        calls = () if turn is None else turn.calls
+        return next(("".join(c.fragments) for c in reversed(calls) if c.name == self.name), "")
+
     def count(self, calls: Iterable[Call]) -> bool:
-        """Count the tries among `calls` that never reached the tool, because their arguments could
-        not be read. Whether the run is over."""
+        """Count the tries among `calls` that never reached the tool, most often because their
+        arguments could not be read. Whether the run is over."""
         for call in calls:
             if call.name == self.name and call.problem is not None and not self._is_over():
                 self._fail(call.problem)

@@ -38,7 +38,7 @@ class Ownership:
     async def __aenter__(self) -> None:
         # Where a loop runs asyncio is loaded; the statement would cost more than the lookup.
         loop: asyncio.AbstractEventLoop = modules["asyncio"].get_running_loop()
-        if self._loop is None or self._loop.is_closed():
+        if self._loop is None or self.is_left_behind():
             self._loop = loop
             return
         if self._waiting is None:
@@ -65,6 +65,11 @@ class Ownership:
         traceback: TracebackType | None,
     ) -> None:
         self._pass_on()
+
+    def is_left_behind(self) -> bool:
+        """Whether its holder cannot come back; a late release must not set free what is held anew,
+        so who can takes another one instead."""
+        return self._loop is not None and self._loop.is_closed()
 
     def _pass_on(self) -> None:
         while self._waiting:

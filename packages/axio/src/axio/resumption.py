@@ -43,7 +43,7 @@ async def run_approved(
             while True:
                 while dispatch.events:
                     yield dispatch.events.popleft()
-                if not dispatch.running:
+                if dispatch.is_done():
                     break
                 await dispatch.next_event()
         finally:

@@ -29,7 +29,7 @@ class Control:
 
     def __init__(self) -> None:
         self.closed = False
-        """Whether nobody is there any more to be told of an end."""
+        """Whether there is nothing left to stop, or nobody left to tell."""
         self.consumer: asyncio.Task[object] | None = None
         self.ended = False
         self.limit: LimitReached | None = None
@@ -78,7 +78,7 @@ class AgentStream:
 
     # `__anext__` is the generator's own, kept in a slot: a method of ours around it would cost an
     # event more than all that the loop does with it. (Type checkers take it for a method.)
-    __slots__ = (*("__anext__", "__weakref__", "_control", "_generator"),)
+    __slots__ = (*("__anext__", "__weakref__"), "_control", "_generator")
 
     if TYPE_CHECKING:
 
@@ -117,11 +117,11 @@ class AgentStream:
         """As `cancel`, because a limit was reached: the last events then are
         `Error(limit)` and `SessionEndEvent(error, reason=limit.reason)`."""
         control = self._control
-        if control.requested or control.ended or control.closed:
+        if control.requested or control.closed:
             return
         control.requested = control.pending = True
         control.limit = limit
-        if control.loop is None or control.consumer is None:
+        if control.loop is None or control.loop.is_closed() or control.consumer is None:
             return
         for task in control.tools:
             task.cancel()  # they must not go on while the consumer is busy with something else
@@ -149,7 +149,8 @@ class AgentStream:
         """Cancel the run without its consumer, who finds the last events when it asks again."""
         self.cancel()
         last = [event async for event in self]
-        self.__anext__ = _again(last).__anext__  # type: ignore[method-assign]
+        self._generator = _again(last)
+        self.__anext__ = self._generator.__anext__  # type: ignore[method-assign]
 
     def _is_running(self) -> bool:
         return bool(getattr(self._generator, "ag_running", False))

@@ -16,6 +16,7 @@ from axio.blocks import (
     ToolResultBlock,
     ToolUseBlock,
     VideoBlock,
+    unshared,
 )
 from axio.events import (
     ImageOutput,
@@ -34,17 +35,11 @@ from axio.types import StopReason, ToolCallID, ToolName, Usage
 
 __all__ = ("Call", "EagerTurn", "Turn")
 
+# fmt: off
 _STORED: tuple[type[Any], ...] = (
-    *(
-        TextDelta,
-        ToolUseStart,
-        ToolInputDelta,
-        IterationEnd,
-        ReasoningEnd,
-        ImageOutput,
-        VideoOutput,
-    ),
+    TextDelta, ToolUseStart, ToolInputDelta, IterationEnd, ReasoningEnd, ImageOutput, VideoOutput
 )
+# fmt: on
 
 
 def _refuse(constant: str) -> Any:
@@ -60,7 +55,7 @@ _ECHO = 200  # characters of broken arguments that the model gets to see again
 
 
 class Call:
-    """A call the model makes. `problem` says why it cannot run; its `input` is then empty."""
+    """A call the model makes. `problem` says why it is not run."""
 
     __slots__ = (
         *("approved", "fragments", "id", "index", "input", "name", "output", "problem", "result"),
@@ -99,6 +94,7 @@ class Call:
             if end != len(text):
                 raise json.JSONDecodeError("Extra data", text, end)
             if isinstance(value, dict):
+                self.problem = None
                 self.input = whole(value) if "\\u" in text else value
                 self._nested = "[" in text or text.rfind("{") > 0
                 return
@@ -118,7 +114,7 @@ class Call:
 
     def arguments(self) -> dict[str, Any]:
         """`input` for a handler, which may change what it is given: the history stays as it is."""
-        return _copied(self.input) if self._nested else self.input
+        return unshared(self.input) if self._nested else self.input
 
     def is_complete(self) -> bool:
         """Whether the fragments so far are a whole JSON object."""
@@ -126,13 +122,6 @@ class Call:
             return isinstance(json.loads("".join(self.fragments)), dict)
         except (ValueError, RecursionError):
             return False
-
-
-def _copied(value: Any) -> Any:
-    """A deep copy of decoded JSON, one frame a level: as deep as `json` itself reads."""
-    if type(value) is dict:
-        return dict(zip(value, map(_copied, value.values()), strict=True))
-    return list(map(_copied, value)) if type(value) is list else value
 
 
 def whole(value: Any) -> Any:
@@ -316,13 +305,15 @@ class EagerTurn(Turn):
     def feed(self, event: StreamEvent) -> StreamEvent:
         event = super().feed(event)
         call = self._current
+        if call is None:
+            return event
         if type(event) is ToolInputDelta:
-            scanner = None if call is None else self._scanners.get(call.id)
-            if call is not None and scanner is not None:
+            scanner = self._scanners.get(call.id)
+            if scanner is not None and call.wire_id == event.tool_use_id:
                 scanner.feed(event.partial_json)
                 if scanner.done:
                     del self._scanners[call.id]
                     self._on_complete(call)
-        elif type(event) is ToolUseStart and call is not None and call.name in self._eager:
+        elif type(event) is ToolUseStart and call.name in self._eager:
             self._scanners[call.id] = ToolArgStream(call.id, call.index)
         return event
