@@ -61,7 +61,11 @@ class Engine:
     """
 
     def __init__(self, weights: Path, states: Path | None) -> None:
-        """Load the model, half a second. `states` is the folder of `save` and `restore`."""
+        """Load the model. `states` is the folder of `save` and `restore`.
+
+        The binding holds the interpreter's lock for the third of a second that this takes: no
+        other thread of the process runs meanwhile. All other methods let them run.
+        """
         require_runtime()
         import xllamacpp  # a third of a second, and only wanted where a model is loaded
 
@@ -76,6 +80,7 @@ class Engine:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
         params.n_gpu_layers = 0
         params.warmup = False
+        params.fit_params = False
         params.cache_ram_mib = 0
         params.verbosity = -1
         # llama.cpp saves and restores its memory over HTTP alone. It listens on a loopback port
