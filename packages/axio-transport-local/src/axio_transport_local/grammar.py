@@ -19,10 +19,7 @@ def literal(text: str) -> str:
     >>> print(literal('a "b"'))
     "a \"b\""
     """
-    escaped = (
-        text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    )
-    return f'"{escaped}"'
+    return f'"{text.translate(_ESCAPES)}"'
 
 
 def one_of(texts: Iterable[str], end: str = "") -> str:

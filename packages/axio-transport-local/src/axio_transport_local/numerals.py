@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from axio_transport_local.words import Word, shape
 
-__all__ = ("Numeral", "numerals", "spellings")
+__all__ = ("Numeral", "numerals")
 
 _DIGITS = re.compile(r"([$€£#]?)([-+]?\d[\d,]*(?:\.\d+)?)([A-Za-z%°]{0,3})")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -45,15 +45,6 @@ def numerals(words: Sequence[Word]) -> list[Numeral]:
     return found or [
         Numeral(_WORDS[word.key], word.start, word.end) for word in words if word.key in _WORDS
     ]
-
-
-def spellings(value: int | float) -> list[str]:
-    """How a person may have written `value`."""
-    forms = [f"{value}", f"{value:,}", f"{value:.2f}", f"{value:.1f}", f"{value:g}"]
-    if value == int(value):
-        forms += [f"{int(value)}", f"{int(value):,}"]
-        forms += [word for word, meant in _WORDS.items() if meant == value]
-    return list(dict.fromkeys(forms))
 
 
 def _digits(text: str) -> int | float | None:
