@@ -28,7 +28,7 @@ from axio_transport_local.words import (
     stems,
 )
 
-__all__ = ("Filling", "Piece", "fillings", "usual_points")
+__all__ = ("Filling", "Piece", "candidates", "fillings", "usual_points")
 
 # Points. Found by trying round values on several sets of tools; none matters by itself.
 CUE = 2.0  # beside it stands what stands there in an example

@@ -114,8 +114,8 @@ def _core(piece: str) -> str:
 
 
 def context(words: list[Word], first: int, last: int) -> tuple[str, str]:
-    """What stands before word `first` and after word `last`: a word, a comma or the like, or
-    "^" and "$" for the ends of the text.
+    """What stands before word `first` and after word `last`: a word, the shape of a number, path
+    or the like, a comma or the like, or "^" and "$" for the ends of the text.
 
     >>> context(split("mail Ann: come in"), 1, 1)
     ('mail', ':')
@@ -127,7 +127,9 @@ def context(words: list[Word], first: int, last: int) -> tuple[str, str]:
 
 
 def _beside(word: Word) -> str:
-    """A capital inside a text makes a function word part of a name: put on The Wall."""
+    if (form := shape(word.text)) in STRICT:
+        return f"<{form}>"
+    # A capital inside a text makes a function word part of a name: put on The Wall.
     name = word.start > 0 and word.text[:1].isupper() and word.key in CLOSED
     return word.text if name else word.key
 
