@@ -33,7 +33,7 @@ class Conversation:
         for event in events:
             self.queue.put_nowait(event)
         self.done: list[tuple[Any, ...]] = []
-        self.answered = asyncio.Event()
+        self.over = asyncio.Event()
         self.broken = False
 
     async def send(self, content: Any) -> None:
@@ -49,7 +49,6 @@ class Conversation:
         if self.broken:
             raise ConnectionError("gone")
         self.done.append(("result", tool_use_id, name, content))
-        self.answered.set()
 
     async def close(self) -> None:
         self.done.append(("close",))
@@ -60,6 +59,7 @@ class Conversation:
     async def events(self) -> AsyncIterator[StreamEvent]:
         while (event := await self.queue.get()) is not None:
             yield event
+        self.over.set()
 
     @property
     def results(self) -> dict[str, Any]:
@@ -284,7 +284,9 @@ async def test_leaving_the_loop_waits_for_a_tool_as_long_as_it_takes(
     monkeypatch.setattr("axio.realtime._CLOSING", 0.0)
 
     async def slow() -> str:
-        await asyncio.sleep(0.05)
+        await conversation.over.wait()
+        for _ in range(10):  # turns of the loop in which a patience of zero would be over
+            await asyncio.sleep(0)
         return "done"
 
     conversation = Conversation(*call("c1", "slow", "{}"), CALLED)
