@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from axio.agent import Agent
-from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import ReasoningBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.compaction import (
     AutoCompactStore,
@@ -93,6 +93,30 @@ async def test_every_cut_leaves_a_valid_history_that_begins_with_the_user(keep: 
             assert check(compacted) == []
             assert compacted[-keep:] == history[-keep:]
             assert compacted[0].role == "user"
+
+
+def with_reasoning(history: list[Message]) -> list[Message]:
+    """The same conversation with a model that thinks before all that it says and does."""
+    return [
+        Message(m.role, [ReasoningBlock("hm", "p", {"signature": f"s{at}"}), *m.content])
+        if m.role == "assistant"
+        else m
+        for at, m in enumerate(history)
+    ]
+
+
+@pytest.mark.parametrize("keep", range(1, 14))
+async def test_reasoning_stays_with_what_it_led_to(keep: int) -> None:
+    for strategy in (Summarize(keep), SlidingWindow(keep), ClearToolResults(keep)):
+        for talk in (conversation(5, (1, 3)), conversation(5, range(5)), one_prompt(7)):
+            history = with_reasoning(talk)
+            said = [b for m in history if m.role == "assistant" for b in m.content]
+            transport = Recording(*["in short"] * 9)
+            transport.model = ModelSpec("small", context_window=100)  # type: ignore[attr-defined]
+            compacted = await strategy.compact(history, transport) or []
+            for messages in (compacted, *(request[0] for request in transport.requests)):
+                new = [m for m in messages if m not in history]
+                assert [b for m in new for b in m.content if b in said] == []
 
 
 async def test_a_run_of_one_prompt_is_cut_between_two_of_its_calls() -> None:
