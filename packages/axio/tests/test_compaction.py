@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -165,9 +165,13 @@ async def test_a_short_history_is_left_alone() -> None:
     assert await compact_context(MemoryContextStore(), StubTransport()) is None
 
 
-async def test_keeping_nothing_is_refused() -> None:
+@pytest.mark.parametrize("keep", [0, -1])
+@pytest.mark.parametrize("strategy", [Summarize, SlidingWindow, ClearToolResults])
+async def test_keeping_nothing_is_refused(strategy: Callable[[int], object], keep: int) -> None:
     with pytest.raises(ValueError, match="keep_recent must be at least 1"):
-        await compact_context(MemoryContextStore(), StubTransport(), keep_recent=0)
+        strategy(keep)
+    with pytest.raises(ValueError, match="keep_recent must be at least 1"):
+        await compact_context(MemoryContextStore(), StubTransport(), keep_recent=keep)
 
 
 @pytest.mark.parametrize(
