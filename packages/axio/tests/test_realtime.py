@@ -21,6 +21,7 @@ from axio.events import (
 )
 from axio.exceptions import StreamError
 
+INTERRUPTED = "error: the call was interrupted before it finished"
 CALLED = TurnComplete(StopReason.tool_use)
 SPOKEN = TurnComplete(StopReason.end_turn)
 
@@ -319,6 +320,38 @@ async def test_a_cancellation_does_not_wait_for_tools(ended: bool) -> None:
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 1)
         assert "interrupted" in conversation.results["c1"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_only_a_cancellation_of_the_listening_ends_tools(again: bool) -> None:
+    async def work() -> str:
+        working.set()
+        await conversation.over.wait()
+        for _ in range(10):  # turns of the loop in which a patience of zero would be over
+            await asyncio.sleep(0)
+        return "done"
+
+    async def say_last_words() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            async with RealtimeAgent("", Line(conversation), [Tool("work", handler=work)]) as agent:
+                async for _ in agent.events():
+                    pass
+
+    working = asyncio.Event()
+    conversation = Conversation(*call("c1", "work", "{}"), CALLED)
+    task = asyncio.create_task(say_last_words())
+    await asyncio.sleep(0)
+    task.cancel()
+    await working.wait()
+    if again:
+        task.cancel()
+    else:
+        conversation.end()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled(), "its own cancellation goes on"
+    assert conversation.results == {"c1": INTERRUPTED if again else "done"}
 
 
 async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
