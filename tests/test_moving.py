@@ -3,9 +3,10 @@ sent to every other one, which gets all of it that it can read, and nothing that
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -15,10 +16,23 @@ import pytest
 from axio.agent import Agent
 from axio.blocks import ReasoningBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import MemoryContextStore
-from axio.events import Error
+from axio.events import (
+    Error,
+    IterationEnd,
+    ReasoningDelta,
+    ReasoningEnd,
+    SessionEndEvent,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+)
 from axio.history import check
 from axio.messages import Message
+from axio.testing import StubTransport
+from axio.tool import Tool
 from axio.turn import Turn
+from axio.types import StopReason, Usage
 from axio.wire.http import Decoder
 from axio_transport_anthropic import AnthropicTransport
 from axio_transport_anthropic.decode import MessagesDecoder
@@ -314,6 +328,87 @@ def test_reasoning_comes_home_after_a_detour(wire: Wire) -> None:
     kept = reasoning.data.get("reasoning_details", [reasoning.data])
     sent = json.dumps(wire.read(payload).reasoning)
     assert all(json.dumps(part) in sent for part in kept)
+
+
+def thoughts(wire: Wire) -> list[StreamEvent]:
+    """Two pieces of reasoning in the form that goes back over this wire."""
+    forms: dict[str, list[dict[str, Any]]] = {
+        "anthropic-messages": [
+            {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
+            {"type": "redacted_thinking", "data": "c2VjcmV0"},
+        ],
+        "openai-chat": [
+            {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "s"}]},
+            {"reasoning_details": [{"type": "reasoning.encrypted", "data": "c2VjcmV0"}]},
+        ],
+        "openai-responses": [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2ln"},
+            {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "c2VjcmV0"},
+        ],
+    }
+    first, second = (ReasoningBlock("hm", wire.provider, data) for data in forms[wire.api])
+    return [ReasoningDelta(0, "hm"), ReasoningEnd(0, first), ReasoningEnd(1, second)]
+
+
+def two_turns(wire: Wire) -> list[list[StreamEvent]]:
+    """Reasoning, text and three calls, of which one streams, one waits and one fails; an answer."""
+    calls: list[StreamEvent] = []
+    for at, name in enumerate(("flow", "wait", "fail"), 3):
+        calls.append(ToolUseStart(at, f"id_{name}", name))
+        calls += [ToolInputDelta(at, f"id_{name}", text) for text in ('{"by', '": 1}')]
+    said = [TextDelta(2, "I will "), TextDelta(2, "look.")]
+    return [
+        [*thoughts(wire), *said, *calls, IterationEnd(1, StopReason.tool_use, Usage(1, 1))],
+        [*thoughts(wire), *said, IterationEnd(2, StopReason.end_turn, Usage(1, 1))],
+    ]
+
+
+async def flow(by: int) -> AsyncIterator[tuple[str, str]]:
+    for line in range(3):
+        await asyncio.sleep(0)
+        yield "stdout", f"line {line}\n"
+
+
+async def wait(by: int) -> str:
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return "waited"
+
+
+async def fail(by: int) -> str:
+    raise ValueError("it broke")
+
+
+async def stopped_after(count: int, wire: Wire, leave: bool) -> tuple[list[Message], bool]:
+    """The history of a run that is stopped at its event `count`; whether there are more."""
+    tools = [Tool(handler.__name__, handler) for handler in (flow, wait, fail)]
+    context = MemoryContextStore()
+    stream = Agent("", StubTransport(two_turns(wire)), tools).run_stream("Look.", context)
+    for _ in range(count):
+        more = not isinstance(await anext(stream), SessionEndEvent)
+    if not leave:
+        stream.cancel()
+        _ = [event async for event in stream]
+    await stream.aclose()
+    return await context.get_history(), more
+
+
+@pytest.mark.parametrize("leave", [False, True])
+@pytest.mark.parametrize("source", WIRES, ids=lambda wire: wire.name)
+async def test_a_run_stopped_at_any_event_can_go_on_with_every_provider(
+    source: Wire, leave: bool
+) -> None:
+    count, more = 0, True
+    while more:
+        count += 1
+        history, more = await stopped_after(count, source, leave)
+        history = asked(history[1:], [])
+        for target in WIRES:
+            try:
+                check_moved(history, target)
+            except AssertionError as error:
+                raise AssertionError(f"event {count}, to {target.name}: {error}") from error
+    assert count > 25
 
 
 class ShortCodex(CodexTransport):

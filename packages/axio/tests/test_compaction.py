@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from axio.agent import Agent
-from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import ReasoningBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.compaction import (
     AutoCompactStore,
@@ -95,6 +95,30 @@ async def test_every_cut_leaves_a_valid_history_that_begins_with_the_user(keep: 
             assert compacted[0].role == "user"
 
 
+def with_reasoning(history: list[Message]) -> list[Message]:
+    """The same conversation with a model that thinks before all that it says and does."""
+    return [
+        Message(m.role, [ReasoningBlock("hm", "p", {"signature": f"s{at}"}), *m.content])
+        if m.role == "assistant"
+        else m
+        for at, m in enumerate(history)
+    ]
+
+
+@pytest.mark.parametrize("keep", range(1, 14))
+async def test_reasoning_stays_with_what_it_led_to(keep: int) -> None:
+    for strategy in (Summarize(keep), SlidingWindow(keep), ClearToolResults(keep)):
+        for talk in (conversation(5, (1, 3)), conversation(5, range(5)), one_prompt(7)):
+            history = with_reasoning(talk)
+            said = [b for m in history if m.role == "assistant" for b in m.content]
+            transport = Recording(*["in short"] * 9)
+            transport.model = ModelSpec("small", context_window=100)  # type: ignore[attr-defined]
+            compacted = await strategy.compact(history, transport) or []
+            for messages in (compacted, *(request[0] for request in transport.requests)):
+                new = [m for m in messages if m not in history]
+                assert [b for m in new for b in m.content if b in said] == []
+
+
 async def test_a_run_of_one_prompt_is_cut_between_two_of_its_calls() -> None:
     history, transport = one_prompt(20), Recording("in short")
     compacted = await compact_context(MemoryContextStore(history), transport)
@@ -141,9 +165,13 @@ async def test_a_short_history_is_left_alone() -> None:
     assert await compact_context(MemoryContextStore(), StubTransport()) is None
 
 
-async def test_keeping_nothing_is_refused() -> None:
+@pytest.mark.parametrize("keep", [0, -1])
+@pytest.mark.parametrize("strategy", [Summarize, SlidingWindow, ClearToolResults])
+async def test_keeping_nothing_is_refused(strategy: Callable[[int], object], keep: int) -> None:
     with pytest.raises(ValueError, match="keep_recent must be at least 1"):
-        await compact_context(MemoryContextStore(), StubTransport(), keep_recent=0)
+        strategy(keep)
+    with pytest.raises(ValueError, match="keep_recent must be at least 1"):
+        await compact_context(MemoryContextStore(), StubTransport(), keep_recent=keep)
 
 
 @pytest.mark.parametrize(

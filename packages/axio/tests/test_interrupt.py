@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ async def test_a_cancellation_that_comes_while_a_cancelled_stream_settles_is_not
             self.writes += 1
             if self.writes == 2:
                 settling.set()
-                await asyncio.sleep(0.05)
+                await answering.wait()
             await super().append(message)
 
     store = SlowStore()
@@ -124,40 +125,47 @@ async def test_a_cancellation_that_comes_while_a_cancelled_stream_settles_is_not
         stream.cancel()
         await drain(stream)
 
-    settling = asyncio.Event()
+    settling, answering = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(consume())
     await settling.wait()
     task.cancel()
+    await asyncio.sleep(0)
+    answering.set()
     await asyncio.wait([task])
     assert task.cancelled()
     assert check(await store.get_history()) == []
 
 
-@pytest.mark.parametrize("limited", [False, True])
-async def test_a_stream_told_to_stop_can_be_closed(limited: bool) -> None:
-    async def clean_up_slowly() -> str:
+@pytest.mark.parametrize("limit", [None, LimitReached("too long", reason="time")])
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_stream_told_to_stop_can_be_closed(late: bool, limit: LimitReached | None) -> None:
+    async def clean_up() -> str:
+        working.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.1)
+            if late:
+                stream.interrupt(limit)
+            cleaned_up.set()
         return ""
 
-    transport = StubTransport([make_tool_use_response("clean_up_slowly")])
-    agent = Agent("", transport, [Tool("clean_up_slowly", clean_up_slowly)])
+    working, cleaned_up = asyncio.Event(), asyncio.Event()
+    transport = StubTransport([make_tool_use_response("clean_up")])
     store = MemoryContextStore()
-    budget = Budget(seconds=0.05) if limited else None
-    stream = agent.run_stream("go", store, budget=budget)
-    async for event in stream:
-        if isinstance(event, IterationEnd):
-            waiting = asyncio.ensure_future(anext(stream))
-            await asyncio.sleep(0)
-            waiting.cancel()
-            break
-    if not limited:
-        stream.cancel()
+    stream = Agent("", transport, [Tool("clean_up", clean_up)]).run_stream("go", store)
+    while not isinstance(await anext(stream), IterationEnd):
+        pass
+    waiting = asyncio.ensure_future(anext(stream))
+    await working.wait()
+    waiting.cancel()
+    if not late:
+        stream.interrupt(limit)
     await asyncio.wait([waiting])
     await stream.aclose()
-    await asyncio.sleep(0.06)
+    assert cleaned_up.is_set()
+    assert await drain(stream) == [], "no event comes after it was closed"
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert [message.role for message in await store.get_history()] == ["user", "assistant", "user"]
     assert check(await store.get_history()) == []
 
 
@@ -184,12 +192,11 @@ async def test_a_cancel_after_the_end_adds_no_event(closed: bool) -> None:
 
 
 async def test_tools_stop_at_once_also_while_the_consumer_is_busy() -> None:
-    steps: list[int] = []
-
     async def work() -> str:
-        for step in range(100):
-            steps.append(step)
-            await asyncio.sleep(0.01)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
         return ""
 
     async def quick() -> str:
@@ -200,13 +207,13 @@ async def test_tools_stop_at_once_also_while_the_consumer_is_busy() -> None:
     tools = [Tool("work", work), Tool("quick", quick)]
     store = MemoryContextStore()
     stream = Agent("", StubTransport([[*calls, end]]), tools).run_stream("go", store)
+    stopped = asyncio.Event()
     events = []
     async for event in stream:
         events.append(event)
         if isinstance(event, ToolResult) and event.name == "quick":
             stream.cancel()
-            await asyncio.sleep(0.1)
-            assert len(steps) <= 2
+            await asyncio.wait_for(stopped.wait(), 5)  # and asks for no event meanwhile
     told = {event.tool_use_id: event.content for event in events if isinstance(event, ToolResult)}
     assert told == {"a": INTERRUPTED, "b": ""}
     assert isinstance(events[-1], SessionEndEvent)
@@ -233,22 +240,26 @@ async def test_a_store_that_does_not_answer_cannot_hold_up_the_end(
     class Hanging(MemoryContextStore):
         async def append(self, message: Message) -> None:
             if message.role == "user" and len(self._messages) > 1:
+                asked.set()
                 await asyncio.Event().wait()
             await super().append(message)
 
     async def work() -> str:
+        working.set()
         await asyncio.Event().wait()
         return ""
 
+    working, asked = asyncio.Event(), asyncio.Event()
     monkeypatch.setattr(session, "GRACE", 0.05)
     monkeypatch.setattr("axio.loop.GRACE", 0.05)
     agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
     task = asyncio.create_task(drain(agent.run_stream("go", Hanging())))
-    await asyncio.sleep(0.02)
+    await working.wait()
     task.cancel()
     done, _ = await asyncio.wait([task], timeout=5)
     assert done
     assert task.cancelled()
+    assert asked.is_set()
 
 
 async def test_a_run_left_inside_its_own_loop_still_ends_with_its_last_event() -> None:
@@ -265,12 +276,22 @@ async def test_a_run_left_inside_its_own_loop_still_ends_with_its_last_event() -
 
 
 async def test_another_task_waits_for_a_consumer_between_two_events() -> None:
-    store = MemoryContextStore()
+    class Asked(MemoryContextStore):
+        runs = 0
+
+        def own(self) -> AbstractAsyncContextManager[Any]:
+            self.runs += 1
+            if self.runs == 2:
+                asked.set()
+            return super().own()
+
+    asked = asyncio.Event()
+    store = Asked()
     stream = Agent("", StubTransport([text("a", "b")])).run_stream("first", store)
     first = await asyncio.create_task(by_wait_for(stream))
     other = Agent("", StubTransport([text("second")]))
     task = asyncio.create_task(other.run("another", store))
-    await asyncio.sleep(0.01)
+    await asked.wait()
     rest = await drain(stream)
     assert [first, *rest][:2] == [TextDelta(0, "a"), TextDelta(0, "b")]
     assert isinstance(rest[-1], SessionEndEvent)
@@ -305,6 +326,7 @@ async def test_a_cancel_does_not_hide_the_failure_that_came_before() -> None:
     class Failing(StubTransport):
         async def _failing(self) -> AsyncIterator[StreamEvent]:
             yield ToolUseStart(0, "a", "look")
+            yield ToolInputDelta(0, "a", "{}")
             raise ProviderError("the provider is down")
 
         def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
@@ -312,17 +334,19 @@ async def test_a_cancel_does_not_hide_the_failure_that_came_before() -> None:
 
     async def look() -> str:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.05)
+            stream.cancel()
+            cleaned_up.set()
         return ""
 
+    cleaned_up = asyncio.Event()
     tool = Tool("look", look, eager=True, read_only=True)
     stream = Agent("", Failing(), [tool]).run_stream("go", MemoryContextStore())
-    asyncio.get_running_loop().call_later(0.02, stream.cancel)
     events = await drain(stream)
+    assert cleaned_up.is_set()
     assert [type(event).__name__ for event in events] == [
-        *("ToolUseStart", "ToolResult", "Error", "SessionEndEvent")
+        *("ToolUseStart", "ToolInputDelta", "ToolResult", "Error", "SessionEndEvent")
     ]
     assert isinstance(events[-2], Error)
     assert "down" in str(events[-2].exception)

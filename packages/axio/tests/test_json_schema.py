@@ -32,6 +32,7 @@ NESTED = {
         }
     },
 }
+A_NUMBER = {"type": "object", "properties": {"a": {"type": "integer"}}}
 TREE = {
     "$ref": "#/$defs/node",
     "$defs": {
@@ -88,6 +89,11 @@ TREE = {
             {"anyOf": [{"type": "object", "required": [k]} for k in ("a", "b")]},
             {},
             "requires dict, got dict: Field 'it.a' is required but missing; Field 'it.b' is",
+        ),
+        (
+            {"anyOf": [{"anyOf": [A_NUMBER, A_NUMBER]}, A_NUMBER | {"required": ["b"]}]},
+            {"a": {}},
+            "requires dict, got dict: Field 'it.a' requires int, got dict;",
         ),
         ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, 1, "must be >= 3"),
         (TREE, {"value": 1, "children": [{"value": "x"}]}, "'it.children[0].value' requires int"),

@@ -33,13 +33,26 @@ from axio.events import (
     ToolResult,
     ToolUseStart,
 )
-from axio.exceptions import GuardError, StreamError, TruncatedStream
-from axio.history import check
+from axio.exceptions import (
+    ConnectionFailed,
+    ContentFiltered,
+    GuardError,
+    StreamError,
+    TruncatedStream,
+)
+from axio.history import INTERRUPTED, check
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.permission import PermissionGuard
 from axio.run import RUN
-from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.testing import (
+    FaultTransport,
+    Raises,
+    StubTransport,
+    make_echo_tool,
+    make_text_response,
+    make_tool_use_response,
+)
 from axio.tool import Tool
 from axio.types import StopReason, Usage
 
@@ -258,6 +271,70 @@ async def test_a_failing_call_loses_none_of_its_siblings() -> None:
         ToolResultBlock("a", "fine"),
         ToolResultBlock("b", "it broke", True),
         ToolResultBlock("c", "fine"),
+    ]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_siblings_of_a_failing_call_end_before_the_run_goes_on(waits: bool) -> None:
+    async def bad() -> str:
+        if waits:
+            await asyncio.sleep(0)
+        failed.set()
+        raise ValueError("it broke")
+
+    async def patient() -> str:
+        await failed.wait()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return "waited"
+
+    failed = asyncio.Event()
+    results, _, events = await results_after(
+        [Tool("patient", patient), Tool("bad", bad), make("good", lambda: "fine")],
+        *call(0, "a", "patient", "{}"),
+        *call(1, "b", "bad", "{}"),
+        *call(2, "c", "good", "{}"),
+    )
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert list(results.values()) == [
+        ToolResultBlock("a", "waited"),
+        ToolResultBlock("b", "it broke", True),
+        ToolResultBlock("c", "fine"),
+    ]
+    assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(11, 6))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_is_no_exception_ends_the_siblings_of_its_call(waits: bool) -> None:
+    class Abort(BaseException):
+        """As those that test runners raise."""
+
+    async def bad() -> str:
+        if waits:
+            await asyncio.sleep(0)
+        raise Abort("stop it all")
+
+    async def patient() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned_up.append("patient")
+        return ""
+
+    cleaned_up: list[str] = []
+    calls = [*call(0, "a", "patient", "{}"), *call(1, "b", "bad", "{}"), END]
+    agent = Agent("", StubTransport([calls]), [Tool("patient", patient), Tool("bad", bad)])
+    store = MemoryContextStore()
+    with pytest.raises(Abort):
+        await agent.run("go", store)
+    assert cleaned_up == ["patient"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    history = await store.get_history()
+    assert check(history) == []
+    assert history[-1].content == [
+        ToolResultBlock("a", INTERRUPTED, True),
+        ToolResultBlock("b", "stop it all", True),
     ]
 
 
@@ -521,6 +598,35 @@ async def test_a_failing_transport_ends_the_run_and_stores_nothing_of_the_turn(c
     with pytest.raises(StreamError, match="the line is dead") as caught:
         await agent.run("again", store)
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize(
+    "error", [ContentFiltered("not this", code="refusal"), ConnectionFailed("the line is dead")]
+)
+async def test_a_call_keeps_its_result_when_the_answer_to_it_fails(
+    error: StreamError, at: int
+) -> None:
+    async def work(name: str) -> str:
+        ran.append(name)
+        return name
+
+    ran: list[str] = []
+    refused = [TextDelta(0, "Well, "), *call(1, "b", "work", '{"name": "again"}'), END]
+    answers = [[*call(0, "a", "work", '{"name": "once"}'), END], refused, make_text_response("ok")]
+    agent = Agent("", FaultTransport(Watching(answers), Raises(at, error), 1), [Tool("work", work)])
+    store = MemoryContextStore()
+    events = [event async for event in agent.run_stream("go", store)]
+    assert events[-2:] == [Error(error), SessionEndEvent(StopReason.error, Usage(1, 1), "error")]
+    asked = [
+        Message("user", [TextBlock("go")]),
+        Message("assistant", [ToolUseBlock("a", "work", {"name": "once"})]),
+        Message("user", [ToolResultBlock("a", "once")]),
+    ]
+    assert await store.get_history() == asked
+    assert await agent.resume(store).get_final_text() == "ok"
+    assert await store.get_history() == [*asked, Message("assistant", [TextBlock("ok")])]
+    assert ran == ["once"]
 
 
 async def test_a_transport_that_fails_when_called_is_a_failing_transport() -> None:

@@ -21,6 +21,7 @@ from axio.events import (
 )
 from axio.exceptions import StreamError
 
+INTERRUPTED = "error: the call was interrupted before it finished"
 CALLED = TurnComplete(StopReason.tool_use)
 SPOKEN = TurnComplete(StopReason.end_turn)
 
@@ -33,7 +34,7 @@ class Conversation:
         for event in events:
             self.queue.put_nowait(event)
         self.done: list[tuple[Any, ...]] = []
-        self.answered = asyncio.Event()
+        self.over = asyncio.Event()
         self.broken = False
 
     async def send(self, content: Any) -> None:
@@ -49,7 +50,6 @@ class Conversation:
         if self.broken:
             raise ConnectionError("gone")
         self.done.append(("result", tool_use_id, name, content))
-        self.answered.set()
 
     async def close(self) -> None:
         self.done.append(("close",))
@@ -60,6 +60,7 @@ class Conversation:
     async def events(self) -> AsyncIterator[StreamEvent]:
         while (event := await self.queue.get()) is not None:
             yield event
+        self.over.set()
 
     @property
     def results(self) -> dict[str, Any]:
@@ -284,7 +285,9 @@ async def test_leaving_the_loop_waits_for_a_tool_as_long_as_it_takes(
     monkeypatch.setattr("axio.realtime._CLOSING", 0.0)
 
     async def slow() -> str:
-        await asyncio.sleep(0.05)
+        await conversation.over.wait()
+        for _ in range(10):  # turns of the loop in which a patience of zero would be over
+            await asyncio.sleep(0)
         return "done"
 
     conversation = Conversation(*call("c1", "slow", "{}"), CALLED)
@@ -317,6 +320,38 @@ async def test_a_cancellation_does_not_wait_for_tools(ended: bool) -> None:
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 1)
         assert "interrupted" in conversation.results["c1"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_only_a_cancellation_of_the_listening_ends_tools(again: bool) -> None:
+    async def work() -> str:
+        working.set()
+        await conversation.over.wait()
+        for _ in range(10):  # turns of the loop in which a patience of zero would be over
+            await asyncio.sleep(0)
+        return "done"
+
+    async def say_last_words() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            async with RealtimeAgent("", Line(conversation), [Tool("work", handler=work)]) as agent:
+                async for _ in agent.events():
+                    pass
+
+    working = asyncio.Event()
+    conversation = Conversation(*call("c1", "work", "{}"), CALLED)
+    task = asyncio.create_task(say_last_words())
+    await asyncio.sleep(0)
+    task.cancel()
+    await working.wait()
+    if again:
+        task.cancel()
+    else:
+        conversation.end()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled(), "its own cancellation goes on"
+    assert conversation.results == {"c1": INTERRUPTED if again else "done"}
 
 
 async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

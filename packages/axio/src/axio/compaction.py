@@ -71,6 +71,14 @@ class CompactionStrategy(Protocol):
     ) -> list[Message] | None: ...
 
 
+def _check_kept(keep_recent: int) -> None:
+    if keep_recent < 1:
+        raise ValueError(
+            f"keep_recent must be at least 1, got {keep_recent}: the model goes on from the last "
+            "message"
+        )
+
+
 def _cut(history: Sequence[Message], keep_recent: int) -> int:
     """Where the recent part begins: never with results, whose calls would be on the other side. It
     may begin with the assistant, as a run of one prompt and many calls has to be cut somewhere."""
@@ -93,8 +101,7 @@ class Summarize:
     system_prompt: str = DEFAULT_COMPACTION_PROMPT
 
     def __post_init__(self) -> None:
-        if self.keep_recent < 1:
-            raise ValueError(f"keep_recent must be at least 1, got {self.keep_recent}")
+        _check_kept(self.keep_recent)
 
     async def compact(
         self, history: Sequence[Message], transport: CompletionTransport
@@ -163,6 +170,9 @@ class ClearToolResults:
     keep_recent: int = 6
     longer_than: int = 200
 
+    def __post_init__(self) -> None:
+        _check_kept(self.keep_recent)
+
     async def compact(
         self, history: Sequence[Message], transport: CompletionTransport
     ) -> list[Message] | None:
@@ -192,6 +202,9 @@ class SlidingWindow:
     on, because providers want a conversation to begin with those."""
 
     keep_recent: int = 20
+
+    def __post_init__(self) -> None:
+        _check_kept(self.keep_recent)
 
     async def compact(
         self, history: Sequence[Message], transport: CompletionTransport
@@ -268,17 +281,20 @@ class AutoCompactStore(ContextStore):
         try:
             shorter = await self._strategy.compact(before, self._transport)
         except Exception as exc:
-            return self._put_off(before, repr(exc))
+            self._put_off(before, repr(exc))
+            return
         if shorter is None:
             return
         if problems := check(shorter):
-            return self._put_off(before, f"the strategy would break it: {problems[0].text}")
+            self._put_off(before, f"the strategy would break it: {problems[0].text}")
+            return
         # The strategy may have taken seconds; what was stored meanwhile follows what it saw.
         after = [*shorter, *(await self._store.get_history())[len(before) :]]
         try:
             await self._store.replace(after)
         except NotImplementedError:
-            return self._put_off(before, f"{type(self._store).__name__} cannot replace its history")
+            self._put_off(before, f"{type(self._store).__name__} cannot replace its history")
+            return
         self._wait_for = len(after) + 1  # There is nothing new to compact before.
 
     def _put_off(self, history: list[Message], why: str) -> None:

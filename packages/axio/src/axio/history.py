@@ -8,7 +8,7 @@ turn; no message is empty. Everything here is pure: no I/O, arguments are never 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from axio.blocks import ContentBlock, ToolResultBlock, ToolUseBlock
@@ -185,7 +185,7 @@ def _unique_calls(
     return kept, calls
 
 
-def unique_id(id: ToolCallID, taken: Iterable[ToolCallID]) -> ToolCallID:
+def unique_id(id: ToolCallID, taken: Container[ToolCallID]) -> ToolCallID:
     """`id`, or one of `id_2`, `id_3`, ... that is not taken: the first, unless those have gaps.
 
     Found by halving, for a model that gives thousands of calls one id.

@@ -15,11 +15,14 @@ class Mismatch(Exception):
         self.text = text
         self._path = [path] if path else []
         """Innermost part first."""
+        self.wrong_type = False
+        """Whether it says only that the whole value is of a type that is not wanted."""
 
     def at(self, part: object) -> Mismatch:
         """Say that it happened at this index or key."""
         plain = isinstance(part, str) and part.isidentifier()
         self._path.append(f".{part}" if plain else f"[{part!r}]")
+        self.wrong_type = False
         return self
 
     def message(self, name: str) -> str:
@@ -32,7 +35,9 @@ class Mismatch(Exception):
 
 
 def requires(wanted: str, value: Any) -> Mismatch:
-    return Mismatch(f"requires {wanted}, got {type(value).__name__}")
+    mismatch = Mismatch(f"requires {wanted}, got {type(value).__name__}")
+    mismatch.wrong_type = True
+    return mismatch
 
 
 def missing() -> Mismatch:

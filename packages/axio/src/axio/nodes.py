@@ -101,14 +101,8 @@ def first_fitting(
     if len(near) == 1 and (only or type(value) is dict):
         raise near[0]
     other = requires(wanted, value)
-    got = f", got {type(value).__name__}"
-    reasons = [mismatch.message("it") for mismatch in near]
     # That a branch wants another type has been said already.
-    reasons = [
-        reason
-        for reason in reasons
-        if not (reason.startswith("Field 'it' requires ") and reason.endswith(got))
-    ]
+    reasons = [mismatch.message("it") for mismatch in near if not mismatch.wrong_type]
     raise Mismatch(f"{other.text}: {'; '.join(reasons)}") if reasons else other
 
 

@@ -22,7 +22,7 @@ __all__ = ("RealtimeAgent",)
 logger = logging.getLogger(__name__)
 
 _INTERRUPTED = "error: the call was interrupted before it finished"
-_CLOSING = 10.0  # seconds that running tools have to finish when the conversation closes
+_CLOSING = 10.0  # seconds that running tools have to finish, and then to clean up
 
 
 @dataclass(slots=True)
@@ -76,7 +76,10 @@ class RealtimeAgent:
         )
 
     async def close(self) -> None:
-        """Wait for running tools, at most ten seconds, and close the session."""
+        """Wait for running tools, ten seconds at most, cancel the rest, and close the session.
+
+        Those that are cancelled have as long again to clean up, twenty seconds in all.
+        """
         session, self._session = self._session, None
         if session is None:
             return
@@ -122,6 +125,9 @@ class RealtimeAgent:
         """The session's events, unchanged. Leaving the loop waits for running tools, unless it is
         left because its task was cancelled: that ends them."""
         session = self.session
+        consumer = asyncio.current_task()
+        # It may have been cancelled before, and be cleaning up.
+        before = 0 if consumer is None else consumer.cancelling()
         try:
             async for event in session.events():
                 if isinstance(event, Error) and self.raise_on_error:
@@ -133,7 +139,8 @@ class RealtimeAgent:
                 yield event
         finally:
             task = asyncio.current_task()
-            cancelled = task is not None and task.cancelling() > 0
+            known = before if task is consumer else 0
+            cancelled = task is not None and task.cancelling() > known
             await self._finish_tools(session, 0 if cancelled else None)
 
     def _complete_turn(self, session: RealtimeSession, event: TurnComplete) -> None:

@@ -24,9 +24,9 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper, closing
+from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 from axio.types import ToolCallID, Usage
 
 __all__ = ("Traced", "traced_run")

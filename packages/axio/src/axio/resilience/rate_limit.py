@@ -11,10 +11,10 @@ from typing import Any
 from axio.events import IterationEnd, StreamEvent
 from axio.messages import Message
 from axio.ownership import Ownership
-from axio.resilience.wrapper import Wrapper, closing
+from axio.resilience.wrapper import Wrapper
 from axio.semaphore import Semaphore
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 
 __all__ = ("RateLimit",)
 

@@ -11,9 +11,9 @@ from typing import Any, cast
 from axio.events import StreamEvent
 from axio.exceptions import StreamError
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper, closing
+from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 from axio.wire.retry import RetryPolicy
 
 __all__ = ("Retry",)

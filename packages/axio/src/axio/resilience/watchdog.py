@@ -9,9 +9,9 @@ from typing import Any
 from axio.events import StreamEvent
 from axio.exceptions import StreamTimeout
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper, closing
+from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, closing
 
 __all__ = ("Watchdog",)
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 from axio.events import StreamEvent
 from axio.messages import Message
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport
 
-__all__ = ("Wrapper", "closing")
+__all__ = ("Wrapper",)
 
 
 class Wrapper:
