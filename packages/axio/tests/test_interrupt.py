@@ -572,3 +572,67 @@ async def test_blocks_dispatched_by_hand_let_through_what_is_no_exception() -> N
     agent = Agent("", StubTransport([]), [Tool("work", work)])
     with pytest.raises(NotForModels):
         await agent.dispatch_tools([ToolUseBlock("1", "work", {"msg": "x"})], 1)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_cancellation_from_outside_is_not_lost_to_a_later_one_of_the_stream(
+    at_once: bool,
+) -> None:
+    cleaned: list[bool] = []
+    started = asyncio.Event()
+
+    async def work(msg: str) -> str:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stream.cancel()
+            await asyncio.sleep(0.01)
+            cleaned.append(True)
+        return msg
+
+    agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
+    store = MemoryContextStore()
+    stream = agent.run_stream("go", store)
+    task = asyncio.create_task(drain(stream))
+    await started.wait()
+    task.cancel()
+    if at_once:
+        stream.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert cleaned == [True]
+    assert check(await store.get_history()) == []
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_tool_that_is_stopped_may_clean_up_in_peace(waits: bool) -> None:
+    cleaned: list[bool] = []
+    started = asyncio.Event()
+
+    async def work(msg: str) -> str:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            cleaned.append(True)
+        return msg
+
+    async def quick() -> str:
+        return ""
+
+    turn = [*make_tool_use_response("work")[:-1], ToolUseStart(1, "q", "quick")]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    agent = Agent("", StubTransport([[*turn, end]]), [Tool("work", work), Tool("quick", quick)])
+    stream = agent.run_stream("go", MemoryContextStore())
+    if waits:
+        reading = asyncio.create_task(drain(stream))
+        await started.wait()
+        stream.cancel()
+        await reading
+    else:
+        async for event in stream:
+            if isinstance(event, ToolResult):
+                stream.cancel()
+    assert cleaned == [True]

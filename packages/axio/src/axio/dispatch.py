@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
@@ -60,7 +60,7 @@ class ToolDispatch:
 
     __slots__ = (
         *("events", "running"),
-        *("_failure", "_loop", "_run", "_tasks", "_tools", "_wakeup"),
+        *("_failure", "_loop", "_run", "_stopped", "_tasks", "_tools", "_wakeup"),
     )
 
     def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
@@ -71,12 +71,13 @@ class ToolDispatch:
         """What a tool raised that is no `Exception`: for the program, not for the model."""
         self._loop = asyncio.get_running_loop()
         self._run = run
+        self._stopped: Set[asyncio.Future[None]] = frozenset()
         self._tasks: list[asyncio.Future[None]] = []
         """Of the calls that had to wait for something."""
         self._tools = tools
         self._wakeup: asyncio.Future[None] | None = None
         if run.control is not None:
-            run.control.tools = self._tasks
+            run.control.tools = self
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
@@ -120,6 +121,12 @@ class ToolDispatch:
         self._wakeup = self._loop.create_future()
         return self._wakeup
 
+    def stop(self) -> None:
+        """Cancel what runs; whoever has been told cleans up, and is not told again."""
+        told, self._stopped = self._stopped, {task for task in self._tasks if not task.done()}
+        for task in self._stopped - told:
+            task.cancel()
+
     async def close(self) -> None:
         """Stop what still runs and answer it as interrupted; finished results stay.
 
@@ -128,9 +135,8 @@ class ToolDispatch:
         """
         if self._loop.is_closed():
             return
-        pending = {task for task in self._tasks if not task.done()}
-        for task in pending:
-            task.cancel()
+        self.stop()
+        pending = set(self._stopped)
         cancelled: asyncio.CancelledError | None = None
         deadline = self._loop.time() + _GRACE
         while pending and (left := deadline - self._loop.time()) > 0:

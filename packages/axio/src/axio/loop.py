@@ -105,9 +105,8 @@ class Loop:
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
         control = self.control
-        loop = control.loop = asyncio.get_running_loop()
         try:
-            control.resumed()
+            loop = control.begin()
             if self.run.parent is not None:
                 refuse_nesting(self.store, self.run.parent)
             if id(self.store) in open_streams:
@@ -184,6 +183,8 @@ class Loop:
                     self.crash = exc
                     self._end(StopReason.error, "crash")
                 except BaseException:
+                    if not control.requested:  # A second stop must not cut the clean-up short.
+                        control.closed = True
                     for task in self.run.children or ():
                         task.cancel()
                     raise
@@ -199,6 +200,7 @@ class Loop:
             self._end_interrupted()
         finally:
             control.ended = control.closed = True
+            control.tools = None
             if self.limits is not None:
                 self.limits.stop()
         if self.dispatch is not None:
@@ -320,7 +322,7 @@ class Loop:
             else:
                 await self.session.append(results)
             self.turn = self.dispatch = None
-            self.control.tools = ()
+            self.control.tools = None
             self._end_if_stopped()
             if self.enough is not None and not self.outro and self.enough(turn.calls):
                 self._end(StopReason.end_turn)

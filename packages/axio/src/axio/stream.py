@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Collection
+from collections.abc import AsyncGenerator, Awaitable
 from typing import TYPE_CHECKING
 
 from axio.eager import current_task
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import LimitReached, StreamError
 from axio.messages import Message, Prompt, as_message
+
+if TYPE_CHECKING:
+    from axio.dispatch import ToolDispatch
 
 __all__ = ("AgentStream", "Control")
 
@@ -19,12 +22,12 @@ class Control:
 
     `requested`: to stop, because of `limit` if one, and `pending` until the run has been told.
     `steering` are user messages to be put in before the next model call. `consumer` is the task
-    that asked for an event last, `tools` are those that work for the run.
+    that asked for an event last, `tools` the calls that are being run.
     """
 
     __slots__ = (
         *("closed", "consumer", "ended", "limit", "loop", "pending", "requested", "steering"),
-        *("tools", "_cancelled_before", "_interrupted"),
+        *("tools", "_before", "_first", "_interrupted"),
     )
 
     def __init__(self) -> None:
@@ -37,35 +40,46 @@ class Control:
         self.pending = False
         self.requested = False
         self.steering: tuple[Message, ...] = ()
-        self.tools: Collection[asyncio.Future[None]] = ()
-        self._cancelled_before = 0
-        """How often somebody else had cancelled the consumer when it was told to stop."""
+        self.tools: ToolDispatch | None = None
+        self._before = 0
+        self._first: asyncio.Task[object] | None = None
+        """The consumer that began the run, and how often it had been cancelled before."""
         self._interrupted: asyncio.Task[object] | None = None
+
+    def begin(self) -> asyncio.AbstractEventLoop:
+        """The run begins, in the task that asks for the first event; or is to stop now."""
+        loop = self.loop = asyncio.get_running_loop()
+        self._first = task = current_task(loop)
+        self._before = 0 if task is None else task.cancelling()
+        self.resumed()
+        return loop
 
     def resumed(self) -> None:
         """The run goes on in the task that asked for the next event; or is to stop now."""
-        self.consumer = task = current_task(self.loop)
+        self.consumer = current_task(self.loop)
         if self.pending:
             self.pending = False
-            self._cancelled_before = 0 if task is None else task.cancelling()
             raise asyncio.CancelledError
 
     def interrupt(self) -> None:
         """Stop what the consumer waits for."""
         self.pending = False
-        self._interrupted = task = self.consumer
-        if task is not None:
-            self._cancelled_before = task.cancelling()
-            task.cancel()
+        self._interrupted = self.consumer
+        if self.consumer is not None:
+            self.consumer.cancel()
 
     def is_ours(self) -> bool:
         """Whether a CancelledError just caught means this and nothing else."""
         if not self.requested or self.closed:
             return False
-        task, self._interrupted = self._interrupted, None
-        if task is not None:
-            return task.uncancel() <= self._cancelled_before
-        return self.consumer is None or self.consumer.cancelling() <= self._cancelled_before
+        interrupted, self._interrupted = self._interrupted, None
+        if interrupted is not None:
+            task, cancelled = interrupted, interrupted.uncancel()
+        elif self.consumer is not None:
+            task, cancelled = self.consumer, self.consumer.cancelling()
+        else:
+            return True
+        return cancelled <= (self._before if task is self._first else 0)
 
 
 class AgentStream:
@@ -123,8 +137,8 @@ class AgentStream:
         control.limit = limit
         if control.loop is None or control.loop.is_closed() or control.consumer is None:
             return
-        for task in control.tools:
-            task.cancel()  # they must not go on while the consumer is busy with something else
+        if control.tools is not None:
+            control.tools.stop()  # They must not go on while the consumer is busy.
         if getattr(control.consumer.get_coro(), "cr_running", False):
             # Asked for in a step of the task itself, by a tool for example: cancelled now, it might
             # leave the run before its next wait, and be stopped in the consumer's own code.
