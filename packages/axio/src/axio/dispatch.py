@@ -219,17 +219,18 @@ class ToolDispatch:
         return tool.format_stream_result(chunks)
 
     def _finish(self, call: Call, content: Any, is_error: bool) -> None:
+        if call.result is not None:
+            return  # It has been answered as interrupted, and ended after all.
+        text = content if isinstance(content, str) else _flattened(content)
         call.result = ToolResultBlock(call.id, content, is_error)
         self.running -= 1
         if not self.running:
             self._tasks.clear()  # so that they are free to go before the run goes on
-        text = content
-        if not isinstance(content, str):
+        if text is not content:
             for block in content:
                 output = _MEDIA_OUTPUT.get(type(block))
                 if output is not None:
                     self._push(output(0, block.data, block.media_type))
-            text = _flattened(content)
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
 
 

@@ -25,7 +25,7 @@ from axio.exceptions import LimitReached, TruncatedStream
 from axio.holding import close_abandoned, open_streams, refuse_nesting
 from axio.limits import Limits
 from axio.messages import Message
-from axio.models import Capability
+from axio.offer import offered_tools
 from axio.run import RUN, Run
 from axio.session import GRACE, Session, shielded
 from axio.stream import AgentStream, Control
@@ -180,8 +180,7 @@ class Loop:
                         await self._store_steering()
                     self.session.remember()
                 except Exception as exc:
-                    self.crash = exc
-                    self._end(StopReason.error, "crash")
+                    self._crash(exc)
                 except BaseException:
                     if not control.requested:  # A second stop must not cut the clean-up short.
                         control.closed = True
@@ -215,8 +214,7 @@ class Loop:
         try:
             history = await self.session.load()
         except Exception as exc:
-            self.crash = exc
-            self._end(StopReason.error, "crash")
+            self._crash(exc)
             return
         if self.prompt is not None:
             await self.session.append(self.prompt)
@@ -241,13 +239,7 @@ class Loop:
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
-        capabilities = getattr(getattr(agent.transport, "model", None), "capabilities", None)
-        if capabilities is not None and Capability.tool_use not in capabilities:
-            return history, [], agent.system
-        tools = agent.tools
-        if tools and agent.selector is not None:
-            return history, list(await agent.selector.select(history, tools)), agent.system
-        return history, list(tools), agent.system
+        return history, await offered_tools(agent, history), agent.system
 
     async def _store_steering(self) -> None:
         steering, self.control.steering = self.control.steering, ()
@@ -369,6 +361,13 @@ class Loop:
         )
         self.turn = None
 
+    def _crash(self, exc: Exception) -> None:
+        """The store or the selector failed. What had been said before is still told."""
+        self.crash = exc
+        told = self.outro[:-1]
+        self._end(StopReason.error, "crash")
+        self.outro = (*told, *self.outro)
+
     def _end_interrupted(self) -> None:
         """After a limit, or `AgentStream.cancel`. What had failed before stays the reason."""
         if any(isinstance(event, Error) for event in self.outro):
@@ -394,6 +393,7 @@ class Loop:
         try:
             async with asyncio.timeout(GRACE):
                 await self.session.settle(turn)
+                await self._store_steering()
         except Exception:
             # What ended the run matters more; the next one mends the history before it begins.
             logger.exception("the interrupted turn could not be stored")

@@ -122,12 +122,13 @@ class RealtimeAgent:
         await session.interrupt()
 
     async def events(self) -> AsyncIterator[StreamEvent]:
-        """The session's events, unchanged. Leaving the loop waits for running tools, unless it is
-        left because its task was cancelled: that ends them."""
+        """The session's events, unchanged. Leaving the loop waits for running tools: ten seconds
+        where the session has failed, not at all where the loop's task was cancelled."""
         session = self.session
         consumer = asyncio.current_task()
         # It may have been cancelled before, and be cleaning up.
         before = 0 if consumer is None else consumer.cancelling()
+        patience: float | None = None
         try:
             async for event in session.events():
                 if isinstance(event, Error) and self.raise_on_error:
@@ -137,11 +138,14 @@ class RealtimeAgent:
                 elif isinstance(event, TurnComplete):
                     self._complete_turn(session, event)
                 yield event
+        except Exception:
+            patience = _CLOSING
+            raise
         finally:
             task = asyncio.current_task()
             known = before if task is consumer else 0
             cancelled = task is not None and task.cancelling() > known
-            await self._finish_tools(session, 0 if cancelled else None)
+            await self._finish_tools(session, 0 if cancelled else patience)
 
     def _complete_turn(self, session: RealtimeSession, event: TurnComplete) -> None:
         turn, self._turn = self._turn, Turn()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from axio.context import ContextStore
 from axio.dispatch import ToolDispatch
 from axio.events import StreamEvent
 from axio.run import Run
-from axio.session import shielded
+from axio.session import GRACE, shielded
 from axio.tool import Tool
 from axio.turn import Call
 
@@ -62,4 +63,5 @@ async def _finish(
         for waiting, call in zip(granted, calls, strict=True)
         if call.result is not None
     ]
-    await store.replace(replaced(await store.get_history(), results))
+    async with asyncio.timeout(GRACE):
+        await store.replace(replaced(await store.get_history(), results))

@@ -175,6 +175,8 @@ class Tool(Generic[T]):
         finally:
             if token is not None:
                 CONTEXT.reset(token)
+            elif CONTEXT.get() is not context:  # The handler has set another one.
+                CONTEXT.set(context)
 
     async def _in_time(self, work: Awaitable[R], deadline: float) -> R:
         import asyncio
@@ -199,7 +201,7 @@ class Tool(Generic[T]):
                 kwargs = await guard(self, **kwargs)
             except Deferred:
                 run = RUN.get(None)
-                if run is None or not run.approved:
+                if run is None or not run.approved or run.tool_name != self.name:
                     raise
             except GuardError:
                 raise
@@ -210,6 +212,8 @@ class Tool(Generic[T]):
                     f"{type(guard).__name__} must return the arguments to allow a call, "
                     f"got {type(kwargs).__name__}"
                 )
+        if (run := RUN.get(None)) is not None:
+            run.approved = False  # It was for this call, not for what the handler calls.
         return self._validator.keep(kwargs)
 
     async def call_streaming(self, /, **kwargs: Any) -> AsyncGenerator[tuple[str, str], None]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields
 from itertools import groupby
+from math import isfinite
 from typing import Any, cast
 
 from axio.blocks import (
@@ -46,8 +47,14 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if isfinite(value) else _refuse(number)
+
+
 # json.loads puts four layers around this, which cost more than short arguments do.
-_scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]
+_decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_scan = _decoder.scan_once  # type: ignore[attr-defined]
 
 _SPACE = " \t\n\r"  # of JSON; str.strip() takes more
 
@@ -95,7 +102,7 @@ class Call:
                 raise json.JSONDecodeError("Extra data", text, end)
             if isinstance(value, dict):
                 self.problem = None
-                self.input = whole(value) if "\\u" in text else value
+                self.input = whole(value) if "\\u" in text or not text.isascii() else value
                 self._nested = "[" in text or text.rfind("{") > 0
                 return
             reason = "are not a JSON object"
@@ -314,6 +321,8 @@ class EagerTurn(Turn):
                 if scanner.done:
                     del self._scanners[call.id]
                     self._on_complete(call)
-        elif type(event) is ToolUseStart and call.name in self._eager:
-            self._scanners[call.id] = ToolArgStream(call.id, call.index)
+        elif type(event) is ToolUseStart:
+            self._scanners.pop(call.id, None)  # A call begun anew may be to another tool.
+            if call.name in self._eager:
+                self._scanners[call.id] = ToolArgStream(call.id, call.index)
         return event
