@@ -186,10 +186,16 @@ async def test_retry_asks_again_until_it_works() -> None:
     ("error", "asked"),
     [
         (LOST, 3),
+        (ConnectionFailed("no route"), 3),
+        (StreamTimeout("silent"), 3),
+        (ProviderError("not now", status=503), 3),
+        (ProviderError("too many", status=429), 3),
         (OSError("broken pipe"), 3),
         (TimeoutError(), 3),
         (ProviderError("overloaded", status=529, retryable=True), 3),
         (ProviderError("no such model", status=404), 1),
+        (ProviderError("no credit", status=429, retryable=False), 1),
+        (ConnectionFailed("not an address", retryable=False), 1),
         (ValueError("a bug"), 1),
     ],
 )

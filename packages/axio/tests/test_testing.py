@@ -189,6 +189,32 @@ async def test_no_secret_gets_into_a_cassette(tmp_path: Path) -> None:
     assert "x" * 20 not in text
 
 
+async def test_no_secret_gets_into_a_cassette_in_pieces(tmp_path: Path) -> None:
+    key, token, path = "super-secret-key", "sk-proj-abcdefghijklmnop", tmp_path / "c.jsonl"
+    arguments = json.dumps({"msg": f"with {token} in it"})
+    call: list[StreamEvent] = [
+        *(TextDelta(0, piece) for piece in ("It is super-", "secret", "-key, ", "no more.")),
+        *(ReasoningDelta(0, piece) for piece in token),
+        ToolUseStart(1, "call_1", "echo"),
+        *(ToolInputDelta(1, "call_1", piece) for piece in arguments),
+        IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
+    ]
+    script = StubTransport([call, make_text_response("Done")])
+    script.api_key = key  # type: ignore[attr-defined]
+    agent = Agent("", RecordTransport(script, path), [make_echo_tool()])
+    await agent.run("go", MemoryContextStore())
+
+    replayed, store = agent.copy(transport=ReplayTransport(path)), MemoryContextStore()
+    events = [event async for event in replayed.run_stream("go", store)]
+    text = [event.delta for event in events if isinstance(event, TextDelta)]
+    assert text == ["It is [secret removed]", "", ", ", "no more.", "Done"]
+    thought = [event.delta for event in events if isinstance(event, ReasoningDelta)]
+    assert thought == ["[secret removed]"] + [""] * (len(token) - 1)
+    results = [event.input for event in events if isinstance(event, ToolResult)]
+    assert results == [{"msg": "with [secret removed] in it"}]
+    assert token not in path.read_text() and key not in path.read_text()
+
+
 async def test_a_request_that_was_not_recorded_shows_the_difference(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     await Agent("", RecordTransport(make_stub_transport(), path)).run("hello", memory())

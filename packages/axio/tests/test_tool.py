@@ -9,13 +9,16 @@ import datetime
 import functools
 import threading
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pytest
 
+from axio.agent import Agent
 from axio.exceptions import GuardError, HandlerError
 from axio.field import Field, StrictStr
 from axio.permission import AllowAllGuard, ConcurrentGuard, DenyAllGuard, PermissionGuard
+from axio.testing import make_stub_transport
 from axio.tool import CONTEXT, Tool, in_thread, options_of, tool_options
 
 
@@ -247,6 +250,25 @@ async def test_a_guard_may_be_asked_about_a_tool_by_name() -> None:
         await DenyAllGuard().check(tool=tool, a=1)
 
 
+def test_an_agent_says_how_a_function_becomes_a_tool() -> None:
+    class Desk:
+        async def call(self) -> str:
+            return ""
+
+    functions: list[Any] = [greet, Desk().call]
+    for function in functions:
+        name = function.__name__
+        with pytest.raises(TypeError, match=rf"write Tool\(name='{name}', handler={name}\)"):
+            Agent("", make_stub_transport(), [Tool("first", greet), function])
+    with pytest.raises(TypeError, match="greet is a function and no tool"):
+        Agent("", make_stub_transport()).copy(tools=[greet])
+
+
+def test_an_agent_takes_whatever_behaves_like_a_tool() -> None:
+    like: Any = SimpleNamespace(name="greet", __call__=greet)
+    assert Agent("", make_stub_transport(), [like]).tools == [like]
+
+
 async def test_each_call_finds_its_own_context_and_leaves_none_behind() -> None:
     seen: list[Any] = []
 
@@ -353,6 +375,9 @@ async def test_a_guard_for_one_at_a_time_checks_one_at_a_time() -> None:
     now = 0
 
     class Dialog(ConcurrentGuard):
+        def __init__(self) -> None:
+            pass  # nobody has to call the one of the base class
+
         async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
             nonlocal now
             now += 1

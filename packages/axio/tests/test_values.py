@@ -24,7 +24,16 @@ from axio.blocks import (
     to_dict,
 )
 from axio.events import StreamEvent, TextDelta, ToolResult
-from axio.exceptions import AxioError, ProviderError, StreamError, ToolError
+from axio.exceptions import (
+    AxioError,
+    ConnectionFailed,
+    ProtocolError,
+    ProviderError,
+    StreamError,
+    StreamTimeout,
+    ToolError,
+    TruncatedStream,
+)
 from axio.messages import Message
 from axio.types import StopReason, Usage
 
@@ -180,4 +189,25 @@ def test_a_stream_error_carries_what_the_provider_said() -> None:
         "r1",
         True,
     )
-    assert StreamError("x").retryable is False
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (StreamError("x"), False),
+        (StreamError("x", status=503), False),
+        (ConnectionFailed("x"), True),
+        (ConnectionFailed("x", retryable=False), False),
+        (StreamTimeout("x"), True),
+        (ProviderError("x"), False),
+        (ProviderError("x", status=400), False),
+        (ProviderError("x", status=429), True),
+        (ProviderError("x", status=529), True),
+        (ProviderError("x", status=503, retryable=False), False),
+        (ProviderError("x", status=400, retryable=True), True),
+        (ProtocolError("x", status=503), False),
+        (TruncatedStream("x"), False),
+    ],
+)
+def test_an_error_knows_whether_asking_again_may_help(error: StreamError, retryable: bool) -> None:
+    assert error.retryable is retryable

@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--tools",
         metavar="NAMES",
         help="tools the model may call, separated by commas; none for no tools (default: all "
-        "that are installed); a wrong name lists them",
+        "but confirm, status_line, subagent and vision); a wrong name lists them",
     )
     run.add_argument("--system", metavar="TEXT", help="the system prompt, instead of axio's own")
     run.add_argument(

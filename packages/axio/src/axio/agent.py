@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
@@ -50,6 +51,14 @@ class Agent:
     selector: ToolSelector | None = None
     max_iterations: int = 50
     last_iteration_message: Message | None = None
+
+    def __post_init__(self) -> None:
+        for tool in cast("list[object]", self.tools):
+            if isinstance(tool, FunctionType | MethodType):
+                name = tool.__name__
+                raise TypeError(
+                    f"{name} is a function and no tool: write Tool(name={name!r}, handler={name})"
+                )
 
     def copy(self, **overrides: Any) -> Agent:
         """A shallow copy with some fields changed."""

@@ -68,8 +68,8 @@ class StreamError(AxioError):
     """The model's response failed.
 
     `status` is the HTTP status if there was one, `code` the provider's own error type or code,
-    `request_id` what its support asks for, `retryable` whether the same request may work later.
-    None of them ever holds a credential.
+    `request_id` what its support asks for, `retryable` whether the same request may work later:
+    where it is not given, the class knows. None of them ever holds a credential.
     """
 
     def __init__(
@@ -78,17 +78,32 @@ class StreamError(AxioError):
         status: int | None = None,
         code: str | None = None,
         request_id: str | None = None,
-        retryable: bool = False,
+        retryable: bool | None = None,
     ) -> None:
         super().__init__(*args)
         self.status = status
         self.code = code
         self.request_id = request_id
-        self.retryable = retryable
+        self.retryable = self._may_work_later() if retryable is None else retryable
+
+    def _may_work_later(self) -> bool:
+        return False
 
 
 class ProviderError(StreamError):
-    """The provider answered with an error, as an HTTP status or inside the stream."""
+    """The provider answered with an error, as an HTTP status or inside the stream.
+
+    Retryable, unless said otherwise, when its status passes.
+    """
+
+    @staticmethod
+    def passes(status: int) -> bool:
+        """Whether an HTTP status is worth another try: 429 and every server error, 529 and its like
+        included."""
+        return status == 429 or status >= 500
+
+    def _may_work_later(self) -> bool:
+        return self.status is not None and self.passes(self.status)
 
 
 class ContentFiltered(StreamError):
@@ -96,7 +111,11 @@ class ContentFiltered(StreamError):
 
 
 class ConnectionFailed(StreamError):
-    """The provider could not be reached, or the connection broke."""
+    """The provider could not be reached, or the connection broke. Retryable, unless said
+    otherwise."""
+
+    def _may_work_later(self) -> bool:
+        return True
 
 
 class StreamTimeout(ConnectionFailed):

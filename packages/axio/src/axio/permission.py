@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from axio.exceptions import GuardError
@@ -35,8 +36,10 @@ class ConcurrentGuard(PermissionGuard, ABC):
 
     concurrency: int = 1
 
-    def __init__(self) -> None:
-        self._semaphore = Semaphore(self.concurrency)
+    @cached_property
+    def _semaphore(self) -> Semaphore:
+        # Made when it is needed: a subclass with an `__init__` of its own may not call ours.
+        return Semaphore(self.concurrency)
 
     async def __call__(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
         async with self._semaphore:

@@ -32,6 +32,11 @@ _EVENTS: MappingProxyType[str, type[Any]] = MappingProxyType(
     {kind.__name__: kind for kind in get_args(StreamEvent)}
 )
 
+_PIECES = MappingProxyType(
+    {"TextDelta": "delta", "ReasoningDelta": "delta", "ToolInputDelta": "partial_json"}
+)
+"""Events whose texts are pieces of one, and the field that holds them."""
+
 _REMOVED = "[secret removed]"
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk|xox[abp]|gh[pousr]|glpat|AKIA|AIza)[-_A-Za-z0-9]{12,}"
@@ -96,6 +101,29 @@ def _clean(value: Any, secrets: list[str]) -> Any:
     return json.loads(_SECRET.sub(_REMOVED, text))
 
 
+def _clean_pieces(events: list[dict[str, Any]], secrets: list[str]) -> None:
+    """Take out what is a secret only when the pieces of a text are put together.
+
+    The first of the pieces says that something was removed, the others lose their part of it.
+    """
+    texts: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for event in events:
+        if event["type"] in _PIECES:
+            text = (event["type"], event["index"], event.get("tool_use_id"))
+            texts.setdefault(text, []).append(event)
+    secret = re.compile("|".join([*map(re.escape, secrets), _SECRET.pattern]))
+    for (kind, *_), pieces in texts.items():
+        name = _PIECES[kind]
+        characters = list("".join(piece[name] for piece in pieces))
+        for found in secret.finditer("".join(characters)):
+            characters[found.start() : found.end()] = [_REMOVED] + [""] * (len(found[0]) - 1)
+        begin = 0
+        for piece in pieces:
+            end = begin + len(piece[name])
+            piece[name] = "".join(characters[begin:end])
+            begin = end
+
+
 def _secrets_of(transport: object) -> list[str]:
     names = ("api_key", "refresh_token", "account_id")
     values = (getattr(transport, name, None) for name in names)
@@ -121,7 +149,9 @@ class RecordTransport:
             async for event in source:
                 events.append(_event_to_json(event))
                 yield event
-        record = _clean({"request": request, "events": events}, _secrets_of(self._inner))
+        secrets = _secrets_of(self._inner)
+        _clean_pieces(events, secrets)
+        record = _clean({"request": request, "events": events}, secrets)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"request": record["request"]}, ensure_ascii=False) + "\n")

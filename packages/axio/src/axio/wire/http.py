@@ -316,7 +316,8 @@ async def _open(
 ) -> Response:
     """Send and wait for the headers; a bad status becomes an error."""
     if not url.startswith(("http://", "https://")):
-        raise ConnectionFailed(f"{http.describe}: {url} does not begin with http:// or https://")
+        text = f"{http.describe}: {url} does not begin with http:// or https://"
+        raise ConnectionFailed(text, retryable=False)
     errors: tuple[type[BaseException], ...] = (ValueError, *http.connection_errors)
     try:
         response = await watch.wait(opened.enter_async_context(send()))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
+from axio.exceptions import ProviderError
+
 __all__ = ("MAX_DELAY", "RetryPolicy", "retry_after")
 
 MAX_DELAY = 60.0
@@ -33,9 +35,8 @@ class RetryPolicy:
 
     @staticmethod
     def retries(status: int) -> bool:
-        """Whether an HTTP status is worth another try: 429 and every server error, 529 and its like
-        included."""
-        return status == 429 or status >= 500
+        """Whether an HTTP status is worth another try: what `ProviderError` says of it."""
+        return ProviderError.passes(status)
 
     def delay(self, attempt: int, asked: float | None = None) -> float:
         """Seconds to wait after failed attempt number `attempt` (from 1); `asked` is what the
