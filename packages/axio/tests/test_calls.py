@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -25,10 +27,11 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.exceptions import Deferred, LimitReached
-from axio.history import check
+from axio.history import INTERRUPTED, check
+from axio.messages import Message
 from axio.permission import PermissionGuard
 from axio.testing import StubTransport, make_text_response
-from axio.tool import Tool
+from axio.tool import CONTEXT, Tool
 from axio.types import StopReason, Usage
 
 END = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
@@ -267,3 +270,133 @@ async def test_a_call_is_answered_even_where_no_error_can_be_handled(
     monkeypatch.setattr(ToolDispatch, "_perform", at_the_end_of_the_stack)
     assert (await result(work)).is_error
     assert "a tool call broke down" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pieces", "read"),
+    [(('{"x": "\ud83d', '\ude00"}'), "\U0001f600"), (('{"x": "\ud83d"}',), "\ufffd")],
+)
+async def test_halves_of_a_character_in_arguments_are_joined(
+    pieces: tuple[str, ...], read: str
+) -> None:
+    seen: list[str] = []
+
+    async def work(x: str) -> str:
+        seen.append(x)
+        return ""
+
+    start = ToolUseStart(0, "a", "work")
+    await run(work, start, *(ToolInputDelta(0, "a", piece) for piece in pieces))
+    assert seen == [read]
+
+
+async def test_a_number_beyond_all_numbers_is_not_run() -> None:
+    async def work(x: float) -> str:
+        raise AssertionError("run")
+
+    assert "1e999 is not JSON" in str((await result(work, '{"x": 1e999}')).content)
+
+
+async def test_a_call_begun_anew_as_one_of_another_tool_is_not_started_early() -> None:
+    ran: list[str] = []
+
+    async def look(x: int) -> str:
+        ran.append("look")
+        return ""
+
+    async def delete(x: int) -> str:
+        ran.append("delete")
+        return ""
+
+    class Failing(StubTransport):
+        async def _failing(self) -> AsyncIterator[StreamEvent]:
+            yield ToolUseStart(0, "a", "look")
+            yield ToolUseStart(0, "a", "delete")
+            yield ToolInputDelta(0, "a", '{"x": 1}')
+            raise ConnectionError
+
+        def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+            return self._failing()
+
+    tools = [Tool("look", look, eager=True, read_only=True), Tool("delete", delete)]
+    stream = Agent("", Failing(), tools).run_stream("go", MemoryContextStore())
+    assert [event async for event in stream]
+    assert ran == []
+
+
+async def test_a_tool_that_ends_after_it_was_given_up_is_not_answered_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ends while the store writes down that it was interrupted."""
+    monkeypatch.setattr("axio.dispatch._GRACE", 0.01)
+    settling, ended = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryContextStore):
+        async def get_history(self) -> list[Message]:
+            if started.is_set():
+                settling.set()
+                await ended.wait()
+            return await super().get_history()
+
+    started = asyncio.Event()
+
+    async def deaf() -> str:
+        started.set()
+        while not settling.is_set():
+            with suppress(asyncio.CancelledError):
+                await settling.wait()
+        asyncio.get_running_loop().call_soon(ended.set)
+        return "late"
+
+    agent = Agent("", StubTransport([[ToolUseStart(0, "a", "deaf"), END]]), [Tool("deaf", deaf)])
+    store = Slow()
+    stream = agent.run_stream("go", store)
+    reading = asyncio.create_task(_drain(stream))
+    await started.wait()
+    stream.cancel()
+    async with asyncio.timeout(10):
+        told = [event.content for event in await reading if isinstance(event, ToolResult)]
+    assert told == [INTERRUPTED]
+    assert INTERRUPTED in str((await store.get_history())[-1])
+
+
+async def _drain(stream: AsyncIterator[StreamEvent]) -> list[StreamEvent]:
+    return [event async for event in stream]
+
+
+async def test_a_context_that_a_tool_sets_itself_does_not_leave_it() -> None:
+    async def sets() -> str:
+        CONTEXT.set("mine")
+        return ""
+
+    inner = Tool("sets", sets)
+    before = CONTEXT.get()
+    await inner()
+    assert CONTEXT.get() is before
+
+
+async def test_an_approval_is_for_its_call_and_not_for_what_that_calls() -> None:
+    class AskLater(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred("ask")
+
+    ran: list[str] = []
+
+    async def pay(amount: int) -> str:
+        ran.append(f"paid {amount}")
+        return ""
+
+    inner = Tool("pay", pay, guards=(AskLater(),))
+
+    async def work() -> str:
+        ran.append("worked")
+        await inner(amount=99)
+        return ""
+
+    guards = (AskLater(),)
+    store, _ = await run(work, *call("{}"), guards=guards)
+    [waiting] = pending(await store.get_history())
+    await decide(store, waiting, approve=True)
+    agent = Agent("", StubTransport([make_text_response()]), [Tool("work", work, guards=guards)])
+    await _drain(agent.resume(store))
+    assert ran == ["worked"]

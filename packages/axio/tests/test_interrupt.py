@@ -636,3 +636,28 @@ async def test_a_tool_that_is_stopped_may_clean_up_in_peace(waits: bool) -> None
             if isinstance(event, ToolResult):
                 stream.cancel()
     assert cleaned == [True]
+
+
+async def test_what_was_told_before_a_crash_is_still_told() -> None:
+    class Failing(StubTransport):
+        async def _failing(self) -> AsyncIterator[StreamEvent]:
+            yield ToolUseStart(0, "a", "work")
+            stream.steer("one more thing")
+            raise ProviderError("the provider is down")
+
+        def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+            return self._failing()
+
+    class Full(MemoryContextStore):
+        async def append(self, message: Message) -> None:
+            if self._messages:
+                raise OSError("no space left")
+            await super().append(message)
+
+    stream = Agent("", Failing()).run_stream("go", Full())
+    events = [await anext(stream) for _ in range(4)]
+    with pytest.raises(OSError, match="no space"):
+        await anext(stream)
+    assert [type(event).__name__ for event in events] == [
+        *("ToolUseStart", "ToolResult", "Error", "SessionEndEvent")
+    ]

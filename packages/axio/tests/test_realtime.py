@@ -368,3 +368,15 @@ async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.Mon
     assert "interrupted" in conversation.results["c1"]
     assert conversation.done[-1] == ("close",)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_conversation_that_failed_is_not_held_up_by_its_tools(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("axio.realtime._CLOSING", 0.05)
+    gone = Error(StreamError("the provider went away"))
+    conversation = Conversation(*call("c1", "hang", "{}"), CALLED, gone)
+    async with asyncio.timeout(10), RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        with pytest.raises(StreamError, match="went away"):
+            _ = [event async for event in agent.events()]
+    assert conversation.results == {"c1": INTERRUPTED}
