@@ -400,3 +400,29 @@ async def test_an_approval_is_for_its_call_and_not_for_what_that_calls() -> None
     agent = Agent("", StubTransport([make_text_response()]), [Tool("work", work, guards=guards)])
     await _drain(agent.resume(store))
     assert ran == ["worked"]
+
+
+async def test_a_call_that_runs_already_is_not_made_another() -> None:
+    ran: list[str] = []
+
+    async def look(x: int) -> str:
+        ran.append("look")
+        return "seen"
+
+    async def delete(x: int) -> str:
+        ran.append("delete")
+        return "gone"
+
+    junk = ToolInputDelta(0, "a", "junk")
+    turn = [*call('{"x": 1}', "look"), junk, *call('{"x": 2}', "delete"), END]
+    tools = [Tool("look", look, eager=True, read_only=True), Tool("delete", delete)]
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([turn, make_text_response()]), tools)
+    await _drain(agent.run_stream("go", store))
+    history = await store.get_history()
+    assert ran == ["look", "delete"]
+    assert history[1].content == [
+        ToolUseBlock("a", "look", {"x": 1}),
+        ToolUseBlock("a_2", "delete", {"x": 2}),
+    ]
+    assert history[2].content == [ToolResultBlock("a", "seen"), ToolResultBlock("a_2", "gone")]

@@ -240,7 +240,7 @@ class Turn:
     def _start_call(self, event: ToolUseStart) -> None:
         index, wire_id = event.index, event.tool_use_id
         known = self._known.get((index, wire_id))
-        if known is not None and not known.is_complete():
+        if known is not None and not known.started and not known.is_complete():
             known.name, known.fragments, known.problem = event.name, [], None
             self._current = known
             return
