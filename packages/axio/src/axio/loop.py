@@ -25,7 +25,7 @@ from axio.exceptions import LimitReached, TruncatedStream
 from axio.holding import close_abandoned, open_streams, refuse_nesting
 from axio.limits import Limits
 from axio.messages import Message
-from axio.offer import offered_tools
+from axio.models import Capability
 from axio.run import RUN, Run
 from axio.session import GRACE, Session, shielded
 from axio.stream import AgentStream, Control
@@ -122,9 +122,7 @@ class Loop:
                     if self.prompt is None and self.crash is None:
                         from axio.resumption import run_approved  # Most runs have a prompt.
 
-                        approved = run_approved(
-                            self.store, self.agent.tools, self.run, self._may_run
-                        )
+                        approved = run_approved(self.run, self._may_run)
                         async with aclosing(approved):
                             async for event in approved:
                                 yield event
@@ -180,7 +178,8 @@ class Loop:
                         await self._store_steering()
                     self.session.remember()
                 except Exception as exc:
-                    self._crash(exc)
+                    self.crash = exc
+                    self._end(StopReason.error, "crash")
                 except BaseException:
                     if not control.requested:  # A second stop must not cut the clean-up short.
                         control.closed = True
@@ -214,7 +213,8 @@ class Loop:
         try:
             history = await self.session.load()
         except Exception as exc:
-            self._crash(exc)
+            self.crash = exc
+            self._end(StopReason.error, "crash")
             return
         if self.prompt is not None:
             await self.session.append(self.prompt)
@@ -239,7 +239,13 @@ class Loop:
         history = await self.session.load()
         if self.iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
-        return history, await offered_tools(agent, history), agent.system
+        capabilities = getattr(getattr(agent.transport, "model", None), "capabilities", None)
+        if capabilities is not None and Capability.tool_use not in capabilities:
+            return history, [], agent.system
+        tools = agent.tools
+        if tools and agent.selector is not None:
+            return history, list(await agent.selector.select(history, tools)), agent.system
+        return history, list(tools), agent.system
 
     async def _store_steering(self) -> None:
         steering, self.control.steering = self.control.steering, ()
@@ -280,9 +286,8 @@ class Loop:
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
         turn.close()
-        if turn.usage is not None:
-            self._spend(turn)
-        elif turn.calls:
+        self._spend(turn)
+        if turn.usage is None and turn.calls:
             raise TruncatedStream("the model's response ended in the middle of its tool calls")
 
     def _spend(self, turn: Turn) -> None:
@@ -344,8 +349,9 @@ class Loop:
         return bool(self.control.steering)
 
     def _end(self, stop: StopReason, reason: str = "") -> None:
+        """What was to be told before an end that came first is still told."""
         self.control.ended = True
-        self.outro = (SessionEndEvent(stop, total(self.usages), reason),)
+        self.outro = (*self.outro[:-1], SessionEndEvent(stop, total(self.usages), reason))
 
     def _fail(self, exc: Exception, reason: str = "") -> None:
         """End the run with an error. Of a turn that is still open, which the transport or a limit
@@ -360,13 +366,6 @@ class Loop:
             *self.outro,
         )
         self.turn = None
-
-    def _crash(self, exc: Exception) -> None:
-        """The store or the selector failed. What had been said before is still told."""
-        self.crash = exc
-        told = self.outro[:-1]
-        self._end(StopReason.error, "crash")
-        self.outro = (*told, *self.outro)
 
     def _end_interrupted(self) -> None:
         """After a limit, or `AgentStream.cancel`. What had failed before stays the reason."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
 
 from axio.approval import PendingCall, approved, pending, replaced, used_up
 from axio.context import ContextStore
@@ -12,20 +11,20 @@ from axio.dispatch import ToolDispatch
 from axio.events import StreamEvent
 from axio.run import Run
 from axio.session import GRACE, shielded
-from axio.tool import Tool
 from axio.turn import Call
 
 __all__ = ("run_approved",)
 
 
 async def run_approved(
-    store: ContextStore, tools: list[Tool[Any]], run: Run, may_run: Callable[[int], bool]
+    run: Run, may_run: Callable[[int], bool]
 ) -> AsyncGenerator[StreamEvent, None]:
     """Run each approved call, at most once, and store its result in the place of the approval.
 
     Stops the run again while other calls wait. `may_run` is asked for all of them at once; if not,
     they stay approved.
     """
+    store = run.store
     history = await store.get_history()
     granted = approved(history)
     calls: list[Call] = []
@@ -38,7 +37,7 @@ async def run_approved(
             return
         # The approvals are used up first: after a crash from here on nobody may run a call again.
         await store.replace(used_up(history))
-        dispatch = ToolDispatch(tools, run)
+        dispatch = ToolDispatch(run.agent.tools, run)
         try:
             dispatch.start(calls)
             while True:
