@@ -30,6 +30,7 @@ from axio.partial_json import parse_partial
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.plain import PlainIterator
 
 
 class Colour(Enum):
@@ -273,26 +274,11 @@ async def test_a_model_without_tools_is_told_the_schema() -> None:
 
 
 async def test_an_answer_in_text_may_come_from_an_iterator_without_a_close() -> None:
-    class Plain:
-        model = ModelSpec("plain", frozenset({Capability.text}))
+    class Textual(PlainIterator):
+        model = ModelSpec("textual", frozenset({Capability.text}))
 
-        def __init__(self) -> None:
-            self.events = iter(make_text_response('{"value": 5}'))
-
-        def stream(
-            self, messages: list[Message], tools: list[Tool[Any]], system: str
-        ) -> AsyncIterator[StreamEvent]:
-            return self
-
-        def __aiter__(self) -> AsyncIterator[StreamEvent]:
-            return self
-
-        async def __anext__(self) -> StreamEvent:
-            for event in self.events:
-                return event
-            raise StopAsyncIteration
-
-    assert await Agent("", Plain()).run("go", MemoryContextStore(), output=int) == 5
+    transport = Textual(make_text_response('{"value": 5}'))
+    assert await Agent("", transport).run("go", MemoryContextStore(), output=int) == 5
 
 
 async def test_a_cancelled_output_run_ends_as_any_other() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from axio.testing import (
 from axio.tool import Tool
 from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
+from support.plain import PlainIterator
 
 LOST = ConnectionFailed("lost", retryable=True)
 
@@ -114,37 +115,21 @@ async def test_every_wrapper_is_a_transport(
     await check_transport(lambda: wrap(make_stub_transport()))
 
 
-class Plain:
-    """Its answer is an iterator and no generator: it has no `aclose`."""
-
-    def __init__(self) -> None:
-        self.events = iter(make_text_response("ok"))
-
-    def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> AsyncIterator[StreamEvent]:
-        return self
-
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        return self
-
-    async def __anext__(self) -> StreamEvent:
-        for event in self.events:
-            return event
-        raise StopAsyncIteration
+def plain() -> PlainIterator:
+    return PlainIterator(make_text_response("ok"))
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
 async def test_a_stream_that_cannot_be_closed_is_left_as_it_is(
     wrap: Callable[[CompletionTransport], CompletionTransport],
 ) -> None:
-    assert await answer(wrap(Plain())) == "ok"
+    assert await answer(wrap(plain())) == "ok"
 
 
 @pytest.mark.parametrize("limits", [{"seconds": 5}, {"silence": 5}, {"tokens": 999}])
 async def test_limits_do_not_need_to_close_a_stream(limits: dict[str, float]) -> None:
     budget = Budget(**limits)  # type: ignore[arg-type]
-    assert await Agent("", Plain()).run("go", MemoryContextStore(), budget=budget) == "ok"
+    assert await Agent("", plain()).run("go", MemoryContextStore(), budget=budget) == "ok"
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
