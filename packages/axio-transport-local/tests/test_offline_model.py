@@ -189,3 +189,19 @@ async def test_a_damaged_cache_is_made_anew(_cache: Path) -> None:
     assert damaged(_cache)
     other = [*TOOLS, Tool("stop", set_timer, "Stop everything.")]
     assert isinstance((await ask("set a timer for 5 minutes", other))[0], ToolUseStart)
+
+
+async def test_many_tools_whose_examples_are_full_of_ids_fit_into_its_window() -> None:
+    async def handle(order_id: str) -> str:
+        """Handle a step of an order."""
+        return order_id
+
+    def step(number: int) -> Tool[Any]:
+        ids = [str(10**15 + (8 * number + n) * 76_543_210_987_654) for n in range(8)]
+        examples = [(f"do step {number} for order {id}", {"order_id": id}) for id in ids]
+        return Tool(f"step_{number}", handle, examples=examples)
+
+    request = [Message("user", [TextBlock("do step 4 for order 1234567890123456")])]
+    tools = [step(number) for number in range(13)]
+    events = [event async for event in LocalTransport().stream(request, tools, "")]
+    assert [event.name for event in events if isinstance(event, ToolUseStart)] == ["step_4"]

@@ -69,7 +69,8 @@ def begun(skill: Skill, values: Mapping[Path, Any], path: Path) -> str:
 def cost(text: str) -> int:
     """About how many tokens the model makes of `text`, rather more than fewer."""
     exotic = sum(character > "\x7f" for character in text)
-    return (len(text) - exotic) * 2 // 5 + exotic * 3
+    digits = sum("0" <= character <= "9" for character in text)  # a token each
+    return (len(text) - exotic - digits) * 2 // 5 + digits + exotic * 3
 
 
 def _call(skill: Skill, arguments: Mapping[str, Any]) -> str:
