@@ -9,8 +9,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
@@ -90,6 +92,23 @@ async def test_a_second_cancel_while_the_first_is_at_work_leaves_nothing(marked:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await marked.until(False)
+
+
+async def test_a_second_cancel_does_not_call_off_a_search_that_still_waits(marked: Marked) -> None:
+    busy = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    task = asyncio.create_task(shell(f"setsid sleep 61.{marked.mark} & wait", timeout=60))
+    await marked.until(True)
+    occupied = loop.run_in_executor(None, busy.wait, 10)
+    task.cancel()
+    await asyncio.sleep(0.4)  # the command has been told to end, and the search is in the queue
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    busy.set()
+    await occupied
     await marked.until(False)
 
 

@@ -102,7 +102,9 @@ class Process:
                 await self._exit_within(_KILL_SECONDS)
             finally:
                 self._close()
-                await asyncio.to_thread(strays.end, self._mark)
+                # A cancel must not take it out of the queue of a busy executor.
+                search = self._loop.run_in_executor(None, strays.end, self._mark)
+                await asyncio.shield(search)
 
     def _close(self) -> None:
         """Let go of everything, without waiting; the command is dead or beyond our reach."""
