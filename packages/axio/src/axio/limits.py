@@ -23,13 +23,13 @@ class Limits:
 
     def __init__(self, budgets: tuple[Budget, ...]) -> None:
         self._budgets = budgets
-        self._watchdog: Watchdog | None = None
+        self._watchdog: _Interrupter | None = None
 
     def start(self, interrupt: Callable[[LimitReached], None]) -> None:
         for budget in self._budgets:
             budget.start()
         if any(b.seconds is not None or b.silence is not None for b in self._budgets):
-            self._watchdog = Watchdog(self._budgets, interrupt)
+            self._watchdog = _Interrupter(self._budgets, interrupt)
 
     def stop(self) -> None:
         if self._watchdog is not None:
@@ -45,7 +45,9 @@ class Limits:
         left = [tokens for b in self._budgets if (tokens := b.output_left()) is not None]
         if left:
             source = stop_runaway(source, min(left))
-        return source if self._watchdog is None else self._watchdog.listen(source)
+        if self._watchdog is None or self._watchdog.silence is None:
+            return source
+        return self._watchdog.listen(source)
 
     def call_tools(self, count: int) -> None:
         """Count tool calls about to be run; `LimitReached` if they are more than what is left."""
@@ -56,3 +58,26 @@ class Limits:
         """Count the tokens of a model call that was made."""
         for budget in self._budgets:
             budget.spend(usage, model)
+
+
+class _Interrupter(Watchdog):
+    """The run's time and the model's silence: `interrupt` is called once, with the limit."""
+
+    __slots__ = ("_interrupt",)
+
+    def __init__(
+        self, budgets: tuple[Budget, ...], interrupt: Callable[[LimitReached], None]
+    ) -> None:
+        self._interrupt = interrupt
+        left = [s for budget in budgets if (s := budget.seconds_left()) is not None]
+        silence = min((b.silence for b in budgets if b.silence is not None), default=None)
+        super().__init__(silence, min(left, default=None))
+        if silence is not None and silence <= 0:
+            self.expired("silence")
+
+    def expired(self, limit: str) -> None:
+        text = "the run took too long"
+        if limit == "silence":
+            text = f"the model said nothing for {self.silence:g} s"
+        self.stop()
+        self._interrupt(LimitReached(text, reason=limit))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from axio import watchdog
 from axio.events import StreamEvent
-from axio.exceptions import StreamTimeout
 from axio.messages import Message
 from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
@@ -31,18 +30,15 @@ class Watchdog(Wrapper):
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
-        async with closing(self.inner.stream(messages, tools, system)) as source:
-            while True:
-                limit = asyncio.timeout(self._seconds)
-                try:
-                    async with limit:
-                        event = await anext(source)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError as exc:
-                    if not limit.expired():
-                        raise
-                    raise StreamTimeout(
-                        f"the model said nothing for {self._seconds:g} s", retryable=True
-                    ) from exc
-                yield event
+        watch = watchdog.Watchdog(self._seconds, None)
+        try:
+            async with closing(self.inner.stream(messages, tools, system)) as source:
+                while True:
+                    try:
+                        event = await watch.wait(anext(source))
+                    except StopAsyncIteration:
+                        return
+                    watch.progress()
+                    yield event
+        finally:
+            watch.stop()

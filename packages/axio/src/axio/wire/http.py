@@ -23,9 +23,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from axio.events import Error, IterationEnd, StreamEvent
 from axio.exceptions import ConnectionFailed, StreamError, StreamTimeout
+from axio.watchdog import Watchdog
 from axio.wire.errors import error_from_answer, request_id
 from axio.wire.retry import RetryPolicy, retry_after
-from axio.wire.watchdog import Watchdog
 
 __all__ = ("Decoder", "Http", "Response", "Session", "Timeouts", "request_json", "stream_events")
 
