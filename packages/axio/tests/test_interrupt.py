@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import pytest
 
-from axio import session
 from axio.agent import Agent
-from axio.blocks import ToolUseBlock
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import (
@@ -31,6 +30,7 @@ from axio.stream import AgentStream
 from axio.testing import StubTransport, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.clock import in_no_time
 
 
 class Slow(StubTransport):
@@ -234,32 +234,79 @@ async def test_time_runs_while_a_run_waits_for_its_session() -> None:
     assert await store.get_history() == []
 
 
-async def test_a_store_that_does_not_answer_cannot_hold_up_the_end(
-    monkeypatch: pytest.MonkeyPatch,
+class Answering(MemoryContextStore):
+    """Writes the results of tools, and what mends a history, after so many seconds."""
+
+    def __init__(self, seconds: float, history: list[Message] | None = None) -> None:
+        super().__init__(history)
+        self.seconds = seconds
+        self.asked = asyncio.Event()
+
+    async def append(self, message: Message) -> None:
+        if any(isinstance(block, ToolResultBlock) for block in message.content):
+            self.asked.set()
+            await asyncio.sleep(self.seconds)
+        await super().append(message)
+
+    async def extend(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            await self.append(message)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+LOST = [Message("user", [TextBlock("go")]), Message("assistant", [ToolUseBlock("a", "work", {})])]
+
+
+@pytest.mark.parametrize("seconds", [8, 3600])
+@pytest.mark.parametrize("left_open", [False, True])
+@in_no_time
+async def test_a_store_has_some_seconds_to_write_down_the_end(
+    seconds: float, left_open: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Hanging(MemoryContextStore):
-        async def append(self, message: Message) -> None:
-            if message.role == "user" and len(self._messages) > 1:
-                asked.set()
-                await asyncio.Event().wait()
-            await super().append(message)
+    """Of a turn that is interrupted, or of one that a crash left open; then it is given up."""
 
     async def work() -> str:
         working.set()
         await asyncio.Event().wait()
         return ""
 
-    working, asked = asyncio.Event(), asyncio.Event()
-    monkeypatch.setattr(session, "GRACE", 0.05)
-    monkeypatch.setattr("axio.loop.GRACE", 0.05)
+    working = asyncio.Event()
+    store = Answering(seconds, LOST if left_open else None)
     agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
-    task = asyncio.create_task(drain(agent.run_stream("go", Hanging())))
-    await working.wait()
+    task = asyncio.create_task(drain(agent.run_stream("go", store)))
+    await (store.asked if left_open else working).wait()
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=5)
-    assert done
+    before = now()
+    await asyncio.wait([task])
     assert task.cancelled()
-    assert asked.is_set()
+    assert store.asked.is_set()
+    in_time = seconds < 10
+    assert now() - before == pytest.approx(8 if in_time else 10, abs=1)
+    assert bool([r for r in caplog.records if r.levelname == "ERROR"]) is not in_time
+    history = await store.get_history()
+    assert len(history) == (3 if in_time else 2)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@in_no_time
+async def test_a_store_that_fails_while_a_history_is_mended_does_not_hide_a_cancellation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Failing(Answering):
+        async def extend(self, messages: Iterable[Message]) -> None:
+            await super().extend(messages)
+            raise OSError("no space left")
+
+    store = Failing(1, LOST)
+    task = asyncio.create_task(Agent("", StubTransport([text("a")])).run("on", store))
+    await store.asked.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert "no space left" in caplog.text
 
 
 async def test_a_run_left_inside_its_own_loop_still_ends_with_its_last_event() -> None:
@@ -427,6 +474,7 @@ async def test_an_error_without_words_is_told_by_its_name(
         events = await drain(agent.run_stream("go", MemoryContextStore()))
     [result] = [event for event in events if isinstance(event, ToolResult)]
     assert result.is_error
+    assert error.__name__ in result.content
 
 
 class CompactingFor(MemoryContextStore):
@@ -650,7 +698,7 @@ async def test_what_was_told_before_a_crash_is_still_told() -> None:
 
     class Full(MemoryContextStore):
         async def append(self, message: Message) -> None:
-            if self._messages:
+            if await self.get_history():
                 raise OSError("no space left")
             await super().append(message)
 
@@ -661,3 +709,128 @@ async def test_what_was_told_before_a_crash_is_still_told() -> None:
     assert [type(event).__name__ for event in events] == [
         *("ToolUseStart", "ToolResult", "Error", "SessionEndEvent")
     ]
+
+
+@in_no_time
+async def test_a_tool_that_stops_the_run_in_its_first_step_is_stopped_itself() -> None:
+    async def stop() -> str:
+        stream.cancel()
+        await asyncio.sleep(3600)
+        return ""
+
+    agent = Agent("", StubTransport([make_tool_use_response("stop")]), [Tool("stop", stop)])
+    store = MemoryContextStore()
+    stream = agent.run_stream("go", store)
+    before = now()
+    end = (await drain(stream))[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "cancelled"
+    assert now() - before < 1
+    assert (await store.get_history())[-1].content == [
+        ToolResultBlock("call_1", INTERRUPTED, is_error=True)
+    ]
+
+
+@in_no_time
+async def test_a_transport_that_stops_the_run_is_stopped_itself() -> None:
+    class Stopping(StubTransport):
+        async def _stopping(self) -> AsyncIterator[StreamEvent]:
+            yield TextDelta(0, "I give ")
+            stream.cancel()
+            await asyncio.sleep(3600)
+            yield TextDelta(0, "up.")
+
+        def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+            return self._stopping()
+
+    store = MemoryContextStore()
+    stream = Agent("", Stopping()).run_stream("go", store)
+    before = now()
+    end = (await drain(stream))[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "cancelled"
+    assert now() - before < 1
+    assert (await store.get_history())[-1] == Message("assistant", [TextBlock("I give ")])
+
+
+async def test_a_cancellation_from_outside_is_not_lost_on_the_second_of_two_readers() -> None:
+    """What a task had been through before it began to read says nothing about another."""
+    stream = endless().run_stream("go", MemoryContextStore())
+    await asyncio.create_task(by_wait_for(stream))
+    task = asyncio.create_task(drain(stream))
+    await asyncio.sleep(0)
+    stream.cancel()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+@in_no_time
+async def test_tools_called_by_hand_may_clean_up_in_peace(times: int) -> None:
+    cleaned: list[bool] = []
+
+    async def work(msg: str) -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            cleaned.append(True)
+        return msg
+
+    agent = Agent("", StubTransport([]), [Tool("work", work)])
+    blocks = [ToolUseBlock(str(n), "work", {"msg": "x"}) for n in range(2)]
+    task = asyncio.create_task(agent.dispatch_tools(blocks, 1))
+    await asyncio.sleep(0)
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0.1)
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert cleaned == [True, True]
+
+
+@in_no_time
+async def test_a_cancellation_is_not_lost_while_tools_called_by_hand_clean_up() -> None:
+    async def fail() -> str:
+        raise NotForModels("for the program")
+
+    async def work() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await asyncio.sleep(1)
+        return ""
+
+    cleaning = asyncio.Event()
+    agent = Agent("", StubTransport([]), [Tool("work", work), Tool("fail", fail)])
+    blocks = [ToolUseBlock("1", "work", {}), ToolUseBlock("2", "fail", {})]
+    task = asyncio.create_task(agent.dispatch_tools(blocks, 1))
+    await cleaning.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+@in_no_time
+async def test_tools_called_by_hand_that_take_no_notice_are_left_behind_in_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def deaf() -> str:
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await over.wait()
+        return "late"
+
+    over = asyncio.Event()
+    agent = Agent("", StubTransport([]), [Tool("deaf", deaf)])
+    task = asyncio.create_task(agent.dispatch_tools([ToolUseBlock("1", "deaf", {})], 1))
+    await asyncio.sleep(0)
+    task.cancel()
+    before = now()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert now() - before == pytest.approx(5, abs=1)
+    assert "left behind" in caplog.text
+    over.set()

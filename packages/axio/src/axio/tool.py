@@ -268,7 +268,11 @@ def _in_seconds(timeout: float) -> float:
 
 
 def _failure(exc: Exception) -> HandlerError:
-    return HandlerError(str(exc) or type(exc).__name__)
+    try:
+        words = str(exc)
+    except Exception:  # An error that cannot even be shown is still one of its kind.
+        words = ""
+    return HandlerError(words or type(exc).__name__)
 
 
 def tool_options(
