@@ -19,7 +19,7 @@ from axio.approval import (
     replaced,
     used_up,
 )
-from axio.blocks import ToolResultBlock, ToolUseBlock
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.compaction import ClearToolResults, SlidingWindow, Summarize
 from axio.context import MemoryContextStore
 from axio.events import (
@@ -31,12 +31,14 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.exceptions import Deferred
-from axio.history import UNKNOWN_OUTCOME, check
+from axio.history import INTERRUPTED, UNKNOWN_OUTCOME, check
 from axio.messages import Message
 from axio.permission import PermissionGuard
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.clock import in_no_time
+from support.scene import SlowStore
 
 
 class AskLater(PermissionGuard):
@@ -48,6 +50,7 @@ class Bank:
     def __init__(self) -> None:
         self.paid: list[int] = []
         self.looked = 0
+        self.done = False
 
     async def pay(self, amount: int) -> str:
         self.paid.append(amount)
@@ -121,6 +124,68 @@ async def test_an_approved_call_runs_once_in_whatever_process_goes_on() -> None:
     assert bank.paid == [5]
 
 
+@in_no_time
+async def test_an_approved_call_may_take_its_time() -> None:
+    async def pay(amount: int) -> str:
+        await asyncio.sleep(30)
+        return f"paid {amount} at last"
+
+    _, agent, store = await deferred(5)
+    [call] = pending(await store.get_history())
+    await decide(store, call, approve=True)
+    agent.tools = [Tool("pay", pay, guards=(AskLater(),))]
+    events = [event async for event in agent.resume(store)]
+    assert [e.content for e in events if isinstance(e, ToolResult)] == ["paid 5 at last"]
+    history = await store.get_history()
+    assert results(history)["p0"] == ToolResultBlock("p0", "paid 5 at last")
+    assert history[-1] == Message("assistant", [TextBlock("All settled.")])
+
+
+async def test_an_approved_call_may_be_stopped_at_every_step() -> None:
+    """It runs once or not at all, and what is stored is what it did."""
+    number = 0
+    while True:
+        bank, agent, first = await deferred(5)
+        store = SlowStore(before=2, after=2)
+        await store.extend(await first.get_history())
+        [call] = pending(await store.get_history())
+        await decide(store, call, approve=True)
+
+        async def pay(amount: int, bank: Bank = bank) -> str:
+            bank.paid.append(amount)
+            for _ in range(4):
+                await asyncio.sleep(0)
+            bank.done = True
+            return f"paid {amount}"
+
+        agent.tools = [Tool("pay", pay, guards=(AskLater(),))]
+        task = asyncio.ensure_future(agent.resume(store).get_final_text())
+        for _ in range(number):
+            await asyncio.sleep(0)
+        if task.done():
+            break
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        history = await store.get_history()
+        assert check(history) == []
+        result = results(history)["p0"]
+        if bank.done:
+            assert result == ToolResultBlock("p0", "paid 5")
+        elif bank.paid:
+            assert result == ToolResultBlock("p0", INTERRUPTED, True)
+        elif not (waiting := approved(history)):
+            assert result == ToolResultBlock("p0", UNKNOWN_OUTCOME, True)
+        else:
+            assert [call.tool_use_id for call in waiting] == ["p0"]
+        await agent.resume(store).get_session_end()
+        assert len(bank.paid) <= 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        number += 1
+    assert number > 15
+    assert await task == "All settled."
+
+
 async def test_a_refused_call_is_never_run_and_the_model_is_told_why() -> None:
     bank, agent, store = await deferred(5)
     [call] = pending(await store.get_history())
@@ -139,6 +204,16 @@ async def test_the_run_waits_again_until_every_call_is_decided() -> None:
     await decide(store, one, approve=True)
     assert await agent.resume(store).get_final_text() == "All settled."
     assert bank.paid == [2, 1]
+
+
+def test_an_error_that_is_no_text_is_no_call_that_waits() -> None:
+    failed = ToolResultBlock("a", [TextBlock("boom")], is_error=True)
+    history = [
+        Message("user", [TextBlock("pay")]),
+        Message("assistant", [ToolUseBlock("a", "pay", {"amount": 5})]),
+        Message("user", [failed]),
+    ]
+    assert pending(history) == approved(history) == []
 
 
 async def test_nothing_is_decided_twice() -> None:

@@ -28,14 +28,24 @@ from axio.history import check
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.permission import PermissionGuard
-from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.testing import (
+    FaultTransport,
+    Raises,
+    StubTransport,
+    make_echo_tool,
+    make_stub_transport,
+    make_text_response,
+    make_tool_use_response,
+)
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.clock import in_no_time, live_timers
+from support.watching import Watching
 
 TOOL_USE = frozenset({Capability.text, Capability.tool_use})
 
 
-class Priced(StubTransport):
+class Priced(Watching):
     model = ModelSpec("m", TOOL_USE, input_cost=1_000_000, output_cost=2_000_000)
 
 
@@ -74,7 +84,7 @@ async def test_a_limit_ends_the_run_by_its_name(
     transport = Priced([make_tool_use_response(tool_id=f"c{n}") for n in range(20)])
     events, _ = await ends(Agent("", transport, [make_echo_tool()]), Budget(**limits))
     assert reason(events) == name
-    assert transport._call_count == calls
+    assert len(transport.requests) == calls
 
 
 async def test_a_run_within_its_limits_notices_nothing() -> None:
@@ -106,8 +116,10 @@ async def test_calls_beyond_the_limit_are_answered_and_not_run() -> None:
     )
     assert reason(events) == "tool_calls"
     assert ran == []
-    results = (await store.get_history())[-1].content
-    assert all(isinstance(r, ToolResultBlock) and "not run" in str(r.content) for r in results)
+    assert (await store.get_history())[-1].content == [
+        ToolResultBlock(f"c{n}", "not run: the limit of 2 tool calls is reached", is_error=True)
+        for n in range(3)
+    ]
 
 
 async def test_time_interrupts_a_tool() -> None:
@@ -166,20 +178,72 @@ async def test_time_and_silence_interrupt_the_model(
         assert (await store.get_history())[-1].content == [TextBlock("x" * written)]
 
 
+@in_no_time
 async def test_events_in_time_are_no_silence() -> None:
-    events, _ = await ends(Agent("", Slow(*(0.03,) * 8)), Budget(silence=0.15))
+    events, _ = await ends(Agent("", Slow(*(29.0,) * 8)), Budget(silence=30))
     assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(1, 1))
 
 
+@in_no_time
+async def test_a_silence_is_counted_from_the_last_event() -> None:
+    events, _ = await ends(Agent("", Slow(29, 29, 31)), Budget(silence=30))
+    assert reason(events) == "silence"
+    assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta(0, "x")] * 2
+
+
+@in_no_time
 async def test_a_slow_consumer_is_no_silence() -> None:
-    stream = Agent("", Slow(0, 0)).run_stream(
-        "go", MemoryContextStore(), budget=Budget(silence=0.03)
-    )
+    stream = Agent("", Slow(0, 0)).run_stream("go", MemoryContextStore(), budget=Budget(silence=30))
     events: list[StreamEvent] = []
     async for event in stream:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(100)
         events.append(event)
     assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(1, 1))
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 3600}, {"silence": 3600}])
+@pytest.mark.parametrize("how", ["ends", "fails", "is left", "is cancelled"])
+@in_no_time
+async def test_a_run_that_is_over_leaves_no_timer(how: str, limits: dict[str, Any]) -> None:
+    transport = FaultTransport(
+        make_stub_transport(), Raises(1 if how == "fails" else 99, OSError())
+    )
+    stream = Agent("", transport).run_stream("go", MemoryContextStore(), budget=Budget(**limits))
+    async for event in stream:
+        assert live_timers() or isinstance(event, SessionEndEvent | Error)
+        if how == "is left":
+            await stream.aclose()
+        elif how == "is cancelled":
+            stream.cancel()
+    assert live_timers() == []
+
+
+def test_a_clock_that_does_not_run_yet_leaves_any_time() -> None:
+    budget = Budget(seconds=5)
+    assert budget.seconds_left() is None
+    budget.start()
+    left = budget.seconds_left()
+    assert left is not None
+    assert 0 < left <= 5
+
+
+async def test_what_a_response_took_counts_also_where_its_transport_fails_after_it() -> None:
+    class Failing(StubTransport):
+        async def _failing(self) -> AsyncGenerator[StreamEvent, None]:
+            yield TextDelta(0, "a")
+            yield IterationEnd(1, StopReason.end_turn, Usage(7, 3))
+            raise ConnectionError("reset by peer")
+
+        def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncGenerator[StreamEvent, None]:
+            return self._failing()
+
+    budget = Budget(tokens=1000)
+    events, store = await ends(Agent("", Failing()), budget)
+    assert budget.used == Usage(7, 3)
+    assert events[-1] == SessionEndEvent(StopReason.error, Usage(7, 3), "error")
+    assert len(await store.get_history()) == 1
 
 
 async def test_a_runaway_response_is_stopped_in_the_middle() -> None:

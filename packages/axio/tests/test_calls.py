@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -70,6 +70,49 @@ async def test_what_a_handler_does_to_its_arguments_stays_out_of_the_history() -
     store, seen = await run(work, *call(json.dumps(given)))
     assert (await store.get_history())[1].content == [ToolUseBlock("a", "work", given)]
     assert [event.input for event in seen if isinstance(event, ToolResult)] == [given]
+
+
+@pytest.mark.parametrize(
+    ("given", "spoil"),
+    [
+        ({"items": [1, 2]}, lambda items: items.append("secret")),
+        ({"items": {"a": 1}}, lambda items: items.clear()),
+    ],
+)
+async def test_a_single_list_or_object_is_the_handler_s_own_too(
+    given: dict[str, Any], spoil: Callable[[Any], None]
+) -> None:
+    async def work(items: Any) -> str:
+        spoil(items)
+        return "done"
+
+    store, _ = await run(work, *call(json.dumps(given)))
+    assert (await store.get_history())[1].content == [ToolUseBlock("a", "work", given)]
+
+
+async def test_calls_with_one_id_are_told_apart_by_their_index() -> None:
+    async def work(a: int) -> str:
+        return str(a)
+
+    store, _ = await run(
+        work,
+        ToolUseStart(0, "x", "work"),
+        ToolUseStart(1, "x", "work"),
+        ToolInputDelta(0, "x", '{"a": 1}'),
+        ToolInputDelta(1, "x", '{"a": 2}'),
+    )
+    assert (await store.get_history())[2].content == [
+        ToolResultBlock("x", "1"),
+        ToolResultBlock("x_2", "2"),
+    ]
+
+
+async def test_arguments_of_no_call_before_the_first_words_are_passed_over() -> None:
+    stray = ToolInputDelta(0, "x", "{}")
+    transport = StubTransport([[stray, *make_text_response("All the same.")]])
+    store = MemoryContextStore()
+    assert await Agent("", transport).run("go", store) == "All the same."
+    assert (await store.get_history())[1].content == [TextBlock("All the same.")]
 
 
 async def test_an_approval_holds_for_what_the_model_asked_whatever_other_guards_did() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -32,142 +31,19 @@ from axio.stream import AgentStream
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.scene import PausingTransport, Scene, SlowStore, results_of
+from support.watching import Watching
 
 
-class PausingTransport:
-    """Waits before every event, as a network does."""
-
-    def __init__(self, responses: list[list[StreamEvent]]) -> None:
-        self.stub = StubTransport(responses)
-        self.open = 0
-
-    async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> AsyncIterator[StreamEvent]:
-        assert check(messages) == [], "a provider would refuse this history"
-        self.open += 1
-        try:
-            async for event in self.stub.stream(messages, tools, system):
-                await asyncio.sleep(0)
-                yield event
-        finally:
-            self.open -= 1
-
-
-class PausingStore(MemoryContextStore):
-    """Waits before and after every write."""
-
-    async def append(self, message: Message) -> None:
-        await asyncio.sleep(0)
-        await super().append(message)
-        await asyncio.sleep(0)
-
-    async def extend(self, messages: Iterable[Message]) -> None:
-        await asyncio.sleep(0)
-        await super().extend(messages)
-        await asyncio.sleep(0)
-
-    async def get_history(self) -> list[Message]:
-        await asyncio.sleep(0)
-        return await super().get_history()
-
-
-class Work:
-    """Three tools, one of them streaming; counts what is running."""
-
-    def __init__(self) -> None:
-        self.running = 0
-        self.finished: list[str] = []
-
-    async def quick(self) -> str:
-        """Answer at once."""
-        self.finished.append("quick")
-        return "quick is done"
-
-    async def slow(self) -> str:
-        """Take a few turns of the loop."""
-        self.running += 1
-        try:
-            for _ in range(12):
-                await asyncio.sleep(0)
-            self.finished.append("slow")
-            return "slow is done"
-        finally:
-            self.running -= 1
-
-    async def flow(self) -> AsyncIterator[tuple[str, str]]:
-        """Produce output while running."""
-        self.running += 1
-        try:
-            for n in range(4):
-                await asyncio.sleep(0)
-                yield "stdout", f"line {n}\n"
-            self.finished.append("flow")
-        finally:
-            self.running -= 1
-
-    def tools(self) -> list[Tool[Any]]:
-        handlers: list[Callable[..., Any]] = [self.quick, self.slow, self.flow]
-        return [Tool(name=handler.__name__, handler=handler) for handler in handlers]
-
-
-def three_calls() -> list[StreamEvent]:
-    events: list[StreamEvent] = [TextDelta(0, "I will "), TextDelta(0, "do it.")]
-    for index, name in enumerate(("quick", "slow", "flow"), 1):
-        events.append(ToolUseStart(index, f"id_{name}", name))
-        events.append(ToolInputDelta(index, f"id_{name}", "{"))
-        events.append(ToolInputDelta(index, f"id_{name}", "}"))
-    return [*events, IterationEnd(0, StopReason.tool_use, Usage(1, 1))]
-
-
-class Scene:
-    """A run with three tools, ready to be stopped."""
-
-    def __init__(self) -> None:
-        self.work = Work()
-        self.transport = PausingTransport([three_calls(), make_text_response("All done.")])
-        self.agent = Agent("", self.transport, self.work.tools())
-        self.store = PausingStore()
-        self.stream = self.agent.run_stream("go", self.store)
-        self.events: list[StreamEvent] = []
-        self.output = asyncio.Event()
-
-    async def consume(self) -> None:
-        async for event in self.stream:
-            self.events.append(event)
-            if isinstance(event, ToolOutputDelta):
-                self.output.set()
-
-    async def check_what_is_left(self) -> None:
-        assert self.work.running == 0
-        assert self.transport.open == 0
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        history = list(await MemoryContextStore.get_history(self.store))
-        assert check(history) == []
-        results = results_of(history)
-        if results:
-            for name in self.work.finished:
-                assert not results[f"id_{name}"].is_error, f"the result of {name} was thrown away"
-        again = Agent("", PausingTransport([make_text_response("Here I am.")]), [])
-        assert await again.run("are you there?", self.store) == "Here I am."
-
-
-def results_of(history: Iterable[Message]) -> dict[str, ToolResultBlock]:
-    return {
-        block.tool_use_id: block
-        for message in history
-        for block in message.content
-        if isinstance(block, ToolResultBlock)
-    }
-
-
-async def steps_of_a_whole_run() -> int:
-    scene = Scene()
+async def steps_of_a_whole_run(make: Callable[[], MemoryContextStore]) -> int:
+    scene = Scene(make())
     task = asyncio.create_task(scene.consume())
     steps = 0
     while not task.done():
         await asyncio.sleep(0)
         steps += 1
+    await scene.judge()
+    assert len(scene.work.finished) == len(scene.work.names)
     return steps
 
 
@@ -183,10 +59,9 @@ async def stop_by_cancelling_the_stream(scene: Scene, task: asyncio.Task[None]) 
     end = scene.events[-1]
     assert isinstance(end, SessionEndEvent)
     assert (end.stop_reason, end.reason) == (StopReason.error, "cancelled")
-    started = {e.tool_use_id for e in scene.events if isinstance(e, ToolUseStart)}
+    started = [e.tool_use_id for e in scene.events if isinstance(e, ToolUseStart)]
     ended = [e.tool_use_id for e in scene.events if isinstance(e, ToolResult)]
-    history = await scene.store.get_history()
-    if results_of(history):
+    if results_of(await scene.store.get_history()):
         assert sorted(ended) == sorted(started), "a call was begun and never ended"
 
 
@@ -198,26 +73,40 @@ async def stop_twice(scene: Scene, task: asyncio.Task[None]) -> None:
         await task
 
 
-@pytest.mark.parametrize(
-    "stop", [stop_by_cancelling_the_task, stop_by_cancelling_the_stream, stop_twice]
-)
+async def stop_again_and_again(scene: Scene, task: asyncio.Task[None]) -> None:
+    scene.stream.cancel()
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    assert task.cancelled()
+
+
+STOPS = [
+    *(stop_by_cancelling_the_task, stop_by_cancelling_the_stream),
+    *(stop_twice, stop_again_and_again),
+]
+STORES: dict[str, Callable[[], MemoryContextStore]] = {
+    "at once": MemoryContextStore,
+    "slow before a write": lambda: SlowStore(before=3, after=0),
+    "slow after a write": lambda: SlowStore(before=0, after=3),
+    "slow to read": lambda: SlowStore(reading=3),
+}
+
+
+@pytest.mark.parametrize("stop", STOPS)
+@pytest.mark.parametrize("kind", STORES)
 async def test_a_run_may_be_stopped_at_every_step(
-    stop: Callable[[Scene, asyncio.Task[None]], Awaitable[None]],
+    kind: str, stop: Callable[[Scene, asyncio.Task[None]], Awaitable[None]]
 ) -> None:
-    total = await steps_of_a_whole_run()
+    total = await steps_of_a_whole_run(STORES[kind])
     assert total > 30
     for steps in range(total):
-        scene = Scene()
+        scene = Scene(STORES[kind]())
         task = asyncio.create_task(scene.consume())
         for _ in range(steps):
             await asyncio.sleep(0)
-        if task.done():
-            continue
-        if steps or stop is not stop_by_cancelling_the_stream:
-            await stop(scene, task)
-        else:
-            await task
-        await scene.check_what_is_left()
+        await stop(scene, task)
+        await scene.judge()
 
 
 async def test_a_run_may_be_left_after_every_event() -> None:
@@ -230,49 +119,44 @@ async def test_a_run_may_be_left_after_every_event() -> None:
             if len(scene.events) == count:
                 break
         await scene.stream.aclose()
-        await scene.check_what_is_left()
+        await scene.judge()
 
 
 async def test_leaving_without_closing_logs_no_error_and_ends_the_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     scene = Scene()
-    async for event in scene.stream:
-        if isinstance(event, ToolOutputDelta):
-            break
-    del event
+    await scene.read_until(ToolOutputDelta)
     scene.stream = None  # type: ignore[assignment]
     gc.collect()
-    for _ in range(20):
+    for _ in range(40):
         await asyncio.sleep(0)
-    await scene.check_what_is_left()
+    await scene.judge()
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 async def test_a_new_run_takes_over_from_a_stream_that_was_left_open() -> None:
     scene = Scene()
-    async for event in scene.stream:
-        if isinstance(event, ToolResult):
-            break
-    assert (
-        await Agent("", PausingTransport([make_text_response("Yes.")])).run(
-            "still there?", scene.store
-        )
-        == "Yes."
-    )
-    *results, end = [event async for event in scene.stream]
-    assert {type(event) for event in results} <= {ToolResult}
+    await scene.read_until(ToolResult)
+    other = Agent("", PausingTransport([make_text_response("Yes.")]))
+    assert await other.run("still there?", scene.store) == "Yes."
+    await scene.consume()
+    results = [event for event in scene.events if isinstance(event, ToolResult)]
+    assert len(results) == len(scene.work.names), "those that came too late are still told"
+    end = scene.events[-1]
     assert isinstance(end, SessionEndEvent)
     assert end.reason == "cancelled"
     assert [event async for event in scene.stream] == []
-    await scene.check_what_is_left()
+    assert await scene.store.get_history() == [
+        *scene.right_history(stored=3),
+        Message("user", [TextBlock("still there?")]),
+        Message("assistant", [TextBlock("Yes.")]),
+    ]
 
 
 async def test_text_that_had_arrived_is_kept_and_half_a_call_is_not() -> None:
     scene = Scene()
-    async for event in scene.stream:
-        if isinstance(event, ToolInputDelta):
-            break
+    await scene.read_until(ToolInputDelta)
     await scene.stream.aclose()
     history = await scene.store.get_history()
     assert [m.content for m in history] == [[TextBlock("go")], [TextBlock("I will do it.")]]
@@ -347,7 +231,7 @@ async def test_cancelling_the_stream_while_tools_wait_tells_how_each_call_ended(
     scene.stream.cancel()
     await task
     ended = {e.tool_use_id: e for e in scene.events if isinstance(e, ToolResult)}
-    assert set(ended) == {"id_quick", "id_slow", "id_flow"}
+    assert set(ended) == {f"id_{name}" for name in scene.work.names}
     assert not ended["id_quick"].is_error
     assert ended["id_flow"].is_error
 
@@ -369,7 +253,7 @@ async def test_a_stream_can_be_cancelled_between_two_events() -> None:
     end = scene.events[-1]
     assert isinstance(end, SessionEndEvent)
     assert end.reason == "cancelled"
-    await scene.check_what_is_left()
+    await scene.judge()
 
 
 async def test_a_cancel_from_outside_wins_over_one_of_the_stream() -> None:
@@ -381,7 +265,7 @@ async def test_a_cancel_from_outside_wins_over_one_of_the_stream() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await scene.check_what_is_left()
+    await scene.judge()
 
 
 async def test_closing_an_unread_stream_leaves_the_store_untouched() -> None:
@@ -401,7 +285,7 @@ async def test_each_event_may_be_awaited_by_another_task() -> None:
         except StopAsyncIteration:
             break
     assert isinstance(scene.events[-1], SessionEndEvent)
-    await scene.check_what_is_left()
+    await scene.judge()
 
 
 async def test_what_a_crash_left_open_is_answered_before_the_model_is_asked() -> None:
@@ -443,16 +327,16 @@ async def test_resume_asks_the_model_only_where_it_has_something_to_answer(
     history: list[Message], asks: bool
 ) -> None:
     store: ContextStore = MemoryContextStore(history)
-    transport = StubTransport([make_text_response("Go on.")])
+    transport = Watching([make_text_response("Go on.")])
     stream = Agent("", transport).resume(store)
     end = [event async for event in stream][-1]
     assert isinstance(end, SessionEndEvent)
     assert end.stop_reason is StopReason.end_turn
-    assert transport._call_count == asks
+    assert len(transport.requests) == asks
 
 
 async def test_a_store_that_fails_while_unwinding_does_not_hide_the_cancellation() -> None:
-    class Failing(PausingStore):
+    class Failing(SlowStore):
         broken = False
 
         async def get_history(self) -> list[Message]:
@@ -480,10 +364,11 @@ async def test_another_run_on_the_same_store_waits_for_its_turn() -> None:
         await asyncio.sleep(0)
     assert await second.run("me too", scene.store) == "Second."
     await first
-    history = await scene.store.get_history()
-    assert check(history) == []
-    assert history[-2].content == [TextBlock("me too")]
-    await scene.check_what_is_left()
+    assert await scene.store.get_history() == [
+        *scene.right_history(stored=4),
+        Message("user", [TextBlock("me too")]),
+        Message("assistant", [TextBlock("Second.")]),
+    ]
 
 
 async def test_a_run_inside_a_run_cannot_use_the_same_session() -> None:

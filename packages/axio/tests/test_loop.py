@@ -55,23 +55,10 @@ from axio.testing import (
 )
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.clock import in_no_time
+from support.watching import Watching
 
 END = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
-
-
-class Watching(StubTransport):
-    """Remembers what it was asked with, and takes nothing that a provider would refuse."""
-
-    def __init__(self, responses: list[list[StreamEvent]]) -> None:
-        super().__init__(responses)
-        self.requests: list[tuple[list[Message], list[Tool[Any]], str]] = []
-
-    def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> AsyncIterator[StreamEvent]:
-        assert check(messages) == []
-        self.requests.append((messages, tools, system))
-        return super().stream(messages, tools, system)
 
 
 def call(index: int, id: str, name: str, *fragments: str) -> list[StreamEvent]:
@@ -497,10 +484,10 @@ async def test_tool_use_without_a_call_ends_the_turn() -> None:
         TextDelta(0, "hm"),
         IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
     ]
-    transport = StubTransport([stuck])
+    transport = Watching([stuck])
     stream = Agent("", transport).run_stream("go", MemoryContextStore())
     assert (await stream.get_session_end()).stop_reason is StopReason.end_turn
-    assert transport._call_count == 1
+    assert len(transport.requests) == 1
 
 
 async def test_a_turn_without_content_is_not_stored() -> None:
@@ -907,6 +894,22 @@ async def test_dispatch_tools_answers_blocks_in_order_without_raising() -> None:
     results = await agent.dispatch_tools(blocks, 1)
     assert [r.tool_use_id for r in results] == ["x", "x", "y"]
     assert [r.is_error for r in results] == [True, False, True]
+
+
+@in_no_time
+async def test_dispatch_tools_waits_for_tools_that_wait() -> None:
+    async def slow(seconds: int) -> str:
+        await asyncio.sleep(seconds)
+        return f"slept for {seconds} s"
+
+    agent = Agent("", StubTransport([]), [Tool("slow", slow)])
+    blocks = [ToolUseBlock(id, "slow", {"seconds": n}) for id, n in (("a", 20), ("b", 10))]
+    before = asyncio.get_running_loop().time()
+    assert await agent.dispatch_tools(blocks, 1) == [
+        ToolResultBlock("a", "slept for 20 s"),
+        ToolResultBlock("b", "slept for 10 s"),
+    ]
+    assert asyncio.get_running_loop().time() - before == pytest.approx(20, abs=1), "side by side"
 
 
 def test_one_agent_and_its_tools_serve_two_event_loops() -> None:

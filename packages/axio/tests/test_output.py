@@ -31,6 +31,7 @@ from axio.testing import StubTransport, make_echo_tool, make_text_response, make
 from axio.tool import Tool
 from axio.types import StopReason, Usage
 from support.plain import PlainIterator
+from support.watching import Watching
 
 
 class Colour(Enum):
@@ -59,8 +60,8 @@ class Point(TypedDict):
 ORDER = {"items": [{"name": "cup", "price": 2.5, "colour": "blue"}], "note": "quick"}
 
 
-def answering(*answers: Any, tool: str = "final_answer") -> StubTransport:
-    return StubTransport(
+def answering(*answers: Any, tool: str = "final_answer") -> Watching:
+    return Watching(
         [
             make_tool_use_response(tool, f"c{n}", answer, usage=Usage(1, 1))
             for n, answer in enumerate(answers)
@@ -85,7 +86,7 @@ async def test_an_answer_has_the_type_that_was_asked_for(type: Any, sent: Any, w
     transport = answering(sent)
     store = MemoryContextStore()
     assert await Agent("", transport).run("go", store, output=type) == wanted
-    assert transport._call_count == 1, "the answer ends the run"
+    assert len(transport.requests) == 1, "the answer ends the run"
     history = await store.get_history()
     assert check(history) == []
     assert [m.role for m in history] == ["user", "assistant", "user"]
@@ -127,7 +128,7 @@ async def test_after_so_many_wrong_answers_the_run_ends(tries: int) -> None:
     store = MemoryContextStore()
     with pytest.raises(OutputError, match=r"no answer of the wanted type.*x"):
         await Agent("", transport).run("go", store, output=Point, output_tries=tries)
-    assert transport._call_count == tries
+    assert len(transport.requests) == tries
     assert check(await store.get_history()) == []
 
 
@@ -138,11 +139,48 @@ async def test_answers_that_cannot_be_read_count_as_tries(broken: str) -> None:
         ToolInputDelta(0, "a", broken),
         IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
     ]
-    transport, store = StubTransport([events]), MemoryContextStore()
+    transport, store = Watching([events]), MemoryContextStore()
     with pytest.raises(OutputError, match=r"no answer of the wanted type.*arguments"):
         await Agent("", transport).run("go", store, output=Point)
-    assert transport._call_count == 3
+    assert len(transport.requests) == 3
     assert check(await store.get_history()) == []
+
+
+async def test_only_the_calls_of_the_answer_are_tries() -> None:
+    broken: list[StreamEvent] = [
+        ToolUseStart(0, "a", "echo"),
+        ToolInputDelta(0, "a", '{"msg": '),
+        IterationEnd(1, StopReason.tool_use, Usage(1, 1)),
+    ]
+    answer = make_tool_use_response("final_answer", "b", {"value": 3})
+    agent = Agent("", StubTransport([broken, answer]), [make_echo_tool()])
+    assert await agent.run("go", MemoryContextStore(), output=int, output_tries=1) == 3
+
+
+@pytest.mark.parametrize("tries", [0, -1])
+async def test_an_answer_needs_at_least_one_try(tries: int) -> None:
+    agent = Agent("", StubTransport([make_text_response()]))
+    with pytest.raises(ValueError, match=f"at least 1, got {tries}"):
+        agent.run_stream("go", MemoryContextStore(), output=int, output_tries=tries)
+
+
+class WithoutTools(Watching):
+    model = ModelSpec("small", frozenset({Capability.text}))
+
+
+@pytest.mark.parametrize("bare", ["7", '"7"', "[7]", "null", '{"answer": 7}'])
+async def test_a_bare_value_is_sent_back_with_the_member_it_must_stand_in(bare: str) -> None:
+    transport = WithoutTools([make_text_response(bare), make_text_response('{"value": 7}')])
+    assert await Agent("", transport).run("go", MemoryContextStore(), output=int) == 7
+    said = transport.requests[1].messages[-1].content[0]
+    assert isinstance(said, TextBlock)
+    assert "must be an object with the member 'value'" in said.text
+
+
+async def test_an_answer_that_is_no_object_does_not_pass_for_one() -> None:
+    transport = WithoutTools([make_text_response("[1, 2]"), make_text_response('{"x": 1, "y": 2}')])
+    point = await Agent("", transport).run("go", MemoryContextStore(), output=Point)
+    assert point == {"x": 1, "y": 2}
 
 
 async def test_an_answer_that_was_cut_off_is_one_of_the_tries() -> None:
@@ -174,10 +212,10 @@ async def test_a_text_instead_of_an_answer_is_answered_with_a_request_for_one() 
 
 
 async def test_a_model_that_only_talks_gives_an_error() -> None:
-    transport = StubTransport([make_text_response("hm")])
+    transport = Watching([make_text_response("hm")])
     with pytest.raises(OutputError, match="gave no answer"):
         await Agent("", transport).run("go", MemoryContextStore(), output=int)
-    assert transport._call_count == 3
+    assert len(transport.requests) == 3
 
 
 async def test_tools_run_before_the_answer() -> None:

@@ -14,6 +14,7 @@ from axio.run import RUN
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.watching import Watching
 
 
 async def test_a_steering_message_stands_before_the_next_model_call() -> None:
@@ -70,10 +71,10 @@ async def test_a_tool_can_end_the_run_after_its_turn() -> None:
         RUN.get().stop()
         return "that is all"
 
-    transport = StubTransport([make_tool_use_response("finish")])
+    transport = Watching([make_tool_use_response("finish")])
     store = MemoryContextStore()
     stream = Agent("", transport, [Tool("finish", finish)]).run_stream("go", store)
     events = [event async for event in stream]
     assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(10, 5))
-    assert transport._call_count == 1
+    assert len(transport.requests) == 1
     assert (await store.get_history())[-1].content == [ToolResultBlock("call_1", "that is all")]
