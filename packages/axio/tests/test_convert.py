@@ -18,9 +18,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
-from axio.convert import converter
 from axio.field import Field, FieldInfo
-from axio.schema import property_schema
+from axio.schema import converter, property_schema
 
 
 class Colour(Enum):

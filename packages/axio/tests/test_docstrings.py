@@ -5,7 +5,7 @@ import textwrap
 import pytest
 from hypothesis import given, strategies as st
 
-from axio.docstrings import parameter_descriptions, summary
+from axio.schema.docstrings import parameter_descriptions, summary
 
 GOOGLE = """Find things.
 

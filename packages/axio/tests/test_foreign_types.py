@@ -14,8 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from axio import HandlerError, Tool
-from axio.convert import converter
-from axio.schema import build_tool_schema, property_schema
+from axio.schema import build_tool_schema, converter, property_schema
 
 
 class Address(pydantic.BaseModel):

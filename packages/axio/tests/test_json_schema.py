@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from axio.json_schema import SchemaCompiler
-from axio.mismatch import Mismatch
+from axio.schema.field import Mismatch
+from axio.schema.given import SchemaCompiler
 
 
 def check(schema: Any, value: Any) -> Any:

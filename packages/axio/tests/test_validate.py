@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from axio import Field, HandlerError, PermissionGuard, StrictStr, Tool
 from axio.field import FieldInfo
-from axio.validate import compile_signature
+from axio.schema import compile_signature
 
 
 def tool_of(handler: Callable[..., Any], schema: dict[str, Any] | None = None) -> Tool[Any]:

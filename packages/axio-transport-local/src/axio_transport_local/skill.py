@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from axio.validate import Validator, compile_signature
+from axio.schema import Validator, compile_signature
 from axio_transport_local.examples import Example, accepted, likely_shapes, synthesised
 from axio_transport_local.parameters import NUMERIC, Parameter, Path, parameters, value_at
 from axio_transport_local.request import Request

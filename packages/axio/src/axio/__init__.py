@@ -75,10 +75,10 @@ from axio.events import (
     TurnComplete,
 )
 from axio.exceptions import AxioError, GuardError, HandlerError, StreamError, ToolError
-from axio.field import Field, FieldInfo, StrictStr
 from axio.messages import Message
 from axio.permission import ConcurrentGuard, PermissionGuard
 from axio.run import RUN, Run
+from axio.schema.field import Field, FieldInfo, StrictStr
 from axio.selector import ToolSelector
 from axio.tool import CONTEXT, Tool, tool_options
 from axio.transport import CompletionTransport, RealtimeSession, RealtimeTransport

@@ -14,18 +14,15 @@ from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from axio.blocks import TextBlock
-from axio.convert import converter
 from axio.events import Error, StreamEvent, TextDelta
 from axio.exceptions import HandlerError, OutputError
 from axio.history import unique_id
 from axio.messages import Message
-from axio.partial_json import parse_partial
-from axio.schema import property_schema
+from axio.schema import Validator, converter, parse_partial, property_schema
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport, closing
 from axio.turn import Call, Turn
-from axio.validate import Validator
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
 

@@ -32,12 +32,13 @@ from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
     JSONSchema,
+    Validator,
     build_tool_schema,
+    compile_signature,
     hint_from_json_schema,
 )
 from axio.semaphore import Semaphore
 from axio.types import ToolName
-from axio.validate import Validator, compile_signature
 
 __all__ = (
     "CONTEXT",

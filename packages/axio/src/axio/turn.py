@@ -31,7 +31,7 @@ from axio.events import (
     VideoOutput,
 )
 from axio.history import unique_id
-from axio.tool_args import ToolArgStream
+from axio.schema.streaming import ToolArgStream
 from axio.types import StopReason, ToolCallID, ToolName, Usage
 
 __all__ = ("Call", "EagerTurn", "Turn")

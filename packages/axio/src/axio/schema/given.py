@@ -12,9 +12,9 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from axio.mismatch import Mismatch, missing, not_among, requires
-from axio.nodes import Convert, Node, any_node, first_fitting
-from axio.schema import SCHEMA_JSON_TYPE_MAP
+from axio.schema.describe import SCHEMA_JSON_TYPE_MAP
+from axio.schema.field import Mismatch, equal, missing, not_among, requires
+from axio.schema.nodes import Convert, Node, any_node, first_fitting
 
 __all__ = ("SchemaCompiler", "as_list")
 
@@ -132,20 +132,11 @@ def _enum(_: SchemaCompiler, values: Any, __: Mapping[str, Any]) -> Convert | No
     members = tuple(as_list(values))
 
     def check(value: Any) -> Any:
-        if not any(_same(value, member) for member in members):
+        if not any(equal(value, member) for member in members):
             raise not_among(members, value)
         return value
 
     return check if members else None
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Equality as JSON has it: 1 is 1.0, but neither is true."""
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_same, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
-    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
 def _const(compiler: SchemaCompiler, value: Any, schema: Mapping[str, Any]) -> Convert | None:

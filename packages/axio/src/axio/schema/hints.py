@@ -29,7 +29,7 @@ from typing import (
     get_type_hints,
 )
 
-from axio.field import (
+from axio.schema.field import (
     MISSING,
     PRIMITIVE_TYPES,
     FieldInfo,
@@ -311,7 +311,7 @@ def _typed_dict_members(cls: type) -> list[Parameter]:
 
 
 def _descriptions(fn: Any) -> dict[str, str]:
-    from axio.docstrings import parameter_descriptions  # Its patterns take time to compile.
+    from axio.schema.docstrings import parameter_descriptions  # Its patterns take time to compile.
 
     return parameter_descriptions(fn.__doc__)
 
@@ -331,7 +331,7 @@ def _class_hints(cls: type) -> dict[str, Any]:
 
 
 def _own_summary(cls: type) -> str:
-    from axio.docstrings import summary
+    from axio.schema.docstrings import summary
 
     doc = cls.__dict__.get("__doc__") or ""
     # Dataclasses and named tuples without a docstring get their signature for one.

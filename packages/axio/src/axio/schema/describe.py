@@ -11,8 +11,8 @@ from math import isfinite
 from sys import modules
 from typing import Annotated, Any, Literal, Optional, TypeAlias, get_args, get_origin
 
-from axio.field import MISSING, get_field_info, is_union, type_name
-from axio.hints import (
+from axio.schema.field import MISSING, get_field_info, is_union, type_name
+from axio.schema.hints import (
     ARRAYS,
     MAPPINGS,
     Parameter,

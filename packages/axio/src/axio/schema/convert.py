@@ -12,17 +12,21 @@ from copy import deepcopy
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from axio.field import (
+from axio.schema.field import (
     MISSING,
     PRIMITIVE_TYPES,
     FieldInfo,
+    Mismatch,
     get_field_info,
     is_union,
     literal_member,
+    missing,
+    not_among,
+    requires,
     type_name,
     unwrap_hint,
 )
-from axio.hints import (
+from axio.schema.hints import (
     ARRAYS,
     MAPPINGS,
     Record,
@@ -37,8 +41,7 @@ from axio.hints import (
     simplify,
     text_type,
 )
-from axio.mismatch import Mismatch, missing, not_among, requires
-from axio.nodes import (
+from axio.schema.nodes import (
     Convert,
     Node,
     any_node,

@@ -9,9 +9,16 @@ from sys import modules
 from types import MappingProxyType
 from typing import Any
 
-from axio.field import FieldInfo
-from axio.hints import TextType, json_choices
-from axio.mismatch import Mismatch, not_among, requires, shown
+from axio.schema.field import (
+    FieldInfo,
+    Mismatch,
+    check_bounds,
+    is_a,
+    not_among,
+    requires,
+    shown,
+)
+from axio.schema.hints import TextType, json_choices
 
 __all__ = (
     "Convert",
@@ -108,15 +115,10 @@ def first_fitting(
 
 def primitive_node(cls: type, strict: bool) -> Node:
     def convert(value: Any) -> Any:
-        if value.__class__ is cls:
+        if is_a(value, cls, strict):
             return value
-        if not isinstance(value, bool):
-            if isinstance(value, cls):
-                return value
-            if cls is float and isinstance(value, int) and not strict:
-                return value
-            if cls is int and isinstance(value, float) and value.is_integer() and not strict:
-                return int(value)
+        if cls is int and isinstance(value, float) and value.is_integer() and not strict:
+            return int(value)
         raise requires(cls.__name__, value)
 
     takes = {int, float} if cls in (int, float) else {cls}
@@ -135,17 +137,9 @@ def instance_node(cls: Any, takes: type) -> Node:
 
 
 def bounded_node(node: Node, info: FieldInfo) -> Node:
-    """The node with limits for numbers, both ends included; NaN is within no limits."""
-    low, high = info.ge, info.le
-
     def convert(value: Any) -> Any:
         value = node.convert(value)
-        number = isinstance(value, (int, float)) or type(value).__name__ == "Decimal"
-        if number and not isinstance(value, bool):
-            if low is not None and not value >= low:
-                raise Mismatch(f"must be >= {low}, got {value}")
-            if high is not None and not value <= high:
-                raise Mismatch(f"must be <= {high}, got {value}")
+        check_bounds(value, info)
         return value
 
     return Node(convert, node.takes)

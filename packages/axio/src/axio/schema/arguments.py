@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Literal, NamedTuple, get_origin
 
-from axio.convert import nodes_for
 from axio.exceptions import HandlerError
-from axio.field import MISSING, get_field_info, unwrap_hint
-from axio.hints import alias_value, parameters, simplify, takes_any_name
-from axio.mismatch import Mismatch
-from axio.nodes import Node
+from axio.schema.convert import nodes_for
+from axio.schema.field import MISSING, Mismatch, get_field_info, unwrap_hint
+from axio.schema.hints import alias_value, parameters, simplify, takes_any_name
+from axio.schema.nodes import Node
 
 __all__ = ("Validator", "compile_signature")
 
@@ -125,7 +124,7 @@ def _from_signature(handler: Any, hints: Mapping[str, Any] | None) -> Validator:
 
 
 def _from_schema(schema: Mapping[str, Any]) -> Validator:
-    from axio.json_schema import SchemaCompiler, as_list  # For tools that bring a schema only.
+    from axio.schema.given import SchemaCompiler, as_list  # For tools that bring a schema only.
 
     compiler = SchemaCompiler(schema)
     properties = schema.get("properties")

@@ -1,0 +1,34 @@
+"""From a signature to a JSON Schema, and from a call's JSON to checked and converted arguments.
+
+`describe` makes the schema of an annotation, `convert` the value; both read it by `hints`.
+`arguments` puts the two together for a tool, or takes a schema that is `given`. `streaming` reads
+arguments that are still coming.
+"""
+
+from axio.schema.arguments import Validator, compile_signature
+from axio.schema.convert import converter
+from axio.schema.describe import (
+    SCHEMA_JSON_TYPE_MAP,
+    AutomaticSchema,
+    JSONSchema,
+    build_tool_schema,
+    hint_from_json_schema,
+    json_value,
+    property_schema,
+)
+from axio.schema.streaming import ToolArgStream, parse_partial
+
+__all__ = (
+    "SCHEMA_JSON_TYPE_MAP",
+    "AutomaticSchema",
+    "JSONSchema",
+    "ToolArgStream",
+    "Validator",
+    "build_tool_schema",
+    "compile_signature",
+    "converter",
+    "hint_from_json_schema",
+    "json_value",
+    "parse_partial",
+    "property_schema",
+)
