@@ -26,7 +26,7 @@ from axio.history import check
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.output import OutputStream
-from axio.schema import parse_partial
+from axio.schema.streaming import parse_partial
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage

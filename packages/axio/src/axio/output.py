@@ -18,7 +18,8 @@ from axio.events import Error, StreamEvent, TextDelta
 from axio.exceptions import HandlerError, OutputError
 from axio.history import unique_id
 from axio.messages import Message
-from axio.schema import Validator, converter, parse_partial, property_schema
+from axio.schema import Validator, converter, property_schema
+from axio.schema.streaming import parse_partial
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport, closing

@@ -1,8 +1,8 @@
 """From a signature to a JSON Schema, and from a call's JSON to checked and converted arguments.
 
 `describe` makes the schema of an annotation, `convert` the value; both read it by `hints`.
-`arguments` puts the two together for a tool, or takes a schema that is `given`. `streaming` reads
-arguments that are still coming.
+`arguments` puts the two together for a tool, or takes a schema that is `given`. `streaming`, which
+is imported by itself, reads arguments that are still coming.
 """
 
 from axio.schema.arguments import Validator, compile_signature
@@ -16,19 +16,16 @@ from axio.schema.describe import (
     json_value,
     property_schema,
 )
-from axio.schema.streaming import ToolArgStream, parse_partial
 
 __all__ = (
     "SCHEMA_JSON_TYPE_MAP",
     "AutomaticSchema",
     "JSONSchema",
-    "ToolArgStream",
     "Validator",
     "build_tool_schema",
     "compile_signature",
     "converter",
     "hint_from_json_schema",
     "json_value",
-    "parse_partial",
     "property_schema",
 )

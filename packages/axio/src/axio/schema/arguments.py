@@ -12,8 +12,6 @@ from axio.schema.field import MISSING, Mismatch, get_field_info, unwrap_hint
 from axio.schema.hints import alias_value, parameters, simplify, takes_any_name
 from axio.schema.nodes import Node
 
-__all__ = ("Validator", "compile_signature")
-
 
 class _Field(NamedTuple):
     name: str

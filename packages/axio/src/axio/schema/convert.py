@@ -56,8 +56,6 @@ from axio.schema.nodes import (
     text_node,
 )
 
-__all__ = ("converter", "nodes_for")
-
 _ARRAY: frozenset[type] = frozenset({list})
 _OBJECT: frozenset[type] = frozenset({dict})
 

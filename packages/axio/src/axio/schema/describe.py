@@ -28,16 +28,6 @@ from axio.schema.hints import (
     text_type,
 )
 
-__all__ = (
-    "SCHEMA_JSON_TYPE_MAP",
-    "AutomaticSchema",
-    "JSONSchema",
-    "build_tool_schema",
-    "hint_from_json_schema",
-    "json_value",
-    "property_schema",
-)
-
 JSONSchema: TypeAlias = dict[str, Any]
 
 SCHEMA_JSON_TYPE_MAP: dict[str, type] = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from inspect import cleandoc
 
-__all__ = ("parameter_descriptions", "summary")
-
 # One entry a style; a docstring that mixes them is read with all three.
 _GOOGLE_HEADER = re.compile(
     r"(?:Args|Arguments|Params|Parameters|Keyword Args|Keyword Arguments|Attributes):\s*$"

@@ -16,8 +16,6 @@ from axio.schema.describe import SCHEMA_JSON_TYPE_MAP
 from axio.schema.field import Mismatch, equal, missing, not_among, requires
 from axio.schema.nodes import Convert, Node, any_node, first_fitting
 
-__all__ = ("SchemaCompiler", "as_list")
-
 _TYPES: dict[str, frozenset[type]] = {
     "string": frozenset({str}),
     "integer": frozenset({int, float}),

@@ -38,26 +38,6 @@ from axio.schema.field import (
     is_union,
 )
 
-__all__ = (
-    "ARRAYS",
-    "MAPPINGS",
-    "Parameter",
-    "Record",
-    "TextType",
-    "alias_value",
-    "class_of",
-    "field_default",
-    "is_model",
-    "is_plain",
-    "is_struct",
-    "json_choices",
-    "parameters",
-    "record",
-    "simplify",
-    "takes_any_name",
-    "text_type",
-)
-
 ARRAYS: dict[Any, Callable[[list[Any]], Any]] = {
     list: list,
     tuple: tuple,

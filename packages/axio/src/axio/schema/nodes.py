@@ -20,21 +20,6 @@ from axio.schema.field import (
 )
 from axio.schema.hints import TextType, json_choices
 
-__all__ = (
-    "Convert",
-    "Node",
-    "any_node",
-    "bounded_node",
-    "choice_node",
-    "enum_node",
-    "first_fitting",
-    "instance_node",
-    "model_node",
-    "primitive_node",
-    "struct_node",
-    "text_node",
-)
-
 Convert = Callable[[Any], Any]
 """Takes a decoded JSON value, returns what the handler gets, raises `Mismatch`."""
 
