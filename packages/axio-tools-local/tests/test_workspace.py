@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from axio.tool import CONTEXT, Tool
+from axio_tools_local.current import current_workspace
 from axio_tools_local.edit_file import edit_file
 from axio_tools_local.list_files import list_files
 from axio_tools_local.local import LocalWorkspace
 from axio_tools_local.patch_file import patch_file
 from axio_tools_local.read_file import read_file
-from axio_tools_local.workspace import Entry, Running, Workspace, current_workspace
+from axio_tools_local.workspace import Entry, Running, Workspace
 from axio_tools_local.write_file import write_file
 
 

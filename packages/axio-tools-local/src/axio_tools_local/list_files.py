@@ -9,8 +9,9 @@ from typing import Annotated
 from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
+from axio_tools_local.current import current_workspace
 from axio_tools_local.display import printable
-from axio_tools_local.workspace import Entry, current_workspace
+from axio_tools_local.workspace import Entry
 
 MAX_ENTRIES = 2000
 

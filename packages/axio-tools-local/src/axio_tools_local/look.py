@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from axio_tools_local.workspace import current_workspace
+from axio_tools_local.current import current_workspace
 
 _SECONDS = 20
 

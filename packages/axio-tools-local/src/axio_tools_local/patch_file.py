@@ -8,8 +8,8 @@ from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.changes import ONE_AT_A_TIME, write_recorded
+from axio_tools_local.current import current_workspace
 from axio_tools_local.lines import replace_lines
-from axio_tools_local.workspace import current_workspace
 
 
 @tool_options(examples=examples.PATCH_FILE)

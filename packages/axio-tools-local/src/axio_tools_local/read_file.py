@@ -10,8 +10,9 @@ from axio.blocks import AudioBlock, ImageBlock, TextBlock, VideoBlock
 from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
+from axio_tools_local.current import current_workspace
 from axio_tools_local.media import Media, media_of
-from axio_tools_local.workspace import Workspace, current_workspace
+from axio_tools_local.workspace import Workspace
 
 MAX_MEDIA_BYTES = 20 * 1024 * 1024
 _CHUNK = 1 << 20

@@ -8,7 +8,7 @@ from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.capture import Capture
-from axio_tools_local.workspace import current_workspace
+from axio_tools_local.current import current_workspace
 
 
 @tool_options(examples=examples.RUN_PYTHON)

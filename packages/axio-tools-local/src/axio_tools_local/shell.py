@@ -11,7 +11,7 @@ from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.capture import Capture
-from axio_tools_local.workspace import current_workspace
+from axio_tools_local.current import current_workspace
 
 _MERGE_SECONDS = 0.5
 

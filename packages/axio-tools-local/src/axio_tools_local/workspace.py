@@ -1,10 +1,4 @@
-"""`Workspace`: the place where the tools work, as they see it.
-
-A tool gets its workspace from `Tool.context`. Without one it works on this machine, relative to
-the current directory at the time of the call:
-
-    Tool(name="shell", handler=shell, context=LocalWorkspace("project", sandbox="read-only"))
-"""
+"""`Workspace`: the place where the tools work, as they see it."""
 
 from __future__ import annotations
 
@@ -14,9 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from axio.tool import CONTEXT
-
-__all__ = ["Entry", "Output", "Running", "Workspace", "current_workspace"]
+__all__ = ["Entry", "Output", "Running", "Workspace"]
 
 
 class Output(NamedTuple):
@@ -106,13 +98,3 @@ class Workspace(Protocol):
 
     async def list(self, path: str) -> list[Entry]:
         """What a folder holds, in no particular order, without `.` and `..`."""
-
-
-def current_workspace() -> Workspace:
-    """The workspace of the call that is under way: `Tool.context`, or else this machine."""
-    context = CONTEXT.get(None)
-    if isinstance(context, Workspace):
-        return context
-    from axio_tools_local.local import LocalWorkspace
-
-    return LocalWorkspace()

@@ -8,8 +8,8 @@ from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.changes import ONE_AT_A_TIME, content_before, write_recorded
+from axio_tools_local.current import current_workspace
 from axio_tools_local.lines import in_style_of
-from axio_tools_local.workspace import current_workspace
 
 
 @tool_options(examples=examples.WRITE_FILE)
