@@ -33,6 +33,7 @@ from axio.permission import PermissionGuard
 from axio.testing import StubTransport, make_text_response
 from axio.tool import CONTEXT, Tool
 from axio.types import StopReason, Usage
+from support.clock import in_no_time
 
 END = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
 
@@ -290,6 +291,21 @@ async def test_a_limit_on_calls_holds_for_approved_ones_which_stay_approved() ->
     assert ran == ["ran"]
 
 
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_tool_that_calls_itself_without_end_fails(waits: bool) -> None:
+    def again(n: int) -> int:
+        return again(n + 1)
+
+    async def work() -> str:
+        if waits:
+            await asyncio.sleep(0)
+        return str(again(0))
+
+    block = await result(work)
+    assert block.is_error
+    assert "recursion" in str(block.content)
+
+
 async def test_a_result_that_cannot_be_shown_is_an_error() -> None:
     class Shy:
         def __str__(self) -> str:
@@ -367,11 +383,9 @@ async def test_a_call_begun_anew_as_one_of_another_tool_is_not_started_early() -
     assert ran == []
 
 
-async def test_a_tool_that_ends_after_it_was_given_up_is_not_answered_twice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@in_no_time
+async def test_a_tool_that_ends_after_it_was_given_up_is_not_answered_twice() -> None:
     """It ends while the store writes down that it was interrupted."""
-    monkeypatch.setattr("axio.dispatch._GRACE", 0.01)
     settling, ended = asyncio.Event(), asyncio.Event()
 
     class Slow(MemoryContextStore):
@@ -397,8 +411,7 @@ async def test_a_tool_that_ends_after_it_was_given_up_is_not_answered_twice(
     reading = asyncio.create_task(_drain(stream))
     await started.wait()
     stream.cancel()
-    async with asyncio.timeout(10):
-        told = [event.content for event in await reading if isinstance(event, ToolResult)]
+    told = [event.content for event in await reading if isinstance(event, ToolResult)]
     assert told == [INTERRUPTED]
     assert INTERRUPTED in str((await store.get_history())[-1])
 

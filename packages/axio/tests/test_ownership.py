@@ -1,4 +1,4 @@
-"""One holds, the others wait; nobody waits for somebody who cannot come back."""
+"""One run holds a store, the others wait; none waits for a holder that cannot come back."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import logging
 
 import pytest
 
-from axio import Agent, MemoryContextStore, ownership
+from axio import Agent, MemoryContextStore
 from axio.history import check
-from axio.ownership import Ownership
+from axio.resilience import RateLimit
 from axio.testing import StubTransport, make_text_response
+from support.clock import in_no_time, live_timers
 
 
 async def test_those_who_wait_get_it_in_the_order_they_came() -> None:
-    owner = Ownership()
+    store = MemoryContextStore()
     order: list[int] = []
 
     async def hold(number: int) -> None:
-        async with owner:
+        async with store.own():
             order.append(number)
             await asyncio.sleep(0)
 
@@ -28,10 +29,10 @@ async def test_those_who_wait_get_it_in_the_order_they_came() -> None:
 
 
 async def test_one_who_gives_up_waiting_is_passed_over() -> None:
-    owner = Ownership()
-    async with owner:
-        impatient = asyncio.ensure_future(owner.__aenter__())
-        patient = asyncio.ensure_future(owner.__aenter__())
+    store = MemoryContextStore()
+    async with store.own():
+        impatient = asyncio.ensure_future(store.own().__aenter__())
+        patient = asyncio.ensure_future(store.own().__aenter__())
         await asyncio.sleep(0)
         impatient.cancel()
     async with asyncio.timeout(10):
@@ -39,9 +40,9 @@ async def test_one_who_gives_up_waiting_is_passed_over() -> None:
 
 
 async def test_one_who_gives_up_at_the_very_moment_passes_it_on() -> None:
-    owner = Ownership()
-    async with owner:
-        first, second = (asyncio.ensure_future(owner.__aenter__()) for _ in range(2))
+    store = MemoryContextStore()
+    async with store.own():
+        first, second = (asyncio.ensure_future(store.own().__aenter__()) for _ in range(2))
         await asyncio.sleep(0)
     first.cancel()
     async with asyncio.timeout(10):
@@ -49,10 +50,10 @@ async def test_one_who_gives_up_at_the_very_moment_passes_it_on() -> None:
 
 
 def test_what_was_held_in_a_loop_that_is_closed_can_be_taken_over() -> None:
-    owner = Ownership()
+    store = MemoryContextStore()
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(owner.__aenter__())
-    waiting = loop.create_task(owner.__aenter__())
+    loop.run_until_complete(store.own().__aenter__())
+    waiting = loop.create_task(store.own().__aenter__())
     loop.run_until_complete(asyncio.sleep(0))
     waiting._log_destroy_pending = False  # type: ignore[attr-defined]
     loop.close()
@@ -60,7 +61,7 @@ def test_what_was_held_in_a_loop_that_is_closed_can_be_taken_over() -> None:
     async def next_ones() -> None:
         async with asyncio.timeout(10):
             for _ in range(2):
-                async with owner:
+                async with store.own():
                     pass
 
     asyncio.run(next_ones())
@@ -92,10 +93,11 @@ async def test_a_copy_of_a_store_is_not_held_by_who_holds_the_store() -> None:
         pass
 
 
+@pytest.mark.parametrize("seconds", [9, 11])
+@in_no_time
 async def test_a_run_that_waits_long_for_another_tells_the_way_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ownership, "_LONG", 0)
     store = MemoryContextStore()
     left = Agent("", StubTransport([make_text_response("a b c")])).run_stream("1", store)
     opened = asyncio.Event()
@@ -108,25 +110,22 @@ async def test_a_run_that_waits_long_for_another_tells_the_way_out(
     holder = asyncio.ensure_future(leave_it_open())
     await opened.wait()
     agent = Agent("", StubTransport([make_text_response("b")]))
-    with caplog.at_level(logging.WARNING, "axio.ownership"):
+    with caplog.at_level(logging.WARNING):
         waiting = asyncio.ensure_future(agent.run("2", store))
-        while not caplog.records:  # noqa: ASYNC110 - a log sets no event
-            await asyncio.sleep(0)
+        await asyncio.sleep(seconds)
         holder.cancel()
         await left.aclose()
         assert await waiting == "b"
-    [record] = caplog.records
-    assert "await stream.aclose()" in record.getMessage()
+    told = [record.getMessage() for record in caplog.records]
+    assert ["await stream.aclose()" in text for text in told] == ([True] if seconds > 10 else [])
+    assert live_timers() == []
 
 
-async def test_locks_that_are_waited_for_as_a_matter_of_course_log_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@in_no_time
+async def test_requests_that_wait_as_a_matter_of_course_log_nothing(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(ownership, "_LONG", 0)
-    owner = Ownership()
-    async with owner:
-        waiting = asyncio.ensure_future(owner.__aenter__())
-        for _ in range(3):
-            await asyncio.sleep(0)
-    await waiting
+    slow = RateLimit(StubTransport([make_text_response("a")]), requests_per_minute=1)
+    agents = [Agent("", slow).run("go", MemoryContextStore()) for _ in range(3)]
+    assert await asyncio.gather(*agents) == ["a"] * 3
     assert not caplog.records

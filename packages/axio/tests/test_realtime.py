@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from axio.events import (
     TurnComplete,
 )
 from axio.exceptions import StreamError
+from support.clock import in_no_time
 
 INTERRUPTED = "error: the call was interrupted before it finished"
 CALLED = TurnComplete(StopReason.tool_use)
@@ -110,6 +112,10 @@ async def cancels_itself() -> str:
 TOOLS: list[Tool[Any]] = [
     Tool(handler.__name__, handler=handler) for handler in (echo, fail, hang, cancels_itself)
 ]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def heard(conversation: Conversation, **options: Any) -> list[StreamEvent]:
@@ -279,15 +285,11 @@ async def test_only_content_blocks_are_sent_as_they_are(result: Any, sent: Any) 
     assert conversation.results == {"c1": sent}
 
 
-async def test_leaving_the_loop_waits_for_a_tool_as_long_as_it_takes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("axio.realtime._CLOSING", 0.0)
-
+@in_no_time
+async def test_leaving_the_loop_waits_for_a_tool_as_long_as_it_takes() -> None:
     async def slow() -> str:
         await conversation.over.wait()
-        for _ in range(10):  # turns of the loop in which a patience of zero would be over
-            await asyncio.sleep(0)
+        await asyncio.sleep(3600)
         return "done"
 
     conversation = Conversation(*call("c1", "slow", "{}"), CALLED)
@@ -323,12 +325,12 @@ async def test_a_cancellation_does_not_wait_for_tools(ended: bool) -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
+@in_no_time
 async def test_only_a_cancellation_of_the_listening_ends_tools(again: bool) -> None:
     async def work() -> str:
         working.set()
         await conversation.over.wait()
-        for _ in range(10):  # turns of the loop in which a patience of zero would be over
-            await asyncio.sleep(0)
+        await asyncio.sleep(3600)
         return "done"
 
     async def say_last_words() -> None:
@@ -349,20 +351,22 @@ async def test_only_a_cancellation_of_the_listening_ends_tools(again: bool) -> N
         task.cancel()
     else:
         conversation.end()
-    await asyncio.wait([task], timeout=5)
+    await asyncio.wait([task])
     assert task.cancelled(), "its own cancellation goes on"
     assert conversation.results == {"c1": INTERRUPTED if again else "done"}
 
 
-async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("axio.realtime._CLOSING", 0.05)
+@in_no_time
+async def test_closing_waits_for_a_tool_but_not_for_ever() -> None:
     conversation = Conversation(*call("c1", "hang", "{}"), CALLED)
     before = asyncio.all_tasks()
     async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
         stream = agent.events()
         while (await anext(stream)) is not CALLED:
             pass
-        await asyncio.wait_for(agent.close(), 1)
+        begin = now()
+        await agent.close()
+        assert now() - begin == pytest.approx(10, abs=1)
     conversation.end()
     assert [event async for event in stream] == []
     assert "interrupted" in conversation.results["c1"]
@@ -370,13 +374,52 @@ async def test_closing_waits_for_a_tool_but_not_for_ever(monkeypatch: pytest.Mon
     assert asyncio.all_tasks() == before
 
 
-async def test_a_conversation_that_failed_is_not_held_up_by_its_tools(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("axio.realtime._CLOSING", 0.05)
+@pytest.mark.parametrize(("seconds", "answer"), [(9, "done"), (3600, INTERRUPTED)])
+@in_no_time
+async def test_closing_gives_a_tool_some_seconds_to_end(seconds: float, answer: str) -> None:
+    async def work() -> str:
+        await asyncio.sleep(seconds)
+        return "done"
+
+    conversation = Conversation(*call("c1", "work", "{}"), CALLED)
+    async with RealtimeAgent("", Line(conversation), [Tool("work", handler=work)]) as agent:
+        async for event in agent.events():
+            if event is CALLED:
+                await agent.close()
+                break
+    assert conversation.results == {"c1": answer}
+
+
+@in_no_time
+async def test_a_tool_that_does_not_let_itself_be_cancelled_holds_up_a_close_no_longer() -> None:
+    async def deaf() -> str:
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await over.wait()
+        return "late"
+
+    over = asyncio.Event()
+    conversation = Conversation(*call("c1", "deaf", "{}"), CALLED)
+    async with RealtimeAgent("", Line(conversation), [Tool("deaf", handler=deaf)]) as agent:
+        stream = agent.events()
+        while (await anext(stream)) is not CALLED:
+            pass
+        begin = now()
+        await agent.close()
+        assert now() - begin == pytest.approx(20, abs=1)
+    assert conversation.results == {"c1": INTERRUPTED}
+    over.set()
+    conversation.end()
+    assert [event async for event in stream] == []
+
+
+@in_no_time
+async def test_a_conversation_that_failed_is_not_held_up_by_its_tools() -> None:
     gone = Error(StreamError("the provider went away"))
     conversation = Conversation(*call("c1", "hang", "{}"), CALLED, gone)
-    async with asyncio.timeout(10), RealtimeAgent("", Line(conversation), TOOLS) as agent:
+    async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        begin = now()
         with pytest.raises(StreamError, match="went away"):
             _ = [event async for event in agent.events()]
+        assert now() - begin == pytest.approx(10, abs=1)
     assert conversation.results == {"c1": INTERRUPTED}
