@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -42,6 +43,7 @@ from axio.testing import (
 from axio.tool import Tool
 from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
+from support.clock import in_no_time
 from support.plain import PlainIterator
 
 LOST = ConnectionFailed("lost", retryable=True)
@@ -244,6 +246,24 @@ async def test_fallback_offers_no_tools_to_a_model_that_has_no_use_for_them() ->
     assert offered == [0]
 
 
+async def test_after_an_answer_no_other_model_is_asked() -> None:
+    first, second = Flaky(0, text="first"), Flaky(0, text="second")
+    said = [event async for event in Fallback(first, second).stream([], [], "")]
+    assert said == make_text_response("first")
+    assert (first.asked, second.asked) == (1, 0)
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+async def test_a_wrapper_can_be_copied(
+    copied: Callable[[Any], Any], wrap: Callable[[CompletionTransport], CompletionTransport]
+) -> None:
+    inner = make_stub_transport()
+    wrapper = copied(wrap(inner))
+    assert (wrapper.inner is inner) is (copied is copy.copy)
+    assert await answer(wrapper) == "Hello world"
+
+
 def test_wrappers_refuse_settings_that_cannot_work() -> None:
     inner = make_stub_transport()
     for make in (
@@ -271,34 +291,79 @@ async def test_the_watchdog_ends_a_silence(events: int) -> None:
     assert inner.open == 0
 
 
+@in_no_time
 async def test_the_watchdog_does_not_count_the_time_of_a_slow_consumer() -> None:
     count = 0
-    async for _ in Watchdog(make_stub_transport(), 0.02).stream([], [], ""):
-        await asyncio.sleep(0.03)
+    async for _ in Watchdog(make_stub_transport(), 30).stream([], [], ""):
+        await asyncio.sleep(100)
         count += 1
     assert count == 3
+
+
+async def test_a_timeout_of_somebody_else_is_not_taken_for_silence() -> None:
+    error = TimeoutError("the database is slow")
+    inner = FaultTransport(make_stub_transport(), Raises(1, error))
+    with pytest.raises(TimeoutError, match="the database is slow") as caught:
+        _ = [event async for event in Watchdog(inner, 30).stream([], [], "")]
+    assert caught.value is error
+    assert not isinstance(error, StreamTimeout)
 
 
 # ── rate limit ────────────────────────────────────────────────────────────────────────────────
 
 
+async def seconds_for(transport: CompletionTransport, requests: int) -> float:
+    """How long so many requests take that are made at once."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    await asyncio.gather(*(answer(transport) for _ in range(requests)))
+    return loop.time() - start
+
+
+@in_no_time
 async def test_requests_beyond_the_limit_wait() -> None:
-    transport = RateLimit(make_stub_transport(), requests_per_minute=600)
-    transport._requests._level = 2  # type: ignore[union-attr]
-    start = time.monotonic()
-    await asyncio.gather(*(answer(transport) for _ in range(4)))
-    assert 0.15 < time.monotonic() - start < 2
+    """What has not been used yet may be used at once; then one comes after the other."""
+    transport = RateLimit(make_stub_transport(), requests_per_minute=6)
+    assert await seconds_for(transport, 6) < 1
+    assert await seconds_for(transport, 3) == pytest.approx(30, abs=1)
+    await asyncio.sleep(3600)
+    assert await seconds_for(transport, 6) < 1, "no more is saved up than for a minute"
+    assert await seconds_for(transport, 1) == pytest.approx(10, abs=1)
 
 
+@in_no_time
 async def test_tokens_beyond_the_limit_make_the_next_request_wait() -> None:
-    response = make_text_response(usage=Usage(60, 60))
-    transport = RateLimit(StubTransport([response]), tokens_per_minute=6000)
-    transport._tokens._level = 110  # type: ignore[union-attr]
-    start = time.monotonic()
-    await answer(transport)
-    assert time.monotonic() - start < 0.1
-    await answer(transport)
-    assert 0.08 < time.monotonic() - start < 2
+    response = make_text_response(usage=Usage(50, 70))
+    transport = RateLimit(StubTransport([response]), tokens_per_minute=60)
+    assert await seconds_for(transport, 1) < 1, "what it takes is known when it has ended"
+    assert await seconds_for(transport, 1) == pytest.approx(61, abs=1)
+
+
+@in_no_time
+async def test_the_scarcer_of_requests_and_tokens_counts() -> None:
+    response = make_text_response(usage=Usage(0, 1))
+    for limits in ((60, 6), (6, 60)):
+        transport = RateLimit(
+            StubTransport([response]), requests_per_minute=limits[0], tokens_per_minute=limits[1]
+        )
+        for _ in range(6):
+            assert await seconds_for(transport, 1) < 1
+        assert await seconds_for(transport, 1) == pytest.approx(10, abs=1)
+
+
+def test_a_limit_holds_over_event_loops_one_after_the_other() -> None:
+    """Also where the clock of the second is behind that of the first."""
+    transport = RateLimit(make_stub_transport(), requests_per_minute=2)
+
+    @in_no_time
+    async def use(after: float) -> None:
+        await asyncio.sleep(after)
+        took.append(await seconds_for(transport, 2))
+
+    took: list[float] = []
+    use(after=50)
+    use(after=0)
+    assert took == [pytest.approx(0, abs=1), pytest.approx(60, abs=5)]
 
 
 async def test_only_so_many_responses_at_a_time() -> None:
@@ -321,14 +386,15 @@ async def test_only_so_many_responses_at_a_time() -> None:
     assert most == 2
 
 
+@in_no_time
 async def test_a_cancelled_request_does_not_hold_up_the_others() -> None:
-    transport = RateLimit(make_stub_transport(), requests_per_minute=600)
-    transport._requests._level = 0  # type: ignore[union-attr]
+    transport = RateLimit(make_stub_transport(), requests_per_minute=1)
+    await answer(transport)
     first = asyncio.ensure_future(answer(transport))
     second = asyncio.ensure_future(answer(transport))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(1)
     first.cancel()
-    assert await asyncio.wait_for(second, 5) == "Hello world"
+    assert await asyncio.wait_for(second, 60) == "Hello world"
 
 
 # ── repetition ────────────────────────────────────────────────────────────────────────────────
@@ -488,10 +554,11 @@ async def test_fallback_over_two_retries() -> None:
     assert (first.asked, second.asked) == (3, 2)
 
 
+@in_no_time
 async def test_a_rate_limit_counts_a_fallback_as_one_request() -> None:
-    limited = RateLimit(Fallback(Flaky(9), Flaky(0)), requests_per_minute=60)
-    assert await answer(limited) == "ok"
-    assert 58.9 < limited._requests._level < 59.5  # type: ignore[union-attr]
+    limited = RateLimit(Fallback(Flaky(9), Flaky(0)), requests_per_minute=2)
+    assert await seconds_for(limited, 2) < 1
+    assert await seconds_for(limited, 1) == pytest.approx(30, abs=1)
 
 
 async def test_a_silence_inside_retry_is_asked_again() -> None:

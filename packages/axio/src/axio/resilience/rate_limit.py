@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
-from time import monotonic
 from typing import Any
 
 from axio.events import IterationEnd, StreamEvent
@@ -28,13 +27,15 @@ class _Bucket:
             raise ValueError(f"a limit per minute must be above 0, got {per_minute}")
         self._capacity = float(per_minute)
         self._level = self._capacity
-        self._at = monotonic()
+        self._at: float | None = None
 
-    def wait_for(self, amount: float) -> float:
-        """Seconds until `amount` is there."""
-        now = monotonic()
-        flowed = (now - self._at) * self._capacity / 60
-        self._level, self._at = min(self._capacity, self._level + flowed), now
+    def wait_for(self, amount: float, now: float) -> float:
+        """Seconds from `now`, by the clock of the event loop, until `amount` is there."""
+        if self._at is not None:
+            # Another loop, with another clock, may have asked last.
+            flowed = max(0.0, now - self._at) * self._capacity / 60
+            self._level = min(self._capacity, self._level + flowed)
+        self._at = now
         return max(0.0, (min(amount, self._capacity) - self._level) * 60 / self._capacity)
 
     def take(self, amount: float) -> None:
@@ -75,10 +76,12 @@ class RateLimit(Wrapper):
                     yield event
 
     async def _admit(self) -> None:
+        clock = asyncio.get_running_loop().time
         while True:
+            now = clock()
             wait = max(
-                0.0 if self._requests is None else self._requests.wait_for(1),
-                0.0 if self._tokens is None else self._tokens.wait_for(1),
+                0.0 if self._requests is None else self._requests.wait_for(1, now),
+                0.0 if self._tokens is None else self._tokens.wait_for(1, now),
             )
             if wait == 0:
                 break
