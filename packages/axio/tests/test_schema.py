@@ -531,9 +531,11 @@ def test_json_value_gives_what_json_would_carry(value: Any, expected: Any) -> No
     assert type(made) is type(expected)
 
 
-@pytest.mark.parametrize("value", [object(), float("nan"), {1: 2}, b"x", [object()], Point])
+@pytest.mark.parametrize(
+    "value", [object(), float("nan"), {(1,): 2}, {1: 2, "1": 3}, b"x", [object()], Point]
+)
 def test_json_value_refuses_what_json_cannot_hold(value: Any) -> None:
-    with pytest.raises(TypeError, match="JSON cannot hold"):
+    with pytest.raises(TypeError, match="JSON"):
         json_value(value)
 
 

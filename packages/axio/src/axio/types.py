@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-__all__ = ("StopReason", "ToolCallID", "ToolName", "Usage")
+__all__ = ("JSONObject", "JSONValue", "StopReason", "ToolCallID", "ToolName", "Usage")
 
 ToolName: TypeAlias = str
 ToolCallID: TypeAlias = str
+
+JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
+"""Data as JSON carries it."""
+
+JSONObject: TypeAlias = dict[str, Any]
+"""A JSON object whose members are read, so that type checkers ask for no proof at each step."""
 
 
 class StopReason(StrEnum):

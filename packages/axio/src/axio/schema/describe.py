@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from inspect import unwrap
-from math import isfinite
 from sys import modules
 from typing import Annotated, Any, Literal, Optional, TypeAlias, get_args, get_origin
 
@@ -27,6 +25,7 @@ from axio.schema.hints import (
     simplify,
     text_type,
 )
+from axio.schema.values import json_value
 
 JSONSchema: TypeAlias = dict[str, Any]
 
@@ -96,33 +95,6 @@ class AutomaticSchema(dict[str, Any]):
 
     def copy(self) -> AutomaticSchema:
         return AutomaticSchema(self, self._handler)
-
-
-def json_value(value: Any) -> Any:
-    """`value` as JSON would carry it; `TypeError` when it cannot."""
-    if isinstance(value, Enum):
-        return json_value(*json_choices([value]))
-    if value is None or isinstance(value, (str, int)):
-        return value
-    if isinstance(value, float) and isfinite(value):
-        return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: json_value(getattr(value, f.name)) for f in fields(value) if f.init}
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, (set, frozenset)):  # In an order that is the same in every process.
-        return sorted(map(json_value, value), key=repr)
-    if isinstance(value, (list, tuple)):
-        return [json_value(item) for item in value]
-    if is_model(type(value)):
-        return value.model_dump(mode="json")
-    if is_struct(type(value)):
-        return modules["msgspec"].to_builtins(value)
-    if text_type(type(value)) is not None:
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-    raise TypeError(f"JSON cannot hold a {type(value).__name__}")
 
 
 class _Builder:
