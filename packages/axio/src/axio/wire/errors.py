@@ -10,7 +10,14 @@ from typing import cast
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
 from axio.wire.retry import RetryPolicy
 
-__all__ = ("error_code", "error_from_answer", "error_from_stream", "request_id", "without_secrets")
+__all__ = (
+    "error_code",
+    "error_from_answer",
+    "error_from_stream",
+    "passes",
+    "request_id",
+    "without_secrets",
+)
 
 MAX_ECHO = 2000
 """Characters of a server's words that an error message repeats."""
@@ -25,6 +32,15 @@ NO_CREDIT = frozenset(
     }
 )
 """Codes of 429 answers that no waiting mends."""
+
+PASSING = frozenset(
+    {
+        *("api", "internal_server", "network", "overloaded", "rate_limit", "rate_limit_exceeded"),
+        *("server", "server_overloaded", "service_unavailable", "timeout", "too_many_requests"),
+        "unavailable",
+    }
+)
+"""Names of troubles that pass by themselves, in lower case and without "_error" at the end."""
 
 FILTERED = frozenset(
     {"content_filter", "content_policy_violation", "responsible_ai_policy_violation"}
@@ -79,17 +95,24 @@ def error_from_stream(describe: str, error: object) -> StreamError:
     status = None
     if isinstance(error, dict):
         message = error.get("message") or error
-        status = _status(error.get("code")) or _status(error.get("status"))
+        named = (_status(error.get(key)) for key in ("code", "status", "http_code"))
+        status = next(filter(None, named), None)
     if not isinstance(message, str):
         message = json.dumps(message, ensure_ascii=False, default=str)
     kind = ContentFiltered if code in FILTERED else ProviderError
-    retryable = code in ("server_error", "overloaded_error", "rate_limit_exceeded", "api_error")
+    may_pass = passes(code) or (isinstance(error, dict) and passes(error.get("type")))
     return kind(
         f"{describe}: {message[:MAX_ECHO]}",
         status=status,
         code=code,
-        retryable=retryable or (status is not None and RetryPolicy.retries(status)),
+        retryable=code not in NO_CREDIT
+        and (may_pass or (status is not None and RetryPolicy.retries(status))),
     )
+
+
+def passes(name: object) -> bool:
+    """True if an error of this name may be gone a moment later."""
+    return isinstance(name, str) and name.lower().removesuffix("_error") in PASSING
 
 
 def error_code(error: object) -> str | None:

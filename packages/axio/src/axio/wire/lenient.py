@@ -1,0 +1,47 @@
+"""Payloads that a strict parser refuses, read the same way for every provider. Pure.
+
+A strict parser is faster and comes first. What it refuses for the sake of a detail (half a
+character, `Infinity` in a statistic, a number of a hundred digits) is read here once more.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ("count", "load")
+
+DIGITS = 1000
+"""Of an integer that is read exactly. Python refuses to read much longer ones."""
+
+
+def load(data: str) -> Any:
+    """The value of JSON text that may hold halves of surrogate pairs, control characters in
+    strings, and numbers that are none.
+
+    `ValueError` for everything else, and for what is nested too deeply. Halves stay as they are:
+    the other half may come with the next payload.
+    """
+    try:
+        return _decoder.decode(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def count(value: object) -> int | None:
+    """A number of tokens, as an integer, as a float or in digits; None for what is none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
+        return None
+    return int(value)
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= DIGITS else float(digits)
+
+
+_decoder = json.JSONDecoder(strict=False, parse_int=_integer)
