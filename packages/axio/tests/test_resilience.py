@@ -41,7 +41,7 @@ from axio.testing import (
     make_text_response,
 )
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, admission
 from axio.types import StopReason, Usage
 from support.clock import in_no_time
 from support.plain import PlainIterator
@@ -555,10 +555,27 @@ async def test_fallback_over_two_retries() -> None:
 
 
 @in_no_time
-async def test_a_rate_limit_counts_a_fallback_as_one_request() -> None:
-    limited = RateLimit(Fallback(Flaky(9), Flaky(0)), requests_per_minute=2)
+async def test_a_rate_limit_counts_what_a_fallback_asks_again() -> None:
+    limited = RateLimit(Fallback(Flaky(9), Flaky(0)), requests_per_minute=4)
     assert await seconds_for(limited, 2) < 1
     assert await seconds_for(limited, 1) == pytest.approx(30, abs=1)
+
+
+@in_no_time
+async def test_a_rate_limit_holds_back_what_a_transport_asks_again_on_its_own() -> None:
+    class Persistent(Flaky):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncGenerator[StreamEvent, None]:
+            for _ in range(3):
+                await admission()
+            async for event in super().stream(messages, tools, system):
+                yield event
+
+    limited = RateLimit(Persistent(0), requests_per_minute=2)
+    outer = RateLimit(limited, requests_per_minute=2)
+    assert await seconds_for(limited, 1) == pytest.approx(60, abs=1)
+    assert await seconds_for(outer, 1) == pytest.approx(120, abs=1)  # the inner one is empty
 
 
 async def test_a_silence_inside_retry_is_asked_again() -> None:

@@ -23,7 +23,7 @@ from axio.history import check, open_turn, safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
 from axio.stream import failure_of
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, model_of
 from axio.types import StopReason
 
 __all__ = (
@@ -148,8 +148,10 @@ async def _answer(agent: Agent, store: ContextStore) -> str:
 
 
 def _window(transport: CompletionTransport) -> int:
-    window = getattr(getattr(transport, "model", None), "context_window", None)
-    return window if isinstance(window, int) and window > 0 else _DEFAULT_WINDOW
+    model = model_of(transport)
+    return (
+        model.context_window if model is not None and model.context_window > 0 else _DEFAULT_WINDOW
+    )
 
 
 def _chunks(messages: Sequence[Message], size: int) -> Iterable[Sequence[Message]]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, TypeVar, cast
 
 from axio.blocks import TextBlock
 from axio.events import Error, StreamEvent, TextDelta
@@ -22,8 +22,9 @@ from axio.schema import Validator, converter, property_schema
 from axio.schema.streaming import parse_partial
 from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport, StructuredTransport, closing
 from axio.turn import Call, Turn
+from axio.wrapper import Structured
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
 
@@ -31,23 +32,7 @@ T = TypeVar("T")
 
 _TOOL = "final_answer"
 _WRAPPED = "value"
-_TOLD = (
-    "Give the final answer as one JSON object and nothing else. It must fit this schema: {schema}"
-)
 _FENCE = re.compile(r"\A\s*```\w*\s*|\s*```\s*\Z")
-
-
-@runtime_checkable
-class StructuredTransport(Protocol):
-    """A transport whose provider holds the model to a schema: the text is then the JSON."""
-
-    def stream_structured(
-        self,
-        messages: list[Message],
-        tools: list[Tool[Any]],
-        system: str,
-        schema: Mapping[str, Any],
-    ) -> AsyncIterator[StreamEvent]: ...
 
 
 class OutputWanted(Generic[T]):
@@ -184,19 +169,15 @@ def _user(text: str) -> Message:
     return Message("user", [TextBlock(text)])
 
 
-class AnswerText:
+class AnswerText(Structured):
     """`inner`, which gives the answer as JSON text; `text` is what its last response said so far.
 
     A provider that can is held to the schema, any other model is told it.
     """
 
     def __init__(self, inner: CompletionTransport, schema: Mapping[str, Any]) -> None:
-        self._inner = inner
-        self._schema = schema
+        super().__init__(inner, schema)
         self._parts: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
     @property
     def text(self) -> str:
@@ -206,19 +187,11 @@ class AnswerText:
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         self._parts = parts = []
-        async with closing(self._ask(messages, tools, system)) as source:
+        async with closing(super().stream(messages, tools, system)) as source:
             async for event in source:
                 if isinstance(event, TextDelta):
                     parts.append(event.delta)
                 yield event
-
-    def _ask(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> AsyncIterator[StreamEvent]:
-        if isinstance(self._inner, StructuredTransport):
-            return self._inner.stream_structured(messages, tools, system, self._schema)
-        told = _TOLD.format(schema=json.dumps(self._schema))
-        return self._inner.stream(messages, tools, f"{system}\n\n{told}".strip())
 
 
 class OutputStream(AgentStream, Generic[T]):

@@ -29,6 +29,9 @@ class Semaphore:
             WeakKeyDictionary()
         )
 
+    def __reduce__(self) -> tuple[type[Semaphore], tuple[int]]:
+        return type(self), (self._value,)  # Nobody holds a copy.
+
     def _current(self) -> asyncio.Semaphore:
         import asyncio  # Here, so that no program pays for it that only defines agents.
 

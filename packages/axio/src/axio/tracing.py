@@ -7,6 +7,7 @@ never recorded, only names, counts, times and kinds of errors.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from time import monotonic
@@ -24,10 +25,10 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport, closing, model_of
 from axio.types import ToolCallID, Usage
+from axio.wrapper import Wrapper
 
 __all__ = ("Traced", "traced_run")
 
@@ -60,6 +61,10 @@ class Traced(Wrapper):
             "gen_ai.client.token.usage", "{token}", "Tokens read and written"
         )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Traced:
+        # Where spans go is the program's, and cannot be copied.
+        return self.around(lambda inner: copy.deepcopy(inner, memo))
+
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
@@ -89,13 +94,13 @@ class Traced(Wrapper):
             span.end()
 
     def _attributes(self) -> dict[str, str]:
-        model = getattr(getattr(self.inner, "model", None), "id", None)
+        model = model_of(self.inner)
         name = getattr(self.inner, "name", type(self.inner).__name__)
         attributes = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": _PROVIDERS.get(name, str(name)),
         }
-        return {**attributes, "gen_ai.request.model": model} if model else attributes
+        return attributes if model is None else {**attributes, "gen_ai.request.model": model.id}
 
     def _count(self, usage: Usage, attributes: Mapping[str, str]) -> None:
         for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast, runtime_checkable
+from contextvars import ContextVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NoReturn,
+    Protocol,
+    TypeAlias,
+    cast,
+    runtime_checkable,
+)
+
+from axio.models import Capability, ModelSpec
 
 if TYPE_CHECKING:
     from axio.blocks import ContentBlock
@@ -29,13 +40,28 @@ __all__ = (
     "RealtimeSession",
     "RealtimeTransport",
     "STTTransport",
+    "StructuredStream",
+    "StructuredTransport",
     "TTSTransport",
     "VideoGenTransport",
+    "admission",
     "close_quietly",
     "closing",
+    "gated",
+    "model_of",
+    "takes_tools",
 )
 
 logger = logging.getLogger(__name__)
+
+Gate: TypeAlias = "Callable[[], Awaitable[object]]"
+"""Returns when another request may be made."""
+
+StructuredStream: TypeAlias = (
+    "Callable[[list[Message], list[Tool[Any]], str, Mapping[str, Any]], AsyncIterator[StreamEvent]]"
+)
+
+_GATES: ContextVar[tuple[Gate, ...]] = ContextVar("axio_gates", default=())
 
 
 @runtime_checkable
@@ -50,6 +76,15 @@ class CompletionTransport(Protocol):
     def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncIterator[StreamEvent]: ...
+
+
+@runtime_checkable
+class StructuredTransport(Protocol):
+    """A transport whose provider holds the model to a schema: the text is then the JSON."""
+
+    @property
+    def stream_structured(self) -> StructuredStream:
+        """`stream_structured(messages, tools, system, schema)`, as `stream` else."""
 
 
 @runtime_checkable
@@ -188,6 +223,43 @@ class DummyEmbeddingTransport(DummyTransport):
     def embed(self, texts: list[str]) -> list[list[float]]:
         # Not a coroutine: the refusal comes at the call, before anything is awaited.
         self._refuse()
+
+
+def model_of(transport: object) -> ModelSpec | None:
+    """The model of a transport; None where it does not say which it is."""
+    model = getattr(transport, "model", None)
+    return model if isinstance(model, ModelSpec) else None
+
+
+def takes_tools(transport: object) -> bool:
+    """False if the transport's model is known to have no use for tools."""
+    model = model_of(transport)
+    return model is None or Capability.tool_use in model.capabilities
+
+
+async def admission() -> None:
+    """Wait until another request may be made for the same answer.
+
+    A transport that asks again on its own awaits this before each request but the first, so that
+    the rate limits around it hold and count them all.
+    """
+    for gate in _GATES.get():
+        await gate()
+
+
+async def gated(
+    source: AsyncIterator[StreamEvent], gate: Gate
+) -> AsyncGenerator[StreamEvent, None]:
+    """The events of `source`, which passes `gate` at each `admission` before its first event."""
+    outer = _GATES.get()
+    _GATES.set((*outer, gate))
+    try:
+        async for event in source:
+            # The consumer has the word now, in this same context.
+            _GATES.set(outer)
+            yield event
+    finally:
+        _GATES.set(outer)
 
 
 def closing(

@@ -12,6 +12,6 @@ from axio.resilience.rate_limit import RateLimit
 from axio.resilience.repetition import StopRepetition
 from axio.resilience.retry import Retry
 from axio.resilience.watchdog import Watchdog
-from axio.resilience.wrapper import Wrapper
+from axio.wrapper import Wrapper
 
 __all__ = ("Fallback", "RateLimit", "Retry", "StopRepetition", "Watchdog", "Wrapper")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from axio.events import StreamEvent
 from axio.exceptions import UnsupportedContent
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport, admission, closing, takes_tools
+from axio.wrapper import Wrapper
 
 __all__ = ("Fallback",)
 
@@ -25,6 +25,8 @@ class Fallback(Wrapper):
     A model without tool use is asked without tools.
     """
 
+    __slots__ = ("_transports",)
+
     def __init__(self, *transports: CompletionTransport) -> None:
         if not transports:
             raise ValueError("Fallback needs at least one transport")
@@ -34,30 +36,29 @@ class Fallback(Wrapper):
     def __repr__(self) -> str:
         return f"Fallback({', '.join(map(repr, self._transports))})"
 
+    def around(self, change: Callable[[CompletionTransport], CompletionTransport]) -> Fallback:
+        changed = tuple(map(change, self._transports))
+        if all(new is old for new, old in zip(changed, self._transports, strict=True)):
+            return self
+        twin = self._twin(changed[0])
+        twin._transports = changed
+        return twin
+
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
-        *first, last = self._transports
-        for transport in first:
+        for number, transport in enumerate(self._transports, 1):
             began = False
+            offered = tools if takes_tools(transport) else []
             try:
-                async with closing(
-                    transport.stream(messages, _offered(transport, tools), system)
-                ) as source:
+                async with closing(transport.stream(messages, offered, system)) as source:
                     async for event in source:
                         began = True
                         yield event
                 return
             except Exception as exc:
-                if began:
+                if began or number == len(self._transports):
                     raise
                 kind = "cannot take this" if isinstance(exc, UnsupportedContent) else "failed"
                 logger.warning("a model %s (%s), the next one is asked", kind, exc)
-        async with closing(last.stream(messages, _offered(last, tools), system)) as source:
-            async for event in source:
-                yield event
-
-
-def _offered(transport: CompletionTransport, tools: list[Tool[Any]]) -> list[Tool[Any]]:
-    capabilities = getattr(getattr(transport, "model", None), "capabilities", None)
-    return tools if capabilities is None or "tool_use" in capabilities else []
+            await admission()

@@ -10,10 +10,10 @@ from typing import Any
 from axio.events import IterationEnd, StreamEvent
 from axio.messages import Message
 from axio.ownership import Ownership
-from axio.resilience.wrapper import Wrapper
 from axio.semaphore import Semaphore
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport, closing, gated
+from axio.wrapper import Wrapper
 
 __all__ = ("RateLimit",)
 
@@ -46,7 +46,8 @@ class RateLimit(Wrapper):
     """At most so many requests and tokens a minute, and so many responses at a time.
 
     One object is meant to be shared by all agents that use the same account. Waiting requests are
-    served in the order they came. Tokens are counted when a response has ended.
+    served in the order they came. A request that is made again, by `Retry`, by a `Fallback` or by
+    the transport itself, counts again. Tokens are counted when a response has ended.
     """
 
     def __init__(
@@ -67,24 +68,25 @@ class RateLimit(Wrapper):
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         async with self._slots:
-            async with self._queue:
-                await self._admit()
-            async with closing(self.inner.stream(messages, tools, system)) as source:
-                async for event in source:
+            await self._admit()
+            source = self.inner.stream(messages, tools, system)
+            async with closing(source), closing(gated(source, self._admit)) as events:
+                async for event in events:
                     if isinstance(event, IterationEnd) and self._tokens is not None:
                         self._tokens.take(event.usage.input_tokens + event.usage.output_tokens)
                     yield event
 
     async def _admit(self) -> None:
         clock = asyncio.get_running_loop().time
-        while True:
-            now = clock()
-            wait = max(
-                0.0 if self._requests is None else self._requests.wait_for(1, now),
-                0.0 if self._tokens is None else self._tokens.wait_for(1, now),
-            )
-            if wait == 0:
-                break
-            await asyncio.sleep(wait)
-        if self._requests is not None:
-            self._requests.take(1)
+        async with self._queue:
+            while True:
+                now = clock()
+                wait = max(
+                    0.0 if self._requests is None else self._requests.wait_for(1, now),
+                    0.0 if self._tokens is None else self._tokens.wait_for(1, now),
+                )
+                if wait == 0:
+                    break
+                await asyncio.sleep(wait)
+            if self._requests is not None:
+                self._requests.take(1)

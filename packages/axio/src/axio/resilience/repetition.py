@@ -15,11 +15,11 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
 from axio.transport import closing
 from axio.turn import Call, Turn
 from axio.types import StopReason, Usage
+from axio.wrapper import Wrapper
 
 __all__ = ("NOTE", "Repetition", "StopRepetition")
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any, cast
+from typing import Any
 
 from axio.events import StreamEvent
 from axio.exceptions import StreamError
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport, admission, closing
 from axio.wire.retry import RetryPolicy
+from axio.wrapper import Wrapper, without_retries
 
 __all__ = ("Retry",)
 
@@ -24,8 +23,9 @@ logger = logging.getLogger(__name__)
 class Retry(Wrapper):
     """Up to `attempts` requests, waiting longer each time, as long as no event has come.
 
-    Retried are a `StreamError` marked retryable, `OSError` and `TimeoutError`. An inner transport
-    with a retry policy of its own (`max_retries`) is copied and the policy switched off.
+    Retried are a `StreamError` marked retryable, `OSError` and `TimeoutError`. What is inside makes
+    one attempt only, through however many wrappers: policies of transports and other `Retry`s are
+    switched off, in copies.
     """
 
     def __init__(
@@ -37,10 +37,7 @@ class Retry(Wrapper):
     ) -> None:
         if attempts < 1:
             raise ValueError(f"attempts must be at least 1, got {attempts}")
-        if getattr(inner, "max_retries", 1) != 1:
-            inner = copy.copy(inner)
-            cast(Any, inner).max_retries = 1
-        super().__init__(inner)
+        super().__init__(without_retries(inner))
         self._policy = RetryPolicy(attempts, base_delay, jitter)
 
     async def stream(
@@ -60,6 +57,10 @@ class Retry(Wrapper):
                 delay = self._policy.delay(attempt)
                 logger.warning("the model could not be asked (%s), again in %.1f s", exc, delay)
             await asyncio.sleep(delay)
+            await admission()
+
+    def without_retries(self) -> CompletionTransport:
+        return self.inner
 
 
 def _may_work_later(exc: Exception) -> bool:

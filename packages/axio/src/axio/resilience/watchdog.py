@@ -8,9 +8,9 @@ from typing import Any
 from axio import watchdog
 from axio.events import StreamEvent
 from axio.messages import Message
-from axio.resilience.wrapper import Wrapper
 from axio.tool import Tool
 from axio.transport import CompletionTransport, closing
+from axio.wrapper import Wrapper
 
 __all__ = ("Watchdog",)
 

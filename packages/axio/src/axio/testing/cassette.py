@@ -23,8 +23,9 @@ from axio.events import Error, StreamEvent
 from axio.exceptions import AxioError
 from axio.messages import Message
 from axio.tool import Tool
-from axio.transport import CompletionTransport, closing
+from axio.transport import CompletionTransport, DummyCompletionTransport, closing
 from axio.types import StopReason, Usage
+from axio.wrapper import Wrapper
 
 __all__ = ("CassetteError", "RecordTransport", "ReplayTransport")
 
@@ -130,26 +131,23 @@ def _secrets_of(transport: object) -> list[str]:
     return [value for value in values if isinstance(value, str) and len(value) >= 8]
 
 
-class RecordTransport:
+class RecordTransport(Wrapper):
     """`inner`, with every request and its events added to the file `path` as they end."""
 
     def __init__(self, inner: CompletionTransport, path: str | os.PathLike[str]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._path = Path(path)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         request = _request(messages, tools, system)
         events: list[dict[str, Any]] = []
-        async with closing(self._inner.stream(messages, tools, system)) as source:
+        async with closing(self.inner.stream(messages, tools, system)) as source:
             async for event in source:
                 events.append(_event_to_json(event))
                 yield event
-        secrets = _secrets_of(self._inner)
+        secrets = _secrets_of(self.inner)
         _clean_pieces(events, secrets)
         record = _clean({"request": request, "events": events}, secrets)
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,45 +157,46 @@ class RecordTransport:
                 file.write(json.dumps({"event": line}, ensure_ascii=False) + "\n")
 
 
-class ReplayTransport:
+class ReplayTransport(Wrapper):
     """Answers from the cassette `path`, each recorded response once, in the order of recording.
 
     A request that was not recorded raises `CassetteError` with the difference to the next recorded
     one. Where `record` is given and the file is missing, it is recorded, except with CI=true.
+    `model` and other attributes are those of `record`.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], *, record: CompletionTransport | None = None
     ) -> None:
         self._path = Path(path)
-        self._recorder: RecordTransport | None = None
-        self._left: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+        self._left: list[tuple[dict[str, Any], list[dict[str, Any]]]] | None = None
         if self._path.exists():
             self._left = _read(self._path)
         elif record is None or os.environ.get("CI", "").lower() not in ("", "0", "false"):
             raise CassetteError(f"no cassette at {self._path}: record it first, outside of CI")
-        else:
-            self._recorder = RecordTransport(record, self._path)
+        super().__init__(record or DummyCompletionTransport())
 
     def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncIterator[StreamEvent]:
-        if self._recorder is not None:
-            return self._recorder.stream(messages, tools, system)
-        return self._replay(_clean(_request(messages, tools, system), []))
+        if self._left is None:
+            return RecordTransport(self.inner, self._path).stream(messages, tools, system)
+        return self._replay(_clean(_request(messages, tools, system), []), self._left)
 
-    async def _replay(self, request: dict[str, Any]) -> AsyncGenerator[StreamEvent, None]:
-        for index, (recorded, events) in enumerate(self._left):
+    async def _replay(
+        self, request: dict[str, Any], left: list[tuple[dict[str, Any], list[dict[str, Any]]]]
+    ) -> AsyncGenerator[StreamEvent, None]:
+        for index, (recorded, events) in enumerate(left):
             if recorded == request:
-                del self._left[index]
+                del left[index]
                 for event in events:
                     yield _event_from_json(dict(event))
                 return
-        if not self._left:
+        if not left:
             raise CassetteError(f"everything in {self._path} has been replayed already")
         difference = "\n".join(
             unified_diff(
-                _pretty(self._left[0][0]), _pretty(request), "recorded", "asked", lineterm="", n=2
+                _pretty(left[0][0]), _pretty(request), "recorded", "asked", lineterm="", n=2
             )
         )
         raise CassetteError(f"not recorded in {self._path}:\n{difference}")

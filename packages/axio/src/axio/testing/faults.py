@@ -13,6 +13,7 @@ from axio.messages import Message
 from axio.tool import Tool
 from axio.transport import CompletionTransport, closing
 from axio.types import StopReason
+from axio.wrapper import Wrapper
 
 __all__ = (
     "CutShort",
@@ -137,22 +138,19 @@ def faults(length: int) -> Iterator[Fault]:
         yield OutputLimit(at)
 
 
-class FaultTransport:
+class FaultTransport(Wrapper):
     """`inner`, with `fault` in its first response, or in the response number `response`."""
 
     def __init__(self, inner: CompletionTransport, fault: Fault, response: int = 0) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._fault = fault
         self._left = response
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
     async def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         self._left -= 1
-        async with closing(self._inner.stream(messages, tools, system)) as source:
+        async with closing(self.inner.stream(messages, tools, system)) as source:
             broken = self._fault.apply(source) if self._left == -1 else source
             async with closing(broken):
                 async for event in broken:

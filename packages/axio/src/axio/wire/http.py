@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from axio.events import Error, IterationEnd, StreamEvent
 from axio.exceptions import ConnectionFailed, StreamError, StreamTimeout
+from axio.transport import admission
 from axio.watchdog import Watchdog
 from axio.wire.errors import error_from_answer, request_id
 from axio.wire.retry import RetryPolicy, retry_after
@@ -303,6 +304,7 @@ async def _with_retries(
             raise failure.error from failure.__cause__
         http.log.warning("%s (attempt %d, next in %.1f s)", failure.error, number, delay)
         await asyncio.sleep(delay)
+        await admission()
 
 
 async def _open(
