@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -134,6 +135,33 @@ async def test_a_failed_call_leaves_no_change(folder: Path, store: MemoryContext
     (folder / "sub").mkdir()
     await run(store, ("write_file", {"file_path": "sub", "content": "x"}))
     assert len(changes_of(store)) == 0
+
+
+async def test_a_write_that_fails_half_way_leaves_no_change(
+    folder: Path, store: MemoryContextStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (folder / "f").write_text("old")
+    monkeypatch.setattr("axio_tools_local.atomic.os.fsync", full)
+    events = await run(store, ("write_file", {"file_path": "f", "content": "new"}))
+    (result,) = [e for e in events if isinstance(e, ToolResult)]
+    assert result.is_error and "No space left" in result.content
+    assert len(changes_of(store)) == 0 and (folder / "f").read_text() == "old"
+
+
+async def test_what_was_removed_or_put_back_meanwhile(
+    folder: Path, store: MemoryContextStore
+) -> None:
+    (folder / "f").write_text("old")
+    await run(store, ("write_file", {"file_path": "f", "content": "new"}))
+    (folder / "f").unlink()
+    with pytest.raises(ValueError, match="changed again"):
+        await changes_of(store).undo()
+    (folder / "f").write_text("old")
+    await changes_of(store).undo()
+    assert (folder / "f").read_text() == "old" and len(changes_of(store)) == 0
 
 
 async def test_sub_agents_write_into_the_journal_of_their_caller(

@@ -131,6 +131,34 @@ async def test_media_come_as_blocks(
     assert block == kind(media_type, content)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        (
+            "logo.png",
+            b"<!doctype html><p>not found",
+            "HTML or XML page, no image]\n<!doctype html>",
+        ),
+        ("icon.gif", b"<svg xmlns='x'/>", "HTML or XML page, no image]\n<svg"),
+        ("a.mp3", b'{"error": "gone"}', 'JSON text, no audio]\n{"error": "gone"}'),
+        (
+            "b.webm",
+            b"version https://git-lfs.github.com/spec/v1\noid x\n",
+            "LFS pointer, no video]\n",
+        ),
+        ("c.jpeg", b"", "[c.jpeg is an empty file, no image]\n"),
+        ("d.wav", b" \n", "an empty file, no audio]\n"),
+        ("e.png", PNG[:8], "a signature without content, no image]\nEncoded binary data HEX: 8950"),
+        ("f", b"GIF89a", "a signature without content, no image]\nGIF89a"),
+    ],
+)
+async def test_what_poses_as_media_is_told_as_text(
+    folder: Path, name: str, content: bytes, told: str
+) -> None:
+    (folder / name).write_bytes(content)
+    assert told in str(await read_file(name))
+
+
 async def test_media_that_are_too_large_are_only_named(folder: Path) -> None:
     (folder / "film.mp4").touch()
     os.truncate("film.mp4", MAX_MEDIA_BYTES + 1)

@@ -26,6 +26,8 @@ from axio_tools_local.workspace import Workspace
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_BYTES = 64 * 1024 * 1024
+MAX_CHANGED_BYTES = 64 * 1024 * 1024
+"""Of a larger file no part is changed: old and new content are in memory at the same time."""
 _MAX_SHOWN = 200_000  # bytes of a file whose diff is shown while the call runs
 
 ONE_AT_A_TIME = Semaphore(1)
@@ -62,7 +64,8 @@ class Change:
         """Put the file back; `ValueError` when it is not as the call had left it."""
         async with ONE_AT_A_TIME:
             try:
-                now = await self.workspace.read(self.path)
+                # No more than tells whether it is one of the two.
+                now = await self.workspace.read(self.path, 0, self._size + 1)
             except FileNotFoundError:
                 now = None
             if now == self.before:
@@ -132,6 +135,20 @@ async def content_before(workspace: Workspace, path: str) -> bytes | None:
         return await workspace.read(path, 0, MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return None
+
+
+async def content_to_change(workspace: Workspace, path: str) -> bytes:
+    """The whole of an existing file; `ValueError` when it is larger than `MAX_CHANGED_BYTES`."""
+    size = (await workspace.stat(path)).size
+    if size <= MAX_CHANGED_BYTES:
+        data = await workspace.read(path, 0, MAX_CHANGED_BYTES + 1)
+        size = len(data)  # it may grow, and files of the kernel have no size
+    if size > MAX_CHANGED_BYTES:
+        raise ValueError(
+            f"{path} has {size} bytes, the limit for a change is {MAX_CHANGED_BYTES}; nothing was "
+            "changed. A command such as sed can do it"
+        )
+    return data
 
 
 async def write_recorded(

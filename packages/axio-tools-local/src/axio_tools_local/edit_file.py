@@ -8,7 +8,7 @@ from typing import Annotated
 from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
-from axio_tools_local.changes import ONE_AT_A_TIME, write_recorded
+from axio_tools_local.changes import ONE_AT_A_TIME, content_to_change, write_recorded
 from axio_tools_local.current import current_workspace
 from axio_tools_local.replace import replace_text
 
@@ -26,9 +26,9 @@ async def edit_file(
     """
     workspace = current_workspace()
     async with ONE_AT_A_TIME:
-        before = await workspace.read(file_path)
+        before = await content_to_change(workspace, file_path)
         after, count = await asyncio.to_thread(
-            replace_text, before, old_text.encode(), new_text.encode(), replace_all
+            replace_text, before, old_text, new_text, replace_all
         )
         await write_recorded(workspace, file_path, before, after, None)
     return f"Replaced {count} occurrence{'' if count == 1 else 's'} in {file_path}"

@@ -3,51 +3,55 @@ stand, and with nothing else: the numbers of `read_file` and of `patch_file` are
 
 from __future__ import annotations
 
-
-def uses_crlf(data: bytes) -> bool:
-    """Whether every line ends with CR LF."""
-    ends = data.count(b"\n")
-    return ends > 0 and data.count(b"\r\n") == ends
+from axio_tools_local.style import Style
 
 
-def in_style_of(text: bytes, data: bytes) -> bytes:
-    """`text`, with CR LF at the ends of its lines when those of `data` have it.
-
-    Text that has a carriage return of its own is left alone.
-    """
-    if b"\r" not in text and uses_crlf(data):
-        return text.replace(b"\n", b"\r\n")
-    return text
-
-
-def replace_lines(data: bytes, first: int, last: int, content: bytes) -> bytes:
+def replace_lines(data: bytes, first: int, last: int, content: str) -> bytes:
     """`data` with the lines `first` to `last` (from 1, both included) replaced by `content`.
 
     With `last == first - 1` nothing is replaced, and `content` comes before line `first`. The line
     before `content` and `content` itself get a line end where they lack one. `ValueError` when
-    there are no such lines.
+    there are no such lines, or when the text cannot be put into this file.
     """
-    lines = _split(data)
-    if first < 1 or first > len(lines) + 1:
-        raise ValueError(f"from_line is {first}, but the file has {_count(lines)}")
+    style = Style.of(data)
+    body = style.body(data)
+    count = body.count(b"\n") + (not body.endswith(b"\n") and body != b"")
+    if first < 1 or first > count + 1:
+        raise ValueError(f"from_line is {first}, but the file has {_lines(count)}")
     if last < first - 1:
         raise ValueError(f"to_line must be >= {first - 1}, got {last}")
-    if last > len(lines):
-        raise ValueError(f"to_line is {last}, but the file has {_count(lines)}")
-    end = b"\r\n" if uses_crlf(data) else b"\n"
-    before = b"".join(lines[: first - 1])
-    if content:
-        content = in_style_of(content, data)
-        content += b"" if content.endswith(b"\n") else end
-        before += end if before and not before.endswith(b"\n") else b""
-    return before + content + b"".join(lines[last:])
+    if last > count:
+        raise ValueError(f"to_line is {last}, but the file has {_lines(count)}")
+    start = _end_of(body, first - 1, 0)
+    end = _end_of(body, last - first + 1, start)
+    return style.mark + _joined(style, body[:start], style.piece(content), body[end:])
 
 
-def _split(data: bytes) -> list[bytes]:
-    lines = [line + b"\n" for line in data.split(b"\n")]
-    last = lines.pop()[:-1]
-    return [*lines, last] if last else lines
+def _joined(style: Style, before: bytes, piece: bytes, after: bytes) -> bytes:
+    if piece:
+        line_end = style.with_ends(b"\n")
+        piece = style.with_ends(piece)
+        piece += b"" if piece.endswith(b"\n") else line_end
+        before += line_end if before and not before.endswith(b"\n") else b""
+    return before + piece + after
 
 
-def _count(lines: list[bytes]) -> str:
-    return f"{len(lines)} line" + ("" if len(lines) == 1 else "s")
+def _end_of(data: bytes, lines: int, start: int) -> int:
+    """Where so many lines from `start` on end; found by halving, without a list of all lines."""
+    end = len(data)
+    if lines == 0:
+        return start
+    if data.count(b"\n", start) < lines:  # the last one has no line feed
+        return end
+    while end - start > 1:
+        middle = (start + end) // 2
+        passed = data.count(b"\n", start, middle)
+        if passed < lines:
+            start, lines = middle, lines - passed
+        else:
+            end = middle
+    return end
+
+
+def _lines(count: int) -> str:
+    return f"{count} line" + ("" if count == 1 else "s")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
-from axio_tools_local.changes import ONE_AT_A_TIME, write_recorded
+from axio_tools_local.changes import ONE_AT_A_TIME, content_to_change, write_recorded
 from axio_tools_local.current import current_workspace
 from axio_tools_local.lines import replace_lines
 
@@ -25,7 +26,7 @@ async def patch_file(
     """Replace the lines from_line to to_line of an existing file with other text."""
     workspace = current_workspace()
     async with ONE_AT_A_TIME:
-        before = await workspace.read(file_path)
-        after = replace_lines(before, from_line, to_line, content.encode())
+        before = await content_to_change(workspace, file_path)
+        after = await asyncio.to_thread(replace_lines, before, from_line, to_line, content)
         await write_recorded(workspace, file_path, before, after, mode)
     return f"{len(after)} bytes written to {file_path}"

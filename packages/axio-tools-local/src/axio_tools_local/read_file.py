@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 from axio.blocks import AudioBlock, ImageBlock, TextBlock, VideoBlock
 from axio.field import FieldInfo
+from axio.media import media_problem
 from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.current import current_workspace
@@ -42,14 +43,18 @@ async def read_file(
         raise OSError(f"{filename} is not a regular file")
     head = await workspace.read(filename, 0, _CHUNK)
     media = media_of(filename, head)
+    note = ""
     if media is not None:
-        return await _read_media(workspace, filename, media, entry.size)
+        problem = media_problem(head)
+        if problem is None:
+            return await _read_media(workspace, filename, media, entry.size)
+        note = f"[{os.path.basename(filename)} is {problem}, no {media.kind}]\n"
     try:
-        return await _read_text(workspace, filename, head, selection)
+        return note + await _read_text(workspace, filename, head, selection)
     except UnicodeDecodeError:
         if not binary_as_hex:
             raise
-        return f"Encoded binary data HEX: {head[:max_chars].hex()}"
+        return f"{note}Encoded binary data HEX: {head[:max_chars].hex()}"
 
 
 async def _read_media(workspace: Workspace, filename: str, media: Media, size: int) -> str | Blocks:
@@ -62,7 +67,7 @@ async def _read_media(workspace: Workspace, filename: str, media: Media, size: i
     label = f"{media.kind}: {name}, {size} bytes"
     if size > MAX_MEDIA_BYTES:
         return [TextBlock(f"{label}: too large, the limit is {MAX_MEDIA_BYTES} bytes")]
-    data = await workspace.read(filename)
+    data = await workspace.read(filename, 0, MAX_MEDIA_BYTES)
     return [TextBlock(label), _BLOCK_TYPES[media.kind](media.media_type, data)]
 
 
@@ -70,7 +75,7 @@ async def _read_text(
     workspace: Workspace, filename: str, chunk: bytes, selection: _Selection
 ) -> str:
     """Read as far as needed. `UnicodeDecodeError` when what was read is not UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     offset = 0
     while chunk:
         offset += len(chunk)

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import difflib
 
-from axio_tools_local.lines import in_style_of
+from axio_tools_local.style import Style
 
 _SHOWN_PLACES = 5
 _COMPARED_LINES = 20_000
 _COMPARED_LENGTH = 300
 
 
-def replace_text(data: bytes, old: bytes, new: bytes, replace_all: bool) -> tuple[bytes, int]:
+def replace_text(data: bytes, old: str, new: str, replace_all: bool) -> tuple[bytes, int]:
     """`data` with `old` replaced, and how often; `ValueError`, which says what to do, if not.
 
     Line feeds in `old` match the CR LF of a file all of whose lines end so.
     """
-    if not old:
+    style = Style.of(data)
+    body = style.body(data)
+    wanted = style.piece(old)
+    if not wanted:
         raise ValueError("old_text is empty; write_file creates a file")
     if old == new:
         raise ValueError("old_text and new_text are the same; nothing was changed")
-    if old not in data:
-        old = in_style_of(old, data)
-    count = data.count(old)
+    if wanted not in body:
+        wanted = style.with_ends(wanted)
+    count = body.count(wanted)
     if count == 0:
-        raise ValueError(f"old_text was not found. {_hint(data, old)}")
+        raise ValueError(f"old_text was not found. {_hint(body, wanted)}")
     if count > 1 and not replace_all:
         raise ValueError(
-            f"old_text stands there {count} times, at {_places(data, old, count)}; "
+            f"old_text stands there {count} times, at {_places(body, wanted, count)}; "
             "give more of the text around it, or set replace_all"
         )
-    return data.replace(old, in_style_of(new, data)), count
+    return style.mark + body.replace(wanted, style.with_ends(style.piece(new))), count
 
 
 def _places(data: bytes, old: bytes, count: int) -> str:
@@ -51,7 +54,7 @@ def _hint(data: bytes, old: bytes) -> str:
         del wanted[-1]
     if not wanted:
         return "It is nothing but white space."
-    lines = data.split(b"\n")[:_COMPARED_LINES]
+    lines = data.split(b"\n", _COMPARED_LINES)[:_COMPARED_LINES]
     stripped = [line.strip() for line in lines]
     for index in range(len(lines) - len(wanted) + 1):
         end = index + len(wanted)

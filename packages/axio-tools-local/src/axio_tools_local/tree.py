@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 _BINARY_PROBE = 8192
 _SHOWN_LENGTH = 300
 _BEFORE_MATCH = 80  # of a long line
+_PIECE_BYTES = 1 << 20  # a longer line is searched in pieces
 
 
 # ── patterns ──────────────────────────────────────────────────────────────────────────────────
@@ -286,8 +287,11 @@ def _lines(path: bytes, expression: re.Pattern[str]) -> Iterator[tuple[int, str]
         if b"\0" in file.read(_BINARY_PROBE):
             return
         file.seek(0)
-        for number, data in enumerate(file, 1):
-            line = data.decode("utf-8", "replace").rstrip("\r\n")
+        number, at_start = 0, True
+        while data := file.readline(_PIECE_BYTES):
+            number += at_start
+            at_start = data.endswith(b"\n")
+            line = data.decode("utf-8-sig" if number == 1 else "utf-8", "replace").rstrip("\r\n")
             match = expression.search(line)
             if match:
                 start = max(0, match.start() - _BEFORE_MATCH) if len(line) > _SHOWN_LENGTH else 0

@@ -9,7 +9,7 @@ from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.changes import ONE_AT_A_TIME, content_before, write_recorded
 from axio_tools_local.current import current_workspace
-from axio_tools_local.lines import in_style_of
+from axio_tools_local.style import Style
 
 
 @tool_options(examples=examples.WRITE_FILE)
@@ -22,12 +22,12 @@ async def write_file(
 ) -> str:
     """Create a file, or replace all of its content. Missing folders are made.
 
-    An existing file keeps its permissions, and CR LF line ends if all of its lines have them.
+    An existing file keeps its permissions, its byte order mark and what that says of its encoding,
+    and CR LF line ends if all of its lines have them.
     """
     workspace = current_workspace()
-    data = content.encode()
     async with ONE_AT_A_TIME:
         before = await content_before(workspace, file_path)
-        data = in_style_of(data, before or b"")
+        data = Style.of(before or b"").encode(content)
         await write_recorded(workspace, file_path, before, data, mode)
     return f"Wrote {len(data)} bytes to {file_path}"
