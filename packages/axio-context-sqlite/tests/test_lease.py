@@ -165,11 +165,11 @@ async def test_a_run_that_fails_gives_the_session_back(
 
 
 async def test_a_living_process_is_respected_and_a_killed_one_is_not(
-    store: SQLiteContextStore, spawn: Spawn, until: Until, path: Path
+    conn: aiosqlite.Connection, spawn: Spawn, until: Until, path: Path
 ) -> None:
     process = spawn(OWNER, path)
     assert said(process) == "owned"
-    impatient = SQLiteContextStore(store._conn, "session", "project", wait=0.1)
+    impatient = SQLiteContextStore(conn, "session", "project", wait=0.1)
     with pytest.raises(SessionBusy, match=f"in use by process {process.pid} on "):
         await impatient.append(user("a"))
     process.kill()
@@ -243,15 +243,35 @@ async def test_an_owner_that_was_taken_for_dead_can_write_nothing_more(
     assert await other.get_history() == [user("mine"), user("theirs")]
 
 
+async def test_a_store_that_had_the_session_once_takes_part_like_any_other(
+    conn: aiosqlite.Connection, store: SQLiteContextStore, other: SQLiteContextStore
+) -> None:
+    async with store.own():
+        await store.append(user("mine"))
+    impatient = SQLiteContextStore(conn, "session", "project", wait=0.1)
+    async with impatient.own():
+        pass
+    async with other.own():
+        await other.append(user("theirs"))
+        with pytest.raises(SessionBusy):
+            await impatient.append(user("too early"))
+    await store.append(user("mine again"))
+    async with other.own():
+        await other.append(user("theirs again"))
+    await impatient.append(user("at last"))
+    said = ["mine", "theirs", "mine again", "theirs again", "at last"]
+    assert await other.get_history() == [user(text) for text in said]
+
+
 async def test_the_heart_beats_and_a_missed_beat_is_no_end(
-    store: SQLiteContextStore,
+    conn: aiosqlite.Connection,
     until: Until,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(lease, "HEARTBEAT", 0.02)
-    monkeypatch.setattr(store, "_wait", 0.0)
+    store = SQLiteContextStore(conn, "session", "project", wait=0.0)
 
     def heartbeat() -> float:
         db = sqlite3.connect(path)
@@ -271,13 +291,12 @@ async def test_the_heart_beats_and_a_missed_beat_is_no_end(
 
 
 async def test_a_lease_that_could_not_be_given_back_holds_nobody_of_this_process_up(
-    store: SQLiteContextStore,
+    conn: aiosqlite.Connection,
     other: SQLiteContextStore,
     path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(store, "_wait", 0.0)
+    store = SQLiteContextStore(conn, "session", "project", wait=0.0)
     blocker = sqlite3.connect(path, isolation_level=None)
     async with store.own():
         blocker.execute("BEGIN IMMEDIATE")

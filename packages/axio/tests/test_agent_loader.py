@@ -25,6 +25,7 @@ from axio.events import Error, SessionEndEvent
 from axio.exceptions import HandlerError
 from axio.testing import StubTransport, make_echo_tool, make_text_response
 from axio.transport import DummyCompletionTransport
+from support.watching import Watching
 
 TOML = """
 name = "scout"
@@ -192,22 +193,12 @@ class Broken:
         raise RuntimeError("line cut")
 
 
-class Recording(StubTransport):
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.seen: list[tuple[list[Message], list[Tool[Any]], str]] = []
-
-    def stream(self, messages: Any, tools: Any, system: str) -> Any:
-        self.seen.append((list(messages), tools, system))
-        return super().stream(messages, tools, system)
-
-
 def agents() -> dict[str, tuple[str, Agent]]:
     return {"scout": ("Looks around", AgentSpec("scout", "", "You look.").to_agent())}
 
 
 async def test_a_tool_hands_its_task_to_a_copy_of_the_agent() -> None:
-    transport = Recording([make_text_response("All quiet")])
+    transport = Watching([make_text_response("All quiet")])
     sub_agents = agents()
     [tool] = make_agent_tools(sub_agents, transport, agent_name_prefix="agent_")
     assert (tool.name, tool.description) == ("agent_scout", "Looks around")
@@ -218,9 +209,9 @@ async def test_a_tool_hands_its_task_to_a_copy_of_the_agent() -> None:
     }
     assert await tool(task="look") == "All quiet"
     assert await tool(task="look again") == "All quiet"
-    histories = [[m.content[0].text for m in seen] for seen, _, _ in transport.seen]  # type: ignore[attr-defined]
+    histories = [[m.content[0].text for m in seen] for seen, _, _ in transport.requests]  # type: ignore[attr-defined]
     assert histories == [["look"], ["look again"]], "each call has a fresh context"
-    assert transport.seen[0][2] == "You look."
+    assert transport.requests[0].system == "You look."
     assert isinstance(sub_agents["scout"][1].transport, DummyCompletionTransport)
 
 
@@ -302,7 +293,7 @@ async def test_cancelling_the_call_cancels_the_run() -> None:
 
 async def test_a_directory_of_agents_becomes_tools_with_a_toolbox(tmp_path: Path) -> None:
     (tmp_path / "scout.toml").write_text(TOML)
-    transport = Recording([make_text_response("ok")])
+    transport = Watching([make_text_response("ok")])
     [tool] = load_agents_from_dir(tmp_path, transport, toolbox={"echo": make_echo_tool()})
     assert await tool(task="look") == "ok"
     with pytest.raises(KeyError, match="echo"):

@@ -20,7 +20,7 @@ from axio.approval import (
     used_up,
 )
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
-from axio.compaction import ClearToolResults, SlidingWindow, Summarize
+from axio.compaction import ClearToolResults, CompactionStrategy, SlidingWindow, Summarize
 from axio.context import MemoryContextStore
 from axio.events import (
     IterationEnd,
@@ -34,7 +34,7 @@ from axio.exceptions import Deferred
 from axio.history import INTERRUPTED, UNKNOWN_OUTCOME, check
 from axio.messages import Message
 from axio.permission import PermissionGuard
-from axio.testing import StubTransport, make_text_response, make_tool_use_response
+from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
 from support.clock import in_no_time
@@ -305,15 +305,29 @@ async def test_another_guard_still_has_its_say_about_an_approved_call() -> None:
     assert results(await store.get_history())["p0"].content == "never"
 
 
-async def test_calls_that_wait_are_never_summarised_away() -> None:
-    _, _, store = await deferred(5)
-    for n in range(10):
-        await Agent("", StubTransport([make_text_response("hm")])).run(f"and {n}?", store)
+@pytest.mark.parametrize(
+    "strategy", [Summarize(2), SlidingWindow(2), ClearToolResults(2, longer_than=10)]
+)
+async def test_calls_that_wait_are_never_summarised_away(strategy: CompactionStrategy) -> None:
+    """Nor what came after them; what came before them is."""
+    store = MemoryContextStore()
+    talk = StubTransport([make_text_response("hm")])
+    echo = make_tool_use_response("echo", "e", {"msg": "x" * 20})
+    look = StubTransport([echo, make_text_response("seen")])
+    await Agent("", look, [make_echo_tool()]).run("look", store)
+    assert (await Agent("", paying(5), Bank().tools()).run("pay", store)) == ""
+    for n in range(5):
+        await Agent("", talk).run(f"and {n}?", store)
     history = await store.get_history()
     [call] = pending(history)
-    for strategy in (Summarize(2), SlidingWindow(2), ClearToolResults(2, longer_than=0)):
-        shorter = await strategy.compact(history, StubTransport([make_text_response("s")]))
-        assert pending(history if shorter is None else shorter) == [call]
+    at = next(n for n, m in enumerate(history) if m.content == [TextBlock("pay")])
+    shorter = await strategy.compact(history, talk)
+    assert shorter is not None
+    assert check(shorter) == []
+    assert pending(shorter) == [call]
+    kept = len(history) - at - 1
+    assert shorter[-kept:] == history[-kept:]
+    assert shorter[:-kept] != history[:-kept]
 
 
 async def test_a_deferred_call_beside_one_that_fails_keeps_both() -> None:

@@ -23,13 +23,22 @@ from axio.compaction import (
 )
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import IterationEnd, StreamEvent, TextDelta
+from axio.exceptions import ProviderError
 from axio.history import check
 from axio.messages import Message
 from axio.models import ModelSpec
-from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
+from axio.testing import (
+    FaultTransport,
+    Raises,
+    StubTransport,
+    make_echo_tool,
+    make_text_response,
+    make_tool_use_response,
+)
 from axio.tool import Tool
 from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
+from support.watching import Watching
 
 
 def conversation(turns: int, calls_in: Iterable[int] = ()) -> list[Message]:
@@ -52,17 +61,9 @@ def one_prompt(calls: int) -> list[Message]:
     return messages
 
 
-class Recording(StubTransport):
+class Recording(Watching):
     def __init__(self, *texts: str) -> None:
         super().__init__([make_text_response(text) for text in texts])
-        self.requests: list[tuple[list[Message], list[Tool[Any]], str]] = []
-
-    def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> AsyncIterator[StreamEvent]:
-        assert check(messages) == []
-        self.requests.append((messages, tools, system))
-        return super().stream(messages, tools, system)
 
 
 async def test_the_old_part_becomes_a_summary_and_the_store_is_not_changed() -> None:
@@ -193,6 +194,18 @@ async def test_a_summary_that_fails_or_is_empty_changes_nothing(
     with caplog.at_level(logging.WARNING, "axio.compaction"):
         assert await compact_context(store, StubTransport([response])) is None
     assert "could not be summarised" in caplog.text
+
+
+async def test_a_summary_whose_model_fails_tells_the_model_s_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = MemoryContextStore(conversation(9))
+    lost = ProviderError("out of money", status=402)
+    transport = FaultTransport(StubTransport([make_text_response("half")]), Raises(1, lost))
+    assert await compact_context(store, transport) is None
+    assert "could not be summarised" in caplog.text
+    assert "out of money" in caplog.text
+    assert await store.get_history() == conversation(9)
 
 
 async def test_an_old_part_larger_than_the_window_is_summarised_in_pieces() -> None:

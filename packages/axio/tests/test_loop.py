@@ -17,6 +17,7 @@ from axio.blocks import (
     TextBlock,
     ToolResultBlock,
     ToolUseBlock,
+    VideoBlock,
 )
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import (
@@ -30,8 +31,10 @@ from axio.events import (
     StreamEvent,
     TextDelta,
     ToolInputDelta,
+    ToolOutputDelta,
     ToolResult,
     ToolUseStart,
+    VideoOutput,
 )
 from axio.exceptions import (
     ConnectionFailed,
@@ -816,6 +819,32 @@ async def test_the_run_is_visible_to_tools_and_wrappers_and_not_to_the_consumer(
     assert seen == [store, store, "call_1", "work", agent, store]
 
 
+async def test_what_a_wrapper_emits_is_told_between_the_events_of_the_model() -> None:
+    class Telling(StubTransport):
+        async def _telling(self) -> AsyncIterator[StreamEvent]:
+            run = RUN.get()
+            run.emit(TextDelta(9, "asking"))
+            yield TextDelta(0, "a")
+            run.emit(TextDelta(9, "still there"))
+            run.emit(TextDelta(9, "and there"))
+            yield TextDelta(0, "b")
+            yield IterationEnd(1, StopReason.end_turn, Usage(1, 1))
+
+        def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            return self._telling()
+
+    store = MemoryContextStore()
+    stream = Agent("", Telling()).run_stream("go", store)
+    said = [event async for event in stream if isinstance(event, TextDelta)]
+    told = [event.delta for event in said if event.index == 9]
+    assert told == ["asking", "still there", "and there"]
+    assert [event.delta for event in said if event.index == 0] == ["a", "b"]
+    assert said.index(TextDelta(9, "asking")) < said.index(TextDelta(0, "b")), "at once"
+    assert (await store.get_history())[1].content == [TextBlock("ab")], "it is no part of the turn"
+
+
 async def test_an_eager_tool_starts_while_the_model_still_speaks() -> None:
     order: list[str] = []
 
@@ -850,6 +879,47 @@ async def test_an_eager_tool_starts_while_the_model_still_speaks() -> None:
     names = [type(e).__name__ for e in out]
     assert names.index("IterationEnd") < names.index("ToolResult"), "held until the turn was good"
     assert check(await store.get_history()) == []
+
+
+async def test_what_an_eager_tool_shows_is_told_and_its_result_when_the_turn_has_ended() -> None:
+    async def look(x: int) -> AsyncIterator[str]:
+        yield "I see "
+        RUN.get().progress("half way")
+        yield "a door."
+
+    events = [*call(0, "a", "look", '{"x": 1}'), TextDelta(1, "Let me see."), END]
+    tool = Tool("look", look, eager=True, read_only=True)
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([events, make_text_response("end")]), [tool])
+    seen = [event async for event in agent.run_stream("go", store)]
+    shown = [(e.key, e.delta) for e in seen if isinstance(e, ToolOutputDelta)]
+    assert shown == [("output", "I see "), ("progress", "half way"), ("output", "a door.")]
+    [result] = [event for event in seen if isinstance(event, ToolResult)]
+    assert seen.index(result) > seen.index(END)
+    assert (await store.get_history())[2].content == [ToolResultBlock("a", "I see a door.")]
+
+
+async def test_a_turn_that_the_provider_ends_in_an_error_keeps_its_text_and_runs_no_call() -> None:
+    picture = ImageOutput(0, b"png", "image/png")
+    film = VideoOutput(0, b"mp4", "video/mp4")
+    words = [TextDelta(0, "See "), TextDelta(0, "here: ")]
+    end = IterationEnd(1, StopReason.error, Usage(1, 1))
+    turn: list[StreamEvent] = [*words, picture, film, *call(1, "a", "echo", '{"msg": "x"}'), end]
+    store = MemoryContextStore()
+    stream = Agent("", StubTransport([turn]), [make_echo_tool()]).run_stream("go", store)
+    *seen, _, last = [event async for event in stream]
+    assert isinstance(last, SessionEndEvent)
+    assert (last.stop_reason, last.total_usage) == (StopReason.error, Usage(1, 1))
+    assert not any(isinstance(e, ToolResult) and not e.is_error for e in seen)
+    assert (await store.get_history())[1:] == [
+        Message(
+            "assistant",
+            [
+                *(TextBlock("See here: "), ImageBlock("image/png", b"png")),
+                VideoBlock("video/mp4", b"mp4"),
+            ],
+        )
+    ]
 
 
 async def test_what_an_eager_tool_found_is_dropped_when_the_turn_fails() -> None:

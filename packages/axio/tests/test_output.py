@@ -231,6 +231,24 @@ async def test_tools_run_before_the_answer() -> None:
     )
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_words_from_outside_come_before_a_reminder(tries: int) -> None:
+    """A model that has ended its turn is asked again for them, which is no try."""
+    answer = make_tool_use_response("final_answer", tool_input={"value": 3})
+    transport = Watching([make_text_response("Which one?"), answer])
+    store = MemoryContextStore()
+    stream = Agent("", transport).run_stream("go", store, output=int, output_tries=tries)
+    async for event in stream:
+        if isinstance(event, IterationEnd) and len(transport.requests) == 1:
+            stream.steer("the third")
+    assert await stream.get_output() == 3
+    assert len(transport.requests) == 2
+    assert transport.requests[1].messages[1:] == [
+        Message("assistant", [TextBlock("Which one?")]),
+        Message("user", [TextBlock("the third")]),
+    ]
+
+
 async def test_a_failed_run_is_a_stream_error_not_an_output_error() -> None:
     with pytest.raises(StreamError):
         await Agent("", StubTransport()).run("go", MemoryContextStore(), output=int)

@@ -97,6 +97,14 @@ async def answer(transport: CompletionTransport) -> str:
     return await Agent("", transport).run("go", MemoryContextStore())
 
 
+async def seconds_for(transport: CompletionTransport, requests: int) -> float:
+    """How long so many requests take that are made at once."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    await asyncio.gather(*(answer(transport) for _ in range(requests)))
+    return loop.time() - start
+
+
 def quick(inner: CompletionTransport, attempts: int = 3) -> Retry:
     return Retry(inner, attempts, base_delay=0.001)
 
@@ -167,6 +175,27 @@ async def test_retry_asks_again_until_it_works() -> None:
     inner = Flaky(2)
     assert await answer(quick(inner)) == "ok"
     assert inner.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "least", "most"),
+    [
+        ({}, 1.5, 3),
+        ({"jitter": 0}, 3, 3),
+        ({"jitter": 1}, 0, 3),
+        ({"base_delay": 2, "jitter": 0}, 6, 6),
+        ({"base_delay": 50, "jitter": 0}, 110, 110),
+    ],
+)
+@in_no_time
+async def test_retry_waits_longer_each_time_and_a_minute_at_most(
+    settings: dict[str, Any], least: float, most: float
+) -> None:
+    flaky = Flaky(2)
+    transport = Retry(flaky, **settings)
+    for _ in range(5):
+        flaky.asked = 0
+        assert least <= await seconds_for(transport, 1) < most + 0.5
 
 
 @pytest.mark.parametrize(
@@ -310,14 +339,6 @@ async def test_a_timeout_of_somebody_else_is_not_taken_for_silence() -> None:
 
 
 # ── rate limit ────────────────────────────────────────────────────────────────────────────────
-
-
-async def seconds_for(transport: CompletionTransport, requests: int) -> float:
-    """How long so many requests take that are made at once."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    await asyncio.gather(*(answer(transport) for _ in range(requests)))
-    return loop.time() - start
 
 
 @in_no_time

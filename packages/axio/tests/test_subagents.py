@@ -238,12 +238,20 @@ async def test_no_background_task_outlives_its_owners(how: str) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_background_tasks_need_an_owner() -> None:
-    tools = make_agent_tools(helper(), StubTransport(), background=Background())
+@pytest.mark.parametrize("left", [False, True])
+async def test_background_tasks_need_an_owner(left: bool) -> None:
+    inner = Slow()
+    background = Background()
+    if left:
+        async with background:
+            pass
+    tools = make_agent_tools(helper(), inner, background=background)
     stream = Agent("", outer_transport("x"), list(tools)).run_stream("x", MemoryContextStore())
     results = [event async for event in stream if isinstance(event, ToolResult)]
     assert results[0].is_error
     assert "async with Background()" in results[0].content
+    assert not inner.began.is_set()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_background_work_is_paid_from_the_budget_of_its_run() -> None:

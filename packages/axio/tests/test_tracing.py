@@ -131,7 +131,8 @@ async def test_errors_are_told_by_their_kind_and_never_by_what_they_say() -> Non
     stream = Agent("", transport).run_stream("go", MemoryContextStore())
     async for _ in traced_run(stream, tracer_provider=recorder.tracer_provider):
         pass
-    for span in recorder.spans.get_finished_spans():
+    chat, run = recorder.spans.get_finished_spans()
+    for span in (chat, run):
         assert (span.attributes or {})["error.type"] == "ProviderError"
         assert not span.status.is_ok
         assert "secret" not in span.to_json()

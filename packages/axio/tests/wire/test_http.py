@@ -27,7 +27,7 @@ from axio.types import StopReason, Usage
 from axio.wire.http import Http, Timeouts, request_json, stream_events
 from axio.wire.retry import RetryPolicy
 from axio.wire.session import SessionPool
-from axio.wire.sse import SSEDecoder
+from axio.wire.sse import ServerSentEvent, SSEDecoder
 from support.loopback import Reply, Server, serving, status, stream
 
 END = IterationEnd(0, StopReason.end_turn, Usage(0, 0))
@@ -43,10 +43,14 @@ class Decoder:
         self._sse = SSEDecoder()
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
-        return [event for sent in self._sse.feed(chunk) if (event := self._event(sent.data))]
+        return self._events(self._sse.feed(chunk))
 
     def close(self) -> list[StreamEvent]:
-        return [END] if self.done else [Error(TruncatedStream("cut"))]
+        events = self._events(self._sse.close())
+        return events if self.done else [*events, Error(TruncatedStream("cut"))]
+
+    def _events(self, sent: list[ServerSentEvent]) -> list[StreamEvent]:
+        return [event for one in sent if (event := self._event(one.data))]
 
     def _event(self, data: str) -> StreamEvent | None:
         if data == "[DONE]":
@@ -230,9 +234,24 @@ async def test_an_error_inside_the_stream_gets_the_request_id(session: Any) -> N
     assert error.request_id == "req_9"
 
 
-async def test_a_break_behind_the_end_mark_is_not_noticed(session: Any) -> None:
-    async with serving(stream(A, DONE, cut=True)) as server:
+@pytest.mark.parametrize("end", [DONE, DONE.rstrip()], ids=["whole", "without its blank line"])
+async def test_a_break_behind_the_end_mark_is_not_noticed(session: Any, end: bytes) -> None:
+    async with serving(stream(A, end, cut=True)) as server:
         assert await read(session, server.url) == [TextDelta(0, "a"), END]
+
+
+async def test_an_error_that_names_its_request_keeps_that(session: Any) -> None:
+    class Naming(Decoder):
+        def close(self) -> list[StreamEvent]:
+            return [Error(ProviderError("out of money", request_id="of the body"))]
+
+    async with serving(stream(A, x_request_id="of the headers")) as server:
+        events = stream_events(
+            session, url=f"{server.url}/chat", headers={}, body=b"", decoder=Naming, http=http()
+        )
+        with pytest.raises(ProviderError) as caught:
+            _ = [event async for event in events]
+    assert caught.value.request_id == "of the body"
 
 
 # ── silence ───────────────────────────────────────────────────────────────────────────────────
@@ -254,8 +273,8 @@ async def test_silence_ends_the_stream_even_with_pings(
 
 
 async def test_events_keep_a_long_answer_alive(session: Any) -> None:
-    async with serving(stream(*paused(A, 0.2, 5), DONE)) as server:
-        assert len(await read(session, server.url, timeouts=Timeouts(idle=0.6))) == 6
+    async with serving(stream(*paused(A, 0.1, 20), DONE)) as server:
+        assert len(await read(session, server.url, timeouts=Timeouts(idle=1.5))) == 21
 
 
 async def test_the_consumer_s_own_time_is_no_silence(session: Any) -> None:
@@ -341,15 +360,20 @@ async def test_no_timer_is_left_behind(session: Any) -> None:
     assert not [timer for timer in left if timer.when() > loop.time() + 9999]
 
 
-async def test_failed_attempts_release_their_connection_before_the_wait(
-    session: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def sleep(_: float) -> None:
-        assert not session.connector._acquired
-
-    async with serving(status(500, "x" * 10_000), stream(A, DONE)) as server:
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        await read(session, server.url)
+async def test_failed_attempts_release_their_connection_before_the_wait() -> None:
+    """While one request waits to be made again another one may use the only connection."""
+    connector = aiohttp.TCPConnector(limit=1)
+    replies = status(500, "x" * 10_000), stream(A, DONE)
+    async with aiohttp.ClientSession(connector=connector) as only, serving(*replies) as server:
+        waiting = asyncio.create_task(read(only, server.url, policy=RetryPolicy(2, 3600.0)))
+        async with asyncio.timeout(20):
+            while not server.asked:  # noqa: ASYNC110 - the server sets no event
+                await asyncio.sleep(0.01)
+            assert await read(only, server.url) == [TextDelta(0, "a"), END]
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert len(server.asked) == 2
 
 
 # ── documents ─────────────────────────────────────────────────────────────────────────────────
@@ -379,14 +403,36 @@ async def test_an_endless_document_is_not_read_to_its_end(session: Any) -> None:
     assert type(error) is ProtocolError
 
 
-async def test_an_error_page_may_lie_about_its_charset(session: Any) -> None:
+@pytest.mark.parametrize(
+    ("charset", "body", "told"),
+    [("no-such", "ä".encode(), "ä"), ("utf-8", b"caf\xe9 closed", "caf\ufffd closed")],
+)
+async def test_an_error_page_may_lie_about_its_charset(
+    session: Any, charset: str, body: bytes, told: str
+) -> None:
     async def reply(_: Any) -> web.Response:
-        headers = {"content-type": "text/plain; charset=no-such"}
-        return web.Response(status=400, body="ä".encode(), headers=headers)
+        headers = {"content-type": f"text/plain; charset={charset}"}
+        return web.Response(status=400, body=body, headers=headers)
 
     async with serving(reply) as server:
         _, error = await failure(session, server.url)
     assert error.status == 400
+    assert told in str(error)
+
+
+async def test_an_error_page_that_breaks_off_is_still_an_error_of_its_status(session: Any) -> None:
+    async def reply(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=402, headers={"content-length": "1000"})
+        await response.prepare(request)
+        await response.write(b"You have")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async with serving(reply) as server:
+        _, error = await failure(session, server.url)
+    assert (type(error), error.status) == (ProviderError, 402)
+    assert len(server.asked) == 1
 
 
 async def test_a_json_document_is_fetched_with_the_same_care(session: Any) -> None:

@@ -152,8 +152,9 @@ def test_the_time_to_wait_before_reconnecting_is_kept() -> None:
     assert decoder.retry == 1500
 
 
-def test_an_error_line_is_an_event_where_that_is_asked_for() -> None:
-    body = b'data: a\n\nerror: {"message": "full"}\n\n'
+@pytest.mark.parametrize("blank", [b" ", b"", b"  "])
+def test_an_error_line_is_an_event_where_that_is_asked_for(blank: bytes) -> None:
+    body = b"data: a\n\nerror:" + blank + b'{"message": "full"}\n\n'
     assert decoded([body]) == [Event("message", "a")]
     events = [Event("message", "a"), Event("error", '{"message": "full"}')]
     assert decoded([body], error_field=True) == events
