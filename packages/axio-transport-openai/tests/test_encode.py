@@ -23,7 +23,6 @@ from axio.exceptions import UnsupportedContent
 from axio.messages import Message
 from axio.tool import Tool
 from axio_transport_openai.encode import (
-    encode_json,
     encode_message,
     encode_messages,
     encode_tools,
@@ -258,15 +257,7 @@ def test_names_that_no_provider_takes_are_changed_the_same_everywhere() -> None:
     assert message["tool_calls"][0]["function"]["name"] == name
 
 
-# ── JSON ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_text_is_utf_8_and_halves_of_pairs_are_replaced() -> None:
-    assert encode_json({"a": "ä😀"}) == '{"a":"ä😀"}'.encode()
-    assert json.loads(encode_json({"a": "x\ud83d\ude00y\ud83dz\udcff"})) == {
-        "a": "x😀y\ufffdz\ufffd"
-    }
-    assert json.loads(encode_json({"maximum": 10**30})) == {"maximum": 10**30}
+# ── whole bodies ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_history_with_broken_text_can_be_sent() -> None:
@@ -335,17 +326,6 @@ def test_a_new_message_in_an_old_one_s_place_is_not_mistaken_for_it() -> None:
         [encoded] = cache.encode([user(TextBlock(str(number)))])
         assert json.loads(encoded)["content"] == str(number)
         gc.collect(0)
-
-
-def test_memory_is_bounded_and_what_is_used_stays() -> None:
-    cache = EncodedMessages(OPENAI, max_bytes=10_000)
-    kept = [user(TextBlock("k" * 100)) for _ in range(10)]
-    first = cache.encode(kept)
-    for _ in range(50):
-        cache.encode([user(TextBlock("x" * 900))])
-        assert all(a is b for a, b in zip(cache.encode(kept), first, strict=True))
-        held = [*cache._young.values(), *cache._old.values()]
-        assert sum(len(encoded) for *_, encoded in held) <= 20_000
 
 
 def test_a_body_is_what_the_payload_would_be() -> None:

@@ -5,13 +5,10 @@ The shapes: https://docs.claude.com/en/api/messages
 
 from __future__ import annotations
 
-import json
 import logging
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
 
 from axio.blocks import (
     AudioBlock,
@@ -25,6 +22,7 @@ from axio.blocks import (
 )
 from axio.exceptions import UnsupportedContent
 from axio.wire.names import accepted
+from axio.wire.payload import dumps, untitled
 from axio_transport_anthropic.decode import PROVIDER
 
 if TYPE_CHECKING:
@@ -33,13 +31,11 @@ if TYPE_CHECKING:
 __all__ = (
     "CACHE_MARK",
     "Encoded",
-    "dumps",
     "encode_message",
     "encode_tool",
     "joined",
     "json_array",
     "json_object",
-    "names_of",
 )
 
 logger = logging.getLogger("axio_transport_anthropic")
@@ -170,11 +166,6 @@ def _image(block: ImageBlock | AudioBlock | VideoBlock) -> dict[str, Any] | None
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 
-def names_of(tools: Iterable[Tool[Any]]) -> dict[str, str]:
-    """The way back from names that had to be changed to the tools' own."""
-    return {name: tool.name for tool in tools if (name := accepted(tool.name)) != tool.name}
-
-
 def encode_tool(tool: Tool[Any]) -> bytes:
     return dumps(
         {
@@ -188,29 +179,7 @@ def encode_tool(tool: Tool[Any]) -> bytes:
 
 def _input_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a tool's input: always an object's, and without the titles nobody reads."""
-    return {"type": "object", **_untitled(schema)}
-
-
-# Under these keys lie names, each with a schema; a property may well be called "title".
-_NAMED_SCHEMAS = ("properties", "$defs", "definitions", "patternProperties")
-# Under these lie values, which are no schemas.
-_VALUES = ("default", "const", "enum", "examples", "required")
-
-
-def _untitled(schema: Any) -> Any:
-    if isinstance(schema, list | tuple):
-        return [_untitled(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    return {
-        key: value
-        if key in _VALUES
-        else {name: _untitled(item) for name, item in value.items()}
-        if key in _NAMED_SCHEMAS and isinstance(value, Mapping)
-        else _untitled(value)
-        for key, value in schema.items()
-        if key != "title"
-    }
+    return {"type": "object", **untitled(schema)}
 
 
 def json_array(items: Iterable[bytes]) -> bytes:
@@ -221,12 +190,3 @@ def json_array(items: Iterable[bytes]) -> bytes:
 def json_object(pairs: Iterable[tuple[str, bytes]]) -> bytes:
     """A JSON object of values that are encoded already."""
     return b"{%b}" % b",".join([b'"%b":%b' % (key.encode(), value) for key, value in pairs])
-
-
-def dumps(value: Any) -> bytes:
-    """JSON in UTF-8. Halves of surrogate pairs become U+FFFD, objects that are no JSON text."""
-    try:
-        return msgspec.json.encode(value)
-    except (OverflowError, TypeError, UnicodeEncodeError):
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

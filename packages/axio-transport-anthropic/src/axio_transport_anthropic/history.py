@@ -7,15 +7,16 @@ new in it; joining the pieces of a long history costs next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.messages import Message
+from axio.wire.memory import Memory
 from axio.wire.names import accepted
+from axio.wire.payload import dumps
 from axio_transport_anthropic.encode import (
     CACHE_MARK,
     Encoded,
-    dumps,
     encode_message,
     encode_tool,
     joined,
@@ -37,8 +38,8 @@ class Encoder:
     __slots__ = ("_messages", "_tools")
 
     def __init__(self) -> None:
-        self._messages: _Memory[Encoded] = _Memory()
-        self._tools: _Memory[tuple[Tool[Any], bytes]] = _Memory()
+        self._messages: Memory[Encoded] = Memory()
+        self._tools: Memory[tuple[Tool[Any], bytes]] = Memory()
 
     def __reduce__(self) -> tuple[type[Encoder], tuple[()]]:
         return Encoder, ()  # a copy starts anew: other objects have other ids
@@ -162,34 +163,3 @@ class History:
         for i in marked:
             encoded[i] = encoded[i][:-1] + CACHE_MARK
         return b"[%b]}]" % b"]},".join(encoded) if encoded else b"[]"
-
-
-T = TypeVar("T")
-
-
-class _Memory(Generic[T]):
-    """What was encoded, in two generations: when the young one is full, the old one goes.
-
-    Keys are ids of objects, so whoever looks something up checks that it is of the same object.
-    """
-
-    __slots__ = ("_old", "_size", "young")
-
-    LIMIT = 16 * 1024 * 1024  # bytes in one generation
-
-    def __init__(self) -> None:
-        self.young: dict[int, T] = {}
-        self._old: dict[int, T] = {}
-        self._size = 0
-
-    def get(self, key: int) -> T | None:
-        """What is remembered, in either generation; `put` it again so that it stays young."""
-        return self.young.get(key) or self._old.get(key)
-
-    def put(self, key: int, value: T, size: int) -> None:
-        if self.young.get(key) is value:
-            return
-        self._size += size + 400  # about what the entry itself takes
-        if self._size > self.LIMIT:
-            self._old, self.young, self._size = self.young, {}, size
-        self.young[key] = value

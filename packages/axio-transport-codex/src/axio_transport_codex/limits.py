@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from axio.wire.http import Session
-
-__all__ = ("Limit", "Limits", "Observed", "limits_of")
+__all__ = ("Limit", "Limits", "limits_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +50,3 @@ def _number(text: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if 0 <= number < 1e12 else None
-
-
-class Observed:
-    """A session whose answers' headers are shown to `see` first."""
-
-    def __init__(self, session: Session, see: Callable[[Mapping[str, str]], None]) -> None:
-        self._session = session
-        self._see = see
-
-    def get(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
-        return self._session.get(url, **options)
-
-    @asynccontextmanager
-    async def post(self, url: str, **options: Any) -> AsyncIterator[Any]:
-        async with self._session.post(url, **options) as response:
-            headers = getattr(response, "headers", None)
-            if isinstance(headers, Mapping):
-                self._see(headers)
-            yield response

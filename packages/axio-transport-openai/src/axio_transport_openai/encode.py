@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-import msgspec
-
 from axio.blocks import (
     AudioBlock,
     ContentBlock,
@@ -31,7 +29,6 @@ from axio.wire.names import accepted
 from axio_transport_openai.providers import OPENAI, Provider
 
 __all__ = (
-    "encode_json",
     "encode_message",
     "encode_messages",
     "encode_system",
@@ -87,15 +84,6 @@ def encode_tools(tools: Iterable[Tool[Any]]) -> list[dict[str, Any]]:
         }
         for tool in tools
     ]
-
-
-def encode_json(value: Any) -> bytes:
-    """JSON in UTF-8. Halves of surrogate pairs, which no provider takes, become U+FFFD."""
-    try:
-        return msgspec.json.encode(value)
-    except (UnicodeEncodeError, OverflowError):  # the latter: numbers of more than 64 bits
-        text = json.dumps(value, ensure_ascii=False)
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def mark_prefix(messages: list[dict[str, Any]]) -> None:

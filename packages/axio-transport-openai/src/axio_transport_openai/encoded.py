@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 from axio.blocks import ContentBlock
 from axio.messages import Message
 from axio.tool import Tool
+from axio.wire.memory import Memory
+from axio.wire.payload import dumps
 from axio_transport_openai.encode import (
-    encode_json,
     encode_message,
     encode_tools,
     foreign_reasoning,
@@ -35,6 +36,9 @@ class RequestEncoder:
         self._tools: list[Tool[Any]] = []
         self._encoded_tools = b""
 
+    def __reduce__(self) -> tuple[type[RequestEncoder], tuple[Provider]]:
+        return RequestEncoder, (self.provider,)  # a copy has encoded nothing yet
+
     def body(
         self,
         payload: dict[str, Any],
@@ -49,12 +53,12 @@ class RequestEncoder:
         """
         first = payload.pop("messages")
         last = messages[-1:] if marks else []
-        fragments = [encode_json(message) for message in first]
+        fragments = [dumps(message) for message in first]
         fragments += self._messages.encode(messages[:-1] if marks else messages)
         for message in last:
             wire = encode_message(message, self.provider)
             mark_prefix(wire)
-            fragments += map(encode_json, wire)
+            fragments += map(dumps, wire)
         # Everything is joined at once, by the comma that stands between messages and members
         # alike: the whole may be megabytes, and a second copy costs more than all the rest.
         fragments = fragments or [b""]
@@ -63,14 +67,14 @@ class RequestEncoder:
         if tools:
             fragments.append(b'"tools":' + self._tools_bytes(tools))
         if payload:
-            fragments.append(encode_json(payload)[1:-1])
+            fragments.append(dumps(payload)[1:-1])
         fragments[-1] += b"}"
         return b",".join(fragments)
 
     def _tools_bytes(self, tools: list[Tool[Any]]) -> bytes:
         known = self._tools
         if len(known) != len(tools) or any(a is not b for a, b in zip(known, tools, strict=True)):
-            self._encoded_tools = encode_json(encode_tools(tools))
+            self._encoded_tools = dumps(encode_tools(tools))
             self._tools = list(tools)
         return self._encoded_tools
 
@@ -84,48 +88,35 @@ class EncodedMessages:
     """A cache from messages to their JSON, comma-separated where one becomes several.
 
     A message is known by its identity and looked at again if its role or its list of blocks has
-    changed since. Memory is bounded: when a generation is full, what was not asked for since the
-    last time is dropped.
+    changed since.
     """
 
     def __init__(self, provider: Provider, max_bytes: int = MAX_BYTES) -> None:
         self._provider = provider
-        self._max_bytes = max_bytes
         self._reported: set[str] = set()
-        self._size = 0
-        self._young: dict[int, _Entry] = {}
-        self._old: dict[int, _Entry] = {}
+        self._memory: Memory[_Entry] = Memory(max_bytes)
 
     def encode(self, messages: Iterable[Message]) -> list[bytes]:
         """The messages on the wire, in order; empty ones are left out."""
-        known = self._young.get
+        known = self._memory.young.get
         fragments: list[bytes] = []
         for message in messages:
             entry = known(id(message))
             if entry is None or entry[2] != message.content or entry[1] != message.role:
                 entry = self._renew(message)
-                known = self._young.get
+                known = self._memory.young.get
             if entry[3]:
                 fragments.append(entry[3])
         return fragments
 
     def _renew(self, message: Message) -> _Entry:
-        key = id(message)
-        entry = self._old.get(key)
+        entry = self._memory.get(id(message))
         if entry is None or entry[2] != message.content or entry[1] != message.role:
             wire = encode_message(message, self._provider)
-            encoded = b",".join(map(encode_json, wire))
+            encoded = b",".join(map(dumps, wire))
             entry = (message, message.role, list(message.content), encoded)
             self._report(foreign_reasoning(message, self._provider))
-        replaced = self._young.pop(key, None)
-        if replaced is not None:
-            self._size -= len(replaced[3])
-        if self._size + len(entry[3]) > self._max_bytes:
-            self._old = self._young
-            self._young = {}
-            self._size = 0
-        self._young[key] = entry
-        self._size += len(entry[3])
+        self._memory.put(id(message), entry, len(entry[3]))
         return entry
 
     def _report(self, left_behind: set[str]) -> None:

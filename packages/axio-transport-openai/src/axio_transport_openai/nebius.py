@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from axio.events import StreamEvent
+from axio.messages import Message
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.tool import Tool
+from axio.wire.client import Request
+from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import NEBIUS_MODELS
 from axio_transport_openai.listing import choose, dollars_per_million, entries, number
 from axio_transport_openai.providers import NEBIUS, Provider
 from axio_transport_openai.thinking import ThinkingMixin
-from axio_transport_openai.transport import OpenAITransport, from_environment
+from axio_transport_openai.transport import OpenAITransport
 
 __all__ = ("NebiusTransport",)
 
@@ -34,8 +36,7 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
     name: str = "Nebius AI Studio"
     base_url: str = "https://api.tokenfactory.nebius.com/v1"
     api_key: str = from_environment("NEBIUS_API_KEY", repr=False)
-    if not TYPE_CHECKING:
-        model: ModelSpec = PLACEHOLDER
+    model: ModelOrId = model_field(lambda: PLACEHOLDER)
     models: ModelRegistry = field(default_factory=lambda: ModelRegistry(NEBIUS_MODELS))
     thinking: bool = False
 
@@ -44,17 +45,23 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
     async def fetch_models(self) -> None:
         """Fill `models` with what Nebius offers now, and choose a model where the current one is
         not among them."""
-        answer = await self._ask("models?verbose=true", "Nebius API error", attempts=1)
+        answer = await self._fetch("models?verbose=true", "Nebius API error", attempts=1)
         self.models.clear()
         for entry in entries(answer):
             self.models[entry["id"]] = _spec(entry)
         logger.info("Loaded %d models", len(self.models))
         self.model = choose(self.model, self.models)
 
-    def _send(self, body: bytes, tools: list[Tool[Any]]) -> AsyncGenerator[StreamEvent, None]:
+    def make_request(
+        self,
+        messages: list[Message],
+        tools: list[Tool[Any]],
+        system: str,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Request:
         if self.model.id == PLACEHOLDER.id:
             raise RuntimeError("no model is chosen: set `model`, or call fetch_models() first")
-        return OpenAITransport._send(self, body, tools)
+        return OpenAITransport.make_request(self, messages, tools, system, schema)
 
 
 def _spec(entry: dict[str, Any]) -> ModelSpec:

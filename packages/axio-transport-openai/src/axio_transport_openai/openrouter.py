@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from axio.models import Capability, ModelRegistry, ModelSpec
+from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import OPENROUTER_MODELS
 from axio_transport_openai.listing import dollars_per_million, entries, number
 from axio_transport_openai.providers import OPENROUTER, Provider
 from axio_transport_openai.thinking import ThinkingMixin
-from axio_transport_openai.transport import OpenAITransport, from_environment
+from axio_transport_openai.transport import OpenAITransport
 
 __all__ = ("OpenRouterTransport",)
 
@@ -25,8 +26,7 @@ class OpenRouterTransport(ThinkingMixin, OpenAITransport):
     name: str = "OpenRouter"
     base_url: str = "https://openrouter.ai/api/v1"
     api_key: str = from_environment("OPENROUTER_API_KEY", repr=False)
-    if not TYPE_CHECKING:
-        model: ModelSpec = OPENROUTER_MODELS["google/gemini-2.5-pro-preview"]
+    model: ModelOrId = model_field(lambda: OPENROUTER_MODELS["google/gemini-2.5-pro-preview"])
     models: ModelRegistry = field(default_factory=lambda: ModelRegistry(OPENROUTER_MODELS))
     thinking: bool = False
 
@@ -34,7 +34,7 @@ class OpenRouterTransport(ThinkingMixin, OpenAITransport):
 
     async def fetch_models(self) -> None:
         """Fill `models` with what OpenRouter offers now, the current model among them."""
-        answer = await self._ask("models", "OpenRouter API error", attempts=1)
+        answer = await self._fetch("models", "OpenRouter API error", attempts=1)
         self.models.clear()
         for entry in entries(answer):
             self.models[entry["id"]] = _spec(entry)

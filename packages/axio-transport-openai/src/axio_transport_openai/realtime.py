@@ -17,7 +17,7 @@ from axio.blocks import AudioBlock, ContentBlock, TextBlock
 from axio.events import Error, StreamEvent
 from axio.exceptions import ConnectionFailed, ProviderError
 from axio.tool import Tool
-from axio.wire.names import accepted
+from axio.wire.names import own_names
 from axio_transport_openai.realtime_events import RealtimeDecoder
 from axio_transport_openai.responses import encode_tools
 
@@ -88,9 +88,8 @@ class OpenAIRealtimeTransport:
         options: dict[str, Any] = {"heartbeat": HEARTBEAT} if own else {}
         try:
             ws = await http.ws_connect(url, headers=headers, **options)
-            names = {wire: t.name for t in tools if (wire := accepted(t.name)) != t.name}
             session = OpenAIRealtimeSession(ws, output_audio_format, http, own)
-            session._decoder = RealtimeDecoder(output_audio_format, names)
+            session._decoder = RealtimeDecoder(output_audio_format, own_names(tools))
             await session._send(update)
         except BaseException as error:
             if own:

@@ -25,6 +25,7 @@ from axio.exceptions import UnsupportedContent
 from axio.messages import Message
 from axio.tool import Tool
 from axio.wire.names import accepted
+from axio.wire.payload import untitled
 from axio_transport_openai.encode import response_format
 from axio_transport_openai.responses.items import ARGUMENTS, FRAMED
 
@@ -76,7 +77,7 @@ def encode_tools(
             "type": "function",
             "name": accepted(tool.name),
             "description": tool.description,
-            "parameters": _untitled(tool.input_schema),
+            "parameters": untitled(tool.input_schema),
         }
         if strict is not None:
             definition["strict"] = strict
@@ -266,26 +267,3 @@ def _note(block: ImageBlock | AudioBlock | VideoBlock) -> str:
 
 def _base64(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
-
-
-# Under these keys lie names, each with a schema; a property may well be called "title".
-_NAMED_SCHEMAS = ("properties", "$defs", "definitions", "patternProperties")
-# Under these lie values, which are no schemas.
-_VALUES = ("default", "const", "enum", "examples", "required")
-
-
-def _untitled(schema: Any) -> Any:
-    """The schema without the titles, which only cost tokens."""
-    if isinstance(schema, list | tuple):
-        return [_untitled(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    untitled: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in _VALUES:
-            untitled[key] = value
-        elif key in _NAMED_SCHEMAS and isinstance(value, Mapping):
-            untitled[key] = {name: _untitled(item) for name, item in value.items()}
-        elif key != "title":
-            untitled[key] = _untitled(value)
-    return untitled

@@ -102,6 +102,8 @@ class Http:
     requests."""
     connection_errors: tuple[type[BaseException], ...] = (OSError,)
     """What the session raises when the connection fails; `TimeoutError` is an OSError."""
+    observe: Callable[[Mapping[str, str]], None] | None = None
+    """Is shown the headers of each answer, also of a refusal."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further keyword arguments for the session's methods."""
 
@@ -328,6 +330,8 @@ async def _open(
         if failure.retryable:
             raise _TryAgain(failure) from error
         raise failure from error
+    if http.observe is not None:
+        http.observe(_headers(response))
     if response.status < 300:
         return response
     try:

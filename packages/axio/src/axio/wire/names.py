@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-__all__ = ("accepted",)
+if TYPE_CHECKING:
+    from axio.tool import Tool
+
+__all__ = ("accepted", "own_names")
 
 _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -22,3 +27,8 @@ def accepted(name: str, length: int = 64) -> str:
         return name
     mark = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{readable[: length - 9]}_{mark}"
+
+
+def own_names(tools: Iterable[Tool[Any]]) -> dict[str, str]:
+    """The way back from names that had to be changed to the tools' own."""
+    return {name: tool.name for tool in tools if (name := accepted(tool.name)) != tool.name}

@@ -1,0 +1,58 @@
+"""The settings of a transport: from the environment, by a model's id, as JSON-able data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from axio.models import Capability, ModelSpec
+
+__all__ = ("ModelOrId", "from_environment", "model_field", "spec_from_dict", "spec_to_dict")
+
+if TYPE_CHECKING:
+
+    class ModelOrId:
+        """To the type checker: takes a model or its id, gives the model."""
+
+        def __get__(self, instance: object, owner: object = None) -> ModelSpec: ...
+        def __set__(self, instance: object, value: ModelSpec | str) -> None: ...
+else:
+    ModelOrId = ModelSpec
+
+
+def from_environment(name: str, default: str = "", *, repr: bool = True) -> Any:
+    """A dataclass field whose default is a variable's value at the time the object is made."""
+    return field(default_factory=lambda: os.environ.get(name) or default, repr=repr)
+
+
+def model_field(default: Callable[[], ModelSpec]) -> Any:
+    """A dataclass field for a `ModelOrId`."""
+    return field(default_factory=default)
+
+
+def spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "id": spec.id,
+        "context_window": spec.context_window,
+        "max_output_tokens": spec.max_output_tokens,
+        "capabilities": sorted(spec.capabilities),
+        "input_cost": spec.input_cost,
+        "output_cost": spec.output_cost,
+    }
+
+
+def spec_from_dict(data: Mapping[str, Any]) -> ModelSpec:
+    """What `spec_to_dict` wrote; capabilities that this version does not know are left out."""
+    return ModelSpec(
+        data["id"],
+        frozenset(Capability(name) for name in data.get("capabilities", ()) if name in _KNOWN),
+        data.get("max_output_tokens", 8000),
+        data.get("context_window", 128_000),
+        data.get("input_cost", 0.0),
+        data.get("output_cost", 0.0),
+    )
+
+
+_KNOWN = frozenset(Capability)
