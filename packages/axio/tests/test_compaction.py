@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from axio.agent import Agent
+from axio.approval import pending, waiting_note
 from axio.blocks import ReasoningBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.compaction import (
@@ -22,7 +23,7 @@ from axio.compaction import (
     compact_context,
 )
 from axio.context import ContextStore, MemoryContextStore
-from axio.events import IterationEnd, StreamEvent, TextDelta
+from axio.events import IterationEnd, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import ProviderError
 from axio.history import check
 from axio.messages import Message
@@ -38,6 +39,7 @@ from axio.testing import (
 from axio.tool import Tool
 from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
+from support.clock import in_no_time
 from support.watching import Watching
 
 
@@ -235,6 +237,155 @@ async def test_clearing_old_results_keeps_the_calls() -> None:
     results = [b for m in compacted for b in m.content if isinstance(b, ToolResultBlock)]
     assert [len(str(r.content)) > 200 for r in results] == [False, False, False, False, True]
     assert await ClearToolResults(4).compact(compacted, StubTransport()) is None
+
+
+def note(text: str) -> Message:
+    return Message("system", [TextBlock(text)])
+
+
+@pytest.mark.parametrize("places", [(0,), (3,), (9,), (0, 1, 5), (2, 8, 12), range(12)], ids=str)
+@pytest.mark.parametrize("strategy", [Summarize(4), SlidingWindow(4), ClearToolResults(4)])
+async def test_system_messages_stay_word_for_word_and_in_order(
+    strategy: CompactionStrategy, places: Iterable[int]
+) -> None:
+    history = conversation(6, (2, 4))
+    for number, place in enumerate(places):
+        history.insert(place, note(f"rule {number}"))
+        if check(history):  # never between a call and its result
+            history.remove(note(f"rule {number}"))
+    rules = [m for m in history if m.role == "system"]
+    transport = Recording("in short")
+    compacted = await strategy.compact(history, transport)
+    for _ in range(2):
+        assert compacted is not None
+        assert [m for m in compacted if m.role == "system"] == rules
+        assert compacted[-4:] == history[-4:]
+        assert check(compacted) == []
+        compacted = await strategy.compact(compacted, transport) or compacted
+    assert compacted is not None
+    if isinstance(strategy, Summarize):
+        old = [m for m in history[:-4] if m.role == "system"]
+        assert compacted[: len(old) + 1] == [*old, Message("user", [TextBlock("in short")])]
+        asked = transport.requests[0][0]
+        assert [m for m in asked if m.role == "system"] == [], "they are not to be put otherwise"
+
+
+async def test_nothing_is_asked_for_where_only_system_messages_are_old() -> None:
+    history = [note("be kind"), note("be brief"), *conversation(3)]
+    transport = Recording()
+    assert await Summarize(6).compact(history, transport) is None
+    assert await SlidingWindow(6).compact(history, transport) is None
+    assert transport.requests == []
+
+
+def waiting_after(messages: list[Message]) -> list[Message]:
+    """These messages, and a call that waits for a person."""
+    waits = ToolResultBlock("w", waiting_note("w", "pay", {}, "a lot of money"), True)
+    return [
+        *messages,
+        Message("assistant", [ToolUseBlock("w", "pay", {})]),
+        Message("user", [waits]),
+    ]
+
+
+async def test_nothing_is_paid_for_what_a_call_that_waits_keeps_from_getting_shorter() -> None:
+    transport = Recording("in short")
+    inner = MemoryContextStore(waiting_after([Message("user", [TextBlock("pay the bill")])]))
+    store = AutoCompactStore(inner, transport, max_tokens=10, keep_recent=2)
+    for turn in conversation(8):
+        await store.append(turn)
+        await store.add_context_tokens(100, 1)
+    assert transport.requests == []
+    assert len(await store.get_history()) == 3 + 16
+
+
+async def test_what_stands_before_a_call_that_waits_is_summarised_once() -> None:
+    transport = Recording("in short")
+    inner = MemoryContextStore(waiting_after(conversation(5)))
+    store = AutoCompactStore(inner, transport, max_tokens=10, keep_recent=2)
+    for turn in conversation(8):
+        await store.append(turn)
+        await store.add_context_tokens(100, 1)
+    assert len(transport.requests) == 1
+    history = await store.get_history()
+    assert len(history) == 2 + 2 + 16
+    assert [call.tool_use_id for call in pending(history)] == ["w"]
+
+
+class Rambling(StubTransport):
+    """Answers once, and then writes for ever, a word every `pause` seconds."""
+
+    def __init__(self, pause: float, answers: int = 0) -> None:
+        super().__init__()
+        self.pause, self.answers, self.asked = pause, answers, 0
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        self.asked += 1
+        if self.asked <= self.answers:
+            for event in make_text_response("the answer"):
+                yield event
+            return
+        while True:
+            await asyncio.sleep(self.pause)
+            yield TextDelta(0, "word and ")
+
+
+@in_no_time
+async def test_a_summary_has_a_limit_of_time() -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    with pytest.raises(CompactionError, match=r"not finished .*too long"):
+        await Summarize(2, seconds=30).compact(conversation(9), Rambling(1))
+    assert loop.time() - start == pytest.approx(30, abs=1)
+
+
+async def test_the_pieces_of_a_summary_share_its_time() -> None:
+    class Slow(Recording):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            await asyncio.sleep(0.06)
+            async for event in super().stream(messages, tools, system):
+                yield event
+
+    transport = Slow("first", "second", "third", "fourth", "fifth", "sixth")
+    transport.model = ModelSpec("small", context_window=200)  # type: ignore[attr-defined]
+    with pytest.raises(CompactionError, match=r"not finished .*too long"):
+        await Summarize(2, seconds=0.1).compact(conversation(8, (1, 2, 3, 4)), transport)
+    assert len(transport.requests) < 3
+
+
+@pytest.mark.parametrize(
+    ("window", "limit"), [(None, 4000), (128_000, 4000), (5_000, 1000), (200, 40)]
+)
+async def test_a_summary_has_a_limit_of_length(window: int | None, limit: int) -> None:
+    for length, fits in ((4 * limit, True), (4 * limit + 1, False)):
+        transport = Recording("s" * length)
+        if window is not None:
+            transport.model = ModelSpec("m", context_window=window)  # type: ignore[attr-defined]
+        summary = Summarize(2).compact(conversation(3), transport)
+        if fits:
+            assert await summary is not None
+        else:
+            with pytest.raises(CompactionError, match=f"longer than {limit} tokens"):
+                await summary
+        request = transport.requests[0][0][-1].content[0]
+        assert isinstance(request, TextBlock)
+        assert f"at most {int(limit * 0.7)} words" in request.text
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 15}, {"silence": 2}, {"requests": 1}])
+@in_no_time
+async def test_a_summary_that_fails_costs_no_answer(limits: dict[str, Any]) -> None:
+    transport = Rambling(pause=3, answers=1)
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), transport, max_tokens=1)
+    stream = Agent("", transport).run_stream("next", store, budget=Budget(**limits))
+    *_, end = [event async for event in stream]
+    assert end == SessionEndEvent(StopReason.end_turn, Usage(10, 5))
+    history = await store.get_history()
+    assert (len(history), history[-1].content) == (20, [TextBlock("the answer")])
 
 
 # ── AutoCompactStore ──────────────────────────────────────────────────────────────────────────

@@ -1,27 +1,29 @@
 """Keeping a conversation inside the model's window.
 
 A strategy makes a shorter history of a long one; `AutoCompactStore` applies one by itself. None of
-them ever parts a call from its result, and none touches a turn whose tools are still running.
+them ever parts a call from its result, changes a system message, or touches a turn whose tools are
+still running.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from axio.agent import Agent
 from axio.approval import first_pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock
-from axio.budget import CHARACTERS_PER_TOKEN, length_of
-from axio.context import ContextStore, MemoryContextStore, SessionInfo
+from axio.budget import CHARACTERS_PER_TOKEN, Budget, length_of
+from axio.context import ContextStore, MemoryContextStore
 from axio.events import Error, SessionEndEvent, TextDelta, ToolUseStart
-from axio.exceptions import AxioError
+from axio.exceptions import AxioError, LimitReached
 from axio.history import check, open_turn, safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
+from axio.run import RUN
+from axio.store_wrapper import StoreWrapper
 from axio.stream import failure_of
 from axio.transport import CompletionTransport, model_of
 from axio.types import StopReason
@@ -49,12 +51,15 @@ far the work is; errors met and what helped; what is still to be done.
 Leave out greetings, repetitions, and tool output whose essence you have stated.
 Answer with the summary alone."""
 
-_REQUEST = "Summarise the conversation so far."
+_REQUEST = "Summarise the conversation so far, in at most {words} words."
 _ACKNOWLEDGEMENT = "Understood. I go on from this summary."
+_REPLACEMENT = 2  # messages in the place of the old ones
 _CLEARED = "[output removed to save space]"
 
 _DEFAULT_WINDOW = 128_000  # tokens, where a transport does not tell
-_SHARE = 0.6  # of the window for what one summary reads; the rest is for instructions and answer
+_READ = 0.6  # of the window for what one summary reads; the rest is for instructions and answer
+_WRITTEN = 0.2  # of the window for the summary, which the next one reads as well
+_WORDS_PER_TOKEN = 0.7
 
 
 class CompactionError(AxioError):
@@ -89,16 +94,32 @@ def _cut(history: Sequence[Message], keep_recent: int) -> int:
     return max(0, cut)
 
 
+def _by_role(messages: Iterable[Message]) -> tuple[list[Message], list[Message]]:
+    """The system messages, and the others. The former are the application's own words, which no
+    strategy changes or drops: they go before what is made of the others."""
+    system: list[Message] = []
+    others: list[Message] = []
+    for message in messages:
+        (system if message.role == "system" else others).append(message)
+    return system, others
+
+
 def _holds_results(message: Message) -> bool:
     return any(isinstance(block, ToolResultBlock) for block in message.content)
 
 
 @dataclass(frozen=True, slots=True)
 class Summarize:
-    """All but the recent messages become one summary that the model writes."""
+    """All but the recent messages become one summary that the model writes.
+
+    `CompactionError` if it is not finished after `seconds`, or longer than `max_tokens`. In a run
+    that has a limit of time it takes at most half of the time that is left.
+    """
 
     keep_recent: int = 6
     system_prompt: str = DEFAULT_COMPACTION_PROMPT
+    seconds: float = 60.0
+    max_tokens: int = 4_000
 
     def __post_init__(self) -> None:
         _check_kept(self.keep_recent)
@@ -107,35 +128,59 @@ class Summarize:
         self, history: Sequence[Message], transport: CompletionTransport
     ) -> list[Message] | None:
         cut = _cut(history, self.keep_recent)
-        if cut == 0:
+        system, old = _by_role(history[:cut])
+        # In front of a call that waits there may be nothing to shorten but the last summary.
+        held_back = first_pending(history) < len(history) - self.keep_recent
+        if not old or (held_back and len(old) <= _REPLACEMENT):
             return None
-        summary = await self._summarize(history[:cut], transport)
         return [
-            Message("user", [TextBlock(summary)]),
+            *system,
+            Message("user", [TextBlock(await self._summarize(old, transport))]),
             Message("assistant", [TextBlock(_ACKNOWLEDGEMENT)]),
             *history[cut:],
         ]
 
     async def _summarize(self, old: Sequence[Message], transport: CompletionTransport) -> str:
         agent = Agent(self.system_prompt, transport, max_iterations=1)
+        window = _window(transport)
+        limit = min(self.max_tokens, int(window * _WRITTEN))
+        budget = Budget(seconds=min([self.seconds, *(left / 2 for left in _seconds_left())]))
         summary = ""
-        for chunk in _chunks(old, int(_window(transport) * _SHARE) * CHARACTERS_PER_TOKEN):
+        for chunk in _chunks(old, int(window * _READ) * CHARACTERS_PER_TOKEN):
             before = [Message("user", [TextBlock(summary)])] if summary else []
-            summary = await _answer(agent, MemoryContextStore([*before, *chunk]))
+            store = MemoryContextStore([*before, *chunk])
+            summary = await _answer(agent, store, limit, budget)
         return summary
 
 
-async def _answer(agent: Agent, store: ContextStore) -> str:
-    """What the model writes, if that is a finished text and nothing else."""
+def _seconds_left() -> Iterator[float]:
+    """The time that is left to the runs around."""
+    run = RUN.get(None)
+    for budget in () if run is None else run.budgets():
+        left = budget.seconds_left()
+        if left is not None:
+            yield max(0.0, left)
+
+
+async def _answer(agent: Agent, store: ContextStore, limit: int, budget: Budget) -> str:
+    """The text that the model writes, if that is finished, at most `limit` tokens long, and
+    nothing else."""
     parts: list[str] = []
-    stream = agent.run_stream(_REQUEST, store)
+    left = limit * CHARACTERS_PER_TOKEN
+    request = _REQUEST.format(words=int(limit * _WORDS_PER_TOKEN))
+    stream = agent.run_stream(request, store, budget=budget)
     try:
         async for event in stream:
             if isinstance(event, TextDelta):
                 parts.append(event.delta)
+                left -= len(event.delta)
+                if left < 0:
+                    raise CompactionError(f"the summary is longer than {limit} tokens")
             elif isinstance(event, ToolUseStart):
                 raise CompactionError("the model made a tool call, although it has no tools")
             elif isinstance(event, Error):
+                if isinstance(event.exception, LimitReached):
+                    raise CompactionError(f"the summary is not finished ({event.exception})")
                 raise failure_of(event)
             elif isinstance(event, SessionEndEvent) and event.stop_reason != StopReason.end_turn:
                 raise CompactionError(f"the summary is not finished ({event.reason})")
@@ -200,8 +245,8 @@ class ClearToolResults:
 
 @dataclass(frozen=True, slots=True)
 class SlidingWindow:
-    """Only the recent messages stay; before an assistant's also the words of the user that it works
-    on, because providers want a conversation to begin with those."""
+    """Only the recent messages and the system's stay; before an assistant's also the words of the
+    user that it works on, because providers want a conversation to begin with those."""
 
     keep_recent: int = 20
 
@@ -212,10 +257,12 @@ class SlidingWindow:
         self, history: Sequence[Message], transport: CompletionTransport
     ) -> list[Message] | None:
         cut = _cut(history, self.keep_recent)
+        system, old = _by_role(history[:cut])
+        _, recent = _by_role(history[cut:])
         prompts: list[Message] = []
-        if cut and history[cut].role == "assistant":
-            prompts = [m for m in history[:cut] if m.role == "user" and not _holds_results(m)]
-        kept = [*prompts[-1:], *history[cut:]]
+        if recent and recent[0].role == "assistant":
+            prompts = [m for m in old if m.role == "user" and not _holds_results(m)]
+        kept = [*system, *prompts[-1:], *history[cut:]]
         return kept if len(kept) < len(history) else None
 
 
@@ -226,7 +273,8 @@ async def compact_context(
     keep_recent: int = 6,
     system_prompt: str = DEFAULT_COMPACTION_PROMPT,
 ) -> list[Message] | None:
-    """A summary, its acknowledgement and at least the last `keep_recent` messages of `context`.
+    """A summary, its acknowledgement and at least the last `keep_recent` messages of `context`;
+    before them the system messages of the part that was summarised, as they are.
 
     None when the history is too short, or the summary fails, which is logged. The store is not
     changed.
@@ -240,7 +288,7 @@ async def compact_context(
         return None
 
 
-class AutoCompactStore(ContextStore):
+class AutoCompactStore(StoreWrapper):
     """`store`, compacted after a model call that read more than the limit.
 
     The limit is `max_tokens`, or `threshold` times the window of `transport.model`. The history is
@@ -259,7 +307,7 @@ class AutoCompactStore(ContextStore):
         threshold: float = 0.75,
         strategy: CompactionStrategy | None = None,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._transport = transport
         self._keep_recent = keep_recent
         self._threshold = threshold
@@ -269,13 +317,13 @@ class AutoCompactStore(ContextStore):
         self._wait_for = 0
 
     async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
-        await self._store.add_context_tokens(input_tokens, output_tokens)
+        await self.inner.add_context_tokens(input_tokens, output_tokens)
         if input_tokens > self._max_tokens:
             async with self._lock:
                 await self._compact()
 
     async def _compact(self) -> None:
-        history = await self._store.get_history()
+        history = await self.inner.get_history()
         # A turn whose tools are running is nobody's to change.
         before = history[: open_turn(history)]
         if len(before) < self._wait_for:
@@ -291,11 +339,11 @@ class AutoCompactStore(ContextStore):
             self._put_off(before, f"the strategy would break it: {problems[0].text}")
             return
         # The strategy may have taken seconds; what was stored meanwhile follows what it saw.
-        after = [*shorter, *(await self._store.get_history())[len(before) :]]
+        after = [*shorter, *(await self.inner.get_history())[len(before) :]]
         try:
-            await self._store.replace(after)
+            await self.inner.replace(after)
         except NotImplementedError:
-            self._put_off(before, f"{type(self._store).__name__} cannot replace its history")
+            self._put_off(before, f"{type(self.inner).__name__} cannot replace its history")
             return
         self._wait_for = len(after) + 1  # There is nothing new to compact before.
 
@@ -304,49 +352,14 @@ class AutoCompactStore(ContextStore):
         self._wait_for = len(history) + self._keep_recent
 
     async def fork(self) -> AutoCompactStore:
-        copy = AutoCompactStore(
-            await self._store.fork(),
-            self._transport,
-            keep_recent=self._keep_recent,
-            max_tokens=self._max_tokens,
-            threshold=self._threshold,
-            strategy=self._strategy,
-        )
-        copy._wait_for = self._wait_for
-        return copy
-
-    @property
-    def session_id(self) -> str:
-        return self._store.session_id
-
-    def own(self) -> AbstractAsyncContextManager[Any]:
-        return self._store.own()
-
-    async def append(self, message: Message) -> None:
-        await self._store.append(message)
-
-    async def extend(self, messages: Iterable[Message]) -> None:
-        await self._store.extend(messages)
+        twin = await super().fork()
+        twin._lock = Ownership()
+        return twin
 
     async def replace(self, messages: Iterable[Message]) -> None:
         self._wait_for = 0
-        await self._store.replace(messages)
-
-    async def get_history(self) -> list[Message]:
-        return await self._store.get_history()
+        await self.inner.replace(messages)
 
     async def clear(self) -> None:
         self._wait_for = 0
-        await self._store.clear()
-
-    async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
-        await self._store.set_context_tokens(input_tokens, output_tokens)
-
-    async def get_context_tokens(self) -> tuple[int, int]:
-        return await self._store.get_context_tokens()
-
-    async def list_sessions(self) -> list[SessionInfo]:
-        return await self._store.list_sessions()
-
-    async def close(self) -> None:
-        await self._store.close()
+        await self.inner.clear()
