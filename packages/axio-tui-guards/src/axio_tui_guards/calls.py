@@ -98,7 +98,9 @@ def _programs(kwargs: Mapping[str, Any]) -> list[Program] | None:
             continue
         found = [] if found is None else found
         arguments = kwargs.get("args", kwargs.get("arguments"))
-        if isinstance(value, str) and _is_texts(arguments) and arguments:
+        if isinstance(value, str) and arguments:
+            if not _is_texts(arguments):
+                raise Unparsable(f"the arguments of {name} are no list of texts")
             found += programs_of([value, *arguments])
         elif isinstance(value, str):
             found += programs_in(value)
