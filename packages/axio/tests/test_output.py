@@ -12,6 +12,7 @@ import pytest
 
 from axio.agent import Agent
 from axio.blocks import TextBlock, ToolResultBlock
+from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import (
     IterationEnd,
@@ -21,11 +22,12 @@ from axio.events import (
     ToolInputDelta,
     ToolUseStart,
 )
-from axio.exceptions import OutputError, StreamError
+from axio.exceptions import ConnectionFailed, OutputError, StreamError
 from axio.history import check
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.output import OutputStream
+from axio.run import RUN
 from axio.schema.streaming import parse_partial
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
@@ -270,6 +272,87 @@ async def test_the_answer_can_be_watched_while_it_grows() -> None:
     assert {"items": [{"name": "cup", "price": 2.5}]} in seen
     assert seen[-1] == ORDER
     assert await stream.get_output() == Order([Item("cup", 2.5, Colour.blue)], "quick")
+
+
+@pytest.mark.parametrize(
+    ("output", "given"), [(Order, ORDER), (list[int], {"value": [1, 2]}), (int, {"value": 7})]
+)
+async def test_the_answer_stays_to_be_seen_when_the_run_has_ended(output: Any, given: Any) -> None:
+    call = make_tool_use_response("final_answer", tool_input=given)
+    stream = Agent("", StubTransport([call])).run_stream("x", MemoryContextStore(), output=output)
+    seen = [stream.partial async for _ in stream]
+    assert [*seen, stream.partial] == [None] + [given.get("value", given)] * 5
+
+
+async def test_what_was_seen_of_an_answer_stays_when_the_run_is_cut_short() -> None:
+    text = json.dumps(ORDER)
+
+    class Breaking(StubTransport):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            yield ToolUseStart(0, "a", "final_answer")
+            yield ToolInputDelta(0, "a", text[:40])
+            raise ConnectionFailed("gone")
+
+    stream = Agent("", Breaking()).run_stream("x", MemoryContextStore(), output=Order)
+    seen = [stream.partial async for _ in stream]
+    assert seen[1] is not None
+    assert seen[1:] == [seen[1]] * (len(seen) - 1)
+
+
+async def test_a_rejected_answer_makes_room_for_the_next() -> None:
+    transport = answering({"x": "no", "y": 1}, {"x": 1, "y": 2})
+    stream = Agent("", transport).run_stream("x", MemoryContextStore(), output=Point)
+    seen = [stream.partial async for _ in stream]
+    assert (seen[1], seen[-1]) == ({"x": "no", "y": 1}, {"x": 1, "y": 2})
+
+
+@pytest.mark.parametrize("budget", [None, Budget()])
+async def test_an_error_says_which_limit_ended_the_run_before_the_answer(
+    budget: Budget | None,
+) -> None:
+    calls = StubTransport([make_tool_use_response("echo")])
+    agent = Agent("", calls, [make_echo_tool()], max_iterations=2)
+    with pytest.raises(
+        OutputError, match=r"before an answer was given \(max_iterations\)"
+    ) as caught:
+        await agent.run("go", MemoryContextStore(), output=int, budget=budget)
+    assert caught.value.reason == "max_iterations"
+
+
+async def test_an_error_says_that_the_run_was_stopped_before_the_answer() -> None:
+    async def enough() -> str:
+        RUN.get().stop("tired")
+        return ""
+
+    agent = Agent("", StubTransport([make_tool_use_response("enough")]), [Tool("enough", enough)])
+    with pytest.raises(OutputError, match="tired") as caught:
+        await agent.run("go", MemoryContextStore(), output=int)
+    assert caught.value.reason == "tired"
+
+
+async def test_an_error_says_that_the_tries_are_used_up() -> None:
+    with pytest.raises(OutputError, match="no answer of the wanted type") as caught:
+        await Agent("", answering({"x": "no"})).run("go", MemoryContextStore(), output=Point)
+    assert caught.value.reason == "output_tries"
+
+
+@dataclass
+class Tree:
+    name: str
+    children: list[Tree]
+
+
+async def test_the_schema_of_a_type_that_holds_itself_is_an_object_at_the_top() -> None:
+    leaf = {"name": "leaf", "children": []}
+    transport = answering({"name": "root", "children": [leaf]})
+    tree = await Agent("", transport).run("go", MemoryContextStore(), output=Tree)
+    assert tree == Tree("root", [Tree("leaf", [])])
+    schema = transport.requests[0].tools[-1].input_schema
+    assert (schema["type"], schema["required"]) == ("object", ["name", "children"])
+    assert schema["properties"]["children"]["items"] == {"$ref": "#/$defs/Tree"}
+    assert "Tree" in schema["$defs"]
 
 
 # ── as text ───────────────────────────────────────────────────────────────────────────────────

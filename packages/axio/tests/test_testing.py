@@ -28,6 +28,7 @@ from axio.events import (
     ToolResult,
     ToolUseStart,
 )
+from axio.exceptions import StreamError
 from axio.history import check
 from axio.messages import Message
 from axio.testing import (
@@ -66,9 +67,13 @@ async def test_a_stub_answers_in_order_and_repeats_the_last_for_ever() -> None:
     assert not hasattr(transport, "model")
 
 
-def test_a_stub_without_responses_raises_when_it_is_used() -> None:
-    with pytest.raises(IndexError):
-        StubTransport().stream([], [], "")
+@pytest.mark.parametrize("responses", [None, []])
+async def test_a_stub_without_responses_raises_when_it_is_used(responses: list[Any] | None) -> None:
+    stub = StubTransport(responses)
+    with pytest.raises(IndexError, match="no scripted answer left"):
+        stub.stream([], [], "")
+    with pytest.raises(StreamError, match="no scripted answer left"):
+        await Agent("", stub).run("go", memory())
 
 
 def test_ready_made_responses() -> None:

@@ -18,7 +18,8 @@
     ├── SessionBusy                another run owns the session
     └── OutputError                the model gave no answer of the wanted type
 
-`str(e)` is the message. Only `StreamError` and its children carry more, all optional.
+`str(e)` is the message. `StreamError` and its children carry more, all optional; `LimitReached` and
+`OutputError` have a `reason`.
 """
 
 from __future__ import annotations
@@ -151,4 +152,12 @@ class SessionBusy(AxioError):
 
 
 class OutputError(AxioError):
-    """The model did not give an answer of the wanted type in the allowed number of tries."""
+    """The model did not give an answer of the wanted type.
+
+    `reason` says what ended the run before it did: "output_tries" where the allowed number of tries
+    is used up, else the reason of the `SessionEndEvent`, such as "max_iterations" or "approval".
+    """
+
+    def __init__(self, *args: object, reason: str = "") -> None:
+        super().__init__(*args)
+        self.reason = reason

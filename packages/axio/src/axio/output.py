@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
 from axio.blocks import TextBlock
-from axio.events import Error, StreamEvent, TextDelta
+from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import HandlerError, OutputError
 from axio.history import unique_id
 from axio.messages import Message
@@ -44,8 +44,8 @@ class OutputWanted(Generic[T]):
     def __init__(self, type: Any, tools: list[Tool[Any]], tries: int) -> None:
         if tries < 1:
             raise ValueError(f"output_tries must be at least 1, got {tries}")
-        schema = property_schema(type)
-        self._is_object = _is_object(schema)
+        schema = _with_its_top(property_schema(type))
+        self._is_object = schema.get("type") == "object" and "properties" in schema
         if not self._is_object:
             definitions = schema.pop("$defs", None)
             schema = {"type": "object", "properties": {_WRAPPED: schema}, "required": [_WRAPPED]}
@@ -56,6 +56,7 @@ class OutputWanted(Generic[T]):
         self._left = tries
         self._found = False
         self._value: Any = None
+        self._text = ""
         self.error: OutputError | None = None
         self.name = unique_id(_TOOL, {tool.name for tool in tools})
 
@@ -75,13 +76,21 @@ class OutputWanted(Generic[T]):
         )
 
     def arguments_in(self, turn: Turn | None) -> str:
-        """The argument text, so far, of the last call of the answer tool in this turn."""
-        calls = () if turn is None else turn.calls
-        return next(("".join(c.fragments) for c in reversed(calls) if c.name == self.name), "")
+        """The argument text, so far, of the last call of the answer tool: in this turn, or else in
+        one before."""
+        if turn is not None:
+            self._look_at(turn.calls)
+        return self._text
 
-    def count(self, calls: Iterable[Call]) -> bool:
+    def _look_at(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            if call.name == self.name and call.fragments:
+                self._text = "".join(call.fragments)
+
+    def count(self, calls: list[Call]) -> bool:
         """Count the tries among `calls` that never reached the tool, most often because their
-        arguments could not be read. Whether the run is over."""
+        arguments could not be read. True if the run is over."""
+        self._look_at(calls)
         for call in calls:
             if call.name == self.name and call.problem is not None and not self._is_over():
                 self._fail(call.problem)
@@ -132,7 +141,8 @@ class OutputWanted(Generic[T]):
     def _fail(self, problem: str) -> str:
         self._left -= 1
         if self._left <= 0 and not self._found:
-            self.error = OutputError(f"no answer of the wanted type: {problem}")
+            text = f"no answer of the wanted type: {problem}"
+            self.error = OutputError(text, reason="output_tries")
         return problem
 
     def unwrapped(self, answer: Any) -> Any:
@@ -140,11 +150,14 @@ class OutputWanted(Generic[T]):
             return answer
         return answer.get(_WRAPPED)
 
-    def result(self) -> T:
-        """The answer; `OutputError` if there is none."""
+    def result(self, reason: str) -> T:
+        """The answer; `OutputError` if there is none, as the run ended for this reason."""
         if self._found:
             return cast(T, self._value)
-        raise self.error or OutputError("the run ended before an answer was given")
+        if self.error is not None:
+            raise self.error
+        why = f" ({reason})" if reason else ""
+        raise OutputError(f"the run ended before an answer was given{why}", reason=reason)
 
 
 class _AnswerTool(Tool[Any]):
@@ -157,12 +170,13 @@ class _AnswerTool(Tool[Any]):
         object.__setattr__(self, "_validator", Validator([], open_=True))
 
 
-def _is_object(schema: dict[str, Any]) -> bool:
+def _with_its_top(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a type that holds itself is a reference; providers want to see the object."""
     reference = schema.get("$ref")
-    if isinstance(reference, str):
-        definitions = schema.get("$defs", {})
-        return _is_object(definitions.get(reference.rpartition("/")[2], {}))
-    return schema.get("type") == "object" and "properties" in schema
+    if not isinstance(reference, str):
+        return schema
+    definitions = schema["$defs"]
+    return {**definitions[reference.rpartition("/")[2]], "$defs": definitions}
 
 
 def _user(text: str) -> Message:
@@ -213,19 +227,22 @@ class OutputStream(AgentStream, Generic[T]):
     @property
     def partial(self) -> Any:
         """The answer as far as it has come: plain JSON values, unchecked, a growing text as its
-        beginning. None before it begins. Each look reads all of it."""
+        beginning. None before it begins; at the end it stays. Each look reads all of it."""
         value = parse_partial(self._raw())
         return self._wanted.unwrapped(value)
 
     async def get_output(self) -> T:
         """The answer. `StreamError` if the run failed, `OutputError` if it gave none."""
+        reason = ""
         try:
             async for event in self:
                 if isinstance(event, Error):
                     raise failure_of(event)
+                if isinstance(event, SessionEndEvent):
+                    reason = event.reason
         finally:
             await self.aclose()
-        return self._wanted.result()
+        return self._wanted.result(reason)
 
 
 def output_stream(

@@ -23,7 +23,10 @@ __all__ = (
 
 
 class StubTransport:
-    """Answers with the next of `responses` at each call, and with the last one for ever after."""
+    """Answers with the next of `responses` at each call, and with the last one for ever after.
+
+    IndexError at the first call if there is none.
+    """
 
     def __init__(self, responses: list[list[StreamEvent]] | None = None) -> None:
         self._responses = responses or []
@@ -32,6 +35,8 @@ class StubTransport:
     def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncIterator[StreamEvent]:
+        if not self._responses:
+            raise IndexError("no scripted answer left")
         response = self._responses[min(self._call_count, len(self._responses) - 1)]
         self._call_count += 1
         return self._replay(response)
