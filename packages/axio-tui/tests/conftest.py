@@ -187,6 +187,15 @@ ENTRY_POINTS += "".join(f"{name.lower()} = acme_parts:{name}\n" for name in TRAN
 ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
 BROKEN = "[axio.transport]\nbroken = acme_absent:Transport\n[axio.tools]\nbroken = acme_absent:t\n"
 
+STRANGE = """
+[axio.tools]
+acme_look = aardvark:look
+leaves = aardvark_leaves:tool
+read_file = aardvark:look
+[axio.transport]
+number = aardvark:number
+"""
+
 
 def install(folder: Path, name: str, entry_points: str) -> Path:
     info = folder / f"{name}-1.0.dist-info"
@@ -285,6 +294,15 @@ def axio(tmp_path: Path, acme: Path) -> Iterator[Axio]:
 def broken(axio: Axio, tmp_path: Path) -> None:
     """A second distribution, whose parts cannot be imported."""
     folder = install(tmp_path, "broken", BROKEN)
+    axio.environment["PYTHONPATH"] = f"{axio.acme}:{folder}"
+
+
+@pytest.fixture
+def strange(axio: Axio, tmp_path: Path) -> None:
+    """A second distribution: its parts have names of others, end the program, or are nothing."""
+    (tmp_path / "aardvark.py").write_text("number = 7\nasync def look() -> str: ...\n")
+    (tmp_path / "aardvark_leaves.py").write_text("import sys\nsys.exit(7)\n")
+    folder = install(tmp_path, "aardvark", STRANGE)
     axio.environment["PYTHONPATH"] = f"{axio.acme}:{folder}"
 
 

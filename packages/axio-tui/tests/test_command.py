@@ -196,6 +196,19 @@ def test_by_default_it_gets_all_that_load_and_need_no_application(axio: Any) -> 
     assert "leaving out a tool" in done.line and "'broken'" in done.line
 
 
+@pytest.mark.usefixtures("strange")
+def test_strange_plug_ins_are_named_in_one_line_each_and_the_others_go_on(axio: Any) -> None:
+    done = axio("run", "--transport", "prompts", "hi")
+    assert done.code == 0 and "acme_change" in told(done.out)[1]
+    left_out = next(line for line in done.err.splitlines() if "'leaves'" in line)
+    assert "aardvark_leaves:tool of aardvark" in left_out and "SystemExit: 7" in left_out
+    twins = next(line for line in done.err.splitlines() if "'read_file'" in line)
+    assert "using axio_tools_local" in twins and "not aardvark:look of aardvark" in twins
+    assert len(done.err.splitlines()) == 3
+    done = axio("run", "--transport", "number", "--tools", "none", "hi")
+    assert done.code == 1 and "'number' is an object of int, not a class" in done.err
+
+
 def test_the_system_prompt_can_be_replaced(axio: Any) -> None:
     args = ("run", "--transport", "prompts", "--tools", "none", "hi")
     assert told(axio(*args, "--system", "Be brief.").out)[2] == "Be brief."

@@ -11,10 +11,10 @@ import pytest
 from axio.agent import Agent
 from axio.blocks import ImageBlock, TextBlock
 from axio.context import MemoryContextStore
-from axio.events import Error, StreamEvent, TextDelta
+from axio.events import Error, StreamEvent, TextDelta, ToolResult
 from axio.exceptions import HandlerError, StreamError
 from axio.plugins import Installed
-from axio.testing import StubTransport, make_text_response
+from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio_tui import tools
 from axio_tui.tools import confirm, status_line, subagent, vision_analyze
 
@@ -83,6 +83,19 @@ async def test_no_more_than_three_sub_agents_work_at_once() -> None:
 
 async def test_vision_without_a_model_says_so(tmp_path: Path) -> None:
     assert "not configured" in await vision_analyze(str(tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("subagent", {"task": "count"}), ("vision", {"path": "a.png"})]
+)
+async def test_a_model_is_told_as_an_error_that_a_tool_has_no_host(
+    name: str, arguments: dict[str, str]
+) -> None:
+    calls = [make_tool_use_response(name, tool_input=arguments), make_text_response()]
+    agent = Agent("", StubTransport(calls), [Installed().load_tool(name)])
+    events = [event async for event in agent.run_stream("go", MemoryContextStore())]
+    [result] = [event for event in events if isinstance(event, ToolResult)]
+    assert result.is_error and "not configured" in str(result.content)
 
 
 async def test_what_is_no_image_is_named_and_not_sent(tmp_path: Path) -> None:

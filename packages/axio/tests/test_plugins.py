@@ -257,7 +257,69 @@ def test_a_name_that_two_distributions_offer_is_taken_once(
     install("acme-one", {"axio.tools": {"acme_twin": "acme_one:tool"}}, {"acme_one": source})
     install("acme-two", {"axio.tools": {"acme_twin": "acme_two:tool"}}, {"acme_two": source})
     assert list(acme()) == ["acme_twin"]
-    assert "more than one 'acme_twin'" in caplog.text
+    assert "more than one 'acme_twin', using acme_one:tool of acme-one and not" in caplog.text
+
+
+LEAVING = """
+import sys
+sys.exit("this machine is\\nnot supported")
+"""
+
+LEAVES_LATER = """
+import sys
+class Tool:
+    def __init__(self) -> None:
+        sys.exit(7)
+    async def __call__(self) -> str: ...
+"""
+
+
+def test_a_part_that_ends_the_program_is_left_out_in_one_line(install: Install) -> None:
+    install(
+        "acme-leaving",
+        {
+            "axio.tools": {"acme_a": "acme_leaving:tool", "acme_b": "acme_later:Tool"},
+            "axio.transport": {"acme_a": "acme_leaving:Transport"},
+        },
+        {"acme_leaving": LEAVING, "acme_later": LEAVES_LATER},
+    )
+    lines: list[str] = []
+    parts = Installed(lines.append)
+    found = [tool.name for _, tool in parts.each("axio.tools", plugins.as_tool)]
+    assert not {"acme_a", "acme_b"} & set(found)
+    mine = [line for line in lines if "acme_" in line]
+    assert len(mine) == 2
+    assert "'acme_a' (acme_leaving:tool of acme-leaving)" in mine[0]
+    assert "SystemExit: this machine is not supported" in mine[0]
+    assert "'acme_b'" in mine[1] and "SystemExit: 7" in mine[1]
+    with pytest.raises(PluginError, match="not supported"):
+        parts.load("axio.transport", "acme_a")
+    with pytest.raises(PluginError, match="cannot be made: SystemExit: 7"):
+        parts.load_tool("acme_b")
+
+
+@pytest.mark.parametrize("stranger", ["aardvark", "zebra"])
+def test_a_part_of_axio_is_not_replaced_by_a_stranger_of_its_name(
+    install: Install, stranger: str
+) -> None:
+    source = "async def tool() -> str: ..."
+    install(stranger, {"axio.tools": {"acme_read": f"{stranger}:tool"}}, {stranger: source})
+    install("axio-acme", {"axio.tools": {"acme_read": "acme_own:tool"}}, {"acme_own": source})
+    lines: list[str] = []
+    parts = Installed(lines.append)
+    for _ in range(2):
+        assert parts.load_tool("acme_read").handler.__module__ == "acme_own"
+    [line] = lines
+    assert "using acme_own:tool of axio-acme" in line
+    assert f"not {stranger}:tool of {stranger}" in line
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_transport_that_is_no_class_is_named() -> None:
+    parts = Installed()
+    assert parts.load_class(plugins.TRANSPORT_GROUP, "acme").__name__ == "Transport"
+    with pytest.raises(PluginError, match="'acme_7' is an object of int, not a class"):
+        parts.load_class(plugins.TRANSPORT_GROUP, "acme_7")
 
 
 def test_names_are_sorted_and_import_nothing(install: Install) -> None:

@@ -45,7 +45,7 @@ async def connect(
     if model is not None and choice.models and model not in choice.models:
         raise _no_such_model(choice, model, choice.models)
     try:
-        make = parts.load(TRANSPORT_GROUP, choice.transport)
+        make = parts.load_class(TRANSPORT_GROUP, choice.transport)
     except PluginError as error:
         raise CommandError(f"the transport cannot be used: {error}") from error
     async with AsyncExitStack() as opened:
@@ -82,7 +82,7 @@ async def _construct(
         settings["session"] = await opened.enter_async_context(session)
     try:
         transport = make(**settings)
-    except Exception as error:  # somebody else's constructor; its message is the best there is
+    except (Exception, SystemExit) as error:  # the message of a foreign constructor is the best
         kind = WrongUse if isinstance(error, LookupError | ValueError) else CommandError
         raise kind(f"the transport {choice.transport} cannot be used: {error}") from error
     if closes_itself:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     prompt = _prompt_of(args.prompt)
     if args.model is not None and not args.model.strip():
         raise WrongUse("the name of the model is empty")
-    parts = Installed()
+    parts = Installed(say)
     tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
     runner = asyncio.Runner()

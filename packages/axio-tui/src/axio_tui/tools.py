@@ -4,7 +4,7 @@
 * `subagent_factory()` makes an agent and a store for one sub-task;
 * `vision_transport` is the model that looks at images.
 
-Without its host a tool says so, or does nothing.
+Without its host a tool fails and says so, or does nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from axio.blocks import ImageBlock, ImageMediaType, TextBlock
 from axio.events import Error, TextDelta
-from axio.exceptions import StreamError
+from axio.exceptions import HandlerError, StreamError
 from axio.field import Field
 from axio.messages import Message
+from axio.run import RUN
 from axio.tool import tool_options
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ async def subagent(
     Good for searches that read much and report little, and for tasks that can go on side by side.
     """
     if subagent_factory is None:
-        return "SubAgent is not configured"
+        return _refused("SubAgent is not configured")
     agent, store = await subagent_factory()
     return await agent.run(task, store)
 
@@ -113,10 +114,10 @@ async def vision_analyze(
 ) -> str:
     """Let a model that sees look at an image file and answer a question about it."""
     if vision_transport is None:
-        return "Vision is not configured: no model that sees images has been chosen"
+        return _refused("Vision is not configured: no model that sees images has been chosen")
     image = await asyncio.to_thread(_read_image, path)
     if isinstance(image, str):
-        return image
+        return _refused(image)
     message = Message(role="user", content=[TextBlock(prompt), image])
     texts: list[str] = []
     failure: BaseException | None = None
@@ -128,6 +129,14 @@ async def vision_analyze(
     if failure is not None:
         raise StreamError(str(failure)) from failure
     return "".join(texts) or "(no response)"
+
+
+def _refused(why: str) -> str:
+    """`why` for a program that calls the function; a model is told it as the error that it is."""
+    run = RUN.get(None)
+    if run is not None and run.call_id is not None:
+        raise HandlerError(why)
+    return why
 
 
 def _read_image(path: str) -> ImageBlock | str:

@@ -6,8 +6,10 @@ A distribution names its parts in one of the groups below; a front end lists the
     [project.entry-points."axio.tools"]
     my_tool = "my_package:my_tool"
 
-The `discover_*` functions never fail because of somebody's broken part: it is logged as a warning
-and left out. `Installed` is asked for one part and therefore raises `PluginError`.
+The `discover_*` functions never fail because of a broken part: it is logged as a warning in one
+line and left out. `Installed` is asked for one part and therefore raises `PluginError`. Of two
+parts with one name that of axio's own distributions is used, else the first by distribution, and
+the other is reported: nothing is replaced without a word.
 """
 
 from __future__ import annotations
@@ -55,6 +57,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_FAILURES = (Exception, SystemExit)
+"""What other people's modules and constructors may do: they must not end the program."""
+
 
 class PluginError(AxioError):
     """A part that is not installed, does not import or is not what its group asks for."""
@@ -78,9 +83,12 @@ class ToolsPlugin(Protocol):
 
 
 class Installed:
-    """What is installed, by name. Each group is looked up once, when it is first asked for."""
+    """The parts that are installed, by name. Each group is looked up once, when it is first asked
+    for. `report` is called with one line for each part that is left out.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[str], object] = logger.warning) -> None:
+        self._report = report
         self._groups: dict[str, dict[str, metadata.EntryPoint]] = {}
 
     def names(self, group: str) -> list[str]:
@@ -95,6 +103,10 @@ class Installed:
             raise PluginError(f"{group} has no {name!r}; there is: {offered}")
         return _import(entries[name])
 
+    def load_class(self, group: str, name: str) -> type:
+        """The class behind one entry point. Raises `PluginError`."""
+        return _class(name, self.load(group, name))
+
     def load_tool(self, name: str) -> Tool[Any]:
         """The tool called `name`, without importing any other. Raises `PluginError`."""
         part = self.load(TOOLS_GROUP, name)
@@ -102,18 +114,19 @@ class Installed:
             return as_tool(name, part)
         except PluginError:
             raise
-        except Exception as error:  # its constructor, or annotations that cannot be read
-            raise PluginError(f"tool {name!r} cannot be made: {error}") from error
+        except _FAILURES as error:  # its constructor, or annotations that cannot be read
+            raise PluginError(f"tool {name!r} cannot be made: {_words(error)}") from error
 
     def each(
         self, group: str, convert: Callable[[str, Any], T]
     ) -> Iterator[tuple[metadata.EntryPoint, T]]:
-        """Every part of `group` that `convert(name, part)` accepts; what it raises is logged."""
+        """Every part of `group` that `convert(name, part)` accepts; what it raises is reported."""
         for entry in self._entries(group).values():
             try:
                 part = convert(entry.name, _import(entry))
-            except Exception as error:
-                logger.warning("%s: skipping %r: %s", group, entry.name, error)
+            except _FAILURES as error:
+                words = str(error) if isinstance(error, PluginError) else _words(error)
+                self._report(f"{group}: skipping {entry.name!r}: {words}")
             else:
                 yield entry, part
 
@@ -121,19 +134,40 @@ class Installed:
         """Sorted: the order of a tool list is part of a provider's cache key."""
         if group not in self._groups:
             entries = self._groups[group] = {}
-            for entry in sorted(metadata.entry_points(group=group), key=lambda entry: entry.name):
+            for entry in sorted(metadata.entry_points(group=group), key=_precedence):
                 used = entries.setdefault(entry.name, entry)
                 if used is not entry:
-                    logger.warning("%s: more than one %r, using %s", group, used.name, used.value)
+                    self._report(
+                        f"{group}: more than one {used.name!r}, using {_origin(used)} "
+                        f"and not {_origin(entry)}"
+                    )
         return self._groups[group]
+
+
+def _distribution(entry: metadata.EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "unknown"
+
+
+def _precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
+    distribution = _distribution(entry)
+    return entry.name, not distribution.startswith("axio-"), distribution
+
+
+def _origin(entry: metadata.EntryPoint) -> str:
+    return f"{entry.value} of {_distribution(entry)}"
+
+
+def _words(error: BaseException) -> str:
+    """One line, also of an error that has many or none."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
 
 
 def _import(entry: metadata.EntryPoint) -> Any:
     try:
         return entry.load()
-    except Exception as error:  # anything can happen while somebody's module is imported
+    except _FAILURES as error:
         raise PluginError(
-            f"{entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
+            f"{entry.name!r} ({_origin(entry)}) cannot be imported: {_words(error)}"
         ) from error
 
 
@@ -188,7 +222,7 @@ def discover_tools_by_package() -> dict[str, list[Tool[Any]]]:
     """The same tools under the name of the distribution that offers each."""
     packages: dict[str, list[Tool[Any]]] = {}
     for entry, tool in Installed().each(TOOLS_GROUP, as_tool):
-        packages.setdefault(entry.dist.name if entry.dist else "unknown", []).append(tool)
+        packages.setdefault(_distribution(entry), []).append(tool)
     return packages
 
 
@@ -223,7 +257,7 @@ def _by_name(group: str, convert: Callable[[str, Any], T]) -> dict[str, T]:
 
 def _class(name: str, part: Any) -> type:
     if not inspect.isclass(part):
-        raise PluginError(f"{name!r} is {type(part).__name__}, not a class")
+        raise PluginError(f"{name!r} is an object of {type(part).__name__}, not a class")
     return part
 
 
