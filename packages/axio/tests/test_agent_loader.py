@@ -100,6 +100,16 @@ def test_ini_takes_percent_signs_and_several_lines_as_they_are() -> None:
         (TomlAgentLoader(), "name = 5", "name must be a string, got 5"),
         (TomlAgentLoader(), "system = 5", "system must be a string, got 5"),
         (TomlAgentLoader(), "system = {text = 5}", "system must be a string, got 5"),
+        (
+            TomlAgentLoader(),
+            'desc = "x"\nname = "a"\nTools = []',
+            "unknown key 'desc', 'Tools'; known: name, description, system, max_iterations, tools",
+        ),
+        (JsonAgentLoader(), '{"prompt": "x"}', "unknown key 'prompt'; known: name"),
+        (JsonAgentLoader(), '{"system": {"txt": "x"}}', "unknown key of system 'txt'; known: text"),
+        (IniAgentLoader(), "[agent]\niterations = 3", "unknown key 'iterations'; known: name"),
+        (IniAgentLoader(), "[agent]\n[system]\nfile = x", "unknown key of system 'file'"),
+        (IniAgentLoader(), "[agent]\n[tools]\n", "unknown section 'tools'; known: agent, system"),
     ],
 )
 def test_a_bad_file_is_a_value_error_with_its_path(
@@ -113,6 +123,26 @@ def test_a_bad_file_is_a_value_error_with_its_path(
         loader.load_file(path)
     with pytest.raises(ValueError, match=re.escape(path.name)):
         loader.scan(tmp_path)
+
+
+@pytest.mark.parametrize(("loader", "content"), FORMATS)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_file_may_begin_with_a_mark(
+    tmp_path: Path, loader: AgentLoader, content: str, line_end: str
+) -> None:
+    path = tmp_path / f"marked{loader.extensions[0]}"
+    path.write_bytes(b"\xef\xbb\xbf" + content.strip().replace("\n", line_end).encode())
+    assert loader.load_file(path) == SPEC
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.touch()
+    for folder in (tmp_path / "agnets", file):
+        with pytest.raises(ValueError, match=f"{re.escape(str(folder))} is not a directory"):
+            load_agents(str(folder))
+        with pytest.raises(ValueError, match="is not a directory"):
+            load_agents_from_dir(folder, StubTransport())
 
 
 def test_a_file_that_is_not_utf8_is_a_value_error_with_its_path(tmp_path: Path) -> None:
@@ -157,7 +187,6 @@ def test_scan_reads_the_files_of_one_directory(tmp_path: Path) -> None:
         ("b", "B"),
     ]
     assert list(load_agents(str(tmp_path))) == ["a", "b", "c"]
-    assert load_agents(tmp_path / "missing") == {}
 
 
 def test_a_later_loader_wins_when_names_clash(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ agent = Agent(system, transport, tools=load_agents_from_dir("agents", transport)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -79,16 +79,23 @@ class AgentLoader:
         """The agent in a UTF-8 file, named after the file unless it names itself."""
         path = Path(path)
         try:
-            spec = self.load(path.read_text(encoding="utf-8"))
+            # Editors on Windows begin a file with a mark.
+            spec = self.load(path.read_text(encoding="utf-8-sig"))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         return spec if spec.name else replace(spec, name=path.stem)
 
     def scan(self, directory: str | Path, toolbox: Toolbox = _NO_TOOLS) -> Agents:
-        """The agents in the files of a directory, not of those below it."""
+        """The agents in the files of a directory, not of those below it.
+
+        `ValueError` if there is no such directory, or a file does not describe an agent.
+        """
+        folder = Path(directory)
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is not a directory: agents are read from the files of one")
         agents: Agents = {}
         for extension in self.extensions:
-            for path in sorted(Path(directory).glob(f"*.{extension.lstrip('*.')}")):
+            for path in sorted(folder.glob(f"*.{extension.lstrip('*.')}")):
                 spec = self.load_file(path)
                 agents[spec.name] = (spec.description, spec.to_agent(toolbox))
         return agents
@@ -135,16 +142,28 @@ class IniAgentLoader(AgentLoader):
             raise ValueError(str(error)) from error
         if not parser.has_section("agent"):
             raise ValueError("there is no section [agent]")
+        _check_keys(parser.sections(), ("agent", "system"), "section")
         data: dict[str, Any] = dict(parser["agent"])
-        data["system"] = parser.get("system", "text", fallback=data.get("system", ""))
+        if parser.has_section("system"):
+            data["system"] = {"text": data.get("system", ""), **parser["system"]}
         names = (name.strip() for name in data.get("tools", "").split(","))
         data["tools"] = [name for name in names if name]
         return _spec(data)
 
 
+def _check_keys(given: Iterable[str], known: Iterable[str], what: str = "key") -> None:
+    unknown = [key for key in given if key not in known]
+    if unknown:
+        raise ValueError(
+            f"unknown {what} {', '.join(map(repr, unknown))}; known: {', '.join(known)}"
+        )
+
+
 def _spec(data: Mapping[str, Any]) -> AgentSpec:
+    _check_keys(data, AgentSpec.__dataclass_fields__)
     system = data.get("system", "")
     if isinstance(system, Mapping):
+        _check_keys(system, ("text",), "key of system")
         system = system.get("text", "")
     tools = data.get("tools", [])
     if not isinstance(tools, list) or not all(isinstance(name, str) for name in tools):
