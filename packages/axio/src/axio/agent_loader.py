@@ -43,7 +43,7 @@ _NO_TOOLS: Toolbox = {}
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """What a file says about an agent. `model` is a wish that the application may grant."""
+    """An agent as a file describes it. `model` is a wish that the application may grant."""
 
     name: str
     description: str

@@ -12,14 +12,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore
 from axio.exceptions import AxioError
 from axio.history import UNKNOWN_OUTCOME, calls_of
 from axio.messages import Message
-from axio.types import ToolCallID, ToolName
+from axio.types import JSONObject, ToolCallID, ToolName
 
 __all__ = (
     "ApprovalError",
@@ -56,17 +56,17 @@ class PendingCall:
 
     tool_use_id: ToolCallID
     name: ToolName
-    input: dict[str, Any]
+    input: JSONObject
     digest: str
     repeat: int = 0
 
 
-def digest(id: ToolCallID, name: ToolName, input: dict[str, Any]) -> str:
-    """What an approval is bound to: SHA-256 of the call's id, its tool and its arguments."""
+def digest(id: ToolCallID, name: ToolName, input: JSONObject) -> str:
+    """SHA-256 of the call's id, its tool and its arguments: an approval is bound to it."""
     return sha256(json.dumps([id, name, input], sort_keys=True).encode()).hexdigest()
 
 
-def waiting_note(id: ToolCallID, name: ToolName, input: dict[str, Any], reason: str) -> str:
+def waiting_note(id: ToolCallID, name: ToolName, input: JSONObject, reason: str) -> str:
     """The result of a call that was deferred."""
     return _WAITS.format(digest=digest(id, name, input), reason=reason).strip()
 
@@ -148,7 +148,7 @@ async def decide(
 
 
 def used_up(history: Sequence[Message]) -> list[Message]:
-    """`history` with every approval turned into a call of which nobody knows the outcome."""
+    """`history` with every approval turned into a call whose outcome is unknown."""
     return _changed(
         history,
         {

@@ -324,7 +324,7 @@ class AutoCompactStore(StoreWrapper):
 
     async def _compact(self) -> None:
         history = await self.inner.get_history()
-        # A turn whose tools are running is nobody's to change.
+        # A turn whose tools are running must not change.
         before = history[: open_turn(history)]
         if len(before) < self._wait_for:
             return

@@ -1,4 +1,4 @@
-"""What a model can do, what it costs, and collections of such descriptions."""
+"""Descriptions of models, their abilities and prices, and collections of these."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport, StructuredTransport, closing
 from axio.turn import Call, Turn
+from axio.types import JSONObject
 from axio.wrapper import Structured
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
@@ -36,9 +37,10 @@ _FENCE = re.compile(r"\A\s*```\w*\s*|\s*```\s*\Z")
 
 
 class OutputWanted(Generic[T]):
-    """What is wanted, and what has come: `value`, or `error` once the tries are used up.
+    """An answer of a type that is wanted, and how far it has come.
 
-    A type that is no JSON object travels as the member "value" of one.
+    `error` is set once the tries are used up. A value that is not a JSON object travels as the
+    member "value" of one.
     """
 
     def __init__(self, type: Any, tools: list[Tool[Any]], tries: int) -> None:
@@ -97,7 +99,7 @@ class OutputWanted(Generic[T]):
         return self._is_over()
 
     def take_text(self, text: str) -> Message | None:
-        """A response has ended with `text`; what to reply if that is not the answer."""
+        """Take the text of a response that has ended; return a reply if it is not the answer."""
         if self._is_over():
             return None
         try:
@@ -116,7 +118,7 @@ class OutputWanted(Generic[T]):
         )
 
     def remind(self) -> Message | None:
-        """The model has ended its turn without an answer; what to reply."""
+        """Return a reply for a model that has ended its turn without an answer."""
         if self._is_over():
             return None
         self._fail("the model gave no answer of the wanted type")
@@ -125,8 +127,8 @@ class OutputWanted(Generic[T]):
     def _is_over(self) -> bool:
         return self._found or self.error is not None
 
-    def _accept(self, answer: Any) -> str | None:
-        """Take an answer, or say what is wrong with it."""
+    def _accept(self, answer: object) -> str | None:
+        """Take an answer; return the problem if it is not valid."""
         if not self._is_object:
             if not isinstance(answer, dict) or _WRAPPED not in answer:
                 return self._fail(f"the answer must be an object with the member {_WRAPPED!r}")
@@ -170,7 +172,7 @@ class _AnswerTool(Tool[Any]):
         object.__setattr__(self, "_validator", Validator([], open_=True))
 
 
-def _with_its_top(schema: dict[str, Any]) -> dict[str, Any]:
+def _with_its_top(schema: JSONObject) -> JSONObject:
     """The schema of a type that holds itself is a reference; providers want to see the object."""
     reference = schema.get("$ref")
     if not isinstance(reference, str):
@@ -248,5 +250,5 @@ class OutputStream(AgentStream, Generic[T]):
 def output_stream(
     wanted: OutputWanted[T], raw: Callable[[], str]
 ) -> Callable[[AsyncGenerator[StreamEvent, None], Control], OutputStream[T]]:
-    """What makes the stream of a run for `wanted`; `raw` gives the answer's text so far."""
+    """A maker for the stream of a run; `raw` gives the answer's text so far."""
     return lambda generator, control: OutputStream(generator, control, wanted, raw)

@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FAILURES = (Exception, SystemExit)
-"""What other people's modules and constructors may do: they must not end the program."""
+"""Raised by other people's modules and constructors, which must not end the program."""
 
 
 class PluginError(AxioError):
@@ -67,7 +67,7 @@ class PluginError(AxioError):
 
 @runtime_checkable
 class ToolsPlugin(Protocol):
-    """What the group `axio.tools.settings` offers: tools that need settings or a connection."""
+    """A part of the group `axio.tools.settings`: tools that need settings or a connection."""
 
     @property
     def label(self) -> str: ...
@@ -118,7 +118,7 @@ class Installed:
             raise PluginError(f"tool {name!r} cannot be made: {_words(error)}") from error
 
     def each(
-        self, group: str, convert: Callable[[str, Any], T]
+        self, group: str, convert: Callable[[str, object], T]
     ) -> Iterator[tuple[metadata.EntryPoint, T]]:
         """Every part of `group` that `convert(name, part)` accepts; what it raises is reported."""
         for entry in self._entries(group).values():
@@ -174,7 +174,7 @@ def _import(entry: metadata.EntryPoint) -> Any:
 # ── tools ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def as_tool(name: str, part: Any) -> Tool[Any]:
+def as_tool(name: str, part: object) -> Tool[Any]:
     """`part` as a tool called `name`: a coroutine function, an async generator function, a `Tool`,
     an object with an async `__call__`, or a class of such objects that needs no arguments.
 
@@ -183,17 +183,14 @@ def as_tool(name: str, part: Any) -> Tool[Any]:
     """
     if isinstance(part, Tool):
         return part if part.name == name else dataclasses.replace(part, name=name)
-    handler = part
-    if not _is_async(part):
+    if inspect.iscoroutinefunction(part) or inspect.isasyncgenfunction(part):
+        handler = part
+    else:
         handler = _handler_of(name, part() if inspect.isclass(part) else part)
     return Tool(name=name, handler=handler, **options_of(handler))
 
 
-def _is_async(part: Any) -> bool:
-    return inspect.iscoroutinefunction(part) or inspect.isasyncgenfunction(part)
-
-
-def _handler_of(name: str, instance: Any) -> Callable[..., Any]:
+def _handler_of(name: str, instance: object) -> Callable[..., Any]:
     """A coroutine function that calls `instance`, with its signature, docstring and streaming."""
     call = getattr(instance, "__call__", None)  # noqa: B004 - the method is needed, not the fact
     if not inspect.iscoroutinefunction(call):
@@ -201,7 +198,7 @@ def _handler_of(name: str, instance: Any) -> Callable[..., Any]:
 
     @functools.wraps(call)
     async def handler(**kwargs: Any) -> Any:
-        return await instance(**kwargs)
+        return await call(**kwargs)
 
     handler.__doc__ = call.__doc__ or type(instance).__doc__
     for attribute in ("stream", "format_stream_result", "_tool_concurrency", "_tool_options"):
@@ -251,26 +248,28 @@ def discover_guards() -> dict[str, type[PermissionGuard]]:
     return _by_name(GUARDS_GROUP, _guard)
 
 
-def _by_name(group: str, convert: Callable[[str, Any], T]) -> dict[str, T]:
+def _by_name(group: str, convert: Callable[[str, object], T]) -> dict[str, T]:
     return {entry.name: part for entry, part in Installed().each(group, convert)}
 
 
-def _class(name: str, part: Any) -> type:
+def _class(name: str, part: object) -> type:
     if not inspect.isclass(part):
         raise PluginError(f"{name!r} is an object of {type(part).__name__}, not a class")
     return part
 
 
-def _guard(name: str, part: Any) -> type[PermissionGuard]:
-    if not issubclass(_class(name, part), PermissionGuard):
+def _guard(name: str, part: object) -> type[PermissionGuard]:
+    found = _class(name, part)
+    if not issubclass(found, PermissionGuard):
         raise PluginError(f"guard {name!r} is not a subclass of PermissionGuard")
-    return part  # type: ignore[no-any-return]
+    return found
 
 
-def _tools_plugin(name: str, part: Any) -> ToolsPlugin:
+def _tools_plugin(name: str, part: object) -> ToolsPlugin:
+    found = _class(name, part)
     # Asked of the class: a property may need the connection that `init` opens.
     wanted = ("label", "all_tools", "init", "settings_screen", "close")
-    missing = [attribute for attribute in wanted if not hasattr(_class(name, part), attribute)]
+    missing = [attribute for attribute in wanted if not hasattr(found, attribute)]
     if missing:
         raise PluginError(f"tools plug-in {name!r} lacks {', '.join(missing)}")
-    return part()  # type: ignore[no-any-return]
+    return found()  # type: ignore[no-any-return]

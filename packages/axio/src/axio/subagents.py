@@ -66,7 +66,7 @@ async def agent_tool(task: str) -> str:
 
 
 async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
-    """One run of the sub-agent, its events shown to whoever wants them; its final text."""
+    """The final text of one run of the sub-agent; the outer run and `on_event` get its events."""
     name, on_event = context["agent_name"], context["on_event"]
     store = context["context_factory"]()
     stream = context["proto"].copy(transport=context["transport"]).run_stream(task, store)
@@ -98,7 +98,7 @@ async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
 
 
 async def _unfinished(end: SessionEndEvent, store: ContextStore) -> str:
-    """Why a run that reported no error is none that has done its task; empty if it has."""
+    """The reason why a run without an error has not done its task; empty if it has."""
     if end.stop_reason != StopReason.end_turn:
         return f"The agent's run ended before it was finished ({end.reason})."
     if end.reason == "approval":
@@ -151,7 +151,7 @@ def _guarded(agent: Agent, guards: Sequence[PermissionGuard]) -> Agent:
 
 @dataclass(frozen=True, slots=True)
 class BackgroundResult:
-    """What a sub-agent in the background came to; `failed` if its run did."""
+    """The outcome of a sub-agent in the background; `failed` if its run did."""
 
     number: int
     name: str
@@ -171,7 +171,7 @@ class Background:
             agent.tools = make_agent_tools(agents, transport, background=background)
 
     A result reaches the run that started the task as a user message before its next model call;
-    when that run has ended by then, it waits in `results` for whoever starts the next one. A run
+    when that run has ended by then, it waits in `results` for the program. A run
     that is cancelled takes its tasks along, and so does the end of the block.
     """
 
@@ -202,7 +202,7 @@ class Background:
             await asyncio.wait(self._tasks)
 
     def start(self, context: AgentContext, task: str) -> str:
-        """Begin a task for the tool call that is going on; what the model is told now."""
+        """Begin a task for the tool call that is going on; return the words for the model."""
         if not self._open:
             raise RuntimeError("background tasks need `async with Background()` around the run")
         self._count += 1

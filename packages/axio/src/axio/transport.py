@@ -1,4 +1,4 @@
-"""What a model is to the rest of axio: protocols for each kind, and placeholders for none yet."""
+"""Models as the rest of axio sees them: a protocol for each kind, and a placeholder for each."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ class Watchdog:
         finally:
             self._task = None
             over, self._over = self._over, None
-            # Ours only if nobody else asked too: then the count is back where it was. What the
-            # source made of our interruption does not matter, not even if it is an answer.
+            # Ours alone if the count is back where it was: no other cancellation came. It does not
+            # matter how the source took ours, not even if it has an answer.
             if over is not None and task.uncancel() <= cancelling:
                 raise over from None
 

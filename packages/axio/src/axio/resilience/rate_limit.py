@@ -19,8 +19,8 @@ __all__ = ("RateLimit",)
 
 
 class _Bucket:
-    """What is allowed in a minute flows in evenly. What was not known before may overdraw it:
-    then everybody waits until it is level again."""
+    """The amount that is allowed in a minute flows in evenly. An amount that is known only
+    afterwards may overdraw it: all wait then until it is level again."""
 
     def __init__(self, per_minute: float) -> None:
         if per_minute <= 0:

@@ -34,7 +34,7 @@ _PIECE = 50  # length of the pieces by which an earlier place is found
 
 
 class Repetition:
-    """`feed` text; true once it repeats itself. The work for each character is constant.
+    """`feed` text; True once it repeats itself. The work for each character is constant.
 
     Either the end is one pattern of at most 150 characters three times or more over at least 200
     characters, or the last 500 characters stood in the text before, word for word.
@@ -65,7 +65,7 @@ class Repetition:
         return _has_pattern(tail) or self._stood_before(tail)
 
     def _stood_before(self, tail: str) -> bool:
-        """Whether `tail` stands at an earlier place: one of the pieces there is a part of it."""
+        """True if `tail` stands at an earlier place: one of the pieces there is a part of it."""
         for shift in range(_PIECE):
             place = self._places.get(tail[shift : shift + _PIECE])
             if place is not None and place * _PIECE >= shift:
@@ -77,7 +77,7 @@ class Repetition:
 
 
 def _has_pattern(tail: str) -> bool:
-    """Whether `tail` ends in three or more repeats of something short."""
+    """True if `tail` ends in three or more repeats of something short."""
     for size in range(1, _LONGEST_PATTERN + 1):
         repeats = max(3, -(-_COVERED // size))
         if size * repeats <= len(tail) and tail.endswith(tail[-size:] * repeats):

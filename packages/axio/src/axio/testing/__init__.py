@@ -1,4 +1,4 @@
-"""What tests of agents, tools and plug-ins need.
+"""Parts for tests of agents, tools and plug-ins.
 
 Scripted models and ready-made parts (`StubTransport`, `make_*`), recordings of real ones
 (`RecordTransport`, `ReplayTransport`), faults (`FaultTransport`, `faults`), and the promises that

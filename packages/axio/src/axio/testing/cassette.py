@@ -24,7 +24,7 @@ from axio.exceptions import AxioError
 from axio.messages import Message
 from axio.tool import Tool
 from axio.transport import CompletionTransport, DummyCompletionTransport, closing
-from axio.types import StopReason, Usage
+from axio.types import JSONObject, StopReason, Usage
 from axio.wrapper import Wrapper
 
 __all__ = ("CassetteError", "RecordTransport", "ReplayTransport")
@@ -50,13 +50,13 @@ class CassetteError(AxioError):
     """There is no recording of what was asked."""
 
 
-def _event_to_json(event: StreamEvent) -> dict[str, Any]:
+def _event_to_json(event: StreamEvent) -> JSONObject:
     if isinstance(event, Error):
         return {
             "type": "Error",
             "exception": f"{type(event.exception).__name__}: {event.exception}",
         }
-    record: dict[str, Any] = {"type": type(event).__name__}
+    record: JSONObject = {"type": type(event).__name__}
     for field in fields(event):
         value = getattr(event, field.name)
         if isinstance(value, bytes):
@@ -69,7 +69,7 @@ def _event_to_json(event: StreamEvent) -> dict[str, Any]:
     return record
 
 
-def _event_from_json(record: dict[str, Any]) -> StreamEvent:
+def _event_from_json(record: JSONObject) -> StreamEvent:
     kind = record.pop("type")
     if kind == "Error":
         return Error(RuntimeError(record["exception"]))
@@ -86,7 +86,7 @@ def _event_from_json(record: dict[str, Any]) -> StreamEvent:
     return cast(StreamEvent, event(**record))
 
 
-def _request(messages: list[Message], tools: list[Tool[Any]], system: str) -> dict[str, Any]:
+def _request(messages: list[Message], tools: list[Tool[Any]], system: str) -> JSONObject:
     return {
         "system": system,
         "tools": {tool.name: tool.input_schema for tool in tools},
@@ -95,19 +95,19 @@ def _request(messages: list[Message], tools: list[Tool[Any]], system: str) -> di
 
 
 def _clean(value: Any, secrets: list[str]) -> Any:
-    """`value` without secrets: the given ones, and whatever looks like a key or a token."""
+    """`value` without secrets: the given ones, and all that looks like a key or a token."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     for secret in secrets:
         text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], _REMOVED)
     return json.loads(_SECRET.sub(_REMOVED, text))
 
 
-def _clean_pieces(events: list[dict[str, Any]], secrets: list[str]) -> None:
+def _clean_pieces(events: list[JSONObject], secrets: list[str]) -> None:
     """Take out what is a secret only when the pieces of a text are put together.
 
     The first of the pieces says that something was removed, the others lose their part of it.
     """
-    texts: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    texts: dict[tuple[Any, ...], list[JSONObject]] = {}
     for event in events:
         if event["type"] in _PIECES:
             text = (event["type"], event["index"], event.get("tool_use_id"))
@@ -142,7 +142,7 @@ class RecordTransport(Wrapper):
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         request = _request(messages, tools, system)
-        events: list[dict[str, Any]] = []
+        events: list[JSONObject] = []
         async with closing(self.inner.stream(messages, tools, system)) as source:
             async for event in source:
                 events.append(_event_to_json(event))
@@ -169,7 +169,7 @@ class ReplayTransport(Wrapper):
         self, path: str | os.PathLike[str], *, record: CompletionTransport | None = None
     ) -> None:
         self._path = Path(path)
-        self._left: list[tuple[dict[str, Any], list[dict[str, Any]]]] | None = None
+        self._left: list[tuple[JSONObject, list[JSONObject]]] | None = None
         if self._path.exists():
             self._left = _read(self._path)
         elif record is None or os.environ.get("CI", "").lower() not in ("", "0", "false"):
@@ -184,7 +184,7 @@ class ReplayTransport(Wrapper):
         return self._replay(_clean(_request(messages, tools, system), []), self._left)
 
     async def _replay(
-        self, request: dict[str, Any], left: list[tuple[dict[str, Any], list[dict[str, Any]]]]
+        self, request: JSONObject, left: list[tuple[JSONObject, list[JSONObject]]]
     ) -> AsyncGenerator[StreamEvent, None]:
         for index, (recorded, events) in enumerate(left):
             if recorded == request:
@@ -202,12 +202,12 @@ class ReplayTransport(Wrapper):
         raise CassetteError(f"not recorded in {self._path}:\n{difference}")
 
 
-def _pretty(request: dict[str, Any]) -> list[str]:
+def _pretty(request: JSONObject) -> list[str]:
     return json.dumps(request, ensure_ascii=False, indent=2, sort_keys=True).splitlines()
 
 
-def _read(path: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    found: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+def _read(path: Path) -> list[tuple[JSONObject, list[JSONObject]]]:
+    found: list[tuple[JSONObject, list[JSONObject]]] = []
     lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     for number, line in enumerate(lines, 1):
         try:

@@ -1,4 +1,4 @@
-"""What every transport and every store has to do: call these from a test of your own.
+"""Checks of the promises that every transport and every store has to keep, for tests of your own.
 
 Each raises AssertionError with a sentence that says which promise is broken.
 """
@@ -300,7 +300,7 @@ async def _check_side_by_side(transport: CompletionTransport, prompt: str) -> No
 
 async def _check_histories(transport: CompletionTransport, prompt: str, tool: Tool[Any]) -> None:
     """Histories that agents really have: two user turns in a row, failed and empty results, calls
-    with other providers' ids, opaque reasoning of somebody else, system notes."""
+    with other providers' ids, opaque reasoning of another provider, system notes."""
     foreign = ReasoningBlock("hm", "somebody else", {"signature": "x"})
     call = ToolUseBlock("functions.f:0|x", tool.name, {"msg": "hi"})
     history = [

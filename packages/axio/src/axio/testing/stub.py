@@ -10,7 +10,7 @@ from axio.context import MemoryContextStore
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
 from axio.messages import Message
 from axio.tool import Tool
-from axio.types import StopReason, Usage
+from axio.types import JSONObject, StopReason, Usage
 
 __all__ = (
     "StubTransport",
@@ -59,7 +59,7 @@ def make_text_response(
 def make_tool_use_response(
     tool_name: str = "echo",
     tool_id: str = "call_1",
-    tool_input: dict[str, Any] | None = None,
+    tool_input: JSONObject | None = None,
     iteration: int = 1,
     usage: Usage | None = None,
 ) -> list[StreamEvent]:
