@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from axio.tool import CONTEXT
+from axio_tools_local import sandbox
+from axio_tools_local.sandbox import SandboxUnavailable
+from support.parts import in_ci
 
 
 @pytest.fixture
@@ -58,3 +61,22 @@ class Marked:
 @pytest.fixture
 def marked() -> Marked:
     return Marked()
+
+
+@pytest.fixture(params=["bwrap", "kernel"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Namespaces by `bwrap` and by the kernel itself; what a machine lacks fails in CI."""
+    kind: str = request.param
+    if kind == "kernel":
+        monkeypatch.setattr(f"{sandbox.__name__}.shutil.which", lambda name: None)
+    sandbox._backend.cache_clear()
+    try:
+        found = sandbox._backend()
+    except SandboxUnavailable as error:
+        found, reason = "", str(error)
+    else:
+        reason = "bwrap is not installed or does not work"
+    if (found is None) != (kind == "kernel") or found == "":
+        (pytest.fail if in_ci() else pytest.skip)(reason)
+    yield kind
+    sandbox._backend.cache_clear()

@@ -72,7 +72,7 @@ async def test_output_is_shown_as_it_comes_and_the_result_has_it_all(folder: Pat
     deltas = [e.delta for e in events if isinstance(e, ToolOutputDelta)]
     assert deltas == ["one\n", "two\n", "[exit code: 3]"]
     (result,) = [e for e in events if isinstance(e, ToolResult)]
-    assert "stdout] one\ntwo" in result.content and result.content.endswith("[exit code: 3]")
+    assert "[stdout] one\ntwo" in result.content and result.content.endswith("[exit code: 3]")
     assert not result.is_error
 
 

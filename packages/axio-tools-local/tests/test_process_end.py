@@ -1,4 +1,4 @@
-"""Whatever ends a command ends all that it started."""
+"""Whatever ends a command, or the program that runs it, ends all that the command started."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +41,7 @@ LEFTOVERS = {
     "without the pipe": "sleep 61.{mark} >/dev/null 2>&1 & echo started",
     "grandchild": "sh -c 'sh -c \"sleep 61.{mark}\" & wait' & wait",
     "own session": "setsid sleep 61.{mark} & echo started; sleep 30",
+    "no mark at all": "env -i setsid sh -c 'env -i setsid sleep 61.{mark} & exit' & sleep 30",
     "own session, no pipe": "setsid sleep 61.{mark} >/dev/null 2>&1 & echo started",
     "double fork": "(setsid sh -c 'sleep 61.{mark} & exit' &) ; sleep 0.2",
     "deaf to signals": "trap '' TERM INT HUP; (trap '' TERM; sleep 61.{mark}) & sleep 61.{mark}",
@@ -176,8 +177,107 @@ async def test_two_event_loops_in_turn_use_the_same_tool() -> None:
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", program], capture_output=True, check=True
     )
-    assert done.stdout.count(b"stdout] hi") == 2
+    assert done.stdout.count(b"[stdout] hi") == 2
     assert done.stderr == b""
+
+
+# ── the end of the program ────────────────────────────────────────────────────────────────────
+
+PROGRAM = """
+import asyncio, os, shutil, sys
+from axio.tool import CONTEXT
+from axio_tools_local import sandbox
+from axio_tools_local.local import LocalWorkspace
+from axio_tools_local.shell import shell
+
+command, level, backend, forks = sys.argv[1:]
+if backend == "kernel":
+    sandbox.shutil.which = lambda name: None
+
+async def main():
+    CONTEXT.set(LocalWorkspace(sandbox=level))
+    async for _ in shell.stream(command, timeout=60):
+        if forks == "forks" and os.fork() == 0:
+            os.execv("/bin/sleep", ["sleep", "3"])
+
+asyncio.run(main())
+"""
+# The mark is in the program's own command line too; it is over when no sleep has it.
+STUBBORN = (
+    "trap '' TERM HUP INT QUIT; env -i setsid sh -c 'trap \"\" TERM HUP; sleep 61.{mark} & exit' & "
+    "echo go; sleep 61.{mark}; touch survived"
+)
+
+
+@contextmanager
+def program(
+    command: str, folder: Path, level: str = "none", backend: str = "any", forks: str = "alone"
+) -> Iterator[subprocess.Popen[bytes]]:
+    running = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, command, level, backend, forks],
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGSEGV]
+)
+async def test_no_command_outlives_its_program_whatever_signal_ends_that(
+    number: signal.Signals, folder: Path, marked: Marked
+) -> None:
+    with program(STUBBORN.format(mark=marked.mark), folder) as running:
+        await marked.until(True, "sleep\0")
+        running.send_signal(number)
+        assert await asyncio.to_thread(running.wait, 10) == -number
+        await marked.until(False)
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("level", ["workspace-write", "read-only"])
+async def test_no_command_outlives_its_program_in_a_sandbox(
+    level: str, backend: str, folder: Path, marked: Marked
+) -> None:
+    with program(STUBBORN.format(mark=marked.mark), folder, level, backend) as running:
+        await marked.until(True, "sleep\0")
+        running.kill()
+        await marked.until(False)
+    assert os.listdir(folder) == []
+
+
+async def test_a_fork_of_the_program_does_not_keep_the_command_alive(
+    folder: Path, marked: Marked
+) -> None:
+    with program(STUBBORN.format(mark=marked.mark), folder, forks="forks") as running:
+        await marked.until(True, "sleep\0")
+        running.kill()
+        await marked.until(False)
+    assert os.listdir(folder) == []
+
+
+async def test_killing_the_keeper_ends_the_command_itself(folder: Path, marked: Marked) -> None:
+    """What that has started is out of reach then; the result says that it was killed."""
+    result = await shell(f"echo go; kill -9 $PPID; exec sleep 61.{marked.mark}", timeout=20)
+    assert result == "[stdout] go\n[stderr] [exit code: -9]"
+    await marked.until(False)
+
+
+async def test_signals_to_the_keeper_change_nothing(marked: Marked) -> None:
+    command = "for s in TERM INT HUP QUIT; do kill -$s $PPID; done; sleep 0.1; echo done; exit 4"
+    assert await shell(command) == "[stdout] done\n[stderr] [exit code: 4]"
+
+
+async def test_a_command_has_the_signals_of_the_system() -> None:
+    """Python ignores a broken pipe, and what it starts would inherit that."""
+    assert await shell("(yes; echo $? >&2) | head -n 1") == "[stdout] y\n[stderr] 141"
+    code = "import signal, subprocess; print(signal.getsignal(signal.SIGXFSZ))"
+    assert "SIG_DFL" not in await run_python(code)  # as every Python has it
+    assert await shell("grep SigIgn /proc/self/status") == f"[stdout] SigIgn:\t{0:016x}"
 
 
 async def test_ctrl_c_in_a_program_leaves_no_command_behind(marked: Marked) -> None:

@@ -39,6 +39,14 @@ async def test_an_exception_shows_its_line(temporary: Path) -> None:
     assert os.listdir(temporary) == []
 
 
+async def test_equal_failures_are_equal_results(temporary: Path) -> None:
+    code = "import warnings\nwarnings.warn('old')\nprint(__file__)\n1 / 0"
+    result = await run_python(code)
+    assert result == await run_python(code)
+    assert result.startswith("script.py\n\n[stderr]\nscript.py:2: UserWarning: old")
+    assert 'File "script.py", line 4, in <module>' in result and "1 / 0" in result
+
+
 async def test_silence_is_said_in_words() -> None:
     assert await run_python("pass") == "(no output)"
 

@@ -1,53 +1,102 @@
-"""A control group that bounds the number of processes (cgroups(7), controller `pids`)."""
+"""Where this machine gives control groups that bound a command (cgroups(7)).
+
+The groups themselves are made, and removed, by the keeper of the command
+(`axio_tools_local.confine.group`).
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
-import time
-from pathlib import Path
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TypeAlias
 
-_HIERARCHIES = ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")  # version 1, version 2
-_SECONDS = 1
-_PAUSE_SECONDS = 0.01
+from axio_tools_local.confine import group
+
+Place: TypeAlias = tuple[str, list[tuple[str, str, bool]]]
+"""A folder in which to make a group, and the group's settings (see `group.make`)."""
+
+_ROOT = "/sys/fs/cgroup"
+_LIMITS = {"memory": "memory_bytes", "pids": "processes"}
+_TRIAL = {"memory": 1 << 28, "pids": 16}
 
 
 class SandboxUnavailable(RuntimeError):
     """This machine cannot give the level or the limit that was asked for."""
 
 
-def make(processes: int) -> str:
-    """A new group, to be removed with `remove`."""
-    for hierarchy in _HIERARCHIES:
-        group = Path(hierarchy, f"axio-{secrets.token_hex(8)}")
-        try:
-            group.mkdir()
-        except OSError:
-            continue
-        try:
-            (group / "pids.max").write_text(str(processes))
-        except OSError:
-            group.rmdir()
-            continue
-        return str(group)
-    raise SandboxUnavailable(
-        "the limit on processes does not bind root, for whom it needs a control group "
-        "(pids in /sys/fs/cgroup), and none can be made here; run as another user"
-    )
+def places(limits: Mapping[str, int]) -> list[Place]:
+    """Where to make groups that hold a command to limits, by controller: `memory`, `pids`.
+
+    Blocks the first time, while it finds out. `SandboxUnavailable` names what cannot be had.
+    """
+    if not limits:
+        return []
+    parent = _parent(2, tuple(limits))
+    if parent is not None:  # there a process is in one group only
+        return [(parent, [s for name in limits for s in _settings(2, name, limits[name])])]
+    found = {name: _parent(1, (name,)) for name in limits}
+    missing = [name for name, parent in found.items() if parent is None]
+    if missing:
+        raise SandboxUnavailable(
+            f"{' and '.join(_LIMITS[name] for name in missing)} cannot be held to here: that needs "
+            f"a control group ({', '.join(missing)} in {_ROOT}), and none can be made"
+        )
+    return [(parent, _settings(1, name, limits[name])) for name, parent in found.items() if parent]
 
 
-def joined(group: str, argv: list[str]) -> list[str]:
-    """A command that enters the group and becomes `argv`."""
-    return ["/bin/sh", "-c", 'echo 0 > "$0/cgroup.procs" && exec "$@"', group, *argv]
+def _settings(version: int, controller: str, value: int) -> list[tuple[str, str, bool]]:
+    """The files to write. What the kernel may lack only makes the limit stricter."""
+    if controller == "pids":
+        return [("pids.max", str(value), True)]
+    if version == 1:
+        files = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+        return [(files[0], str(value), True), (files[1], str(value), False)]
+    return [
+        ("memory.max", str(value), True),
+        ("memory.swap.max", "0", False),
+        ("memory.oom.group", "1", False),
+    ]
 
 
-def remove(group: str) -> None:
-    """Remove a group whose processes were killed; waits until they are gone."""
-    deadline = time.monotonic() + _SECONDS
-    while True:
-        try:
-            return os.rmdir(group)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_PAUSE_SECONDS)
+@functools.cache
+def _parent(version: int, controllers: tuple[str, ...]) -> str | None:
+    """The nearest folder above, or of, this process's own group that takes such a group."""
+    settings = [s for name in controllers for s in _settings(version, name, _TRIAL[name])]
+    for parent in _candidates(version, controllers[0]):
+        if version == 2:
+            with suppress(OSError), open(f"{parent}/cgroup.subtree_control", "w") as file:
+                file.write(" ".join(f"+{name}" for name in controllers))
+        if _takes((parent, settings)):
+            return parent
+    return None
+
+
+def _candidates(version: int, controller: str) -> Iterator[str]:
+    wanted = controller if version == 1 else ""
+    with open("/proc/self/cgroup") as file:
+        lines = [line.rstrip("\n").split(":", 2) for line in file]
+    own = next((path for _, names, path in lines if wanted in names.split(",")), "/")
+    for hierarchy in (wanted,) if version == 1 else ("", "unified"):
+        top = os.path.join(_ROOT, hierarchy).rstrip("/")
+        folder = os.path.normpath(f"{top}/{own}")
+        while folder.startswith(top):
+            if os.path.isdir(folder):
+                yield folder
+            folder = os.path.dirname(folder)
+
+
+def _takes(place: Place) -> bool:
+    """True if a group can be made there and a process can enter it."""
+    try:
+        made = group.make([place], f"axio-{secrets.token_hex(8)}")
+    except OSError:
+        return False
+    try:
+        enter = ["/bin/sh", "-c", 'echo 0 > "$0/cgroup.procs"', made[0]]
+        return subprocess.run(enter, capture_output=True).returncode == 0
+    finally:
+        group.end(made)

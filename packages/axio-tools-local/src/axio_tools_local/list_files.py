@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import time
 from typing import Annotated
 
 from axio.field import FieldInfo
@@ -22,7 +21,7 @@ async def list_files(
         str, FieldInfo("directory path, . for the current directory", strict=True)
     ] = ".",
 ) -> str:
-    """List the files and folders in a directory, folders first, with mode, size and date."""
+    """List the files and folders in a directory, folders first, with mode and size."""
     workspace = current_workspace()
     try:
         entries = await workspace.list(directory)
@@ -36,9 +35,10 @@ async def list_files(
 
 
 def _line(entry: Entry) -> str:
-    date = time.strftime("%b %d %H:%M", time.localtime(entry.modified))
+    """Nothing that differs between two equal folders: no times, and no size of what is a folder."""
+    size = "-" if entry.is_directory else str(entry.size)
     if entry.broken:
         ending = " [broken symlink]"
     else:
         ending = "/" if entry.is_directory else ""
-    return f"{stat.filemode(entry.mode)} {entry.size:>8} {date} {printable(entry.name)}{ending}"
+    return f"{stat.filemode(entry.mode)} {size:>8} {printable(entry.name)}{ending}"

@@ -9,12 +9,12 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from axio_tools_local import atomic, cgroup
+from axio_tools_local import atomic, environment
 from axio_tools_local.process import Process
-from axio_tools_local.sandbox import Level, Limits, Sandbox, program_descriptors
+from axio_tools_local.sandbox import Level, Limits, Sandbox
 from axio_tools_local.workspace import Entry
 
 
@@ -26,6 +26,9 @@ class LocalWorkspace:
 
     `sandbox` says what commands and writes may do (`axio_tools_local.sandbox`), `limits` what a
     command may use up. `SandboxUnavailable` when this machine cannot give them: nothing runs then.
+
+    `pass_variables` names what commands get of this program's environment although it looks like a
+    credential (`axio_tools_local.environment`); None means what `AXIO_PASS_VARIABLES` lists.
     """
 
     def __init__(
@@ -34,9 +37,13 @@ class LocalWorkspace:
         *,
         sandbox: Level = "none",
         limits: Limits | None = None,
+        pass_variables: Iterable[str] | None = None,
     ) -> None:
+        if isinstance(pass_variables, str):
+            raise TypeError(f"pass_variables is a list of names, got the text {pass_variables!r}")
         self.root = os.path.abspath(os.getcwd() if root is None else root)
         self._sandbox = Sandbox(sandbox, self.root, limits or Limits())
+        self._passed = None if pass_variables is None else frozenset(pass_variables)
 
     @property
     def python(self) -> str:
@@ -58,20 +65,22 @@ class LocalWorkspace:
             if script is not None or sandbox.wants_temporary:
                 temporary = tempfile.mkdtemp(prefix="axio-")
                 stack.push_async_callback(asyncio.to_thread, shutil.rmtree, temporary, True)
-            if script is not None:
-                argv = (*argv, _put_script(temporary, script))
-            command, environment = await asyncio.to_thread(sandbox.command, argv, temporary)
-            if (limit := sandbox.cgroup_limit) is not None:
-                group = cgroup.make(limit)
-                stack.push_async_callback(asyncio.to_thread, cgroup.remove, group)
-                command = cgroup.joined(group, command)
+            path = None
+            if temporary is not None and script is not None:
+                path = _put_script(temporary, script)
+                argv = (*argv, path)
+            passed = environment.passed_by_default() if self._passed is None else self._passed
+            variables = environment.for_command(os.environ, passed)
+            command = await asyncio.to_thread(sandbox.command, argv, temporary, variables)
             process = Process(
                 command,
                 cwd=self._absolute(cwd),
                 stdin=stdin,
                 timeout=timeout,
-                environment=environment,
-                descriptors=program_descriptors(),
+                environment=variables,
+                places=await asyncio.to_thread(sandbox.places),
+                launcher=sandbox.wants_launcher,
+                script=path,
             )
             yield await stack.enter_async_context(process)
 
@@ -95,10 +104,9 @@ class LocalWorkspace:
         return os.path.join(self.root, path)
 
 
-def _put_script(folder: str | None, text: str) -> str:
-    assert folder is not None
+def _put_script(folder: str, text: str) -> str:
     path = os.path.join(folder, "script.py")
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(text)
     return path
 

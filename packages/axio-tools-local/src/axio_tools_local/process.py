@@ -1,30 +1,33 @@
 """A command on this machine: its pipes, its deadline and its end.
 
 The pipes are read in chunks and fed at the same time, so neither a line without end nor a command
-that does not read its input can stall it. When the block is left, for whatever reason, nothing
-that the command started is alive, except what `axio_tools_local.strays` says it cannot find.
+that does not read its input can stall it. Between this program and the command stands a keeper
+(`axio_tools_local.confine.keep`): when the block is left, for whatever reason, and also when this
+program is killed, nothing that the command started is alive.
 """
 
 from __future__ import annotations
 
 import asyncio
+import marshal
 import os
-import signal
+import secrets
 import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import IO
 
-from axio_tools_local import strays
+from axio_tools_local import archive
+from axio_tools_local.cgroup import Place
 from axio_tools_local.workspace import Output
 
 _CHUNK = 65536
 _HELD_BYTES = 16 * _CHUNK  # read ahead of the consumer; beyond that the command has to wait
 _PIPE_BYTES = 1 << 20  # the most that a pipe can hold by default (pipe(7), pipe-max-size)
-_POLITE_SECONDS = 0.2  # between SIGTERM and SIGKILL
-_DRAIN_SECONDS = 0.25  # for what still comes from children after the command itself has ended
-_KILL_SECONDS = 0.5  # for the kernel to carry out SIGKILL
+_POLITE_SECONDS = 0.2  # between asking a command to end and its end
+_DRAIN_SECONDS = 0.25  # for pipes that stay open: what keeps them could not be killed
+_KILL_SECONDS = 2.5  # for the keeper to end all
 _POLL_SECONDS = 0.02  # where the kernel has no pidfd
 
 
@@ -42,17 +45,22 @@ class Process:
         stdin: bytes | None = None,
         timeout: float | None = None,
         environment: dict[str, str],
-        descriptors: Sequence[int] = (),
+        places: Sequence[Place] = (),
+        launcher: bool = False,
+        script: str | None = None,
     ) -> None:
         self.exit_code: int | None = None
         self.timed_out = False
+        self.script = script
         self._argv = list(argv)
         self._cwd = cwd
         self._input = memoryview(stdin or b"")
         self._has_input = stdin is not None
         self._timeout = timeout
-        self._descriptors = descriptors
-        self._mark, self._environment = strays.marked(environment)
+        self._environment = environment
+        self._places = places
+        self._launcher = launcher
+        self._lifeline: int | None = None
         self._chunks: deque[Output] = deque()
         self._held = 0
         self._outputs: dict[str, IO[bytes]] = {}
@@ -67,17 +75,24 @@ class Process:
 
     async def __aenter__(self) -> Process:
         self._loop = asyncio.get_running_loop()
-        self._popen = subprocess.Popen(  # noqa: ASYNC220 - takes about a millisecond
-            self._argv,
-            cwd=self._cwd,
-            env=self._environment,
-            stdin=subprocess.PIPE if self._has_input else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            pass_fds=self._descriptors,
-            start_new_session=True,  # so that its process group has its id and holds its children
-        )
+        keepers_end, self._lifeline = os.pipe()
+        try:
+            self._popen = subprocess.Popen(  # noqa: ASYNC220 - takes about a millisecond
+                [*self._keeper(keepers_end), *self._argv],
+                cwd=self._cwd,
+                env=self._environment,
+                stdin=subprocess.PIPE if self._has_input else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                pass_fds=(keepers_end, *archive.inherited()),
+                start_new_session=True,  # no signal from the terminal reaches it
+            )
+        except BaseException:
+            self._let_go()
+            raise
+        finally:
+            os.close(keepers_end)
         assert self._popen.stdout is not None and self._popen.stderr is not None
         self._outputs = {"stdout": self._popen.stdout, "stderr": self._popen.stderr}
         for pipe in self._outputs.values():
@@ -91,23 +106,41 @@ class Process:
             self._after(self._timeout, self._expire)
         return self
 
+    def _keeper(self, keepers_end: int) -> list[str]:
+        request = {
+            "program": os.getpid(),
+            "lifeline": keepers_end,
+            "private": (keepers_end, *(() if self._launcher else archive.inherited())),
+            "places": list(self._places),
+            "name": f"axio-{secrets.token_hex(8)}",
+        }
+        return [*archive.runner("keep"), marshal.dumps(request).hex()]
+
     async def __aexit__(self, *_: object) -> None:
         try:
             if not self._exited:
-                self._signal(signal.SIGTERM)
+                self._ask_to_end()
                 await self._exit_within(_POLITE_SECONDS)
         finally:
-            self._signal(signal.SIGKILL)
+            self._let_go()
             try:
                 await self._exit_within(_KILL_SECONDS)
             finally:
                 self._close()
-                # A cancel must not take it out of the queue of a busy executor.
-                search = self._loop.run_in_executor(None, strays.end, self._mark)
-                await asyncio.shield(search)
+
+    def _ask_to_end(self) -> None:
+        if self._lifeline is not None:
+            with suppress(BrokenPipeError):  # it has just ended
+                os.write(self._lifeline, b".")
+
+    def _let_go(self) -> None:
+        """From here on the keeper ends all that is left."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
 
     def _close(self) -> None:
-        """Let go of everything, without waiting; the command is dead or beyond our reach."""
+        """Close everything, hardly waiting: the keeper is gone, or will go by itself."""
         for timer in self._timers:
             timer.cancel()
         if self._pidfd is not None:
@@ -117,7 +150,7 @@ class Process:
             self._close_output(name)
         self._close_input()
         with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_KILL_SECONDS)
+            self._popen.wait(_DRAIN_SECONDS)
 
     # ── output ────────────────────────────────────────────────────────────────────────────────
 
@@ -199,8 +232,7 @@ class Process:
     # ── end ───────────────────────────────────────────────────────────────────────────────────
 
     def _watch(self) -> None:
-        """Notice the exit without reaping: as long as the dead leader is not reaped its number,
-        which is that of the group, cannot come to belong to anybody else."""
+        """Notice the end of the keeper, which ends as the command did, and after it."""
         try:
             self._pidfd = os.pidfd_open(self._popen.pid)
         except (AttributeError, OSError):
@@ -234,8 +266,8 @@ class Process:
         if self._exited:
             return
         self.timed_out = True
-        self._signal(signal.SIGTERM)
-        self._after(_POLITE_SECONDS, self._signal, signal.SIGKILL)
+        self._ask_to_end()
+        self._after(_POLITE_SECONDS, self._let_go)
         self._after(_POLITE_SECONDS + _KILL_SECONDS, self._cut_off)
 
     async def _exit_within(self, seconds: float) -> None:
@@ -244,10 +276,6 @@ class Process:
                 while not self._exited:
                     self._changed.clear()
                     await self._changed.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, number)
 
     def _after(self, seconds: float, callback: object, *args: object) -> None:
         self._timers.append(self._loop.call_later(seconds, callback, *args))  # type: ignore[arg-type]

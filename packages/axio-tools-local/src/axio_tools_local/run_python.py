@@ -47,4 +47,6 @@ async def run_python(
         result += f"\n[timeout: code exceeded {timeout:g}s]"
     elif process.exit_code:
         result += f"\n[exit code: {process.exit_code}]"
+    if process.script is not None:  # named in tracebacks
+        result = result.replace(process.script, "script.py")
     return result.strip() or "(no output)"

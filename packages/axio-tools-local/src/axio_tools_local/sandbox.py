@@ -15,27 +15,24 @@ which then must have Landlock too. A machine that has neither gets `SandboxUnava
 than was asked for. No daemon is needed, nor root.
 
 A command must not change how the next one is confined. So the program that confines is kept in
-memory, and the virtual environment that this process runs from stays read-only, also where it lies
-in the workspace.
+memory (`axio_tools_local.archive`), and the virtual environment that this process runs from stays
+read-only, also where it lies in the workspace.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import functools
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from axio_tools_local import archive, cgroup
 from axio_tools_local.cgroup import SandboxUnavailable
 from axio_tools_local.confine import landlock, seccomp, system
 
@@ -43,7 +40,6 @@ __all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
 
 Level: TypeAlias = Literal["none", "workspace-write", "read-only"]
 
-_PACKAGE = Path(__file__).parent
 _PROBE_SECONDS = 10
 _OWN_PROCESSES = 2  # that wait outside and inside of the namespaces
 
@@ -55,7 +51,8 @@ class Limits:
     cpu_seconds: int | None = None
     """Of each process."""
     memory_bytes: int | None = None
-    """Address space of each process."""
+    """Of all its processes together, shared memory and files in memory included; and the address
+    space of each."""
     file_bytes: int | None = None
     """Size of each file that is written."""
     processes: int | None = None
@@ -80,8 +77,8 @@ class Sandbox:
         self._root = os.path.realpath(root)
         self._protected = _below(self._root, os.path.realpath(sys.prefix))
         self._confined = level != "none"
-        if self._confined or limits != Limits():
-            _program()  # before anything can have changed it
+        if self.wants_launcher and sys.platform != "linux":
+            raise SandboxUnavailable("sandbox levels and limits need Linux")
 
     def check(self, folder: str) -> None:
         """`PermissionError` when nothing in `folder`, a real path, may be changed."""
@@ -99,27 +96,34 @@ class Sandbox:
         return self._level == "workspace-write"
 
     @property
-    def cgroup_limit(self) -> int | None:
-        """How many processes a control group must hold a command to; None: it needs no group.
+    def wants_launcher(self) -> bool:
+        """True if a command does not start by itself, but through `axio_tools_local.archive`."""
+        return self._confined or self._limits != Limits()
 
-        The kernel does not count processes of root (`RLIMIT_NPROC` in setrlimit(2)).
+    def places(self) -> list[cgroup.Place]:
+        """Where the control groups of a command are made. Blocks the first time.
+
+        `SandboxUnavailable` when a limit needs one and none can be had.
         """
-        if self._limits.processes is None or os.geteuid() != 0:
-            return None
-        return self._limits.processes + (_OWN_PROCESSES if self._confined else 0)
+        wanted = {}
+        if self._limits.memory_bytes is not None:
+            wanted["memory"] = self._limits.memory_bytes
+        if self._limits.processes is not None and _is_root():
+            # The kernel does not count processes of root (`RLIMIT_NPROC` in setrlimit(2)).
+            wanted["pids"] = self._limits.processes + (_OWN_PROCESSES if self._confined else 0)
+        return cgroup.places(wanted)
 
     def command(
-        self, argv: Sequence[str], temporary: str | None
-    ) -> tuple[list[str], dict[str, str]]:
-        """What to start, and with which environment, so that `argv` runs confined.
+        self, argv: Sequence[str], temporary: str | None, environment: dict[str, str]
+    ) -> list[str]:
+        """What to start so that `argv` runs confined, for which `environment` may be added to.
 
         `temporary` is a folder to be removed after the run. Blocks the first time, while it finds
         out what the machine can do. Raises `SandboxUnavailable`.
         """
-        environment = dict(os.environ)
         limits = self._limits
-        if not self._confined and limits == Limits():
-            return list(argv), environment
+        if not self.wants_launcher:
+            return list(argv)
         writable = []
         if self._level == "workspace-write":
             assert temporary is not None
@@ -130,7 +134,7 @@ class Sandbox:
             "confined": self._confined,
             "writable": writable,
             "protected": self._protected[-1:] if writable else (),
-            "processes": None if self.cgroup_limit else limits.processes,
+            "processes": None if _is_root() else limits.processes,
             "limits": {
                 name: value
                 for name, value in (
@@ -142,7 +146,11 @@ class Sandbox:
             },
         }
         bwrap = _backend() if self._confined else None
-        return [*_launcher(request, bwrap), *argv], environment
+        return [*_launcher(request, bwrap), *argv]
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -156,34 +164,10 @@ def _below(top: str, path: str) -> tuple[str, ...]:
     return (*_below(top, os.path.dirname(path)), path)
 
 
-def program_descriptors() -> tuple[int, ...]:
-    """What a confined command has to inherit."""
-    return (_program(),) if _program.cache_info().currsize else ()
-
-
-@functools.cache
-def _program() -> int:
-    """`axio_tools_local.confine` as a sealed archive in memory, which Python can run."""
-    if sys.platform != "linux":
-        raise SandboxUnavailable("sandbox levels and limits need Linux")
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.write(_PACKAGE / "confine" / "launch.py", "__main__.py")
-        for path in (_PACKAGE / "__init__.py", *(_PACKAGE / "confine").glob("*.py")):
-            file.write(path, path.relative_to(_PACKAGE.parent))
-    descriptor = os.memfd_create("axio-confine", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.write(descriptor, archive.getvalue())
-    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-    return descriptor
-
-
 def _launcher(request: dict[str, Any], bwrap: str | None) -> list[str]:
     namespaces = request["confined"] and bwrap is None
-    request = {**request, "namespaces": namespaces, "program": _program()}
-    # The interpreter itself, and not the link in a virtual environment.
-    python = os.path.realpath(sys.executable)
-    launch = [python, "-I", "-S", f"/proc/self/fd/{_program()}", json.dumps(request)]
+    request = {**request, "namespaces": namespaces, "program": archive.descriptor()}
+    launch = [*archive.runner("launch"), json.dumps(request)]
     return launch if bwrap is None else [*_bwrap(bwrap, request), *launch]
 
 
@@ -236,7 +220,7 @@ def _trial(bwrap: str | None) -> str | None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
-            pass_fds=program_descriptors(),
+            pass_fds=archive.inherited(),
             timeout=_PROBE_SECONDS,
         )
     except subprocess.CalledProcessError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -12,8 +12,11 @@ from axio.tool import tool_options
 from axio_tools_local import examples
 from axio_tools_local.capture import Capture
 from axio_tools_local.current import current_workspace
+from axio_tools_local.workspace import Running
 
-_MERGE_SECONDS = 0.5
+_TOGETHER_SECONDS = 0.05
+_LONGEST_ARGUMENT = 128 * 1024 - 1
+"""Bytes; MAX_ARG_STRLEN of Linux (execve(2)), without the NUL at the end."""
 
 
 async def _stream(
@@ -30,9 +33,11 @@ async def _stream(
     failure: Exception | None = None
     async with AsyncExitStack() as stack:
         try:
+            argv, script = _started_as(command)
             process = await stack.enter_async_context(
                 current_workspace().run(
-                    ("/bin/sh", "-c", command),
+                    argv,
+                    script=script,
                     cwd=cwd,
                     stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"),
                     timeout=timeout,
@@ -44,10 +49,10 @@ async def _stream(
             async for output in process:
                 for stream, text in capture.feed(output):
                     ended[stream] = text.endswith("\n")
-                    yield stream, text
+                    yield stream, _named(process, text)
             for stream, text in capture.close():
                 ended[stream] = text.endswith("\n")
-                yield stream, text
+                yield stream, _named(process, text)
     if failure is not None:
         note = f"[error: {failure}]"
     elif process.timed_out:
@@ -59,23 +64,48 @@ async def _stream(
     yield "stderr", note if ended["stderr"] else f"\n{note}"
 
 
+def _started_as(command: str) -> tuple[tuple[str, ...], str | None]:
+    """The arguments, and the script for what is too long to be one."""
+    size = len(command.encode("utf-8", "surrogateescape"))
+    if size <= _LONGEST_ARGUMENT or "\0" in command:
+        return ("/bin/sh", "-c", command), None
+    return ("/bin/sh",), command
+
+
+def _named(process: Running, text: str) -> str:
+    """A shell's own messages, which begin with its name, or with that of its script."""
+    return text if process.script is None else text.replace(process.script, "/bin/sh")
+
+
 def _format_stream_result(chunks: list[tuple[float, str, str]]) -> str:
-    """Records `[MM:SS.mmm stdout] text` from (seconds since the start, stream, text)."""
-    records: list[tuple[float, str, list[str]]] = []
+    """Records `[stdout] text` from (seconds since the start, stream, text).
+
+    Nothing tells which of two pipes was written to first. So that equal output gives an equal
+    result, of what came together stdout is told first.
+    """
+    records: list[tuple[str, list[str]]] = []
+    for stream, text in _settled(chunks):
+        if not records or records[-1][0] != stream:
+            records.append((stream, []))
+        records[-1][1].append(text)
+    shown = (f"[{stream}] {''.join(texts).removesuffix(chr(10))}" for stream, texts in records)
+    return "\n".join(shown) or "(no output)"
+
+
+def _settled(chunks: list[tuple[float, str, str]]) -> Iterator[tuple[str, str]]:
+    together: list[tuple[str, str]] = []
     previous = 0.0
     for seconds, stream, text in chunks:
-        if records and records[-1][1] == stream and seconds - previous <= _MERGE_SECONDS:
-            records[-1][2].append(text)
-        else:
-            records.append((seconds, stream, [text]))
+        if seconds - previous > _TOGETHER_SECONDS:
+            yield from sorted(together, key=_is_second)
+            together.clear()
+        together.append((stream, text))
         previous = seconds
-    return "\n".join(_record(*record) for record in records) or "(no output)"
+    yield from sorted(together, key=_is_second)
 
 
-def _record(seconds: float, stream: str, texts: list[str]) -> str:
-    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
-    stamp = f"{minutes:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
-    return f"[{stamp} {stream}] {''.join(texts).removesuffix(chr(10))}"
+def _is_second(output: tuple[str, str]) -> bool:
+    return output[0] != "stdout"
 
 
 @tool_options(examples=examples.SHELL)

@@ -53,6 +53,10 @@ class Running(Protocol):
     @property
     def timed_out(self) -> bool: ...
 
+    @property
+    def script(self) -> str | None:
+        """Where the script lies, a place that may be another one each time."""
+
 
 @runtime_checkable
 class Workspace(Protocol):

@@ -1,24 +1,25 @@
-"""Confine this process, then become the command: `python -I -S PROGRAM REQUEST COMMAND...`.
-
-The program is this package as an archive in memory (`axio_tools_local.sandbox`), run with neither
-the environment's nor the site's settings. Exit code 126 with a line on stderr: nothing was run.
-"""
+"""Confine this process, then become the command: `REQUEST COMMAND...`."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import suppress
 from typing import Any
 
 from axio_tools_local.confine import landlock, namespaces, seccomp, system
 
-FAILED = 126
 _SIGKILL = 9
 
 
-def main(request: dict[str, Any], command: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    try:
+        _launch(json.loads(arguments[0]), arguments[1:])
+    except (OSError, ValueError) as error:
+        system.fail(arguments[1], error)
+
+
+def _launch(request: dict[str, Any], command: list[str]) -> None:
     """`request` is what `axio_tools_local.sandbox.Sandbox` writes."""
     os.set_inheritable(request["program"], False)
     system.die_with_parent(_SIGKILL)
@@ -37,7 +38,7 @@ def main(request: dict[str, Any], command: list[str]) -> None:
         if request["namespaces"]:
             namespaces.run_as_child()
     _limit(request["limits"], request["processes"])
-    os.execvp(command[0], command)
+    system.become(command)
 
 
 def _limit(limits: dict[str, int], processes: int | None) -> None:
@@ -61,13 +62,3 @@ def _threads_of_user() -> int:
             if os.stat(f"/proc/{name}").st_uid == os.getuid():
                 count += len(os.listdir(f"/proc/{name}/task"))
     return count - 1  # this one becomes the command
-
-
-if __name__ == "__main__":
-    try:
-        main(json.loads(sys.argv[1]), sys.argv[2:])
-    except (OSError, ValueError) as error:
-        # The numbers of exec's own errors are those of a shell (sh(1)).
-        sys.stderr.write(f"axio: cannot run {sys.argv[2]!r} in the sandbox: {error}\n")
-        sys.stderr.flush()
-        os._exit(FAILED)

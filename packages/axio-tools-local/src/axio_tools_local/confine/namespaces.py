@@ -27,6 +27,14 @@ _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _RDONLY = 1
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _SHARED_MEMORY = "/dev/shm"
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_LINKS = {
+    "ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "fd/0",
+    "stdout": "fd/1",
+    "stderr": "fd/2",
+}
 
 
 def enter(writable: Iterable[str], protected: Iterable[str]) -> None:
@@ -36,9 +44,13 @@ def enter(writable: Iterable[str], protected: Iterable[str]) -> None:
     child's exit code on, and its own death to the child. Files can be changed below `writable`,
     but not below `protected`, which may lie in there.
     """
+    writable = tuple(writable)
     _unshare()
+    system.die_with_parent(signal.SIGKILL)  # once more: other rights, and it is forgotten
     _loopback_up()
-    _make_read_only(tuple(writable), tuple(protected))
+    _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
+    _make_devices()
+    _make_read_only(writable, tuple(protected))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is for the command, which gets it too
     child = os.fork()
     if child:
@@ -92,8 +104,27 @@ def _loopback_up() -> None:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)
 
 
+def _make_devices() -> None:
+    """Devices that lead to nobody: no terminal but those that are opened inside, no disk."""
+    held = {}
+    for name in _DEVICES:
+        path = f"/dev/{name}"
+        if os.path.exists(path):
+            held[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    _mount("tmpfs", "/dev", "tmpfs", _MS_NOSUID | _MS_NOEXEC, "mode=755")
+    for path, device in held.items():
+        _write(path, "")
+        _mount(f"/proc/self/fd/{device}", path, None, _MS_BIND)
+        os.close(device)
+    os.mkdir("/dev/pts")
+    options = "newinstance,ptmxmode=0666,mode=620"
+    _mount("devpts", "/dev/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, options)
+    os.mkdir(_SHARED_MEMORY)
+    for name, target in _LINKS.items():
+        os.symlink(target, f"/dev/{name}")
+
+
 def _make_read_only(writable: tuple[str, ...], protected: tuple[str, ...]) -> None:
-    _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     for path in writable + protected:
         _mount(path, path, None, _MS_BIND | _MS_REC)
     # Of what was read-only before, nothing becomes writable.
@@ -101,15 +132,19 @@ def _make_read_only(writable: tuple[str, ...], protected: tuple[str, ...]) -> No
     _set_attributes("/", _AT_RECURSIVE, set_=_RDONLY)
     for path in allowed:
         _set_attributes(path, 0, clear=_RDONLY)
-    if writable and os.path.isdir(_SHARED_MEMORY):
+    if writable:
         # Private memory, which is gone with the namespace.
         _mount("tmpfs", _SHARED_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV)
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:
-    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
+def _mount(
+    source: str | None, target: str, kind: str | None, flags: int, options: str | None = None
+) -> None:
+    *texts, data = (
+        None if text is None else os.fsencode(text) for text in (source, target, kind, options)
+    )
     try:
-        system.call("mount", *texts, ctypes.c_ulong(flags), None)
+        system.call("mount", *texts, ctypes.c_ulong(flags), data)
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} ({target})") from None
 

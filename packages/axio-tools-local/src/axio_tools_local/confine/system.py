@@ -1,12 +1,17 @@
-"""The C library's calls that Python has no name for; each raises `OSError`."""
+"""The C library's calls that Python has no name for, each of which raises `OSError`; and the step
+from Python to a command."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import platform
+import signal
 import struct
-from typing import Any
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -14,6 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
 # capabilities(7): what root needs to work on files that belong to others.
@@ -23,10 +29,10 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 def machine() -> str:
     """The processor, as the kernel names it: `x86_64`, `aarch64`, ..."""
-    return platform.machine()
+    return os.uname().machine
 
 
-def call(name: str, *arguments: Any) -> int:
+def call(name: str, *arguments: object) -> int:
     """A function of the C library that returns -1 and sets `errno`."""
     result: int = getattr(_libc, name)(*arguments)
     if result == -1:
@@ -35,7 +41,7 @@ def call(name: str, *arguments: Any) -> int:
     return result
 
 
-def syscall(number: int, *arguments: Any) -> int:
+def syscall(number: int, *arguments: object) -> int:
     """A system call that the C library does not know."""
     wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     result: int = _libc.syscall(ctypes.c_long(number), *wide)
@@ -50,7 +56,13 @@ def _prctl(option: int, value: int) -> int:
 
 
 def die_with_parent(signal_number: int) -> None:
+    """Get a signal when the thread that started this process ends."""
     _prctl(_PR_SET_PDEATHSIG, signal_number)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, in place of the first process."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def no_new_privileges() -> None:
@@ -78,3 +90,28 @@ def drop_capabilities() -> None:
     low = struct.unpack("=6I", have.raw)[1]  # permitted, the first 32
     keep = low & sum(1 << number for number in _FILE_CAPABILITIES)
     call("capset", header, struct.pack("=6I", keep, keep, 0, 0, 0, 0))
+
+
+FAILED = 126
+
+_OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
+"""Signals that Python does not leave as the system has them."""
+
+
+def become(command: list[str]) -> NoReturn:
+    """Execute the command, with signals and environment as if Python had not been there."""
+    environment = dict(os.environb)
+    if sys.platform == "linux":
+        with open("/proc/self/environ", "rb") as file:
+            entries = [entry.partition(b"=") for entry in file.read().split(b"\0") if entry]
+        environment = {name: value for name, _, value in entries}
+    for number in _OF_PYTHON:
+        signal.signal(number, signal.SIG_DFL)
+    os.execvpe(command[0], command, environment)
+
+
+def fail(command: str, error: Exception) -> NoReturn:
+    """End with exit code 126, as a shell does, and a line on stderr: nothing was run."""
+    sys.stderr.write(f"axio: cannot run {command!r}: {error}\n")
+    sys.stderr.flush()
+    os._exit(FAILED)

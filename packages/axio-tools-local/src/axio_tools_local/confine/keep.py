@@ -1,0 +1,182 @@
+"""Stay between a program and its command, so that nothing which the command starts is left.
+
+    program ── lifeline ──> keeper ── parent of ──> command, in a session of its own
+
+The lifeline is a pipe of which the program holds one end. A byte in it asks the command to end
+(SIGTERM); its end means: at once. So the keeper hears of the program's death however that came.
+What a command has started and let go of becomes a child of the keeper, whatever it did to get
+away. What still runs when the command has ended has a moment to end by itself.
+
+This is imported whenever a command starts, so it imports little.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import select
+import signal
+import sys
+import time
+
+from axio_tools_local.confine import group, system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOOK_SECONDS = 1.0  # between two looks at the parent: a fork of it may hold the lifeline too
+_DRAIN_SECONDS = 0.25
+_KILL_SECONDS = 2.0  # until what cannot be killed, such as another user's, is given up
+_PAUSE_SECONDS = 0.002
+
+_IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+def main(arguments: list[str]) -> None:
+    """`REQUEST COMMAND...`; the request is what `axio_tools_local.process.Process` writes."""
+    request = marshal.loads(bytes.fromhex(arguments[0]))
+    argv = arguments[1:]
+    lifeline: int = request["lifeline"]
+    for descriptor in request["private"]:
+        os.set_inheritable(descriptor, False)
+    try:
+        groups = group.make(request["places"], request["name"])
+        command = _fork()
+        if command == 0:
+            group.enter(groups)
+            system.become(argv)
+    except OSError as error:
+        system.fail(argv[0], error)
+    code = _stay(command, lifeline, request["program"])
+    group.end(groups)
+    _exit_as(code)
+
+
+def _fork() -> int:
+    """As `os.fork`. The child, which is to become the command, dies when its keeper is killed."""
+    keeper = os.getpid()
+    if sys.platform == "linux":
+        system.adopt_orphans()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if sys.platform == "linux":
+            system.die_with_parent(signal.SIGKILL)
+        if os.getppid() != keeper:
+            os._exit(1)
+    return child
+
+
+def _stay(command: int, lifeline: int, program: int) -> int:
+    """The exit code of `command`, when all that it started has ended too."""
+    woken = _prepare()
+    watched = [lifeline, woken]
+    code: int | None = None
+    kill_at = float("inf")
+    while True:
+        code, alone = _reap(command, code)
+        now = time.monotonic()
+        if alone or now > kill_at + _KILL_SECONDS:
+            return -signal.SIGKILL if code is None else code
+        if code is not None:
+            kill_at = min(kill_at, now + _DRAIN_SECONDS)
+        if now >= kill_at:
+            _kill_all(command, ended=code is not None)
+        pause = _PAUSE_SECONDS if now >= kill_at else min(_LOOK_SECONDS, kill_at - now)
+        ready = select.select(watched, [], [], pause)[0]
+        if woken in ready:
+            os.read(woken, 4096)
+        if lifeline in ready:
+            if not os.read(lifeline, 1):
+                watched.remove(lifeline)
+                kill_at = min(kill_at, now)
+            elif code is None:
+                _kill(os.killpg, command, signal.SIGTERM)
+        if os.getppid() != program:
+            kill_at = min(kill_at, now)
+
+
+def _exit_as(code: int) -> None:
+    """End as the command did: with its exit code, or by the signal that ended it."""
+    if code < 0:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _prepare() -> int:
+    """Let go of the command's pipes, whose end its reader waits for; watch for ends of children."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return woken
+
+
+def _reap(command: int, code: int | None) -> tuple[int | None, bool]:
+    """The exit code of the command, if it has ended by now, and True when nobody is left."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code, sys.platform == "linux" or not _is_there(command)
+        if pid == 0:
+            return code, False
+        if pid == command:
+            code = os.waitstatus_to_exitcode(status)
+
+
+def _is_there(group: int) -> bool:
+    """True if a process group has members. Elsewhere than on Linux that is all that can be seen."""
+    try:
+        os.killpg(group, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _kill_all(command: int, *, ended: bool) -> None:
+    """Kill the command's group, and each other child of the keeper with its group.
+
+    Their children come to the keeper in turn. A child that is not reaped keeps its number, and so
+    does a group that has members.
+    """
+    if not ended or sys.platform != "linux":
+        _kill(os.killpg, command, signal.SIGKILL)
+    for pid in _children():
+        _kill(os.kill, pid, signal.SIGKILL)
+        leader = os.getpgid(pid)
+        if leader != os.getpgrp():  # where the command is until it has its session
+            _kill(os.killpg, leader, signal.SIGKILL)
+
+
+def _kill(how: Callable[[int, int], None], target: int, number: int) -> None:
+    try:
+        how(target, number)
+    except OSError:  # ended meanwhile, or another user's
+        return
+
+
+def _children() -> list[int]:
+    """The numbers of living and dead children; none where the system does not tell."""
+    me = os.getpid()
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rsplit(b")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == me:
+            found.append(int(name))
+    return found

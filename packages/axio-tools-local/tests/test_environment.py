@@ -1,0 +1,187 @@
+"""A command gets none of our keys, and is told that nobody sits at a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from axio_tools_local.environment import for_command, is_credential
+from axio_tools_local.local import LocalWorkspace
+from axio_tools_local.run_python import run_python
+from axio_tools_local.shell import shell
+
+CREDENTIALS = """
+    OPENAI_API_KEY ANTHROPIC_API_KEY NEBIUS_API_KEY OPENROUTER_API_KEY AXIO_OPENAI_API_KEY
+    ANTHROPIC_AUTH_TOKEN GITHUB_TOKEN GH_TOKEN HF_TOKEN NPM_TOKEN TOKEN OPENAI_API_KEY_2 my_token
+    AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN CLIENT_SECRET SECRET_KEY_BASE
+    DJANGO_SECRET_KEY STRIPE_KEY PGPASSWORD MYSQL_PWD DB_PASSWORD DB_PASS REDISCLI_AUTH PASSWD_FILE
+    GOOGLE_APPLICATION_CREDENTIALS AZURE_STORAGE_CONNECTION_STRING AZURE_EXT_PAT npm_config__auth
+""".split()
+NO_CREDENTIALS = """
+    PATH HOME PWD OLDPWD LANG SSH_AUTH_SOCK XAUTHORITY DISPLAY VIRTUAL_ENV TOKENIZERS_PARALLELISM
+    MAX_TOKENS KEYBOARD_LAYOUT KEYTIMEOUT AUTHOR_NAME PATTERN BYPASS COMPASS_URL AXIO_PASS_VARIABLES
+    HTTPS_PROXY DATABASE_URL GIT_AUTHOR_EMAIL XDG_RUNTIME_DIR MONKEY TURKEY_URL
+""".split()
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_what_a_command_must_not_have_is_known_by_its_name(name: str) -> None:
+    assert is_credential(name)
+
+
+@pytest.mark.parametrize("name", NO_CREDENTIALS)
+def test_what_commands_need_is_no_credential(name: str) -> None:
+    assert not is_credential(name)
+
+
+@given(
+    st.sampled_from(["", "MY_", "acme_", "A1_"]),
+    st.sampled_from(["API_KEY", "TOKEN", "SECRET", "PASSWORD", "Api_Key", "token", "PASSPHRASE"]),
+    st.sampled_from(["", "1", "_2"]),
+)
+def test_whoever_the_key_belongs_to(prefix: str, kind: str, number: str) -> None:
+    name = prefix + kind + number
+    assert name not in for_command({name: "x"}, ())
+    assert for_command({name: "x"}, [name])[name] == "x"
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_API_KEY", "sk-acme")
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp-acme")
+    monkeypatch.setenv("ACME_REGION", "north")
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_command_has_no_keys_and_all_the_rest() -> None:
+    assert await shell("env | grep -i acme") == "[stdout] ACME_REGION=north"
+    code = "import os; print([v for v in os.environ.values() if 'acme' in v])"
+    assert await run_python(code) == "[]"
+
+
+@pytest.mark.usefixtures("keys")
+async def test_nor_has_the_process_above_it() -> None:
+    result = await shell("tr '\\0' '\\n' < /proc/$PPID/environ | grep -c acme")
+    assert result == "[stdout] 0\n[stderr] [exit code: 1]"
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_workspace_passes_what_it_names(inside: Callable[[object], None]) -> None:
+    inside(LocalWorkspace(pass_variables=["GITHUB_TOKEN"]))
+    assert await shell("env | grep -ic ghp-acme") == "[stdout] 1"
+    inside(LocalWorkspace(pass_variables=()))
+    assert "ghp-acme" not in await shell("env")
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("names", ["GITHUB_TOKEN", "NPM_TOKEN, GITHUB_TOKEN", " A\nGITHUB_TOKEN "])
+async def test_the_environment_names_it_for_tools_that_are_told_nothing(
+    names: str, monkeypatch: pytest.MonkeyPatch, inside: Callable[[object], None]
+) -> None:
+    monkeypatch.setenv("AXIO_PASS_VARIABLES", names)
+    result = await shell("echo $GITHUB_TOKEN $ACME_API_KEY")
+    assert result == "[stdout] ghp-acme"
+    inside(LocalWorkspace(pass_variables=["ACME_API_KEY"]))
+    assert await shell("echo $GITHUB_TOKEN $ACME_API_KEY") == "[stdout] sk-acme"
+
+
+def test_one_text_is_no_list_of_names() -> None:
+    with pytest.raises(TypeError, match="list of names, got the text 'GITHUB_TOKEN'"):
+        LocalWorkspace(pass_variables="GITHUB_TOKEN")
+
+
+async def test_nothing_of_ours_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a command which shows its environment gives the same result each time."""
+    for name in ("LANG", "LC_ALL", "LC_CTYPE"):
+        monkeypatch.delenv(name, raising=False)
+    shown = (await shell("env -0 | tr '\\0\\n' '\\n '")).removeprefix("[stdout] ").split("\n")
+    added = {line.split("=")[0] for line in shown} - os.environ.keys()
+    assert added <= set(for_command({}, ())) | {"PWD", "OLDPWD", "SHLVL", "_"}
+    assert await shell("env") == await shell("env")
+
+
+# ── nobody there ──────────────────────────────────────────────────────────────────────────────
+
+ANOTHER = {"EDITOR": "vi", "GIT_EDITOR": "vi", "VISUAL": "vi", "PAGER": "less", "GIT_PAGER": "less"}
+
+
+def git(folder: Path, *arguments: str) -> None:
+    settings = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *settings, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("environment", [{}, ANOTHER])
+async def test_git_opens_no_editor_and_no_pager(
+    environment: Mapping[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    git(folder, "init", "-q")
+    git(folder, "config", "user.name", "a")
+    git(folder, "config", "user.email", "a@example.org")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "first")
+    assert "empty commit message" in await shell("git commit --allow-empty", timeout=20)
+    assert await shell("git commit -q --amend --allow-empty", timeout=20) == "(no output)"
+    assert "first" in await shell("git rebase -i --root && git -p log", timeout=20)
+    assert "\x1b" not in await shell("git -p log --color=never", timeout=20)
+
+
+async def test_a_question_for_a_password_fails_at_once(folder: Path) -> None:
+    askpass = folder / "askpass"
+    askpass.write_text("#!/bin/sh\necho asked >&2; echo secret\n")
+    askpass.chmod(0o755)
+    result = await shell(
+        f"git -c core.askPass={askpass} credential fill", stdin="url=https://host.invalid\n"
+    )
+    assert "terminal prompts disabled" in result and "asked" not in result
+
+
+ON_A_TERMINAL = """
+import asyncio, os
+os.close(os.open(os.ttyname(0), os.O_RDWR))  # becomes the terminal of this session
+os.close(os.open("/dev/tty", os.O_RDWR))
+from axio_tools_local.shell import shell
+print(asyncio.run(shell("cat </dev/tty; echo x >/dev/tty; tty; ps -o tty= -p $$")))
+"""
+
+
+def test_a_command_has_no_terminal_when_its_program_has_one() -> None:
+    """A question of the command would wait at the terminal of the program."""
+    ours, theirs = pty.openpty()
+    try:
+        command = [sys.executable, "-c", ON_A_TERMINAL]
+        done = subprocess.run(
+            command, stdin=theirs, capture_output=True, start_new_session=True, timeout=30
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    shown = done.stdout.decode()
+    assert done.returncode == 0, done.stderr
+    assert shown.count("cannot open /dev/tty") + shown.count("cannot create /dev/tty") == 2
+    assert "not a tty" in shown and "?" in shown
+
+
+async def test_what_installs_packages_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEBIAN_FRONTEND", raising=False)
+    assert await shell("echo $DEBIAN_FRONTEND") == "[stdout] noninteractive"
+    monkeypatch.setenv("DEBIAN_FRONTEND", "text")
+    assert await shell("echo $DEBIAN_FRONTEND") == "[stdout] text"
+
+
+async def test_who_wants_an_editor_passes_its_name(
+    folder: Path, inside: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "ed")
+    inside(LocalWorkspace(pass_variables=["EDITOR"]))
+    assert await shell("echo $EDITOR $VISUAL $TERM") == "[stdout] ed true dumb"
