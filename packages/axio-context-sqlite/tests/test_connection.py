@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -275,7 +276,22 @@ async def test_connecting_to_what_cannot_be_a_database_says_why(tmp_path: Path) 
         await connect(tmp_path)
     with pytest.raises(StoreError, match=r"the folder of .* cannot be made"):
         await connect(tmp_path / "text" / "below" / "c.db")
+    for path in ("", f"{tmp_path}/a\0b.db"):
+        with pytest.raises(StoreError, match="names no file: nothing would be kept"):
+            await connect(path)
     await asyncio.to_thread(no_thread_is_left)
+
+
+async def test_a_slip_in_a_path_is_refused_by_open_and_not_by_connect(tmp_path: Path) -> None:
+    path = tmp_path / "slip" / "deeper" / "c.db"
+    with pytest.raises(StoreError, match=r"cannot be made, since .*/slip is missing: make it"):
+        async with SQLiteContextStore.open(path):
+            raise AssertionError("not reached")
+    assert os.listdir(tmp_path) == []
+    conn = await connect(path)
+    await conn.close()
+    async with SQLiteContextStore.open(tmp_path / "slip" / "next" / "c.db", "s") as store:
+        await store.append(user("a"))
 
 
 async def test_connecting_waits_for_a_file_that_is_just_being_made(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import os
 import shutil
 import sqlite3
 import subprocess
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,19 +118,54 @@ async def test_no_room_for_a_new_file_is_said_in_the_same_way(disk: Disk) -> Non
 # ── read-only ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_disk_that_became_read_only_refuses_with_a_reason(disk: Disk) -> None:
+async def test_a_file_on_a_disk_that_became_read_only_can_be_read(disk: Disk) -> None:
+    """SQLite alone cannot: it makes a file beside one in WAL mode even to read it."""
     folder = disk("size=4m")
-    path = folder / "c.db"
+    path = folder / "c?d %41.db"
     async with SQLiteContextStore.open(path, "s", "p") as store:
         await store.append(user("a"))
     before = content(path)
     remount(folder, "ro")
-    with pytest.raises(StoreError, match=r"permissions of its folder"):
-        # Without its shared-memory file, which cannot be made here, SQLite cannot read a log.
-        await connect(path)
+    async with SQLiteContextStore.open(path, "s", "p", wait=0.1) as store:
+        assert await store.get_history() == [user("a")]
+        assert [info.preview for info in await store.list_sessions()] == ["a"]
+        assert store._database.path == str(path)
+        with pytest.raises(StoreReadOnly, match="may not be written: check the permissions"):
+            await store.append(user("b"))
     assert content(path) == before
     with pytest.raises(StoreError):
         await connect(folder / "new.db")
+
+
+async def test_a_file_whose_log_is_needed_is_not_read_without_it(disk: Disk) -> None:
+    folder = disk("size=4m")
+    path = folder / "c.db"
+    async with SQLiteContextStore.open(path, "s", "p") as store:
+        await store.append(user("a"))
+        for name in ("c.db", "c.db-wal"):
+            shutil.copy(folder / name, folder / f"copy-{name}")
+    assert (folder / "copy-c.db-wal").stat().st_size
+    remount(folder, "ro")
+    with pytest.raises(StoreError, match=r"cannot be opened: .* permissions of its folder"):
+        await connect(folder / "copy-c.db")
+
+
+async def test_a_folder_that_may_be_written_is_never_taken_for_one_at_rest(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others may write must not be read as if it could not change."""
+    async with SQLiteContextStore.open(path, "s", "p") as store:
+        await store.append(user("a"))
+
+    def refused(name: str, **_: object) -> sqlite3.Connection:
+        assert "immutable" not in name
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    monkeypatch.setattr("axio_context_sqlite.connection.sqlite3.connect", refused)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await connect(path)
 
 
 async def test_a_backup_on_a_read_only_disk_can_be_read(disk: Disk) -> None:
@@ -251,6 +289,61 @@ async def test_a_message_whose_text_is_damaged_is_named(
             await again.replace([user(f"message {n} " * 200) for n in range(5)])
         assert await again.last(1) == [user("message 4 " * 200)], "the others can be read"
     db.close()
+
+
+SECRET = "my doctor says"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        f"plain:[{SECRET}",
+        f'plain:"{SECRET}"',
+        f'plain:[{{"type":"text","text":"{SECRET}"}},1]',
+        f'plain:[{{"type":"{"x" * 200}{SECRET}"}}]',
+        "gzip:" + base64.b64encode(gzip.compress(f"[{SECRET}\xff".encode("latin-1"))).decode(),
+        f"{SECRET}\xff".encode("latin-1"),
+    ],
+    ids=range(6),
+)
+async def test_no_error_holds_what_was_said(
+    path: Path, store: SQLiteContextStore, damage: str | bytes
+) -> None:
+    await store.append(user("x"))
+    statement = "UPDATE axio_context_messages SET content = CAST(? AS TEXT)"
+    await store._conn.execute(statement, (damage,))
+    await store._conn.commit()
+    with pytest.raises(StoreDamaged) as caught:
+        await store.get_history()
+    shown = "".join(traceback.TracebackException.from_exception(caught.value).format())
+    error: BaseException | None = caught.value
+    while error is not None:
+        shown += (
+            f"{error!r} {vars(error)} {getattr(error, 'object', '')} {getattr(error, 'doc', '')}"
+        )
+        error = error.__cause__ or error.__context__
+    assert SECRET not in shown
+
+
+async def test_no_error_holds_what_a_file_to_import_says(
+    path: Path, store: SQLiteContextStore
+) -> None:
+    header = '{"format": "axio-session", "version": 1}'
+    for line in (
+        f"[{SECRET}",
+        f'"{SECRET}"',
+        f'{{"role":"{SECRET}","content":[]}}',
+        f"{SECRET}\xff",
+    ):
+        overwrite_all(path.with_name("in.jsonl"), f"{header}\n{line}\n".encode("latin-1"))
+        with pytest.raises(ValueError, match="line 2 is not of an exported session") as caught:
+            await store.import_jsonl(path.with_name("in.jsonl"))
+        assert SECRET not in repr(caught.value)
+        assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+def overwrite_all(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def test_errors_that_nobody_foresaw_keep_their_text() -> None:

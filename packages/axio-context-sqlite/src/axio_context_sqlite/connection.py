@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiosqlite
 
@@ -131,40 +132,73 @@ def is_busy(error: sqlite3.Error) -> bool:
     return primary_code(error) == sqlite3.SQLITE_BUSY
 
 
-async def connect(db_path: str | Path) -> aiosqlite.Connection:
+async def connect(db_path: str | Path, *, folders: bool = True) -> aiosqlite.Connection:
     """Open the file, made with its folders where it is missing, for any number of stores.
 
     The caller closes the connection, after the last use of its stores. It is an ordinary
     aiosqlite connection in WAL mode; while the caller has a transaction open on it, its stores
-    wait with what they have to write. A new file may be read by its owner only.
+    wait with what they have to write. A new file may be read by its owner only. A file that was
+    closed properly can be read in a folder that may not be written.
+
+    Args:
+        folders: make all folders on the way to the file; else only its own.
 
     Raises:
         StoreError: the file cannot be opened, or is not one that this release can read.
     """
-    path = str(db_path)
+    path = os.fsdecode(db_path)
+    if path != ":memory:":  # which is no file
+        _make_file(path, folders)
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"the folder of {path} cannot be made: {error}") from error
-    with suppress(OSError):  # SQLite says it better; and ":memory:" is no file
-        if path != ":memory:":
-            # Conversations are nobody else's business. SQLite gives its other files the same mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        return await _opened(path, uri=False)
+    except sqlite3.Error as error:
+        if primary_code(error) != sqlite3.SQLITE_CANTOPEN or not _is_at_rest(path):
+            raise translate(error, path) from error
     try:
-        # Opening reads nothing yet, and a path that is none fails before there is a thread. One
-        # thread at a time uses it, see `Connection._turn`; hence no check by sqlite3.
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False)
+        # Without a log, and with nobody who may write one: as it is, it stays.
+        return await _opened(f"file:{quote(os.fsencode(path))}?immutable=1", uri=True)
     except sqlite3.Error as error:
         raise translate(error, path) from error
+
+
+def _make_file(path: str, folders: bool) -> None:
+    if not path or "\0" in path:
+        raise StoreError(f"the path {path!r} names no file: nothing would be kept")
+    folder = Path(path).parent
+    try:
+        folder.mkdir(parents=folders, exist_ok=True)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"the folder of {path} cannot be made, since {folder.parent} is missing: make it first"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"the folder of {path} cannot be made: {error}") from error
+    with suppress(OSError):  # SQLite says it better
+        # Conversations are nobody else's business. SQLite gives its other files the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _is_at_rest(path: str) -> bool:
+    """True if nothing is in the file's log, and its folder may not be written."""
+    try:
+        if os.stat(f"{path}-wal").st_size:
+            return False
+    except FileNotFoundError:
+        pass
+    return os.access(path, os.R_OK) and not os.access(os.path.dirname(path) or ".", os.W_OK)
+
+
+async def _opened(name: str, *, uri: bool) -> aiosqlite.Connection:
+    # Opening reads nothing yet, and a path that is none fails before there is a thread. One
+    # thread at a time uses it, see `Connection._turn`; hence no check by sqlite3.
+    db = sqlite3.connect(name, timeout=BUSY_TIMEOUT, check_same_thread=False, uri=uri)
     conn = Connection(db)
     try:
         await conn
         await _patiently(conn.prepare)
-    except BaseException as error:
+    except BaseException:
         await conn.close()
         db.close()
-        if isinstance(error, sqlite3.Error):
-            raise translate(error, path) from error
         raise
     return conn
 

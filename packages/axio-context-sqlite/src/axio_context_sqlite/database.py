@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sqlite3
 import time
@@ -94,7 +95,9 @@ class Database:
     def _prepare(self, db: sqlite3.Connection) -> None:
         # Not inside the user's transaction, with which it could be rolled back again.
         if not self._ready and not db.in_transaction:
+            db.text_factory = os.fsdecode  # a path may be no UTF-8
             self.path = db.execute("PRAGMA database_list").fetchone()[2] or self.path
+            db.text_factory = str
             migrate(db)
             self._watch(db)
             self._ready = True

@@ -13,6 +13,7 @@ AxioError
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from axio.exceptions import AxioError, SessionBusy
@@ -26,6 +27,7 @@ __all__ = (
     "StoreReadOnly",
     "StoreTooNew",
     "primary_code",
+    "reason",
     "translate",
 )
 
@@ -93,8 +95,23 @@ def primary_code(error: sqlite3.Error) -> int:
     return code if code < 0 else code & 0xFF
 
 
+def reason(error: Exception) -> str:
+    """What is wrong with stored text, without a word of it: that is a conversation."""
+    if type(error) is ValueError:  # axio's own, which name what they did not expect
+        return f"{error!s:.100}"
+    kind = type(error).__name__
+    return f"{kind}: {error.msg}" if isinstance(error, json.JSONDecodeError) else kind
+
+
+_NO_TEXT = "Could not decode to UTF-8 column"
+
+
 def translate(error: sqlite3.Error, path: str) -> StoreError:
     """The same error as one of the classes above. Raise it `from` the original."""
+    if str(error).startswith(_NO_TEXT):
+        # Python's module puts the whole text behind it; it must not be seen in the cause either.
+        error.args = (str(error).partition(" with text ")[0],)
+        return StoreDamaged(f"{path} is damaged ({error})")
     code: int = getattr(error, "sqlite_errorcode", -1)
     kind, text = (
         _KINDS.get(code) or _KINDS.get(primary_code(error)) or (StoreError, "cannot be used")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from axio.messages import Message
+from axio_context_sqlite.errors import reason
 from axio_context_sqlite.payload import compress_payload, encode
 from axio_context_sqlite.rows import Row
 
@@ -44,7 +45,7 @@ def render(
         yield json.dumps({**message.to_dict(), "created_at": created_at})
 
 
-def parse(lines: Iterable[str]) -> Exported:
+def parse(lines: Iterable[str | bytes]) -> Exported:
     """What `render` wrote. ValueError with the line's number when it did not."""
     exported: Exported | None = None
     for number, line in enumerate(lines, 1):
@@ -54,8 +55,10 @@ def parse(lines: Iterable[str]) -> Exported:
                 exported = _header(data)
             else:
                 exported.rows.append(_row(data))
+            continue
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"line {number} is not of an exported session: {error!r}") from error
+            why = reason(error)
+        raise ValueError(f"line {number} is not of an exported session: {why}")
     if exported is None:
         raise ValueError("no exported session: the file is empty")
     return exported
@@ -72,7 +75,7 @@ def _header(data: Any) -> Exported:
 def _row(data: Any) -> Row:
     message = Message.from_dict(data)
     if message.role not in ("user", "assistant", "system"):
-        raise ValueError(f"unknown role {message.role!r}")
+        raise ValueError("unknown role")
     created_at = data.get("created_at")
     payload = compress_payload(encode(message).text)
     return Row(message.role, payload, None if created_at is None else str(created_at))

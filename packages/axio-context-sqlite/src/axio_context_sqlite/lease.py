@@ -104,13 +104,13 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
         return
     if mine is not None:
         raise SessionLost(
-            f"session {session.id!r} was taken over by another run: this run was taken for dead"
+            f"session {session.shown} was taken over by another run: this run was taken for dead"
         )
     assert token is not None, "neither the file nor the writer knows an owner: the same"
     owner = Process(*json.loads(row[1]))
     if _alive(owner, token, row[2]):
         raise SessionBusy(
-            f"session {session.id!r} is in use by process {owner.pid} on {owner.host}: "
+            f"session {session.shown} is in use by process {owner.pid} on {owner.host}: "
             "wait until its run has ended, or work on a fork"
         )
     release(db, session, token)

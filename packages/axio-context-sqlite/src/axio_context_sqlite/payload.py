@@ -78,5 +78,5 @@ def encode(message: Message) -> Encoded:
 def decode(role: Any, text: str) -> Message:
     content = json.loads(text)
     if not isinstance(content, list):
-        raise ValueError(f"content is no list of blocks: {text:.40}")
+        raise ValueError("the content is no list of blocks")
     return Message.from_dict({"role": role, "content": content})

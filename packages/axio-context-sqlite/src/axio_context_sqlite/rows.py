@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from axio.messages import Message
 from axio_context_sqlite import payload
-from axio_context_sqlite.errors import StoreDamaged
+from axio_context_sqlite.errors import StoreDamaged, reason
+from axio_context_sqlite.names import from_column, to_column
 
 __all__ = (
     "NONE",
@@ -38,6 +39,15 @@ class Session(NamedTuple):
 
     project: str
     id: str
+
+    @classmethod
+    def of(cls, project: str, id: str) -> Session:
+        return cls(to_column(project), to_column(id))
+
+    @property
+    def shown(self) -> str:
+        """The id as the user has given it, in quotes."""
+        return repr(from_column(self.id))
 
 
 class Last(NamedTuple):
@@ -149,7 +159,9 @@ def decode(session: Session, at: Last, row: Row) -> Message:
     try:
         return payload.decode(row.role, payload.decompress_payload(row.payload))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
-        raise StoreDamaged(
-            f"message {at.position} of session {session.id!r} cannot be read "
-            f"(row {at.id} of axio_context_messages): {error!r}"
-        ) from error
+        why = reason(error)
+    # Not from the error, which may hold what somebody has written.
+    raise StoreDamaged(
+        f"message {at.position} of session {session.shown} cannot be read "
+        f"(row {at.id} of axio_context_messages): {why}"
+    )

@@ -10,6 +10,7 @@ from axio.context import SessionInfo, preview
 from axio.history import open_turn
 from axio_context_sqlite import rows
 from axio_context_sqlite.errors import StoreDamaged
+from axio_context_sqlite.names import from_column, to_column
 from axio_context_sqlite.payload import Encoded, compress_payload
 from axio_context_sqlite.rows import Row, Session
 
@@ -52,7 +53,7 @@ def replace(db: sqlite3.Connection, session: Session, wanted: Sequence[Encoded])
 def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
     present = rows.count(db, session)
     if not 0 <= number <= present:
-        raise ValueError(f"cannot keep {number} messages: session {session.id!r} has {present}")
+        raise ValueError(f"cannot keep {number} messages: session {session.shown} has {present}")
     rows.keep(db, session, number)
 
 
@@ -113,14 +114,14 @@ def add_tokens(db: sqlite3.Connection, session: Session, input: int, output: int
 
 def get_name(db: sqlite3.Connection, session: Session) -> str | None:
     row = db.execute(f"SELECT name FROM axio_context_sessions {_THIS}", session).fetchone()
-    return None if row is None else row[0]
+    return None if row is None or row[0] is None else from_column(row[0])
 
 
 def rename(db: sqlite3.Connection, session: Session, name: str | None) -> None:
     db.execute(
         "INSERT INTO axio_context_sessions (project, session_id, name) VALUES (?, ?, ?) "
         "ON CONFLICT (project, session_id) DO UPDATE SET name = excluded.name",
-        (*session, name or None),
+        (*session, to_column(name) if name else None),
     )
 
 
@@ -146,7 +147,12 @@ def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
         {"project": project},
     ).fetchall()
     return [
-        SessionInfo(id, number, name or _preview(db, Session(project, id)), *rest)
+        SessionInfo(
+            from_column(id),
+            number,
+            from_column(name) if name else _preview(db, Session(project, id)),
+            *rest,
+        )
         for id, number, name, *rest in found
     ]
 

@@ -21,6 +21,7 @@ from axio_context_sqlite import jsonl, lease, rows, sessions
 from axio_context_sqlite.cache import Cache
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
+from axio_context_sqlite.names import from_column
 from axio_context_sqlite.payload import (
     COMPRESS_THRESHOLD,
     compress_payload,
@@ -71,9 +72,7 @@ class SQLiteContextStore(ContextStore):
         self._wait = wait
         self._database = Database.of(conn)
         self.project = str(Path.cwd().resolve()) if project is None else project
-        # A folder's name may hold bytes that are no UTF-8; SQLite's text may not.
-        key = os.fsencode(self.project).decode(errors="backslashreplace")
-        self._session = Session(key, session_id)
+        self._session = Session.of(self.project, session_id)
         self._cache = Cache(self._session, self._database)
         self._lease: str | None = None
 
@@ -87,8 +86,12 @@ class SQLiteContextStore(ContextStore):
         *,
         wait: float = BUSY_TIMEOUT,
     ) -> AsyncIterator[Store]:
-        """A store with a connection of its own, closed at the end; a new session without an id."""
-        conn = await connect(path)
+        """A store with a connection of its own, closed at the end; a new session without an id.
+
+        StoreError when the folders above the file's own are missing, as after a slip in the path;
+        `connect` makes all of them.
+        """
+        conn = await connect(path, folders=False)
         try:
             yield cls(conn, session_id or _new_id(), project, wait=wait)
         finally:
@@ -96,7 +99,7 @@ class SQLiteContextStore(ContextStore):
 
     @property
     def session_id(self) -> str:
-        return self._session.id
+        return from_column(self._session.id)
 
     # ── how it gets at the file ──────────────────────────────────────────────────────────────
 
@@ -238,13 +241,13 @@ class SQLiteContextStore(ContextStore):
         """
 
         def job(db: sqlite3.Connection) -> int:
-            with open(path, encoding="utf-8") as file:
+            with open(path, "rb") as file:
                 exported = jsonl.parse(file)
             with transaction(db):
                 lease.admit(db, self._session, self._lease)
                 if rows.last(db, self._session) != NONE:
                     raise ValueError(
-                        f"session {self.session_id!r} has messages: import into a new one"
+                        f"session {self._session.shown} has messages: import into a new one"
                     )
                 rows.append(db, self._session, NONE, exported.rows)
                 sessions.set_tokens(db, self._session, *exported.tokens)
@@ -301,7 +304,7 @@ class SQLiteContextStore(ContextStore):
         def job(db: sqlite3.Connection) -> None:
             if self._lease is not None and lease.is_held(self._lease):
                 raise SessionBusy(
-                    f"session {self.session_id!r} is in use by another run of this store: "
+                    f"session {self._session.shown} is in use by another run of this store: "
                     "wait until it has ended, or work on a fork"
                 )
             with transaction(db):
@@ -323,7 +326,7 @@ class SQLiteContextStore(ContextStore):
             await self._run(job, brief=True)
         except AxioError as error:
             # Nothing of the user's is lost, and other processes see when this one has ended.
-            logger.warning("session %s could not be given back: %s", self.session_id, error)
+            logger.warning("session %s could not be given back: %s", self._session.shown, error)
 
     async def _beat(self, token: str) -> None:
         def job(db: sqlite3.Connection) -> None:
@@ -335,7 +338,7 @@ class SQLiteContextStore(ContextStore):
             try:
                 await self._run(job, brief=True)
             except AxioError as error:
-                logger.warning("session %s has missed a heartbeat: %s", self.session_id, error)
+                logger.warning("session %s has missed a heartbeat: %s", self._session.shown, error)
 
 
 def _new_id() -> str:
