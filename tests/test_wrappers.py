@@ -7,6 +7,7 @@ import json
 import pickle
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -44,6 +45,12 @@ ANSWER = stream(
     ),
     b"data: [DONE]\n\n",
 )
+
+
+@dataclass
+class Number:
+    n: int
+
 
 Wrap: TypeAlias = Callable[[CompletionTransport, Path], Wrapper]
 
@@ -140,6 +147,33 @@ async def test_a_retry_around_a_retry_keeps_its_own_promise(outer: int, inner: i
     assert len(server.asked) == outer
     assert limited._requests is not None
     assert 1e6 - limited._requests._level == outer
+
+
+class Counted(Wrapper):
+    """A wrapper as users write them."""
+
+    requests = 0
+
+    def stream(self, *asked: Any) -> Any:
+        self.requests += 1
+        return self.inner.stream(*asked)
+
+
+async def test_a_wrapper_sees_and_remembers_requests_for_structured_answers() -> None:
+    async with serving(ANSWER) as server, openai(server) as inner:
+        counted = Counted(inner)
+        agent = Agent("", Retry(Fallback(counted)))
+        assert await agent.run("go", MemoryContextStore(), output=Number) == Number(1)
+        assert await agent.run("go", MemoryContextStore()) == '{"n": 1}'
+    assert counted.requests == len(server.asked) == 2
+    assert ["response_format" in request.body for request in server.asked] == [True, False]
+
+
+def test_a_wrapper_that_is_not_made_yet_has_no_attributes() -> None:
+    wrapper = Counted.__new__(Counted)
+    for name in ("inner", "model", "api_key", "__deepcopy__"):
+        with pytest.raises(AttributeError):
+            getattr(wrapper, name)
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])

@@ -332,6 +332,28 @@ class Rambling(StubTransport):
             yield TextDelta(0, "word and ")
 
 
+async def test_a_model_whose_summary_is_too_long_is_not_listened_to_any_more() -> None:
+    listening = 0
+
+    class Counted(Rambling):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            nonlocal listening
+            listening += 1
+            try:
+                async for event in super().stream(messages, tools, system):
+                    yield event
+            finally:
+                listening -= 1
+
+    try:
+        await Summarize(2, max_tokens=10).compact(conversation(9), Counted(0))
+    except CompactionError as error:
+        failure = error  # and with it the frames that could hold the stream
+    assert (listening, "longer than 10 tokens" in str(failure)) == (0, True)
+
+
 @in_no_time
 async def test_a_summary_has_a_limit_of_time() -> None:
     loop = asyncio.get_running_loop()
@@ -557,6 +579,30 @@ async def test_a_fork_compacts_on_its_own_and_is_another_session() -> None:
     assert fork.session_id != store.session_id
     await fork.add_context_tokens(100, 1)
     assert len(await fork.get_history()) < len(await store.get_history())
+
+
+async def test_a_fork_does_not_wait_for_the_summary_of_the_original() -> None:
+    blocked, go = asyncio.Event(), asyncio.Event()
+
+    class Blocked(StubTransport):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            if not blocked.is_set():
+                blocked.set()
+                await go.wait()
+            for event in make_text_response("s"):
+                yield event
+
+    store = AutoCompactStore(MemoryContextStore(conversation(9)), Blocked(), max_tokens=1)
+    fork = await store.fork()
+    waiting = asyncio.create_task(store.add_context_tokens(100, 1))
+    await blocked.wait()
+    async with asyncio.timeout(5):
+        await fork.add_context_tokens(100, 1)
+    assert len(await fork.get_history()) < 18
+    go.set()
+    await waiting
 
 
 async def test_a_run_that_is_compacted_in_the_middle_goes_on() -> None:

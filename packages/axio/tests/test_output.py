@@ -301,6 +301,33 @@ async def test_what_was_seen_of_an_answer_stays_when_the_run_is_cut_short() -> N
     assert seen[1:] == [seen[1]] * (len(seen) - 1)
 
 
+async def test_an_answer_that_nobody_watched_is_there_at_the_end() -> None:
+    stream = Agent("", answering({"x": 1, "y": 2})).run_stream(
+        "x", MemoryContextStore(), output=Point
+    )
+    async for _ in stream:
+        pass
+    assert stream.partial == {"x": 1, "y": 2}
+
+
+async def test_arguments_of_other_tools_are_no_answer() -> None:
+    calls = [
+        make_tool_use_response("echo", tool_input={"msg": "not it"}),
+        make_tool_use_response("final_answer", tool_input={"x": 1, "y": 2}),
+    ]
+    agent = Agent("", StubTransport(calls), [make_echo_tool()])
+    stream = agent.run_stream("x", MemoryContextStore(), output=Point)
+    seen = [stream.partial async for _ in stream]
+    assert [value for value in seen if value not in (None, {"x": 1, "y": 2})] == []
+
+
+async def test_a_failed_run_is_over_when_its_answer_was_asked_for() -> None:
+    stream = Agent("", StubTransport()).run_stream("go", MemoryContextStore(), output=int)
+    with pytest.raises(StreamError):
+        await stream.get_output()
+    assert [event async for event in stream] == []
+
+
 async def test_a_rejected_answer_makes_room_for_the_next() -> None:
     transport = answering({"x": "no", "y": 1}, {"x": 1, "y": 2})
     stream = Agent("", transport).run_stream("x", MemoryContextStore(), output=Point)
@@ -353,6 +380,18 @@ async def test_the_schema_of_a_type_that_holds_itself_is_an_object_at_the_top() 
     assert (schema["type"], schema["required"]) == ("object", ["name", "children"])
     assert schema["properties"]["children"]["items"] == {"$ref": "#/$defs/Tree"}
     assert "Tree" in schema["$defs"]
+
+
+@pytest.mark.parametrize(("output", "defined"), [(list[Tree], ["Tree"]), (list[int], [])])
+async def test_the_definitions_of_a_schema_stand_at_its_top(
+    output: Any, defined: list[str]
+) -> None:
+    transport = answering({"value": []})
+    assert await Agent("", transport).run("go", MemoryContextStore(), output=output) == []
+    schema = transport.requests[0].tools[-1].input_schema
+    assert (schema["type"], schema["required"]) == ("object", ["value"])
+    assert list(schema.get("$defs", {})) == defined
+    assert "$defs" not in schema["properties"]["value"]
 
 
 # ── as text ───────────────────────────────────────────────────────────────────────────────────

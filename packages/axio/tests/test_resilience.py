@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -25,7 +26,13 @@ from axio.events import (
     ToolInputDelta,
     ToolUseStart,
 )
-from axio.exceptions import ConnectionFailed, ProviderError, StreamError, StreamTimeout
+from axio.exceptions import (
+    ConnectionFailed,
+    ProviderError,
+    StreamError,
+    StreamTimeout,
+    UnsupportedContent,
+)
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.resilience import Fallback, RateLimit, Retry, StopRepetition, Watchdog
@@ -239,6 +246,56 @@ async def test_retry_switches_off_the_policy_of_the_inner_transport() -> None:
     assert inner.max_retries == 10  # type: ignore[attr-defined]
 
 
+async def test_by_default_three_attempts_are_made_and_one_is_enough_to_ask_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for attempts, asked in (({}, 3), ({"attempts": 1}, 1)):
+        caplog.clear()
+        inner = Flaky(9)
+        with pytest.raises(StreamError, match="lost"):
+            await answer(Retry(inner, base_delay=0, **attempts))
+        assert inner.asked == asked
+        warnings = [record.getMessage() for record in caplog.records]
+        assert len(warnings) == asked - 1
+        assert all("(lost), again in" in warning for warning in warnings)
+
+
+class Persistent:
+    """A transport that has its number of attempts in a slot."""
+
+    __slots__ = ("max_retries",)
+
+    def __init__(self, attempts: int) -> None:
+        self.max_retries = attempts
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        for event in make_text_response(str(self.max_retries)):
+            yield event
+
+
+class Veil:
+    """A wrapper that is not one of ours: it has all attributes of the inner transport."""
+
+    def __init__(self, inner: CompletionTransport) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_inner"], name)
+
+    def stream(self, *asked: Any) -> Any:
+        return self._inner.stream(*asked)
+
+
+async def test_what_makes_more_attempts_is_copied_and_all_else_left_as_it_is() -> None:
+    persistent = Persistent(5)
+    assert await answer(Retry(persistent)) == "1"
+    assert persistent.max_retries == 5
+    for left in (Persistent(1), Veil(persistent), Flaky(0)):
+        assert Retry(left).inner is left
+
+
 # ── fallback ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -246,6 +303,29 @@ async def test_fallback_asks_the_next_model_when_one_fails() -> None:
     first, second, third = Flaky(9), Flaky(9), Flaky(0, text="third")
     assert await answer(Fallback(first, second, third)) == "third"
     assert (first.asked, second.asked, third.asked) == (1, 1, 1)
+
+
+async def test_fallback_says_why_the_next_model_is_asked(caplog: pytest.LogCaptureFixture) -> None:
+    for error, words in (
+        (UnsupportedContent("no pictures"), "a model cannot take this (no pictures), the next"),
+        (ConnectionFailed("no route"), "a model failed (no route), the next"),
+    ):
+        caplog.clear()
+        assert await answer(Fallback(Flaky(9, error), Flaky(0))) == "ok"
+        assert words in caplog.text
+
+
+async def test_a_fallback_whose_retries_are_switched_off_keeps_the_order() -> None:
+    class Named(Persistent):
+        __slots__ = ("name",)
+        name: str
+
+    first, second = Named(3), Named(3)
+    first.name, second.name = "first", "second"
+    fallback = Retry(Fallback(first, second)).inner
+    assert isinstance(fallback, Fallback)
+    assert fallback.name == "first"
+    assert await answer(fallback) == "1"
 
 
 async def test_fallback_raises_the_last_error_and_not_after_the_first_event() -> None:
@@ -548,6 +628,19 @@ async def usage_of(transport: CompletionTransport) -> Usage:
 async def test_the_tokens_of_a_response_that_was_stopped_are_estimated() -> None:
     inner = Babbling()
     assert await usage_of(inner) == Usage((360 + 40) // 4, inner.said * len("and so on ") // 4)
+
+
+async def test_the_arguments_of_calls_before_it_are_estimated_too() -> None:
+    async def note(text: str) -> str:
+        return "noted"
+
+    arguments = json.dumps({"text": "x" * 400})
+    inner = Babbling(ToolUseStart(1, "a", "note"), ToolInputDelta(1, "a", arguments))
+    agent = Agent("", StopRepetition(inner), [Tool("note", note)])
+    stream = agent.run_stream("go", MemoryContextStore())
+    usages = [event.usage async for event in stream if isinstance(event, IterationEnd)]
+    written = len(arguments) + inner.said * len("and so on ")
+    assert usages[0].output_tokens == written // 4
 
 
 @pytest.mark.parametrize("early", [False, True])

@@ -51,6 +51,9 @@ class Veiled(StoreWrapper):
 async def test_a_wrapper_keeps_the_promises_of_a_store() -> None:
     await check_store(lambda: StoreWrapper(MemoryContextStore()))
     await check_store(lambda: StoreWrapper(StoreWrapper(MemoryContextStore())))
+    inner = MemoryContextStore()
+    await StoreWrapper(inner).set_context_tokens(3, 4)
+    assert await inner.get_context_tokens() == (3, 4)
 
 
 async def test_a_wrapper_that_changes_messages_changes_all_of_them() -> None:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from axio import Agent, MemoryContextStore, StreamEvent, TextDelta
+from axio.budget import Budget
 from axio.exceptions import StreamTimeout
 from axio.messages import Message
 from axio.resilience import Watchdog as Watched
+from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.watchdog import Watchdog
+from support.clock import in_no_time, live_timers
 
 
 async def test_a_wait_that_lasts_too_long_ends() -> None:
@@ -36,10 +39,13 @@ async def test_silence_lasts_until_there_is_progress() -> None:
 
 
 async def test_all_of_the_time_counts_and_ends_the_next_wait() -> None:
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, failure: failures.append(failure))
     watch = Watchdog(None, 0.02)
     assert watch.allows(0)
     await asyncio.sleep(0.03)  # the consumer is not interrupted
     assert not watch.allows(0)
+    assert failures == []
     with pytest.raises(StreamTimeout, match=r"not complete after 0\.02 s"):
         await watch.wait(asyncio.sleep(5))
     watch.stop()
@@ -137,6 +143,41 @@ def test_the_name_stays_where_the_wire_had_it() -> None:
     names: dict[str, object] = {}
     exec("from axio.wire.watchdog import *", names)
     assert names["Watchdog"] is Watchdog
+
+
+@in_no_time
+async def test_the_time_that_tools_take_is_no_silence() -> None:
+    async def slow() -> str:
+        await asyncio.sleep(60)
+        return ""
+
+    transport = StubTransport([make_tool_use_response("slow"), make_text_response("ok")])
+    agent = Agent("", transport, [Tool("slow", slow)])
+    assert await agent.run("go", MemoryContextStore(), budget=Budget(silence=5)) == "ok"
+
+
+class Ticking:
+    """Says something every `pause` seconds, `count` times."""
+
+    def __init__(self, pause: float, count: int) -> None:
+        self.pause, self.count = pause, count
+
+    async def stream(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        for _ in range(self.count):
+            await asyncio.sleep(self.pause)
+            yield TextDelta(0, "tick ")
+
+
+@in_no_time
+async def test_a_watched_model_may_take_its_time_as_long_as_it_speaks() -> None:
+    texts = [e async for e in Watched(Ticking(40, 9)).stream([], [], "")]
+    assert len(texts) == 9
+    assert live_timers() == []
+    with pytest.raises(StreamTimeout, match="nothing for 60 s"):
+        _ = [e async for e in Watched(Ticking(61, 1)).stream([], [], "")]
+    assert live_timers() == []
 
 
 async def test_an_agent_behind_a_watchdog_says_which_limit_it_was() -> None:

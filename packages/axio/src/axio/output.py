@@ -94,7 +94,7 @@ class OutputWanted(Generic[T]):
         arguments could not be read. True if the run is over."""
         self._look_at(calls)
         for call in calls:
-            if call.name == self.name and call.problem is not None and not self._is_over():
+            if call.name == self.name and call.problem is not None:
                 self._fail(call.problem)
         return self._is_over()
 

@@ -80,7 +80,7 @@ def _has_pattern(tail: str) -> bool:
     """True if `tail` ends in three or more repeats of something short."""
     for size in range(1, _LONGEST_PATTERN + 1):
         repeats = max(3, -(-_COVERED // size))
-        if size * repeats <= len(tail) and tail.endswith(tail[-size:] * repeats):
+        if tail.endswith(tail[-size:] * repeats):
             return True
     return False
 
