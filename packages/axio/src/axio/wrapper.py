@@ -65,7 +65,7 @@ class Wrapper:
     def stream_structured(self) -> StructuredStream:
         """There if the inner transport has it; these requests pass through `stream` as well."""
         if not isinstance(self.inner, StructuredTransport):
-            raise AttributeError(f"{self.inner!r} has no stream_structured")
+            raise AttributeError(f"{type(self.inner).__name__} has no stream_structured")
 
         def stream(
             messages: list[Message],
