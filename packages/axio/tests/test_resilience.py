@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import random
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -305,6 +306,11 @@ async def test_fallback_asks_the_next_model_when_one_fails() -> None:
     assert (first.asked, second.asked, third.asked) == (1, 1, 1)
 
 
+def test_a_wrapper_shows_what_is_in_it() -> None:
+    inner = Retry(Fallback(Watchdog(make_stub_transport()), make_stub_transport()))
+    assert re.sub(r"<[^>]*>", "stub", repr(inner)) == "Retry(Fallback(Watchdog(stub), stub))"
+
+
 async def test_fallback_says_why_the_next_model_is_asked(caplog: pytest.LogCaptureFixture) -> None:
     for error, words in (
         (UnsupportedContent("no pictures"), "a model cannot take this (no pictures), the next"),
@@ -563,6 +569,14 @@ class Babbling:
                 yield TextDelta(0, "and so on ")
         finally:
             self.open -= 1
+
+
+@pytest.mark.parametrize("before", [0, 1, 49, 50, 333])
+def test_words_that_stood_at_the_beginning_are_found_again(before: int) -> None:
+    words = random.Random(before)
+    text, between = ("".join(words.choices("abcdefgh", k=count)) for count in (500, 300))
+    assert Repetition().feed("x" * before + text + between + text)
+    assert not Repetition().feed("x" * before + text + between + text[1:] + "x")
 
 
 async def test_a_babbling_model_is_stopped_with_a_note() -> None:

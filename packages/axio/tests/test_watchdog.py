@@ -51,6 +51,16 @@ async def test_all_of_the_time_counts_and_ends_the_next_wait() -> None:
     watch.stop()
 
 
+async def test_the_consumer_is_not_interrupted_after_a_wait_either() -> None:
+    watch = Watchdog(0.01, 0.02)
+    await watch.wait(asyncio.sleep(0))
+    await asyncio.sleep(0.04)
+    me = asyncio.current_task()
+    assert me is not None
+    assert me.cancelling() == 0
+    watch.stop()
+
+
 async def test_a_cancellation_from_outside_stays_one() -> None:
     watch = Watchdog(0.02, None)
 

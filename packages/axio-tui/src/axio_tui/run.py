@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 
 from axio.events import Error, SessionEndEvent, StreamEvent
 from axio.exceptions import StreamError
-from axio.models import ModelSpec
 from axio.plugins import TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
+from axio.transport import model_of
 from axio.types import StopReason
 from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
@@ -86,8 +86,8 @@ async def _run(
 
 def _what_was_chosen(choice: Choice, transport: object, parts: Installed) -> str:
     others = ", ".join(name for name in available(parts) if name != choice.name)
-    model = getattr(transport, "model", None)
-    which = f", model {model.id}" if isinstance(model, ModelSpec) else ""
+    model = model_of(transport)
+    which = "" if model is None else f", model {model.id}"
     return f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}"
 
 
@@ -168,9 +168,9 @@ class _Chat:
         text = explain(failure, transport)
         if end is not None and end.reason == "max_tokens":
             text = "the answer is cut: the model has reached its limit of output tokens"
-        model = getattr(transport, "model", None)
+        model = model_of(transport)
         refused = isinstance(failure, StreamError) and failure.status in (400, 404)
-        if refused and isinstance(model, ModelSpec):
+        if refused and model is not None:
             known = await known_models(self.choice, transport)
             if known and model.id not in known:
                 text += f"; no model {visible(model.id)!r} there, only {listed(known, model.id)}"
