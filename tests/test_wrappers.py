@@ -149,6 +149,13 @@ async def test_a_retry_around_a_retry_keeps_its_own_promise(outer: int, inner: i
     assert 1e6 - limited._requests._level == outer
 
 
+async def test_a_wait_that_the_server_asks_for_reaches_the_outermost_retry() -> None:
+    async with serving(status(429, retry_after="7")) as server, openai(server) as inner:
+        with pytest.raises(ProviderError) as caught:
+            await events_of(Retry(Watchdog(inner), 1))
+    assert caught.value.retry_after == 7
+
+
 class Counted(Wrapper):
     """A wrapper as users write them."""
 

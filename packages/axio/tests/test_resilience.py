@@ -247,6 +247,16 @@ async def test_retry_switches_off_the_policy_of_the_inner_transport() -> None:
     assert inner.max_retries == 10  # type: ignore[attr-defined]
 
 
+@in_no_time
+@pytest.mark.parametrize(("asked", "waited"), [(20.0, 20), (0.0, 0), (999.0, 60), (None, 1)])
+async def test_a_provider_says_how_long_to_wait(asked: float | None, waited: int) -> None:
+    inner = Flaky(1, ProviderError("slow down", status=429, retry_after=asked))
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    assert await answer(Retry(inner, jitter=0)) == "ok"
+    assert loop.time() - start == pytest.approx(waited, abs=0.5)
+
+
 async def test_by_default_three_attempts_are_made_and_one_is_enough_to_ask_for(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

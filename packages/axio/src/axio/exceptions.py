@@ -70,7 +70,8 @@ class StreamError(AxioError):
 
     `status` is the HTTP status if there was one, `code` the provider's own error type or code,
     `request_id` what its support asks for, `retryable` whether the same request may work later:
-    where it is not given, the class knows. None of them ever holds a credential.
+    where it is not given, the class knows. `retry_after` are the seconds that the provider asks to
+    wait before that. None of them ever holds a credential.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class StreamError(AxioError):
         code: str | None = None,
         request_id: str | None = None,
         retryable: bool | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(*args)
         self.status = status
         self.code = code
         self.request_id = request_id
         self.retryable = self._may_work_later() if retryable is None else retryable
+        self.retry_after = retry_after
 
     def _may_work_later(self) -> bool:
         return False

@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 class Retry(Wrapper):
-    """Up to `attempts` requests, waiting longer each time, as long as no event has come.
+    """Up to `attempts` requests, waiting longer each time or as long as the provider asks for (at
+    most a minute), and none once an event has come.
 
     Retried are a `StreamError` marked retryable, `OSError` and `TimeoutError`. What is inside makes
     one attempt only, through however many wrappers: policies of transports and other `Retry`s are
@@ -54,7 +55,7 @@ class Retry(Wrapper):
             except Exception as exc:
                 if began or attempt == self._policy.attempts or not _may_work_later(exc):
                     raise
-                delay = self._policy.delay(attempt)
+                delay = self._policy.delay(attempt, getattr(exc, "retry_after", None))
                 logger.warning("the model could not be asked (%s), again in %.1f s", exc, delay)
             await asyncio.sleep(delay)
             await admission()

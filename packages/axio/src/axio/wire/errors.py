@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
-from axio.wire.retry import RetryPolicy
+from axio.wire.retry import RetryPolicy, retry_after
 
 __all__ = (
     "error_code",
@@ -84,6 +84,7 @@ def error_from_answer(
         code=code,
         request_id=request_id(answer),
         retryable=RetryPolicy.retries(status) and code not in NO_CREDIT,
+        retry_after=retry_after(answer),
     )
 
 
