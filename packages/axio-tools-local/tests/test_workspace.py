@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import stat
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -99,3 +101,13 @@ async def test_relative_paths_start_at_the_root_and_a_tilde_is_a_name(tmp_path: 
     assert (tmp_path / "~" / "f").read_bytes() == b"x"
     assert await workspace.read(str(tmp_path / "~/f")) == b"x"
     assert await workspace.read("~/../~/f") == b"x"
+
+
+async def test_what_nobody_reads_holds_the_command_back_and_is_not_lost(tmp_path: Path) -> None:
+    workspace = LocalWorkspace(tmp_path)
+    command = "head -c 30000000 /dev/zero; touch written"
+    async with workspace.run(("/bin/sh", "-c", command), timeout=50) as process:
+        await asyncio.sleep(0.5)  # ten times as long as it takes
+        assert os.listdir(tmp_path) == []
+        assert sum([len(output.data) async for output in process]) == 30_000_000
+    assert os.listdir(tmp_path) == ["written"]
