@@ -197,6 +197,8 @@ async def test_the_journal_is_bounded(
     calls.append(("write_file", {"file_path": "large", "content": "x" * 121}))
     await run(store, *calls)
     assert [c.path for c in changes_of(store)] == ["3", "4"]
+    await run(store, ("write_file", {"file_path": "4", "content": "y"}))
+    assert [c.path for c in changes_of(store)] == ["4", "4"], "what was there before counts, too"
 
 
 async def test_without_a_run_nothing_is_kept(folder: Path, store: MemoryContextStore) -> None:

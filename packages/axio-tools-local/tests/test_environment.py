@@ -172,6 +172,12 @@ def test_a_command_has_no_terminal_when_its_program_has_one() -> None:
     assert "not a tty" in shown and "?" in shown
 
 
+async def test_no_variable_leads_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GPG_TTY", "SSH_TTY", "SSH_ASKPASS"):
+        monkeypatch.setenv(name, "/dev/pts/0")
+    assert await shell("env | grep -c pts/0") == "[stdout] 0\n[stderr] [exit code: 1]"
+
+
 async def test_what_installs_packages_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEBIAN_FRONTEND", raising=False)
     assert await shell("echo $DEBIAN_FRONTEND") == "[stdout] noninteractive"

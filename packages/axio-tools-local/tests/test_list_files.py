@@ -67,8 +67,10 @@ async def test_names_fit_on_a_line_and_can_be_encoded(folder: Path) -> None:
 
 
 async def test_a_very_large_directory_is_cut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(module, "MAX_ENTRIES", 5)
     for n in range(5):
         (folder / str(n)).touch()
+    assert len((await list_files()).split("\n")) == 5
+    monkeypatch.setattr(module, "MAX_ENTRIES", 3)
     lines = (await list_files()).split("\n")
     assert len(lines) == 4 and lines[3] == "[... 2 more entries left out ...]"

@@ -88,6 +88,8 @@ async def test_lines_far_behind_are_found_across_chunks(folder: Path) -> None:
 
 
 async def test_what_is_not_text_is_shown_in_hex_or_refused(folder: Path) -> None:
+    (folder / "cut.txt").write_bytes(b"caf\xc3")
+    assert await read_file("cut.txt") == "Encoded binary data HEX: 636166c3"
     (folder / "data.bin").write_bytes(b"ab\xff\x00cd")
     assert await read_file("data.bin") == "Encoded binary data HEX: 6162ff006364"
     assert await read_file("data.bin", max_chars=2) == "Encoded binary data HEX: 6162"
@@ -115,6 +117,17 @@ async def test_what_is_not_text_is_shown_in_hex_or_refused(folder: Path) -> None
         ("clip.m4a", b"\0\0\0\x20ftypqt  ....", VideoBlock, "video/mov"),
         ("clip.mpeg", b"\0\0\x01\xba....", VideoBlock, "video/mpg"),
         ("song.mpeg", b"ID3\x04....", AudioBlock, "audio/mpeg"),
+        ("a", b"GIF87a....", ImageBlock, "image/gif"),
+        ("b", b"RIFF....WAVEfmt ....", AudioBlock, "audio/wav"),
+        ("c", b"RIFF....AVI LIST....", VideoBlock, "video/avi"),
+        ("d", b"fLaC....", AudioBlock, "audio/flac"),
+        ("e", b"OggS....", AudioBlock, "audio/ogg"),
+        ("f", b"ID3\x04....", AudioBlock, "audio/mp3"),
+        ("g", b"FLV\x01....", VideoBlock, "video/x-flv"),
+        ("h", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11....", VideoBlock, "video/wmv"),
+        ("i", b"\0\0\x01\xb3....", VideoBlock, "video/mpg"),
+        ("j", b"\0\0\0\x20ftyp3gp5....", VideoBlock, "video/3gpp"),
+        ("k", b"\0\0\0\x20ftypisom....", VideoBlock, "video/mp4"),
         ("voice.weba", b"\x1a\x45\xdf\xa3....", AudioBlock, "audio/webm"),
         ("clip.webm", b"\x1a\x45\xdf\xa3....", VideoBlock, "video/webm"),
     ],

@@ -51,6 +51,15 @@ async def test_silence_is_said_in_words() -> None:
     assert await run_python("pass") == "(no output)"
 
 
+async def test_a_line_without_an_end_is_not_lost() -> None:
+    assert await run_python("import sys; sys.stdout.write('x')") == "x"
+
+
+async def test_a_timeout_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 second, got 0"):
+        await run_python("pass", timeout=0)
+
+
 async def test_a_timeout_keeps_what_was_printed(temporary: Path) -> None:
     assert await run_python("import time; time.sleep(60)", timeout=1) == (
         "[timeout: code exceeded 1s]"

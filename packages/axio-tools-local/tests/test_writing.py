@@ -142,7 +142,7 @@ async def test_lines_that_are_not_there_are_an_error_and_change_nothing(
     folder: Path, first: int, last: int
 ) -> None:
     (folder / "f").write_text("1\n2\n3\n4\n")
-    with pytest.raises(ValueError, match="line"):
+    with pytest.raises(ValueError, match=r"line must be >= |but the file has 4 lines"):
         await patch_file("f", first, last, "X")
     assert (folder / "f").read_text() == "1\n2\n3\n4\n"
 
@@ -207,6 +207,9 @@ async def test_text_that_stands_there_once_is_replaced(folder: Path) -> None:
 async def test_text_that_stands_there_often_needs_more_context_or_replace_all(
     folder: Path,
 ) -> None:
+    (folder / "f").write_text("\nx\ny x\n")
+    with pytest.raises(ValueError, match=r"2 times, at line 2, 3;"):
+        await edit_file("f", "x", "z")
     (folder / "f").write_text("x\ny x\nx\n")
     with pytest.raises(ValueError, match=r"3 times, at line 1, 2, 3"):
         await edit_file("f", "x", "z")
@@ -237,10 +240,14 @@ async def test_line_feeds_match_windows_line_ends_and_become_them(folder: Path) 
     assert (folder / "f").read_bytes() == b"x\r\ny\r\nz\r\nc\r\n"
 
 
-@pytest.mark.parametrize(("old", "new"), [("", "x"), ("a", "a")])
-async def test_edits_that_mean_nothing_are_refused(folder: Path, old: str, new: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "said"), [("", "x", "old_text is empty"), ("a", "a", "are the same")]
+)
+async def test_edits_that_mean_nothing_are_refused(
+    folder: Path, old: str, new: str, said: str
+) -> None:
     (folder / "f").write_text("a")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=said):
         await edit_file("f", old, new)
 
 

@@ -19,11 +19,11 @@ __all__ = ("Cache",)
 
 
 class _Seen(NamedTuple):
-    """If none of these has changed, nobody has written to the file."""
+    """If none of these has changed, the file has not been written to."""
 
     commits_of_others: int
     rows: int
-    """Changed on this connection, in whatever session or table."""
+    """Changed on this connection, in any session or table."""
     edits: int
     """Rows of this session, changed or removed on this connection."""
 
@@ -52,7 +52,7 @@ class Cache:
             return None
         seen = self._look(db)
         if seen != known:
-            # Somebody changed something; mostly another session.
+            # Something was changed; mostly in another session.
             if seen.edits != known.edits:
                 return None
             if rows.last(db, self._session) != self._last:
@@ -85,7 +85,7 @@ class Cache:
     def appended(
         self, db: sqlite3.Connection, before: Last, after: Last, messages: Iterable[Message]
     ) -> None:
-        """Take over what we wrote ourselves, unless somebody else's rows are in between."""
+        """Take over what we wrote ourselves, unless foreign rows are in between."""
         known, self._seen = self._seen, None
         if known is not None and before == self._last:
             self._messages.extend(messages)

@@ -2,7 +2,7 @@
 
 Handing a job to aiosqlite's thread and back costs 80 to 90 µs of CPU; appending a message to a
 file in WAL mode costs 40, and without the file system being asked to wait for the disk. So brief
-jobs run where they are asked for, in the event loop's thread, as long as nobody would have to
+jobs run where they are asked for, in the event loop's thread, as long as no one would have to
 wait: not for another job, not for another process's lock, not for a checkpoint. Everything else
 goes through the thread.
 """
@@ -83,7 +83,7 @@ class Connection(aiosqlite.Connection):
         """`job`'s result. A brief job runs in this thread if nothing else is to be done.
 
         Jobs that go through the other thread are carried out even when the caller is cancelled,
-        and in the order in which they came. No job waits for a lock: where somebody else holds
+        and in the order in which they came. No job waits for a lock: where another holds
         one it gets SQLITE_BUSY at once. No job may leave a transaction open.
         """
         db = raw(self)
@@ -155,7 +155,7 @@ async def connect(db_path: str | Path, *, folders: bool = True) -> aiosqlite.Con
         if primary_code(error) != sqlite3.SQLITE_CANTOPEN or not _is_at_rest(path):
             raise translate(error, path) from error
     try:
-        # Without a log, and with nobody who may write one: as it is, it stays.
+        # Without a log, and with no one who may write one: as it is, it stays.
         return await _opened(f"file:{quote(os.fsencode(path))}?immutable=1", uri=True)
     except sqlite3.Error as error:
         raise translate(error, path) from error
@@ -174,7 +174,7 @@ def _make_file(path: str, folders: bool) -> None:
     except OSError as error:
         raise StoreError(f"the folder of {path} cannot be made: {error}") from error
     with suppress(OSError):  # SQLite says it better
-        # Conversations are nobody else's business. SQLite gives its other files the same mode.
+        # Conversations are private. SQLite gives its other files the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 

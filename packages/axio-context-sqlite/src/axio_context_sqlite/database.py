@@ -1,4 +1,4 @@
-"""What all stores on one connection share: how they run jobs, and notice what others do."""
+"""The part that all stores on one connection share: how they run jobs, and notice others."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Database:
         wait: float,
         brief: bool = False,
     ) -> T:
-        """`job`'s result. While somebody else is at work it is tried again, for `wait` seconds.
+        """`job`'s result. While others are at work it is tried again, for `wait` seconds.
 
         Raises:
             SessionBusy: another run owned the session all the time.
@@ -74,7 +74,7 @@ class Database:
         self, conn: aiosqlite.Connection, job: Callable[[sqlite3.Connection], T], brief: bool
     ) -> T:
         def plain(db: sqlite3.Connection) -> T:
-            """The job on rows that are tuples of text and numbers, whatever the user prefers."""
+            """The job, on rows that are tuples of text and numbers for its time."""
             factories = db.row_factory, db.text_factory
             db.row_factory, db.text_factory = None, str
             try:
@@ -103,7 +103,7 @@ class Database:
             self._ready = True
 
     def _watch(self, db: sqlite3.Connection) -> None:
-        """Notice when rows are changed or removed on this connection, by whatever statement."""
+        """Notice when rows are changed or removed on this connection, by any statement."""
         db.create_function("axio_context_edited", 2, self._edited)
         for event in ("UPDATE", "DELETE"):
             db.execute(

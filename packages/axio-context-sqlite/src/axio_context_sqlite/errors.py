@@ -1,8 +1,8 @@
-"""What can go wrong with the file, in words that say what to do.
+"""Errors of the file, in words that say what to do.
 
 AxioError
 ├── StoreError             the file cannot be used; what was to be written is not written
-│   ├── StoreBusy          somebody else kept it locked for longer than the store waits
+│   ├── StoreBusy          another user kept it locked for longer than the store waits
 │   ├── StoreFull          no space is left
 │   ├── StoreReadOnly      it may be read but not written
 │   ├── StoreDamaged       it is no database, or a page or a row of it is broken
@@ -37,7 +37,7 @@ class StoreError(AxioError):
 
 
 class StoreBusy(StoreError):
-    """Somebody else is writing to the file. Trying again later may work."""
+    """Another user is writing to the file. Trying again later may work."""
 
 
 class StoreFull(StoreError):
@@ -96,7 +96,7 @@ def primary_code(error: sqlite3.Error) -> int:
 
 
 def reason(error: Exception) -> str:
-    """What is wrong with stored text, without a word of it: that is a conversation."""
+    """Say what is wrong with stored text, without a word of it: that is a conversation."""
     if type(error) is ValueError:  # axio's own, which name what they did not expect
         return f"{error!s:.100}"
     kind = type(error).__name__

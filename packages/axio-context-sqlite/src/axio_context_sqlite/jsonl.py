@@ -46,7 +46,7 @@ def render(
 
 
 def parse(lines: Iterable[str | bytes]) -> Exported:
-    """What `render` wrote. ValueError with the line's number when it did not."""
+    """Read what `render` wrote. ValueError with the line's number when it did not."""
     exported: Exported | None = None
     for number, line in enumerate(lines, 1):
         try:

@@ -76,7 +76,7 @@ def _alive(owner: Process, token: str, heartbeat: float) -> bool:
 
 
 def is_held(token: str) -> bool:
-    """Whether a run of this process has it that can go on: its event loop is not closed."""
+    """True if a run of this process has it that can go on: its event loop is not closed."""
     loop = _held.get(token)
     if loop is not None and loop.is_closed():
         del _held[token]
@@ -139,7 +139,7 @@ def renew(db: sqlite3.Connection, session: Session, token: str) -> None:
 
 
 def end(token: str) -> None:
-    """The run has ended, whether or not the file can be told: here nobody waits for it any more."""
+    """Stop waiting for a run that has ended, also when the file cannot be told."""
     _held.pop(token, None)
 
 

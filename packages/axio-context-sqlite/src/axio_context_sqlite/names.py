@@ -1,8 +1,8 @@
 """Names as the file holds them: any text of Python as UTF-8, and no two alike.
 
 The name of a folder may have bytes that are no UTF-8, which Python shows as halves of surrogate
-pairs (`surrogateescape`); SQLite's text may not. Such a character is written as a mark, which
-nobody uses, and its number. All other text stays as it is.
+pairs (`surrogateescape`); SQLite's text may not. Such a character is written as a mark that is
+not used else, and its number. All other text stays as it is.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def compress_payload(text: str) -> str:
 
 
 def decompress_payload(payload: str) -> str:
-    """What `compress_payload` was given. ValueError or zlib.error when the column is damaged."""
+    """Undo `compress_payload`. ValueError or zlib.error when the column is damaged."""
     if payload.startswith(_PLAIN):
         return payload[len(_PLAIN) :]
     if payload.startswith(_GZIP):

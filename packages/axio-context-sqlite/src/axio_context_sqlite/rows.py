@@ -35,7 +35,7 @@ __all__ = (
 
 
 class Session(NamedTuple):
-    """What a session is found by; the parameters of `_OF`."""
+    """The key of a session; the parameters of `_OF`."""
 
     project: str
     id: str
@@ -125,7 +125,7 @@ def read(
         f"SELECT id, position, role, content, created_at {_OF} AND position >= ? ORDER BY position",
         (*session, start),
     )
-    # Closed whatever happens: a SELECT that somebody's traceback keeps alive would hold the
+    # Closed in any case: a SELECT that a traceback keeps alive would hold the
     # connection in the past, and then nothing can be written on it.
     with closing(found):
         for id, position, *row in found:
@@ -160,7 +160,7 @@ def decode(session: Session, at: Last, row: Row) -> Message:
         return payload.decode(row.role, payload.decompress_payload(row.payload))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
         why = reason(error)
-    # Not from the error, which may hold what somebody has written.
+    # Not from the error, which may hold what was written.
     raise StoreDamaged(
         f"message {at.position} of session {session.shown} cannot be read "
         f"(row {at.id} of axio_context_messages): {why}"

@@ -39,7 +39,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     # 2: a session belongs to its project. Release 0.9.6 showed all messages of an id to every
-    # project that used the id; each of them now gets its own copy, so nobody misses any.
+    # project that used the id; each of them now gets its own copy, so that none misses any.
     (
         """
         CREATE TABLE axio_context_messages_new (

@@ -1,4 +1,4 @@
-"""What is done to sessions as a whole: plain functions on a sqlite3 connection."""
+"""Work on sessions as a whole: plain functions on a sqlite3 connection."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class SQLiteContextStore(ContextStore):
         session_id: any text. The same id in another project is another session.
         project: by default the resolved current directory.
         db_name: not used.
-        wait: seconds to wait while somebody else writes to the file or owns the session.
+        wait: seconds to wait while others write to the file or owns the session.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Explicit transactions, whatever sqlite3's own opinion about them is set to."""
+"""Explicit transactions, independent of how sqlite3 is set to handle them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All of the block's changes, or none; also when the process dies on the way.
 
     The write lock is taken at the start, so that what the block reads stays true until it ends.
-    StoreBusy when somebody else's transaction is open on the connection: joining it would commit
+    StoreBusy when a foreign transaction is open on the connection: joining it would commit
     half-done work, or lose ours with theirs.
     """
     if _open(db):
         raise StoreBusy(
-            "somebody left a transaction open on the connection that the store shares: commit it, "
-            "or give the store a connection of its own"
+            "other code left a transaction open on the connection that the store shares: commit "
+            "it, or give the store a connection of its own"
         )
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -82,7 +82,7 @@ def _regular_file(name: str, folder: int, path: str) -> os.stat_result | None:
 
 @contextmanager
 def _opened(directory: str, check: Check, *, create: bool) -> Iterator[int]:
-    """The folder as a descriptor, which stays this folder whatever is renamed meanwhile.
+    """The folder as a descriptor, which stays this folder even if it is renamed meanwhile.
 
     The path that is checked is asked of the descriptor, so that there is no time between the check
     and the use in which a symbolic link could be put in the way.

@@ -1,7 +1,7 @@
-"""What a command wrote, as text that a model can take: in lines, with the middle left out.
+"""Output of a command as text that a model can take: in lines, with the middle left out.
 
 Of long output the first `HEAD_BYTES` come as they are written; of the rest the last `TAIL_BYTES`
-are kept and come at the end. Time is linear and memory bounded, whatever the command writes.
+are kept and come at the end. Time is linear and memory bounded for any output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tools changed in a session: each change can be shown as a diff and undone.
+"""Changes that the tools made in a session: each can be shown as a diff and undone.
 
     for change in changes_of(store):
         print(change.diff())
@@ -130,7 +130,7 @@ def changes_of(store: ContextStore) -> Changes:
 
 
 async def content_before(workspace: Workspace, path: str) -> bytes | None:
-    """What a file holds, which may be cut when it is too large to be kept; None without a file."""
+    """Return what a file holds, cut where it is too large to be kept; None without a file."""
     try:
         return await workspace.read(path, 0, MAX_FILE_BYTES + 1)
     except FileNotFoundError:

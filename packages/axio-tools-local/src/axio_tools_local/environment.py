@@ -1,4 +1,4 @@
-"""The environment of a command: this program's, without its keys, and with nobody at a terminal.
+"""The environment of a command: this program's, without its keys, and with no person at a terminal.
 
 A command is written by a model, which may have read what a stranger wrote. So what is a credential
 by its name stays out, unless it is passed by name:
@@ -24,7 +24,7 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 
-_NOBODY = {
+_NO_PERSON = {
     **dict.fromkeys(("EDITOR", "VISUAL", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR"), "true"),
     **dict.fromkeys(("PAGER", "GIT_PAGER", "MANPAGER", "SYSTEMD_PAGER", "GH_PAGER"), "cat"),
     "TERM": "dumb",
@@ -48,12 +48,12 @@ def passed_by_default() -> list[str]:
 
 
 def for_command(environment: Mapping[str, str], passed: Iterable[str]) -> dict[str, str]:
-    """What a command gets of `environment`; the names `passed` are left as they are."""
+    """Return what a command gets of `environment`; the names `passed` are left as they are."""
     passed = frozenset(passed)
     kept = {
         name: value
         for name, value in environment.items()
         if name in passed or not (is_credential(name) or name in _TERMINALS)
     }
-    settings = {name: value for name, value in _NOBODY.items() if name not in passed}
+    settings = {name: value for name, value in _NO_PERSON.items() if name not in passed}
     return {**_DEFAULTS, **kept, **settings}

@@ -16,12 +16,13 @@ def replace_lines(data: bytes, first: int, last: int, content: str) -> bytes:
     style = Style.of(data)
     body = style.body(data)
     count = body.count(b"\n") + (not body.endswith(b"\n") and body != b"")
-    if first < 1 or first > count + 1:
-        raise ValueError(f"from_line is {first}, but the file has {_lines(count)}")
+    if first < 1:
+        raise ValueError(f"from_line must be >= 1, got {first}")
     if last < first - 1:
         raise ValueError(f"to_line must be >= {first - 1}, got {last}")
     if last > count:
-        raise ValueError(f"to_line is {last}, but the file has {_lines(count)}")
+        lines = "1 line" if count == 1 else f"{count} lines"
+        raise ValueError(f"lines {first} to {last} are meant, but the file has {lines}")
     start = _end_of(body, first - 1, 0)
     end = _end_of(body, last - first + 1, start)
     return style.mark + _joined(style, body[:start], style.piece(content), body[end:])
@@ -51,7 +52,3 @@ def _end_of(data: bytes, lines: int, start: int) -> int:
         else:
             end = middle
     return end
-
-
-def _lines(count: int) -> str:
-    return f"{count} line" + ("" if count == 1 else "s")

@@ -18,7 +18,7 @@ def _program() -> str:
 
 
 async def look(request: dict[str, Any]) -> tuple[list[list[Any]], str]:
-    """What was found, and a remark about what may be missing, or "".
+    """Return what was found, and a remark about what may be missing, or "".
 
     Raises `FileNotFoundError` or `ValueError` with what is wrong with the request.
     """

@@ -2,7 +2,7 @@
 
 The pipes are read in chunks and fed at the same time, so neither a line without end nor a command
 that does not read its input can stall it. Between this program and the command stands a keeper
-(`axio_tools_local.confine.keep`): when the block is left, for whatever reason, and also when this
+(`axio_tools_local.confine.keep`): when the block is left, for any reason, and also when this
 program is killed, nothing that the command started is alive.
 """
 

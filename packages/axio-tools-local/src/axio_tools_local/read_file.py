@@ -107,7 +107,7 @@ class _Selection:
 
     @property
     def done(self) -> bool:
-        """Whether nothing that follows can be part of the result."""
+        """True when nothing that follows can be part of the result."""
         past = self._last is not None and self._line > self._last
         return past or self._size > self._max_chars
 

@@ -1,4 +1,4 @@
-"""What a command may do: levels, limits, and the machine's means to enforce them.
+"""Levels and limits of what a command may do, and the machine's means to enforce them.
 
 | level | changes files | network | other processes |
 |---|---|---|---|
@@ -46,7 +46,7 @@ _OWN_PROCESSES = 2  # that wait outside and inside of the namespaces
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one command may use up; None sets no limit. Where it is reached the kernel says no."""
+    """Bounds for one command; None sets none. Where one is reached the kernel says no."""
 
     cpu_seconds: int | None = None
     """Of each process."""
@@ -92,7 +92,7 @@ class Sandbox:
 
     @property
     def wants_temporary(self) -> bool:
-        """Whether a command needs a temporary folder of its own."""
+        """True if a command needs a temporary folder of its own."""
         return self._level == "workspace-write"
 
     @property
@@ -116,7 +116,7 @@ class Sandbox:
     def command(
         self, argv: Sequence[str], temporary: str | None, environment: dict[str, str]
     ) -> list[str]:
-        """What to start so that `argv` runs confined, for which `environment` may be added to.
+        """Return what to start so that `argv` runs confined; `environment` may be added to.
 
         `temporary` is a folder to be removed after the run. Blocks the first time, while it finds
         out what the machine can do. Raises `SandboxUnavailable`.

@@ -143,7 +143,7 @@ def expand_braces(pattern: bytes) -> list[bytes]:
 
 
 def name_filter(pattern: str) -> Callable[[bytes], bool]:
-    """Whether a path, relative to the folder that is looked at, is meant by `pattern`.
+    """Make a test for paths, relative to the folder that is looked at, that `pattern` means.
 
     A pattern without a slash is compared with the last name only.
     """
@@ -228,7 +228,7 @@ class Ignored:
         return Ignored(folder, self, [os.path.join(folder, b".gitignore")])
 
     def __call__(self, path: bytes, is_folder: bool) -> bool:
-        """Whether git ignores `path`, given that it does not ignore the folder it is in."""
+        """True if git ignores `path`, given that it does not ignore the folder it is in."""
         level: Ignored | None = self
         while level is not None:
             relative = path[len(level._folder.rstrip(b"/")) + 1 :]
@@ -302,7 +302,7 @@ def _lines(path: bytes, expression: re.Pattern[str]) -> Iterator[tuple[int, str]
 
 
 def find(request: dict[str, Any]) -> Iterator[Any]:
-    """What is found, at most `limit` of it, and at the end a summary; or only what is wrong.
+    """Yield what is found, at most `limit` of it, and then a summary; or only what is wrong.
 
     Lines are `[path, number, text]`, names are `[path]`.
     """

@@ -62,7 +62,7 @@ class Running(Protocol):
 class Workspace(Protocol):
     """Commands and files of one place: this machine, a sandbox, a container.
 
-    Paths are text; relative ones start at the workspace's own folder. Whatever fails raises the
+    Paths are text; relative ones start at the workspace's own folder. A failure raises the
     `OSError` that this machine would (`FileNotFoundError`, `PermissionError`, ...).
     """
 
@@ -98,7 +98,7 @@ class Workspace(Protocol):
         """Remove a file."""
 
     async def stat(self, path: str) -> Entry:
-        """What `path` leads to."""
+        """Describe the file or folder that `path` leads to."""
 
     async def list(self, path: str) -> list[Entry]:
-        """What a folder holds, in no particular order, without `.` and `..`."""
+        """Describe all that a folder holds, in any order, without `.` and `..`."""

@@ -1,4 +1,4 @@
-"""What runs between `fork` and `exec` of a confined command, in a process of its own.
+"""The way from this program to a command, in processes of its own.
 
 `axio_tools_local.sandbox` decides what a command may do; the modules here make it so, with the
 kernel's own means and nothing but the standard library:

@@ -4,8 +4,8 @@
 
 The lifeline is a pipe of which the program holds one end. A byte in it asks the command to end
 (SIGTERM); its end means: at once. So the keeper hears of the program's death however that came.
-What a command has started and let go of becomes a child of the keeper, whatever it did to get
-away. What still runs when the command has ended has a moment to end by itself.
+What a command has started and let go of becomes a child of the keeper, by any means
+away. A child that still runs when the command has ended has a moment to end by itself.
 
 This is imported whenever a command starts, so it imports little.
 """
@@ -124,7 +124,7 @@ def _prepare() -> int:
 
 
 def _reap(command: int, code: int | None) -> tuple[int | None, bool]:
-    """The exit code of the command, if it has ended by now, and True when nobody is left."""
+    """The exit code of the command, if it has ended by now, and True when none is left."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

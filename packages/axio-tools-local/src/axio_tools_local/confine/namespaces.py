@@ -105,7 +105,7 @@ def _loopback_up() -> None:
 
 
 def _make_devices() -> None:
-    """Devices that lead to nobody: no terminal but those that are opened inside, no disk."""
+    """Devices that lead nowhere: no terminal but those that are opened inside, and no disk."""
     held = {}
     for name in _DEVICES:
         path = f"/dev/{name}"

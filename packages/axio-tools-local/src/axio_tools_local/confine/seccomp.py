@@ -2,7 +2,7 @@
 
 The filter is a small program in classic BPF that the kernel runs before each system call. What it
 refuses fails with EPERM. Allowed are sockets of the internet families, which in a network namespace
-of one's own reach nobody else, and `socketpair`. Sockets that have a name in the file system are
+of one's own reach no one else, and `socketpair`. Sockets that have a name in the file system are
 refused, since behind such names wait services that would do outside what may not be done here.
 """
 
