@@ -191,8 +191,9 @@ def test_every_value_has_a_text_and_containers_are_json(value: object) -> None:
     )
 )
 def test_json_data_comes_through_unchanged(value: Any) -> None:
-    text = json.dumps(value)
-    if "Infinity" in text:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
         with pytest.raises(TypeError, match="cannot hold a float"):
             json_value(value)
     else:
