@@ -17,7 +17,13 @@ from axio.agent import Agent
 from axio.blocks import ToolResultBlock
 from axio.context import MemoryContextStore
 from axio.events import ToolOutputDelta, ToolResult
-from axio.testing import StubTransport, make_text_response, make_tool_use_response
+from axio.testing import (
+    RecordTransport,
+    ReplayTransport,
+    StubTransport,
+    make_text_response,
+    make_tool_use_response,
+)
 from axio.tool import Tool
 
 NAMES = {
@@ -107,3 +113,34 @@ async def test_a_tool_that_fails_tells_the_model_why(folder: Path) -> None:
     store = MemoryContextStore()
     await agent_that_calls("read_file", filename="missing").run("go", store)
     assert "No such file" in result_in(await store.get_history())
+
+
+async def test_a_recorded_run_with_all_tools_is_replayed(folder: Path) -> None:
+    """The results are part of the next request, so they must be the same again."""
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("shell", {"command": "echo out; echo err >&2; mkdir made; ls -d made; exit 1"}),
+        ("write_file", {"file_path": "made/notes.txt", "content": "one\ntwo\n"}),
+        ("list_files", {"directory": "."}),
+        ("list_files", {"directory": "made"}),
+        ("glob_files", {"pattern": "*.txt"}),
+        ("search_files", {"pattern": "tw"}),
+        (
+            "patch_file",
+            {"file_path": "made/notes.txt", "from_line": 1, "to_line": 1, "content": "1"},
+        ),
+        ("edit_file", {"file_path": "made/notes.txt", "old_text": "two", "new_text": "2"}),
+        ("read_file", {"filename": "made/notes.txt", "line_numbers": True}),
+        ("run_python", {"code": "import warnings; warnings.warn('w'); 1 / 0"}),
+        ("shell", {"command": "env | sort | grep -i axio; rm -r made"}),
+    ]
+    turns = [
+        make_tool_use_response(name, tool_id=f"call{n}", tool_input=arguments)
+        for n, (name, arguments) in enumerate(calls)
+    ]
+    stub = StubTransport([*turns, make_text_response("done")])
+    tools = [plugins.Installed().load_tool(name) for name in sorted({name for name, _ in calls})]
+    cassette = folder.with_name(f"{folder.name}.jsonl")
+    for make in (lambda: RecordTransport(stub, cassette), lambda: ReplayTransport(cassette)):
+        store = MemoryContextStore()
+        assert await Agent("", make(), tools).run("go", store) == "done"
+        assert len(await store.get_history()) == 2 * len(calls) + 2

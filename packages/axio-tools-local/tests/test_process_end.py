@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Protocol
 
 import pytest
 
+from axio_tools_local import archive
 from axio_tools_local.run_python import run_python
 from axio_tools_local.shell import shell
 
@@ -265,6 +267,31 @@ async def test_killing_the_keeper_ends_the_command_itself(folder: Path, marked: 
     result = await shell(f"echo go; kill -9 $PPID; exec sleep 61.{marked.mark}", timeout=20)
     assert result == "[stdout] go\n[stderr] [exit code: -9]"
     await marked.until(False)
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a system without memory files and without a way to inherit orphans."""
+    package = tmp_path_factory.mktemp("elsewhere") / "axio_tools_local"
+    shutil.copytree(archive._PACKAGE, package)
+    system = package / "confine" / "system.py"
+    system.write_text(system.read_text() + "\nadopt_orphans = lambda: False\n")
+    monkeypatch.setattr(archive, "_PACKAGE", package)
+    monkeypatch.setattr(archive, "_IN_MEMORY", False)
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("kind", ["foreground", "background", "holding the pipe", "grandchild"])
+async def test_elsewhere_the_group_of_a_command_ends_with_it(kind: str, marked: Marked) -> None:
+    await shell(LEFTOVERS[kind].format(mark=marked.mark), timeout=1)
+    assert marked.alive() == []
+
+
+@pytest.mark.usefixtures("elsewhere")
+async def test_elsewhere_commands_work_and_late_output_is_not_lost() -> None:
+    result = await shell("(sleep 0.05; echo late) & echo early; exit 3")
+    assert result == "[stdout] early\nlate\n[stderr] [exit code: 3]"
+    assert await shell("kill -9 $$") == "[stderr] [exit code: -9]"
 
 
 async def test_signals_to_the_keeper_change_nothing(marked: Marked) -> None:

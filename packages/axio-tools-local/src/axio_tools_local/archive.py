@@ -21,17 +21,20 @@ _START = (
 )
 
 
+_IN_MEMORY = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
+
+
 def runner(module: str) -> list[str]:
     """The command line, up to its own arguments, that runs a module of `confine`."""
     # The interpreter itself, and not the link in a virtual environment.
     python = os.path.realpath(sys.executable)
-    path = f"/proc/self/fd/{descriptor()}" if sys.platform == "linux" else str(_PACKAGE.parent)
+    path = f"/proc/self/fd/{descriptor()}" if _IN_MEMORY else str(_PACKAGE.parent)
     return [python, "-I", "-S", "-c", _START.format(module=module), path]
 
 
 def inherited() -> tuple[int, ...]:
     """The descriptors without which what `runner` returns does not work."""
-    return (descriptor(),) if sys.platform == "linux" else ()
+    return (descriptor(),) if _IN_MEMORY else ()
 
 
 @functools.cache

@@ -76,17 +76,22 @@ def _parent(version: int, controllers: tuple[str, ...]) -> str | None:
 
 
 def _candidates(version: int, controller: str) -> Iterator[str]:
-    wanted = controller if version == 1 else ""
-    with open("/proc/self/cgroup") as file:
-        lines = [line.rstrip("\n").split(":", 2) for line in file]
-    own = next((path for _, names, path in lines if wanted in names.split(",")), "/")
-    for hierarchy in (wanted,) if version == 1 else ("", "unified"):
+    hierarchies = (controller,) if version == 1 else ("", "unified")
+    own = _own_group(controller if version == 1 else "")
+    for hierarchy in hierarchies:
         top = os.path.join(_ROOT, hierarchy).rstrip("/")
         folder = os.path.normpath(f"{top}/{own}")
         while folder.startswith(top):
             if os.path.isdir(folder):
                 yield folder
             folder = os.path.dirname(folder)
+
+
+def _own_group(controller: str) -> str:
+    """The path of this process's group in the hierarchy of a controller; `""` is version 2."""
+    with open("/proc/self/cgroup") as file:
+        lines = [line.rstrip("\n").split(":", 2) for line in file]
+    return next((path for _, names, path in lines if controller in names.split(",")), "/")
 
 
 def _takes(place: Place) -> bool:

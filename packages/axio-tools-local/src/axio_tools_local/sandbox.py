@@ -79,6 +79,7 @@ class Sandbox:
         self._confined = level != "none"
         if self.wants_launcher and sys.platform != "linux":
             raise SandboxUnavailable("sandbox levels and limits need Linux")
+        archive.inherited()  # made before anything can have changed the package
 
     def check(self, folder: str) -> None:
         """`PermissionError` when nothing in `folder`, a real path, may be changed."""

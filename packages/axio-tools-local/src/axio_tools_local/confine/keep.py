@@ -37,18 +37,18 @@ def main(arguments: list[str]) -> None:
     """`REQUEST COMMAND...`; the request is what `axio_tools_local.process.Process` writes."""
     request = marshal.loads(bytes.fromhex(arguments[0]))
     argv = arguments[1:]
-    lifeline: int = request["lifeline"]
     for descriptor in request["private"]:
         os.set_inheritable(descriptor, False)
     try:
         groups = group.make(request["places"], request["name"])
+        adopts = system.adopt_orphans()
         command = _fork()
         if command == 0:
             group.enter(groups)
             system.become(argv)
     except OSError as error:
         system.fail(argv[0], error)
-    code = _stay(command, lifeline, request["program"])
+    code = Keeper(command, adopts).stay(request["lifeline"], request["program"])
     group.end(groups)
     _exit_as(code)
 
@@ -56,8 +56,6 @@ def main(arguments: list[str]) -> None:
 def _fork() -> int:
     """As `os.fork`. The child, which is to become the command, dies when its keeper is killed."""
     keeper = os.getpid()
-    if sys.platform == "linux":
-        system.adopt_orphans()
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -68,33 +66,66 @@ def _fork() -> int:
     return child
 
 
-def _stay(command: int, lifeline: int, program: int) -> int:
-    """The exit code of `command`, when all that it started has ended too."""
-    woken = _prepare()
-    watched = [lifeline, woken]
-    code: int | None = None
-    kill_at = float("inf")
-    while True:
-        code, alone = _reap(command, code)
-        now = time.monotonic()
-        if alone or now > kill_at + _KILL_SECONDS:
-            return -signal.SIGKILL if code is None else code
-        if code is not None:
-            kill_at = min(kill_at, now + _DRAIN_SECONDS)
-        if now >= kill_at:
-            _kill_all(command, ended=code is not None)
-        pause = _PAUSE_SECONDS if now >= kill_at else min(_LOOK_SECONDS, kill_at - now)
-        ready = select.select(watched, [], [], pause)[0]
-        if woken in ready:
-            os.read(woken, 4096)
-        if lifeline in ready:
-            if not os.read(lifeline, 1):
-                watched.remove(lifeline)
+class Keeper:
+    """`command` is a child with a group of its own. `adopts`: all that it starts comes here."""
+
+    def __init__(self, command: int, adopts: bool) -> None:
+        self._command = command
+        self._adopts = adopts
+        self._code: int | None = None
+
+    def stay(self, lifeline: int, program: int) -> int:
+        """The exit code of the command, when all that it started has ended too."""
+        woken = _prepare()
+        watched = [lifeline, woken]
+        kill_at = float("inf")
+        while True:
+            alone = self._reap()
+            now = time.monotonic()
+            if alone or now > kill_at + _KILL_SECONDS:
+                return -signal.SIGKILL if self._code is None else self._code
+            if self._code is not None:
+                kill_at = min(kill_at, now + _DRAIN_SECONDS)
+            if now >= kill_at:
+                self._kill_all()
+            pause = _PAUSE_SECONDS if now >= kill_at else min(_LOOK_SECONDS, kill_at - now)
+            ready = select.select(watched, [], [], pause)[0]
+            if woken in ready:
+                os.read(woken, 4096)
+            if lifeline in ready:
+                if not os.read(lifeline, 1):
+                    watched.remove(lifeline)
+                    kill_at = min(kill_at, now)
+                elif self._code is None:
+                    _kill(os.killpg, self._command, signal.SIGTERM)
+            if os.getppid() != program:
                 kill_at = min(kill_at, now)
-            elif code is None:
-                _kill(os.killpg, command, signal.SIGTERM)
-        if os.getppid() != program:
-            kill_at = min(kill_at, now)
+
+    def _reap(self) -> bool:
+        """Take note of children that have ended; True when none is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return self._adopts or not _is_there(self._command)
+            if pid == 0:
+                return False
+            if pid == self._command:
+                self._code = os.waitstatus_to_exitcode(status)
+
+    def _kill_all(self) -> None:
+        """Kill the command's group, and each other child of the keeper with its group.
+
+        Their children come to the keeper in turn. A child that is not reaped keeps its number, and
+        so does a group that has members.
+        """
+        if self._code is None or not self._adopts:
+            _kill(os.killpg, self._command, signal.SIGKILL)
+        for pid in _children():
+            _kill(os.kill, pid, signal.SIGKILL)
+            leader = os.getpgid(pid)
+            if leader != os.getpgrp():  # where the command is until it has its session
+                _kill(os.killpg, leader, signal.SIGKILL)
 
 
 def _exit_as(code: int) -> None:
@@ -123,41 +154,13 @@ def _prepare() -> int:
     return woken
 
 
-def _reap(command: int, code: int | None) -> tuple[int | None, bool]:
-    """The exit code of the command, if it has ended by now, and True when none is left."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return code, sys.platform == "linux" or not _is_there(command)
-        if pid == 0:
-            return code, False
-        if pid == command:
-            code = os.waitstatus_to_exitcode(status)
-
-
 def _is_there(group: int) -> bool:
-    """True if a process group has members. Elsewhere than on Linux that is all that can be seen."""
+    """True if a process group has members. Without orphans that is all that can be seen."""
     try:
         os.killpg(group, 0)
     except OSError:
         return False
     return True
-
-
-def _kill_all(command: int, *, ended: bool) -> None:
-    """Kill the command's group, and each other child of the keeper with its group.
-
-    Their children come to the keeper in turn. A child that is not reaped keeps its number, and so
-    does a group that has members.
-    """
-    if not ended or sys.platform != "linux":
-        _kill(os.killpg, command, signal.SIGKILL)
-    for pid in _children():
-        _kill(os.kill, pid, signal.SIGKILL)
-        leader = os.getpgid(pid)
-        if leader != os.getpgrp():  # where the command is until it has its session
-            _kill(os.killpg, leader, signal.SIGKILL)
 
 
 def _kill(how: Callable[[int, int], None], target: int, number: int) -> None:

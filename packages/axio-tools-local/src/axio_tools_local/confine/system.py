@@ -60,9 +60,13 @@ def die_with_parent(signal_number: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal_number)
 
 
-def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent ends, in place of the first process."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+def adopt_orphans() -> bool:
+    """Become the parent of descendants whose own parent ends; False where that cannot be."""
+    try:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    except (OSError, AttributeError):  # another system, or one that only looks like Linux
+        return False
+    return True
 
 
 def no_new_privileges() -> None:
@@ -100,11 +104,12 @@ _OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
 
 def become(command: list[str]) -> NoReturn:
     """Execute the command, with signals and environment as if Python had not been there."""
-    environment = dict(os.environb)
-    if sys.platform == "linux":
+    try:
         with open("/proc/self/environ", "rb") as file:
             entries = [entry.partition(b"=") for entry in file.read().split(b"\0") if entry]
         environment = {name: value for name, _, value in entries}
+    except OSError:
+        environment = dict(os.environb)
     for number in _OF_PYTHON:
         signal.signal(number, signal.SIG_DFL)
     os.execvpe(command[0], command, environment)
