@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import pty
@@ -12,7 +13,6 @@ from importlib import metadata
 
 import pytest
 
-import axio_tui_guards.asking
 from axio.exceptions import GuardError
 from axio.plugins import discover_guards
 from axio.tool import Tool
@@ -26,19 +26,57 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     keys, terminal = pty.openpty()
     with os.fdopen(terminal, "r") as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(axio_tui_guards.asking, "_line", None)
         yield keys
-        os.write(keys, b"\n\n")  # let a reader that is left behind go
     os.close(keys)
 
 
-async def test_a_person_is_asked_and_answers(
-    keyboard: int, capsys: pytest.CaptureFixture[str]
+class Screen(io.StringIO):
+    """Standard error, in front of which a person waits for a question before typing an answer."""
+
+    def __init__(self, keyboard: int, *answers: bytes) -> None:
+        super().__init__()
+        self.keyboard, self.answers = keyboard, list(answers)
+
+    def flush(self) -> None:
+        if self.answers:
+            os.write(self.keyboard, self.answers.pop(0))
+
+
+@pytest.fixture
+def screen(keyboard: int) -> Screen:
+    return Screen(keyboard)
+
+
+async def answer(screen: Screen, question: str = "Really?") -> str:
+    with contextlib.redirect_stderr(screen):
+        async with asyncio.timeout(5):
+            return await ask_user(question)
+
+
+async def test_a_person_is_asked_and_answers(screen: Screen) -> None:
+    screen.answers = [b" yes \n", b"no\n"]
+    assert await answer(screen) == "yes"
+    assert await answer(screen, "And now?") == "no"
+    assert screen.getvalue() == "Really? And now? "
+
+
+@pytest.mark.parametrize("before", [b"y\n", b"y\ny\ny\n", b"y", b"yes\ny"])
+async def test_what_was_typed_before_the_question_is_no_answer(
+    screen: Screen, before: bytes
 ) -> None:
-    os.write(keyboard, b" yes \nno\n")
-    assert await ask_user("Really?") == "yes"
-    assert await ask_user("And now?") == "no"
-    assert capsys.readouterr().err == "Really? And now? "
+    os.write(screen.keyboard, before)
+    screen.answers = [b"n\n", b"no\n"]
+    assert await answer(screen) == "n"
+    os.write(screen.keyboard, before)
+    assert await answer(screen, "And now?") == "no"
+
+
+async def test_an_answer_may_arrive_in_parts_and_end_with_the_terminal(screen: Screen) -> None:
+    screen.answers = [b"no way\x04"]
+    asyncio.get_running_loop().call_later(0.05, os.write, screen.keyboard, b", not now\n")
+    assert await answer(screen) == "no way, not now"
+    screen.answers = [b"\x04"]
+    assert await answer(screen, "And now?") == ""
 
 
 async def test_without_a_terminal_nobody_answers_and_the_guard_refuses(
@@ -55,22 +93,23 @@ async def test_without_a_terminal_nobody_answers_and_the_guard_refuses(
         await tool(path="/srv/x")
 
 
-async def test_questions_wait_for_each_other(keyboard: int) -> None:
+async def test_questions_wait_for_each_other(screen: Screen) -> None:
+    screen.answers = [b"y\n"]
     async with ASK_LOCK:
-        waiting = asyncio.create_task(ask_user("Really?"))
-        os.write(keyboard, b"y\n")
+        waiting = asyncio.create_task(answer(screen))
         await asyncio.sleep(0.05)
         assert not waiting.done()
+        assert screen.getvalue() == ""
     assert await waiting == "y"
 
 
-async def test_after_a_cancel_the_next_question_takes_the_line(keyboard: int) -> None:
+async def test_after_a_cancel_only_the_next_question_is_answered(screen: Screen) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await ask_user("Really?")
-    asyncio.get_running_loop().call_later(0.05, os.write, keyboard, b"y\n")
-    async with asyncio.timeout(5):
-        assert await ask_user("And now?") == "y"
+            await answer(screen)
+    os.write(screen.keyboard, b"y\n")  # meant for the first one
+    screen.answers = [b"n\n"]
+    assert await answer(screen, "And now?") == "n"
 
 
 async def test_a_terminal_that_breaks_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,11 +117,10 @@ async def test_a_terminal_that_breaks_refuses(monkeypatch: pytest.MonkeyPatch) -
         def isatty(self) -> bool:
             return True
 
-        def readline(self) -> str:
+        def fileno(self) -> int:
             raise OSError("gone")
 
     monkeypatch.setattr(sys, "stdin", Broken())
-    monkeypatch.setattr(axio_tui_guards.asking, "_line", None)
 
     async def handler(path: str) -> str:
         return path

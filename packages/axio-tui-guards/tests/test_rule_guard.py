@@ -20,9 +20,9 @@ from axio_tools_local.read_file import read_file
 from axio_tools_local.shell import shell
 from axio_tools_local.write_file import write_file
 from axio_tui_guards import AuditLog, Decisions, Rule, RuleGuard
-from axio_tui_guards.audit import REMOVED, without_secrets
 from axio_tui_guards.calls import read_call
 from axio_tui_guards.paths import resolve
+from axio_tui_guards.redaction import REMOVED
 from axio_tui_guards.rules import judge
 
 
@@ -414,10 +414,7 @@ async def test_a_path_that_changes_while_the_person_thinks_is_refused(tmp_path: 
         await RuleGuard(prompt_fn=slow)(tool_called("t"), path=str(link))
 
 
-async def test_a_long_call_is_shown_by_its_ends_and_a_failing_question_refuses() -> None:
-    person = Person("y")
-    await RuleGuard(prompt_fn=person)(tool_called("t"), content="x" * 9000)
-    assert "characters left out" in person.questions[0]
+async def test_a_question_that_cannot_be_put_refuses() -> None:
     with pytest.raises(GuardError, match="denied: the question could not be asked"):
         await RuleGuard(prompt_fn=Person())(tool_called("t"))
 
@@ -512,41 +509,6 @@ async def test_without_its_audit_log_the_guard_refuses(
     part = RuleGuard([Rule("allow")], audit=AuditLog(tmp_path / "log"))
     with pytest.raises(GuardError, match="is full"):
         await part(tool_called("t"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "curl -H 'Authorization: Bearer s3cr3tValue99'",
-        "curl https://user:s3cr3tValue99@example.com/",
-        "mysql --password s3cr3tValue99",
-        "mysql --password=s3cr3tValue99",
-        "API_KEY='s3cr3tValue99' run",
-        'export GITHUB_TOKEN="s3cr3tValue99"',
-        '{"client_secret": "s3cr3tValue99"}',
-        "sk-s3cr3tValue99s3cr3tValue99",
-        "ghp_s3cr3tValue99s3cr3tValue99",
-        "AKIAs3cr3tValue99",
-        "eyJs3cr3tValue99.eyJs3cr3tValue99.s3cr3tValue99",
-        "curl -u me:s3cr3tValue99 x",
-        "-----BEGIN RSA PRIVATE KEY-----\ns3cr3tValue99\n-----END RSA PRIVATE KEY-----",
-        "-----BEGIN PRIVATE KEY-----\ns3cr3tValue99",
-        "echo plainly-known-value",
-    ],
-)
-def test_secrets_are_removed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_API_KEY", "plainly-known-value")
-    cleaned = without_secrets({"command": text})["command"]
-    assert REMOVED in cleaned
-    assert "s3cr3tValue99" not in cleaned
-    assert "plainly-known-value" not in cleaned
-
-
-def test_what_is_no_secret_is_kept_and_long_texts_are_cut() -> None:
-    kept = {"a": "git log --oneline", "b": [True, 2.5], "c": ("x",), "d": "tokens are counted"}
-    assert without_secrets(kept) == {**kept, "c": ["x"]}
-    assert without_secrets(Path("/x")) == "PosixPath('/x')"
-    assert without_secrets("x " * 2000).endswith("[... 2000 characters more]")
 
 
 # ── the tools of this family ──────────────────────────────────────────────────────────────────

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
 from axio.tool import Tool
 from axio_tui_guards.paths import Unresolvable, leads_to
+from axio_tui_guards.values import leaves
 
-__all__ = ("Claim", "base_of", "claims", "last_word", "leaves")
+__all__ = ("Claim", "base_of", "claims", "last_word")
 
 _DIRECTORY_WORDS = frozenset(
     "cwd dir directories directory dirs folder folders root workdir".split()
 )
-_PATH_WORDS = _DIRECTORY_WORDS | frozenset(
+PATH_WORDS = _DIRECTORY_WORDS | frozenset(
     "dest destination dst file filename filenames files path paths source src target".split()
 )
 # `files` is often a pattern below another directory: only one that leaves it is a path.
@@ -46,42 +46,6 @@ class Claim:
             return place
         is_file = os.path.exists(place) or os.path.splitext(place)[1] != ""
         return os.path.dirname(place) if is_file and not self.is_directory else place
-
-
-def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The single values in an argument, each with the names of all that it is in.
-
-    The keys of a mapping are values too: a tool may take a mapping of paths to contents.
-    """
-    if isinstance(value, Enum):  # first: it may be a text too, and then str() is its name
-        yield from leaves(value.value, names)
-    elif isinstance(value, str | bytes | PurePath | int | float | None):
-        yield names, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if names:
-                yield names, key
-            yield from leaves(item, (*names, str(key)))
-    elif isinstance(value, Sequence | Set):
-        for item in value:
-            yield from leaves(item, names)
-    else:
-        members = _members(value)
-        if not members:
-            yield names, value
-        for name in members:
-            yield from leaves(getattr(value, name, None), (*names, name))
-
-
-def _members(value: Any) -> list[str]:
-    """The attributes of an object such as a dataclass or a model of another library."""
-    slots = [name for kind in type(value).__mro__ for name in _slots(kind)]
-    return [*getattr(value, "__dict__", ()), *slots]
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def base_of(tool: Tool[Any]) -> str:
@@ -115,7 +79,7 @@ def _is_path(names: tuple[str, ...], value: Any, extra: Container[str]) -> bool:
         return True
     if last_word(names[-1]) == "files" and isinstance(value, str):
         return _LEAVES.search(value) is not None
-    return any(last_word(name) in _PATH_WORDS for name in names)
+    return any(last_word(name) in PATH_WORDS for name in names)
 
 
 def _is_directory(names: tuple[str, ...]) -> bool:

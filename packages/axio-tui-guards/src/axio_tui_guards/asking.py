@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-import threading
+import termios
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from typing import TypeAlias
 
 from axio.exceptions import GuardError
@@ -23,31 +23,40 @@ ASK_LOCK = Semaphore(1)
 MAX_QUESTION = 5000
 """Characters of a question that are shown. What does not fit is not asked but refused."""
 
-_line: Future[str] | None = None
-
 
 async def ask_user(message: str) -> str:
     """Print `message` to stderr and return the next line of stdin; "" when there is no terminal.
 
-    The line is read in a thread, which nothing can stop. Cancelled while it waits, the thread stays
-    behind, and the next question takes the line that it reads.
+    Anything that was typed before is thrown away: it was no answer to this question.
     """
     if not sys.stdin.isatty():
         return ""
     async with ASK_LOCK:
-        print(message, end=" ", file=sys.stderr, flush=True)
-        global _line
-        if _line is None or _line.done():
-            _line = Future()
-            threading.Thread(target=_read, args=(_line,), daemon=True).start()
-        return (await asyncio.shield(asyncio.wrap_future(_line))).strip()
+        terminal = os.dup(sys.stdin.fileno())  # of our own: others may wait for stdin too
+        try:
+            termios.tcflush(terminal, termios.TCIFLUSH)
+            print(message, end=" ", file=sys.stderr, flush=True)
+            return (await _line_of(terminal)).strip()
+        finally:
+            os.close(terminal)
 
 
-def _read(line: Future[str]) -> None:
-    try:
-        line.set_result(sys.stdin.readline())
-    except Exception as error:  # stdin closed, or not text
-        line.set_exception(error)
+async def _line_of(terminal: int) -> str:
+    """The next line, or what there is of it when the terminal ends."""
+    loop = asyncio.get_running_loop()
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        readable = asyncio.Event()
+        loop.add_reader(terminal, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(terminal)
+        part = os.read(terminal, 4096)
+        if not part:
+            break
+        line += part
+    return line.decode(errors="replace")
 
 
 async def put(prompt_fn: PromptFn, question: str) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 from uuid import uuid4
 
 from axio.tool import Tool
-from axio_tui_guards.arguments import base_of, claims, last_word, leaves
+from axio_tui_guards.arguments import PATH_WORDS, base_of, claims, last_word
 from axio_tui_guards.hosts import UnclearHost, hosts_in, hosts_in_word
 from axio_tui_guards.paths import Unresolvable, leads_to
 from axio_tui_guards.programs import Program, programs_in, programs_of
 from axio_tui_guards.shell_words import Unparsable, Word
+from axio_tui_guards.values import Unreadable, leaves
 
 __all__ = ("Call", "Part", "read_call")
 
@@ -54,6 +55,8 @@ class Call:
     """Why a command, path or host in it cannot be read; "" when all can."""
     fingerprint: str
     """The same for the same call: tool, arguments and where its paths lead."""
+    subjects: tuple[str, ...] = ()
+    """Its commands and paths as they were given, for a person to see."""
 
 
 def read_call(tool: Tool[Any], kwargs: Mapping[str, Any]) -> Call:
@@ -72,16 +75,25 @@ def read_call(tool: Tool[Any], kwargs: Mapping[str, Any]) -> Call:
         parts = tuple(_parts(programs, Part(None, places, hosts), directories))
         if _holds_code(kwargs):
             parts += (Part(None, places, hosts, False, False, "it is a program"),)
-    except (Unparsable, Unresolvable, UnclearHost, RecursionError) as error:
-        unparsable = str(error) or "it is nested too deeply"
+    except (Unparsable, Unreadable, Unresolvable, UnclearHost) as error:
+        unparsable = str(error)
         parts = (Part((), places, frozenset(), False, False, unparsable),)
-    return Call(tool.name, kwargs, parts, unparsable, _fingerprint(tool.name, kwargs, base, places))
+    fingerprint = _fingerprint(tool.name, kwargs, base, places)
+    return Call(tool.name, kwargs, parts, unparsable, fingerprint, _subjects(kwargs))
+
+
+def _subjects(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        value if isinstance(value, str) else repr(value)
+        for name, value in kwargs.items()
+        if last_word(name) in _COMMANDS | PATH_WORDS and value is not None
+    )
 
 
 def _fingerprint(name: str, kwargs: Mapping[str, Any], base: str, places: frozenset[str]) -> str:
     try:  # the repr alone may leave out what an object holds, the leaves alone how it is nested
         held = list(leaves(kwargs))
-    except RecursionError:
+    except Unreadable:
         return uuid4().hex  # like no other call
     text = repr((name, kwargs, held, base, sorted(places)))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

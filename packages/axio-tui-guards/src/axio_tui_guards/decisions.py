@@ -97,10 +97,15 @@ class Decisions:
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Add one JSON object to a file that only its owner may read, in a single write."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Add one JSON object to a file that only its owner may read, in a single write.
+
+    After a line that a crash cut short it begins a new one, so that no more than that is lost.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        line = (json.dumps(record, default=repr) + "\n").encode()
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        line = b"\n" * torn + (json.dumps(record, default=repr) + "\n").encode()
         if os.write(descriptor, line) != len(line):
             raise OSError(f"{path} is full")
     finally:

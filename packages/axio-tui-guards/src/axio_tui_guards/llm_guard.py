@@ -17,13 +17,13 @@ from axio.run import RUN
 from axio.semaphore import Semaphore
 from axio.tool import Tool
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
+from axio_tui_guards.showing import visible, whole
 
 __all__ = ("Confirm", "LLMGuard", "Verdict")
 
 Verdict: TypeAlias = Literal["SAFE", "RISKY", "DENY"]
 
 _MAX_ARGUMENTS = 20_000
-_SHOWN_TO_THE_PERSON = 3000
 _NO_CATEGORY = "unknown"
 _reviewing: ContextVar[bool] = ContextVar("axio_tui_guards.reviewing", default=False)
 
@@ -133,14 +133,14 @@ class LLMGuard(PermissionGuard):
         self, tool: Tool[Any], kwargs: dict[str, Any], confirm: Confirm, saw_all: bool
     ) -> None:
         category = confirm.category if saw_all else _NO_CATEGORY
-        arguments = _ends(json.dumps(kwargs, default=repr), _SHOWN_TO_THE_PERSON)
+        name = visible(repr(tool.name))
         note = "" if saw_all else "The call is too long for the reviewer.\n"
         answer = await put(
             self._prompt_fn,
-            f"{tool.name!r} wants to run with\n{arguments}\n{note}"
-            f"Reviewer: {confirm.verdict}, {_ends(confirm.reason, 500)!r}\n"
-            f"Category: {_ends(category, 200)!r}\n"
-            "Allow? [y / always / n / why not]",
+            f"{name} wants to run with\n{whole(kwargs)}\n{note}"
+            f"Reviewer: {confirm.verdict}, {visible(repr(_ends(confirm.reason, 500)))}\n"
+            f"Category: {visible(repr(_ends(category, 200)))}\n"
+            f"Allow {name}? [y / always / n / why not]",
         )
         if says_yes(answer):
             return

@@ -10,6 +10,8 @@ from axio.tool import Tool
 from axio_tui_guards.arguments import Claim, base_of, claims
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
 from axio_tui_guards.paths import PathSet, Unresolvable
+from axio_tui_guards.showing import visible
+from axio_tui_guards.values import Unreadable
 
 __all__ = ("PathGuard",)
 
@@ -55,7 +57,7 @@ class PathGuard(ConcurrentGuard):
     def _claims(self, tool: Tool[Any], kwargs: dict[str, Any]) -> list[Claim]:
         try:
             found = claims(base_of(tool), kwargs, self.PATH_FIELDS)
-        except Unresolvable as error:
+        except (Unreadable, Unresolvable) as error:
             raise GuardError(f"denied: {error}") from error
         for claim in found:
             if any(self.denied.covers_by_identity(place) for place in claim.places):
@@ -80,11 +82,11 @@ class PathGuard(ConcurrentGuard):
 
 
 def _question(tool: Tool[Any], unknown: list[Claim]) -> str:
-    lines = [f"{tool.name!r} wants to use:"]
+    lines = [visible(f"{tool.name!r} wants to use:")]
     for claim in unknown:
-        lines.append(f"  {claim.field} = {claim.path!r}")
+        lines.append(visible(f"  {claim.field} = {claim.path!r}"))
         lines += [
-            f"    {place!r} in directory {claim.directory_of(place)!r}"
+            visible(f"    {place!r} in directory {claim.directory_of(place)!r}")
             for place in sorted(claim.places)
         ]
     lines.append("Allow all of it in these directories? [y / n / deny / why not]")

@@ -13,15 +13,16 @@ from axio.permission import ConcurrentGuard
 from axio.run import RUN, Run
 from axio.tool import Tool
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
-from axio_tui_guards.audit import AuditLog, without_secrets
+from axio_tui_guards.audit import AuditLog
 from axio_tui_guards.calls import Call, read_call
 from axio_tui_guards.decisions import Decisions, Lifetime
 from axio_tui_guards.paths import resolve
+from axio_tui_guards.redaction import without_secrets
 from axio_tui_guards.rules import Judgement, Rule, judge
+from axio_tui_guards.showing import beside, visible, whole
 
 __all__ = ("RuleGuard",)
 
-_MAX_SHOWN = 3000
 _MAX_RUNS = 100
 
 
@@ -123,12 +124,9 @@ class RuleGuard(ConcurrentGuard):
 
 
 def _question(call: Call, why: Judgement, scopes: Iterable[str]) -> str:
-    arguments = json.dumps(call.arguments, default=repr, skipkeys=True)
-    if len(arguments) > _MAX_SHOWN:
-        half = _MAX_SHOWN // 2
-        left_out = len(arguments) - 2 * half
-        arguments = (
-            f"{arguments[:half]} [... {left_out} characters left out ...] {arguments[-half:]}"
-        )
+    name = visible(repr(call.tool))
     choices = " / ".join(["y", *reversed(list(scopes)), "n", "deny", "why not"])
-    return f"{call.tool!r} wants to run with\n{arguments}\n{why.reason}\nAllow? [{choices}]"
+    return (
+        f"{name} wants to run with\n{whole(call.arguments)}\n{visible(why.reason)}\n"
+        f"{' '.join(['Allow', name, *beside(call.subjects)])}? [{choices}]"
+    )
