@@ -307,6 +307,14 @@ def test_what_is_no_answer_is_a_typed_error(body: bytes, error: type[Exception])
     assert isinstance(end, Error) and type(end.exception) is error
 
 
+@pytest.mark.parametrize("words", ["overloaded", "try again, please"])
+def test_an_error_in_words_is_told_in_these_words(words: str) -> None:
+    *_, end = decode(sse(TEXT) + f"event: error\ndata: {words}\n\n".encode())
+    assert isinstance(end, Error) and type(end.exception) is ProviderError
+    assert words in str(end.exception)
+    assert "not JSON" not in str(end.exception)
+
+
 def test_a_whole_last_event_without_its_blank_line_counts() -> None:
     assert decode(sse(TEXT, completed()).rstrip())[-1] == (
         IterationEnd(0, StopReason.end_turn, Usage(0, 0))
