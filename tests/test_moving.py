@@ -29,9 +29,9 @@ from axio.events import (
 )
 from axio.history import check
 from axio.messages import Message
+from axio.run.turn import Turn
 from axio.testing import StubTransport
 from axio.tool import Tool
-from axio.turn import Turn
 from axio.types import StopReason, Usage
 from axio.wire.http import Decoder
 from axio_transport_anthropic import AnthropicTransport

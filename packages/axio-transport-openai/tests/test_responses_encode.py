@@ -20,7 +20,7 @@ from axio.blocks import (
     ToolUseBlock,
 )
 from axio.messages import Message
-from axio.turn import Turn
+from axio.run.turn import Turn
 from axio_transport_openai.responses import ResponsesDecoder, encode_input, encode_tools
 from support.parts import requires
 from support.recordings import Recording, recordings

@@ -14,6 +14,7 @@ from axio.agent import Agent
 from axio.context import MemoryContextStore
 from axio.exceptions import GuardError
 from axio.run import RUN, Run
+from axio.run.call import Call
 from axio.testing import StubTransport
 from axio.tool import Tool
 from axio_tools_local.read_file import read_file
@@ -361,7 +362,7 @@ async def test_a_remembered_rule_beats_a_configured_ask_and_a_doubt() -> None:
 
 def make_run(parent: Run | None = None) -> Run:
     agent = Agent(system="", transport=StubTransport())
-    return Run(MemoryContextStore(), agent, lambda event: None, parent=parent)
+    return Run(MemoryContextStore(), agent, parent=parent)
 
 
 async def test_a_decision_holds_for_its_run_or_session_and_for_sub_agents() -> None:
@@ -370,7 +371,7 @@ async def test_a_decision_holds_for_its_run_or_session_and_for_sub_agents() -> N
     tool = tool_called("t")
 
     async def ask_in(run: Run, **kwargs: Any) -> int:
-        token = RUN.set(run.inside("id", "t", lambda event: None))
+        token = RUN.set(run.inside(Call("id", "t", 0)))
         try:
             await guard(tool, **kwargs)
         finally:
@@ -483,7 +484,7 @@ async def test_the_audit_log_says_what_became_of_each_call(tmp_path: Path) -> No
     guard = RuleGuard([Rule("allow", tool="a")], audit=AuditLog(path), prompt_fn=Person("no way"))
     await guard(tool_called("a"), token="abc", x=[1, None])
     run = make_run()
-    RUN.set(run.inside("c1", "b", lambda event: None))
+    RUN.set(run.inside(Call("c1", "b", 0)))
     with pytest.raises(GuardError):
         await guard(tool_called("b"))
     first, second = (json.loads(line) for line in path.read_text().splitlines())

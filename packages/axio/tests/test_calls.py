@@ -15,7 +15,6 @@ from axio.approval import decide, pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget
 from axio.context import MemoryContextStore
-from axio.dispatch import ToolDispatch
 from axio.events import (
     Error,
     IterationEnd,
@@ -30,6 +29,7 @@ from axio.exceptions import Deferred, LimitReached
 from axio.history import INTERRUPTED, check
 from axio.messages import Message
 from axio.permission import PermissionGuard
+from axio.run.dispatch import ToolDispatch
 from axio.testing import StubTransport, make_text_response
 from axio.tool import CONTEXT, Tool
 from axio.types import StopReason, Usage

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from axio import eager
+from axio.run import start as eager
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="outside")
 
@@ -18,7 +18,7 @@ async def test_what_need_not_wait_is_done_when_start_returns() -> None:
 
     seen: list[asyncio.Task[object] | None] = []
     before = asyncio.current_task()
-    task = eager.start(work(), asyncio.get_running_loop())
+    task = eager.start_at_once(work(), asyncio.get_running_loop())
     assert task.done()
     assert isinstance(task, asyncio.Task)
     assert seen == [task]
@@ -34,7 +34,7 @@ async def test_what_waits_goes_on_as_the_same_task_in_its_own_context() -> None:
         assert VARIABLE.get() == "inside"
 
     seen: list[asyncio.Task[object] | None] = []
-    task = eager.start(work(), asyncio.get_running_loop())
+    task = eager.start_at_once(work(), asyncio.get_running_loop())
     assert not task.done()
     assert VARIABLE.get() == "outside"
     await task
@@ -47,14 +47,14 @@ async def test_a_timeout_that_starts_in_the_first_step_ends_this_task_and_no_oth
             await asyncio.sleep(10)
 
     with pytest.raises(TimeoutError):
-        await eager.start(work(), asyncio.get_running_loop())
+        await eager.start_at_once(work(), asyncio.get_running_loop())
 
 
 async def test_an_exception_of_the_first_step_is_kept_for_who_awaits() -> None:
     async def work() -> None:
         raise ValueError("no")
 
-    task = eager.start(work(), asyncio.get_running_loop())
+    task = eager.start_at_once(work(), asyncio.get_running_loop())
     with pytest.raises(ValueError, match="no"):
         await task
 
@@ -71,7 +71,7 @@ async def test_a_task_cancelled_by_its_first_step_is_cancelled_at_its_first_wait
 
     cleaned: list[bool] = []
     with pytest.raises(asyncio.CancelledError):
-        await eager.start(work(), asyncio.get_running_loop())
+        await eager.start_at_once(work(), asyncio.get_running_loop())
     assert cleaned
 
 
@@ -81,6 +81,6 @@ async def test_the_loop_schedules_as_before() -> None:
 
     loop = asyncio.get_running_loop()
     called = asyncio.Event()
-    eager.start(work(), loop)
+    eager.start_at_once(work(), loop)
     assert "call_soon" not in vars(loop)
     await asyncio.wait_for(called.wait(), 1)

@@ -85,7 +85,7 @@ class RuleGuard(ConcurrentGuard):
             return scopes
         while run.parent is not None:
             run = run.parent
-        run = run.whole or run
+        run = run.whole
         scopes["session"] = run.store.session_id
         if id(run) not in self._runs:  # held, so that its id stays its own
             self._counted += 1

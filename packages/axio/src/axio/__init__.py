@@ -86,13 +86,13 @@ from axio.types import StopReason, Usage
 
 if TYPE_CHECKING:
     from axio.realtime import RealtimeAgent
-    from axio.stream import AgentStream
+    from axio.run.stream import AgentStream
 else:
 
     def __getattr__(name):
         """What needs asyncio is loaded when asked for."""
         if name == "AgentStream":
-            from axio.stream import AgentStream as value
+            from axio.run.stream import AgentStream as value
         elif name == "RealtimeAgent":
             from axio.realtime import RealtimeAgent as value
         else:

@@ -9,7 +9,6 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
-from axio.budget import Budget
 from axio.context import ContextStore, MemoryContextStore
 from axio.messages import Message, Prompt, as_message
 from axio.models import Capability
@@ -18,9 +17,10 @@ from axio.tool import Tool
 from axio.transport import CompletionTransport
 
 if TYPE_CHECKING:
-    from axio.loop import Loop
     from axio.output import OutputStream
-    from axio.stream import AgentStream
+    from axio.run.budget import Budget
+    from axio.run.run import AgentRun
+    from axio.run.stream import AgentStream
 
 __all__ = ("Agent", "Prompt")
 
@@ -28,12 +28,12 @@ T = TypeVar("T")
 
 
 @cache
-def _loop() -> type[Loop]:
-    """What runs agents, loaded with the first run: it needs asyncio, which is more to import than
-    all the rest, and a program that only defines or lists agents does without."""
-    from axio.loop import Loop
+def _run() -> type[AgentRun]:
+    """The run, loaded with the first one: it needs asyncio, which is more to import than all the
+    rest, and a program that only defines or lists agents does without."""
+    from axio.run.run import AgentRun
 
-    return Loop
+    return AgentRun
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Agent:
         """
         message = as_message(user_message)
         if output is None:
-            return _loop()(self, context, message, budget).start()
+            return _run()(self, context, message, budget).start()
         return self._run_for_output(message, context, output, output_tries, budget)
 
     def _run_for_output(
@@ -107,24 +107,24 @@ class Agent:
     ) -> OutputStream[T]:
         from axio.output import AnswerText, OutputWanted, StructuredTransport, output_stream
 
-        Loop = _loop()
+        AgentRun = _run()
         wanted: OutputWanted[T] = OutputWanted(output, self.tools, tries)
         transport = self.transport
         capabilities = getattr(getattr(transport, "model", None), "capabilities", None)
         no_tools = capabilities is not None and Capability.tool_use not in capabilities
         if no_tools or isinstance(transport, StructuredTransport):
             answer = AnswerText(transport, wanted.schema)
-            loop = Loop(
+            run = AgentRun(
                 self.copy(transport=answer),
                 context,
                 message,
                 budget,
                 lambda: wanted.take_text(answer.text),
             )
-            return loop.start(output_stream(wanted, lambda: answer.text))
+            return run.start(output_stream(wanted, lambda: answer.text))
         agent = self.copy(tools=[*self.tools, wanted.tool()])
-        loop = Loop(agent, context, message, budget, wanted.remind, wanted.count)
-        return loop.start(output_stream(wanted, lambda: wanted.arguments_in(loop.turn)))
+        run = AgentRun(agent, context, message, budget, wanted.remind, wanted.count)
+        return run.start(output_stream(wanted, lambda: wanted.arguments_in(run.turn)))
 
     @overload
     async def run(
@@ -166,29 +166,30 @@ class Agent:
         Calls that a crash left unanswered get an error result that says so; they are not run again.
         Where the model had the last word the run ends at once.
         """
-        return _loop()(self, context, None, budget).start()
+        return _run()(self, context, None, budget).start()
 
     async def dispatch_tools(
         self, blocks: list[ToolUseBlock], iteration: int
     ) -> list[ToolResultBlock]:
         """Run calls side by side, outside of any run; results in the order of `blocks`."""
-        from axio.dispatch import ToolDispatch
         from axio.history import is_object
         from axio.run import Run
-        from axio.turn import Call
+        from axio.run.call import Call
+        from axio.run.dispatch import ToolDispatch
 
-        dispatch = ToolDispatch(self.tools, Run(MemoryContextStore(), self, lambda event: None))
-        calls = [Call(str(i), block.name, i) for i, block in enumerate(blocks)]
+        calls = [Call(str(index), block.name, index) for index, block in enumerate(blocks)]
         for call, block in zip(calls, blocks, strict=True):
             if is_object(block.input):
                 call.input = block.input
             else:
                 call.problem = "The arguments of this call are not a JSON object: it was not run."
+        dispatch = ToolDispatch(Run(MemoryContextStore(), self))
         try:
             dispatch.start(calls)
             while not dispatch.is_done():
-                dispatch.events = None
-                await dispatch.next_event()
+                if not dispatch.events:
+                    await dispatch.wakeup()
+                dispatch.events.clear()
         finally:
             await dispatch.close()
         results = [call.result for call in calls if call.result is not None]

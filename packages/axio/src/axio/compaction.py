@@ -15,7 +15,6 @@ from typing import Protocol, runtime_checkable
 from axio.agent import Agent
 from axio.approval import first_pending
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock
-from axio.budget import CHARACTERS_PER_TOKEN, Budget, length_of
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import Error, SessionEndEvent, TextDelta, ToolUseStart
 from axio.exceptions import AxioError, LimitReached
@@ -23,8 +22,9 @@ from axio.history import check, open_turn, safe_cut
 from axio.messages import Message
 from axio.ownership import Ownership
 from axio.run import RUN
+from axio.run.budget import CHARACTERS_PER_TOKEN, Budget, length_of
+from axio.run.stream import failure_of
 from axio.store_wrapper import StoreWrapper
-from axio.stream import failure_of
 from axio.transport import CompletionTransport, model_of
 from axio.types import StopReason
 

@@ -5,15 +5,21 @@
     │   ├── GuardError             a guard said no
     │   │   └── Deferred           not yet: a person has to decide first
     │   └── HandlerError           wrong arguments, or the handler raised
-    ├── StreamError                the model's side failed; the run ends
+    ├── StreamError                a run failed; this is what `Agent.run` raises
+    │   │                          ── the model's side
     │   ├── ProviderError          the provider answered with an error
     │   ├── ContentFiltered        the provider refused or cut the content
     │   ├── ConnectionFailed       the provider could not be reached, or went away
     │   │   └── StreamTimeout      it was reached and then said nothing
-    │   ├── ProtocolError          what came is not what the protocol allows
-    │   └── TruncatedStream        the response stopped in the middle
-    ├── UnsupportedContent         the caller sends something the provider cannot take
-    ├── LimitReached               a budget the caller set is used up
+    │   ├── ProtocolError          the response is not what the protocol allows
+    │   ├── TruncatedStream        the response stopped in the middle
+    │   ├── ModelStopped           the model ended its turn without an answer
+    │   │   └── OutputLimit        its output limit was too short for one
+    │   │                          ── the caller's side
+    │   ├── UnsupportedContent     the caller sends something the provider cannot take
+    │   ├── LimitReached           a budget the caller set is used up
+    │   │                          ── nobody's
+    │   └── UnexpectedError        a fault in a transport or a wrapper: `__cause__` is it
     ├── HistoryError               a history that cannot be sent, or a cut that would break it
     ├── SessionBusy                another run owns the session
     └── OutputError                the model gave no answer of the wanted type
@@ -33,7 +39,9 @@ __all__ = (
     "HandlerError",
     "HistoryError",
     "LimitReached",
+    "ModelStopped",
     "OutputError",
+    "OutputLimit",
     "ProtocolError",
     "ProviderError",
     "SessionBusy",
@@ -41,6 +49,7 @@ __all__ = (
     "StreamTimeout",
     "ToolError",
     "TruncatedStream",
+    "UnexpectedError",
     "UnsupportedContent",
 )
 
@@ -66,7 +75,7 @@ class HandlerError(ToolError):
 
 
 class StreamError(AxioError):
-    """The model's response failed.
+    """A run failed.
 
     `status` is the HTTP status if there was one, `code` the provider's own error type or code,
     `request_id` what its support asks for, `retryable` whether the same request may work later:
@@ -134,16 +143,28 @@ class TruncatedStream(StreamError):
     """The response ended before it was complete."""
 
 
-class UnsupportedContent(AxioError):
+class ModelStopped(StreamError, RuntimeError):
+    """The model ended its turn with a stop reason that is not an answer."""
+
+
+class OutputLimit(ModelStopped):
+    """The model reached its output limit before it had finished."""
+
+
+class UnsupportedContent(StreamError):
     """A message holds content that this provider cannot take; raised before anything is sent."""
 
 
-class LimitReached(AxioError):
+class LimitReached(StreamError):
     """A limit of the run is used up. `reason` names it: "tokens", "cost", "time", ..."""
 
     def __init__(self, *args: object, reason: str = "") -> None:
         super().__init__(*args)
         self.reason = reason
+
+
+class UnexpectedError(StreamError):
+    """A fault in a transport, a wrapper or a store, which no provider has sent."""
 
 
 class HistoryError(AxioError):

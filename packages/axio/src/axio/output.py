@@ -18,12 +18,14 @@ from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import HandlerError, OutputError
 from axio.history import unique_id
 from axio.messages import Message
+from axio.run.call import Call
+from axio.run.run import AgentRun
+from axio.run.stream import AgentStream, failure_of
+from axio.run.turn import Turn
 from axio.schema import Validator, converter, property_schema
 from axio.schema.streaming import parse_partial
-from axio.stream import AgentStream, Control, failure_of
 from axio.tool import Tool
 from axio.transport import CompletionTransport, StructuredTransport, closing
-from axio.turn import Call, Turn
 from axio.types import JSONObject
 from axio.wrapper import Structured
 
@@ -218,11 +220,11 @@ class OutputStream(AgentStream, Generic[T]):
     def __init__(
         self,
         generator: AsyncGenerator[StreamEvent, None],
-        control: Control,
+        run: AgentRun,
         wanted: OutputWanted[T],
         raw: Callable[[], str],
     ) -> None:
-        super().__init__(generator, control)
+        super().__init__(generator, run)
         self._wanted = wanted
         self._raw = raw
 
@@ -249,6 +251,6 @@ class OutputStream(AgentStream, Generic[T]):
 
 def output_stream(
     wanted: OutputWanted[T], raw: Callable[[], str]
-) -> Callable[[AsyncGenerator[StreamEvent, None], Control], OutputStream[T]]:
+) -> Callable[[AsyncGenerator[StreamEvent, None], AgentRun], OutputStream[T]]:
     """A maker for the stream of a run; `raw` gives the answer's text so far."""
-    return lambda generator, control: OutputStream(generator, control, wanted, raw)
+    return lambda generator, run: OutputStream(generator, run, wanted, raw)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from axio.exceptions import GuardError
 from axio.semaphore import Semaphore
+from axio.types import ToolName
 
 if TYPE_CHECKING:
     from axio.tool import Tool
 
-__all__ = ("AllowAllGuard", "ConcurrentGuard", "DenyAllGuard", "PermissionGuard")
+__all__ = ("APPROVED", "AllowAllGuard", "ConcurrentGuard", "DenyAllGuard", "PermissionGuard")
+
+APPROVED: ContextVar[ToolName | None] = ContextVar("axio.APPROVED", default=None)
+"""The tool whose call a person has approved, until its guards have been asked: a guard that puts
+the call off again is not heard."""
 
 
 class PermissionGuard(ABC):

@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any, cast
 
 from axio.blocks import ContentBlock
-from axio.dispatch import as_content
 from axio.events import Error, StreamEvent, ToolInputDelta, ToolUseStart, TurnComplete
+from axio.run.call import Call
+from axio.run.dispatch import as_content
+from axio.run.turn import Turn
 from axio.tool import Tool
 from axio.transport import RealtimeSession, RealtimeTransport
-from axio.turn import Call, Turn
 from axio.types import StopReason
 
 __all__ = ("RealtimeAgent",)

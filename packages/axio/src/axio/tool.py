@@ -26,8 +26,7 @@ from typing import (
 )
 
 from axio.exceptions import Deferred, GuardError, HandlerError
-from axio.permission import PermissionGuard
-from axio.run import RUN
+from axio.permission import APPROVED, PermissionGuard
 from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
@@ -201,8 +200,7 @@ class Tool(Generic[T]):
             try:
                 kwargs = await guard(self, **kwargs)
             except Deferred:
-                run = RUN.get(None)
-                if run is None or not run.approved or run.tool_name != self.name:
+                if APPROVED.get() != self.name:
                     raise
             except GuardError:
                 raise
@@ -213,8 +211,8 @@ class Tool(Generic[T]):
                     f"{type(guard).__name__} must return the arguments to allow a call, "
                     f"got {type(kwargs).__name__}"
                 )
-        if (run := RUN.get(None)) is not None:
-            run.approved = False  # It was for this call, not for what the handler calls.
+        if APPROVED.get() is not None:
+            APPROVED.set(None)  # It was for this call, not for what the handler calls.
         return self._validator.keep(kwargs)
 
     async def call_streaming(self, /, **kwargs: Any) -> AsyncGenerator[tuple[str, str], None]:

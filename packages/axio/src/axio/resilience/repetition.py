@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from axio.budget import estimate, length_of
 from axio.events import (
     IterationEnd,
     ReasoningDelta,
@@ -15,9 +14,11 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.messages import Message
+from axio.run.budget import estimate, length_of
+from axio.run.call import Call
+from axio.run.turn import Turn
 from axio.tool import Tool
 from axio.transport import closing
-from axio.turn import Call, Turn
 from axio.types import StopReason, Usage
 from axio.wrapper import Wrapper
 

@@ -1,16 +1,19 @@
-"""The calls of one turn: run side by side, their events as they come, their results in order."""
+"""The only place that runs calls: side by side, events as they come, results in order.
+
+Runs, resumed runs, `Agent.dispatch_tools` and calls inside of calls all come here.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
 
-from axio import eager
 from axio.blocks import (
     AudioBlock,
     ContentBlock,
@@ -25,59 +28,69 @@ from axio.events import (
     AudioOutput,
     ImageOutput,
     StreamEvent,
+    ToolInputDelta,
     ToolOutputDelta,
     ToolResult,
+    ToolUseStart,
     VideoOutput,
 )
 from axio.exceptions import Deferred
 from axio.history import INTERRUPTED
 from axio.messages import Message
-from axio.run import RUN, Run
+from axio.permission import APPROVED
+from axio.run.call import Call
+from axio.run.ending import is_being_cancelled, outlast
+from axio.run.face import RUN, Run
+from axio.run.start import start_at_once
 from axio.tool import Tool
-from axio.turn import Call
 from axio.types import ToolName
 
-__all__ = ("ToolDispatch", "as_content", "holds_media")
+__all__ = ("GRACE", "ToolDispatch", "as_content", "holds_media")
 
 logger = logging.getLogger(__name__)
 
-_GRACE = 5.0  # seconds a cancelled handler has to clean up before it is left behind
+GRACE = 5.0
+"""Seconds a cancelled handler has to clean up before it is left behind."""
+
+_NOT_IN_RESULTS = (ToolUseBlock, ToolResultBlock, ReasoningBlock)
 
 _MEDIA_OUTPUT: dict[type, Any] = {
     ImageBlock: ImageOutput,
     AudioBlock: AudioOutput,
     VideoBlock: VideoOutput,
 }
-_NOT_IN_RESULTS = (ToolUseBlock, ToolResultBlock, ReasoningBlock)
 
 
 class ToolDispatch:
-    """The calls of one turn: start them, read `events` while any is `running`, `close`.
+    """Runs calls of the tools of `run.agent`: `start` them, and read `events` until `is_done`:
+
+        dispatch.start(calls)
+        while not dispatch.is_done():
+            if not dispatch.events:
+                await dispatch.wakeup()
+            while dispatch.events:
+                event = dispatch.events.popleft()
 
     Each call then has its `result`. A call is a task, whose first step runs before `start` returns.
-    What a tool raises is told to the model; what is no `Exception` is raised by `is_done`.
+    An `Exception` of a tool is told to the model; anything else is raised by `is_done`.
     """
 
-    __slots__ = (
-        *("events", "running"),
-        *("_failure", "_loop", "_run", "_stopped", "_tasks", "_tools", "_wakeup"),
-    )
+    __slots__ = ("_failure", "_loop", "_run", "_running", "_tasks", "_told", "_wakeup", "events")
 
-    def __init__(self, tools: Sequence[Tool[Any]], run: Run) -> None:
-        self.events: deque[StreamEvent] | None = None
-        self.running = 0
-        """How many calls have been started and have no result yet."""
+    def __init__(self, run: Run) -> None:
+        self.events: deque[StreamEvent] = deque()
         self._failure: BaseException | None = None
-        """What a tool raised that is no `Exception`: for the program, not for the model."""
+        """An error that a tool raised for the program, not for the model."""
         self._loop = asyncio.get_running_loop()
         self._run = run
-        self._stopped: Set[asyncio.Future[None]] = frozenset()
-        self._tasks: list[asyncio.Future[None]] = []
-        """Of the calls that had to wait for something."""
-        self._tools = tools
+        run._dispatch = self
+        self._running = 0
+        """The number of calls that have been started and have no result yet."""
+        self._tasks: set[asyncio.Future[None]] = set()
+        """The running calls that had to wait for something."""
+        self._told: frozenset[asyncio.Future[None]] = frozenset()
+        """Those of them that have been cancelled."""
         self._wakeup: asyncio.Future[None] | None = None
-        if run.control is not None:
-            run.control.tools = self
 
     def start(self, calls: Sequence[Call]) -> None:
         """Start those of `calls` that have not been started yet."""
@@ -85,66 +98,93 @@ class ToolDispatch:
             if call.started:
                 continue
             call.started = True
-            self.running += 1
-            if call.problem is not None:
-                self._finish(call, call.problem, True)
-                continue
+            self._running += 1
             tool = self._find(call.name)
-            if tool is None:
-                self._finish(call, self._unknown(call.name), True)
+            if call.problem is not None or tool is None:
+                self._finish(call, call.problem or self._unknown(call.name), True)
                 continue
-            task = eager.start(self._perform(call, tool), self._loop)
+            task = start_at_once(self._perform(call, tool), self._loop)
             if not task.done():
-                self._tasks.append(task)
+                self._tasks.add(task)
+                task.add_done_callback(_retrieve)
             elif call.result is None:  # At the end of the stack not even an error can be handled.
                 logger.error("a tool call broke down", exc_info=task.exception())
                 self._finish(call, INTERRUPTED, True)
 
     def is_done(self) -> bool:
-        """Whether every call has its result. Raises what a tool meant for the program."""
+        """True once every call has its result and every event was read."""
+        if self.events:
+            return False
         if self._failure is not None:
             raise self._failure
-        return not self.running
+        return not self._running
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a call has no result."""
+        return self._running > 0
+
+    def wakeup(self) -> asyncio.Future[None]:
+        """Await this when there are no `events` and the calls are not done."""
+        self._wakeup = self._loop.create_future()
+        return self._wakeup
+
+    async def call_inside(self, view: Run, name: ToolName, arguments: Any) -> ToolResultBlock:
+        """Run one more call inside the current one of `view`, in the task of its caller."""
+        outer = view.current
+        assert outer is not None
+        try:
+            text = json.dumps(arguments)
+        except (TypeError, ValueError) as exc:
+            raise TypeError(f"the arguments of {name!r} must be a JSON object: {exc}") from exc
+        outer.inner += 1
+        call = Call(f"{outer.id}/{outer.inner}", name, outer.index)
+        call.outer = outer
+        call.fragments.append(text)
+        call.parse(cut=False)
+        call.started = True
+        self._running += 1
+        self._push(ToolUseStart(call.index, call.id, name))
+        self._push(ToolInputDelta(call.index, call.id, text))
+        tool = self._find(name)
+        problem = call.problem or _waits_for_itself(call, tool) or self._run._refusal(1)
+        if problem is not None or tool is None:
+            self._finish(call, problem or self._unknown(name), True)
+        else:
+            around = RUN.set(view)
+            try:
+                await self._perform(call, tool)
+            finally:
+                RUN.reset(around)
+        assert call.result is not None
+        return call.result
 
     def _find(self, name: ToolName) -> Tool[Any] | None:
-        for tool in self._tools:
+        for tool in self._run.agent.tools:
             if tool.name == name:
                 return tool
         return None
 
     def _unknown(self, name: ToolName) -> str:
-        known = ", ".join(tool.name for tool in self._tools) or "none"
+        known = ", ".join(tool.name for tool in self._run.agent.tools) or "none"
         return f"Unknown tool: {name}. Tools there are: {known}."
 
-    def next_event(self) -> asyncio.Future[None]:
-        """What to await when there are no `events` and calls are still `running`."""
-        self._wakeup = self._loop.create_future()
-        return self._wakeup
-
     def stop(self) -> None:
-        """Cancel what runs; whoever has been told cleans up, and is not told again."""
-        told, self._stopped = self._stopped, {task for task in self._tasks if not task.done()}
-        for task in self._stopped - told:
+        """Cancel the running calls, each of them once: a handler cleans up undisturbed."""
+        for task in self._tasks - self._told:
             task.cancel()
+        self._told = frozenset(self._tasks)
 
     async def close(self) -> None:
-        """Stop what still runs and answer it as interrupted; finished results stay.
+        """Stop the running calls and answer them as interrupted; finished results stay.
 
-        Returns when every handler has ended or has had `_GRACE` seconds for it, also if this very
+        Returns when every handler has ended or has had `GRACE` seconds for it, also if this very
         call is cancelled meanwhile.
         """
         if self._loop.is_closed():
             return
         self.stop()
-        pending = set(self._stopped)
-        cancelled: asyncio.CancelledError | None = None
-        deadline = self._loop.time() + _GRACE
-        while pending and (left := deadline - self._loop.time()) > 0:
-            try:
-                _, pending = await asyncio.wait(pending, timeout=left)
-            except asyncio.CancelledError as exc:
-                cancelled = exc
-                pending = {task for task in pending if not task.done()}
+        pending, cancelled = await outlast(self._tasks, GRACE)
         if pending:
             logger.error("%d tool calls ignore cancellation and are left behind", len(pending))
         if cancelled is not None:
@@ -170,32 +210,26 @@ class ToolDispatch:
             self._loop.call_soon_threadsafe(self._push, event)
 
     def _push(self, event: StreamEvent) -> None:
-        if self.events is None:
-            self.events = deque()
         self.events.append(event)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
     async def _perform(self, call: Call, tool: Tool[Any]) -> None:
-        """Run one call to its result."""
+        """Run one call to its result. The context is the call's own, or is put back after it."""
+        RUN.set(self._run.inside(call))
+        if call.approved:
+            APPROVED.set(call.name)
         try:
-            # This coroutine has a context of its own.
-            RUN.set(self._run.inside(call.id, call.name, self.emit, call.approved))
             if tool.supports_streaming:
                 content = as_content(await self._stream(call, tool))
             else:
                 content = as_content(await tool(**call.arguments()))
         except Deferred as exc:
-            from axio.approval import waiting_note  # Most programs never get here.
-
-            self._run.stop("approval")
-            note = waiting_note(call.id, call.name, call.input, _words(exc))
-            self._finish(call, note, True)
+            self._finish(call, self._put_off(call, exc), True)
         except Exception as exc:
             self._finish(call, _words(exc), True)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             self._finish(call, "the tool was cancelled from within", True)
         except BaseException as exc:
@@ -208,6 +242,18 @@ class ToolDispatch:
         finally:
             if call.result is None:
                 self.interrupt(call)
+
+    def _put_off(self, call: Call, exc: Deferred) -> str:
+        """The note for a call that has to wait for a person."""
+        if call.outer is not None:
+            return (
+                f"not run: this call has to wait for a person, and a call inside the call of "
+                f"{call.outer.name!r} cannot wait. {_words(exc)}"
+            )
+        from axio.approval import waiting_note  # Most programs never get here.
+
+        self._run.stop("approval")
+        return waiting_note(call.id, call.name, call.input, _words(exc))
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []
@@ -223,8 +269,8 @@ class ToolDispatch:
             return  # It has been answered as interrupted, and ended after all.
         text = content if isinstance(content, str) else _flattened(content)
         call.result = ToolResultBlock(call.id, content, is_error)
-        self.running -= 1
-        if not self.running:
+        self._running -= 1
+        if not self._running:
             self._tasks.clear()  # so that they are free to go before the run goes on
         if text is not content:
             for block in content:
@@ -234,8 +280,29 @@ class ToolDispatch:
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
 
 
+def _retrieve(task: asyncio.Future[None]) -> None:
+    """Look at the exception of a task: it has been told, and asyncio need not report it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _waits_for_itself(call: Call, tool: Tool[Any] | None) -> str | None:
+    """The reason not to run a call of a tool that a call around it holds."""
+    if tool is None or tool.concurrency is None:
+        return None
+    outer = call.outer
+    while outer is not None:
+        if outer.name == tool.name:
+            return (
+                f"not run: {tool.name!r} runs {tool.concurrency} at a time and is running around "
+                "this call, which would wait for ever"
+            )
+        outer = outer.outer
+    return None
+
+
 def _words(exc: BaseException) -> str:
-    """What an exception says; its name where it says nothing, or cannot."""
+    """The message of an exception; its class where it has none, or cannot be shown."""
     try:
         return str(exc) or type(exc).__name__
     except Exception:
@@ -243,7 +310,7 @@ def _words(exc: BaseException) -> str:
 
 
 def holds_media(message: Message) -> bool:
-    """Whether a tool result in it holds more than text."""
+    """True if a tool result in it holds more than text."""
     return any(
         type(block) in _MEDIA_OUTPUT
         for result in message.content

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import groupby
-from math import isfinite
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from axio.blocks import (
     ContentBlock,
     ImageBlock,
     ReasoningBlock,
     TextBlock,
-    ToolResultBlock,
     ToolUseBlock,
     VideoBlock,
-    unshared,
 )
 from axio.events import (
     ImageOutput,
@@ -31,122 +27,20 @@ from axio.events import (
     VideoOutput,
 )
 from axio.history import unique_id
+from axio.run.call import Call, join_surrogates
 from axio.schema.streaming import ToolArgStream
 from axio.types import StopReason, ToolCallID, ToolName, Usage
 
-__all__ = ("Call", "EagerTurn", "Turn")
+if TYPE_CHECKING:
+    from axio.approval import PendingCall
+
+__all__ = ("ApprovedTurn", "EagerTurn", "Turn")
 
 # fmt: off
 _STORED: tuple[type[Any], ...] = (
     TextDelta, ToolUseStart, ToolInputDelta, IterationEnd, ReasoningEnd, ImageOutput, VideoOutput
 )
 # fmt: on
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    return value if isfinite(value) else _refuse(number)
-
-
-# json.loads puts four layers around this, which cost more than short arguments do.
-_decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
-_scan = _decoder.scan_once  # type: ignore[attr-defined]
-
-_SPACE = " \t\n\r"  # of JSON; str.strip() takes more
-
-_ECHO = 200  # characters of broken arguments that the model gets to see again
-
-
-class Call:
-    """A call the model makes. `problem` says why it is not run."""
-
-    __slots__ = (
-        *("approved", "fragments", "id", "index", "input", "name", "output", "problem", "result"),
-        *("started", "wire_id", "_nested"),
-    )
-
-    def __init__(
-        self, id: ToolCallID, name: ToolName, index: int, wire_id: ToolCallID = ""
-    ) -> None:
-        self.id = id
-        self.name = name
-        self.index = index
-        self.wire_id = wire_id
-        """The id that the provider gave it; `id` is unique in the run."""
-        self.input: dict[str, Any] = {}
-        self.fragments: list[str] = []
-        self.problem: str | None = None
-        self.approved = False
-        """Whether a person has said yes to it."""
-        self.started = False
-        """Whether it has been handed to its tool, or answered without it."""
-        self.output: list[tuple[float, str, str]] | None = None
-        """What its tool has shown so far, where it streams: seconds, channel and text."""
-        self.result: ToolResultBlock | None = None
-        self._nested = True
-        """Whether `input` may hold lists or objects."""
-
-    def parse(self, cut: bool) -> None:
-        """Read the arguments. `cut`: the response was, so that no text means lost text."""
-        raw = "".join(self.fragments)
-        text = raw.strip(_SPACE)
-        if not text and not cut:
-            return
-        try:
-            value, end = _scan(text, 0)
-            if end != len(text):
-                raise json.JSONDecodeError("Extra data", text, end)
-            if isinstance(value, dict):
-                self.problem = None
-                self.input = whole(value) if "\\u" in text or not text.isascii() else value
-                self._nested = "[" in text or text.rfind("{") > 0
-                return
-            reason = "are not a JSON object"
-        except (StopIteration, ValueError) as exc:
-            if isinstance(exc, StopIteration):
-                exc = json.JSONDecodeError("Expecting value", text, exc.value)
-            reason = "were cut off by the output limit" if cut else f"are not valid JSON ({exc})"
-        except RecursionError:
-            reason = "are nested too deeply"
-        echo = raw if len(raw) <= _ECHO else raw[:_ECHO] + f"... ({len(raw)} characters)"
-        self.problem = (
-            f"The arguments of this call {reason}, so it was not run. Received: {echo!r}. "
-            f"Call {self.name} again with its arguments as one valid JSON object"
-            + (", and shorter." if cut else ".")
-        )
-
-    def arguments(self) -> dict[str, Any]:
-        """`input` for a handler, which may change what it is given: the history stays as it is."""
-        return unshared(self.input) if self._nested else self.input
-
-    def is_complete(self) -> bool:
-        """Whether the fragments so far are a whole JSON object."""
-        try:
-            return isinstance(json.loads("".join(self.fragments)), dict)
-        except (ValueError, RecursionError):
-            return False
-
-
-def whole(value: Any) -> Any:
-    """`value` with the halves of surrogate pairs in its texts joined, lone ones replaced.
-
-    Providers cut text between the two halves of a character; half of one cannot be stored.
-    """
-    if isinstance(value, str):
-        if value.isascii():
-            return value
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return value
-    if isinstance(value, dict):
-        return {whole(key): whole(item) for key, item in value.items()}
-    return [whole(item) for item in value] if isinstance(value, list) else value
 
 
 def _joined(blocks: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
@@ -161,35 +55,45 @@ def _joined(blocks: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
 class Turn:
     """`feed` the events of one response, then `close`; the outcome is in the attributes.
 
-    `content`, there after `close`, is what the assistant's message holds: text and media in order
-    of arrival, then the calls; with reasoning that must be kept, everything in order of arrival.
-    `taken` are the ids that earlier calls of the run have; a call that repeats one gets another.
+    `content`, there after `close`, is the content of the assistant's message: text and media in
+    order of arrival, then the calls; with reasoning that must be kept, all in order of arrival.
+    `taken` holds the ids of earlier calls of the run; a call that repeats one gets another.
     `iteration` goes into an `IterationEnd` that says 0, because its transport knows of none.
     Linear in the events.
     """
 
     __slots__ = (
-        *("calls", "content", "runs", "stop_reason", "usage"),
-        *("_arrived", "_current", "_iteration", "_keeps_order", "_known", "_taken", "_text"),
+        *("calls", "content", "counted", "runs", "source", "stop_reason", "usage"),
+        *("_arrived", "_current", "_iteration", "_known", "_taken", "_text"),
     )
 
     content: list[ContentBlock]
 
+    source: AsyncIterator[StreamEvent]
+    """The events of the response, once it has been asked for."""
+
     def __init__(self, taken: set[ToolCallID] | None = None, iteration: int = 0) -> None:
         self.calls: list[Call] = []
+        self.counted = False
+        """True once its tokens are in the totals of the run."""
         self.runs = False
-        """Whether its calls are to be run, and answered."""
+        """True if its calls are to be run, and answered; known after `close`."""
         self.stop_reason = StopReason.end_turn
         self.usage: Usage | None = None
         """None until an `IterationEnd` has come."""
         self._arrived: list[ContentBlock | Call] = []
         self._current: Call | None = None
         self._iteration = iteration
-        self._keeps_order = False
         self._known: dict[ToolCallID | tuple[int, ToolCallID], Call] = {}
         """The last call with an id, and with an id at an index."""
         self._taken = set() if taken is None else taken
         self._text: list[str] = []
+
+    granted: Sequence[PendingCall] = ()
+    """Its calls, where they are those of earlier turns that a person has approved."""
+
+    holds = False
+    """True if results of its calls are held back until it has ended well."""
 
     def feed(self, event: StreamEvent) -> StreamEvent:
         """Take an event; it comes back as it is to be passed on."""
@@ -211,7 +115,6 @@ class Turn:
             if not event.iteration:
                 event = IterationEnd(self._iteration, event.stop_reason, event.usage)
         elif type(event) is ReasoningEnd:
-            self._keeps_order = True
             self._add(event.block)
         elif type(event) is ImageOutput:
             self._add(ImageBlock(event.media_type, event.data))
@@ -222,7 +125,7 @@ class Turn:
         return event
 
     def _feed_derived(self, event: StreamEvent) -> None:
-        """An event of a class that somebody made of one of ours counts as ours."""
+        """Take an event of a class derived from one of ours as ours."""
         for kind in _STORED:
             if isinstance(event, kind) and type(event) is not kind:
                 self.feed(kind(*[getattr(event, field.name) for field in fields(kind)]))
@@ -234,7 +137,7 @@ class Turn:
 
     def _end_text(self) -> None:
         if text := "".join(self._text):
-            self._arrived.append(TextBlock(whole(text)))
+            self._arrived.append(TextBlock(join_surrogates(text)))
         self._text = []
 
     def _start_call(self, event: ToolUseStart) -> None:
@@ -253,14 +156,14 @@ class Turn:
         self._known[index, wire_id] = self._known[wire_id] = call
 
     def _resume(self, index: int, id: ToolCallID) -> Call | None:
-        """The call that a piece of arguments belongs to, which is not the one before."""
+        """The call that a piece of arguments belongs to, where it is not the current one."""
         call = self._known.get((index, id)) or self._known.get(id)
         if call is not None:
             self._current = call
         return call
 
     def close(self) -> None:
-        """Nothing more comes: parse the arguments and put the content together."""
+        """Nothing more comes: read the arguments and put the content together."""
         if self._text:
             self._end_text()
         if not self.calls:
@@ -273,7 +176,7 @@ class Turn:
         self._known.clear()
         cut = self.stop_reason == StopReason.max_tokens
         order = self._arrived
-        if len(order) > len(self.calls) and not self._keeps_order:
+        if len(order) > len(self.calls) and not any(isinstance(b, ReasoningBlock) for b in order):
             rest = [item for item in order if not isinstance(item, Call)]
             order = [*_joined(rest), *self.calls]
         self.content = content = []
@@ -284,8 +187,10 @@ class Turn:
             content.append(item)
 
     def partial(self) -> list[ContentBlock]:
-        """What may be kept of a response that was interrupted: text and media, no call, no
-        reasoning, neither of which a provider takes back in part."""
+        """The part of an interrupted response that may be kept: its text and media.
+
+        No provider takes back a part of a call, or of reasoning.
+        """
         self._end_text()
         kept = [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]
         return list(_joined(kept)) if self.calls else kept
@@ -296,6 +201,8 @@ class EagerTurn(Turn):
     arguments are a whole JSON object."""
 
     __slots__ = ("_eager", "_on_complete", "_scanners")
+
+    holds = True
 
     def __init__(
         self,
@@ -326,3 +233,28 @@ class EagerTurn(Turn):
             if call.name in self._eager:
                 self._scanners[call.id] = ToolArgStream(call.id, call.index)
         return event
+
+
+class ApprovedTurn(Turn):
+    """Calls of earlier turns that a person has approved: the model is not asked, they only run."""
+
+    __slots__ = ("granted",)
+
+    def __init__(self, granted: Sequence[PendingCall]) -> None:
+        super().__init__()
+        self.granted = granted
+        self.content, self.runs = [], True
+        self.source = _nothing()
+        for index, waiting in enumerate(granted):
+            call = Call(waiting.tool_use_id, waiting.name, index)
+            call.input, call.approved = waiting.input, True
+            self.calls.append(call)
+
+    def close(self) -> None:
+        """The calls are known already."""
+
+
+async def _nothing() -> AsyncIterator[StreamEvent]:
+    nothing: tuple[StreamEvent, ...] = ()
+    for event in nothing:
+        yield event

@@ -1,8 +1,9 @@
 """Tasks whose first step runs at once.
 
 A tool that answers without waiting then costs no turn of the event loop. Python 3.12 has eager
-tasks; for 3.11, whose tasks will not change any more, this file makes them: it catches the step
-that a new task schedules with its loop, and runs it.
+tasks. For 3.11, whose tasks will not change any more, this file makes them: it catches the step
+that a new task schedules with its loop, and runs it. (A plain task makes a turn with one tool call
+a fifth dearer there: docs/decisions/2026-11-29-one-run-one-object.md.)
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-__all__ = ("current_task", "start")
+__all__ = ("current_task", "start_at_once")
 
 if sys.version_info >= (3, 12):
     current_task = asyncio.current_task
 
-    def start(
+    def start_at_once(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Future[None]:
         """A task for `coroutine`, already run up to its first wait, in a context of its own."""
@@ -28,11 +29,11 @@ if sys.version_info >= (3, 12):
 else:
     from asyncio import Task, tasks
 
-    # What asyncio.current_task(loop) does, before Python 3.12 in Python.
+    # The same as asyncio.current_task(loop), which is written in Python before Python 3.12.
     current_tasks: dict[Any, asyncio.Task[Any]] = tasks._current_tasks  # type: ignore[attr-defined]
     current_task = current_tasks.get
 
-    def start(
+    def start_at_once(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Future[None]:
         """A task for `coroutine`, already run up to its first wait, in a context of its own."""

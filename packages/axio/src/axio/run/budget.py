@@ -1,0 +1,225 @@
+"""The limits of a run and of every run inside it.
+
+`Budget` counts, `Limits` holds all the budgets that apply to one run, and its timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.events import ReasoningDelta, StreamEvent, TextDelta, ToolInputDelta
+from axio.exceptions import LimitReached
+from axio.messages import Message
+from axio.models import ModelSpec
+from axio.transport import closing
+from axio.types import Usage
+
+if TYPE_CHECKING:
+    from axio.watchdog import Watchdog
+
+__all__ = ("CHARACTERS_PER_TOKEN", "Budget", "Limits", "cost_of", "estimate", "length_of")
+
+CHARACTERS_PER_TOKEN = 4  # a low estimate of tokens for most texts, where nobody has counted them
+
+
+@dataclass(slots=True, eq=False)
+class Budget:
+    """Limits, and what has been used of them; None is no limit.
+
+    One object may serve several runs, which then share it. A run inside another one (a sub-agent's,
+    a guard's, a summary's) also uses up the outer run's. A limit ends the run with
+    `Error(LimitReached)` and a `SessionEndEvent` whose `reason` names it: "requests", "tokens",
+    "cost", "tool_calls", "time" or "silence".
+
+    `tokens` counts input and output. `cost` is in USD by the prices in `transport.model`; a model
+    without prices is free. `seconds` is the time since the first run began, `silence` how many of
+    them the model may go without an event: these two interrupt at once, the others before the next
+    model or tool call, and in the middle of a response only when it surely runs away.
+    """
+
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+    tool_calls: int | None = None
+    seconds: float | None = None
+    silence: float | None = None
+    used_requests: int = field(default=0, init=False)
+    used: Usage = field(default_factory=lambda: Usage(0, 0), init=False)
+    used_cost: float = field(default=0.0, init=False)
+    used_tool_calls: int = field(default=0, init=False)
+    started: float | None = field(default=None, init=False, repr=False)
+
+    def start(self) -> None:
+        """Let the clock run, if it does not yet."""
+        if self.started is None:
+            self.started = monotonic()
+
+    def request(self) -> None:
+        """Count a model call about to be made; `LimitReached` if nothing is left for it."""
+        used = self.used
+        _spare("requests", self.requests, self.used_requests)
+        _spare("tokens", self.input_tokens, used.input_tokens, " of input")
+        _spare("tokens", self.output_tokens, used.output_tokens, " of output")
+        _spare("tokens", self.tokens, used.input_tokens + used.output_tokens)
+        _spare("cost", self.cost, self.used_cost, " USD")
+        self.used_requests += 1
+
+    def spend(self, usage: Usage, model: object) -> None:
+        """Count the tokens of a model call that was made."""
+        self.used += usage
+        if isinstance(model, ModelSpec):
+            self.used_cost += cost_of(usage, model)
+
+    def call_tools(self, count: int) -> None:
+        """Count tool calls about to be run; `LimitReached` if they are more than what is left."""
+        _spare("tool_calls", self.tool_calls, self.used_tool_calls + count - 1)
+        self.used_tool_calls += count
+
+    def seconds_left(self) -> float | None:
+        if self.seconds is None or self.started is None:
+            return None
+        return self.started + self.seconds - monotonic()
+
+    def output_left(self) -> int | None:
+        """How many tokens the model may still write."""
+        left = []
+        if self.output_tokens is not None:
+            left.append(self.output_tokens - self.used.output_tokens)
+        if self.tokens is not None:
+            left.append(self.tokens - self.used.input_tokens - self.used.output_tokens)
+        return min(left, default=None)
+
+
+class Limits:
+    """The budgets of one run and of those around it: asked before, and told after.
+
+    `start` before the first request, `stop` at the end.
+    """
+
+    __slots__ = ("_budgets", "_watchdog")
+
+    def __init__(self, budgets: tuple[Budget, ...]) -> None:
+        self._budgets = budgets
+        self._watchdog: Watchdog | None = None
+
+    def start(self, interrupt: Callable[[LimitReached], object]) -> None:
+        """Let the clocks run. `interrupt` is called once, from the event loop, when the time of the
+        run or the patience with a silent model is over."""
+        for budget in self._budgets:
+            budget.start()
+        left = [s for budget in self._budgets if (s := budget.seconds_left()) is not None]
+        silence = min((b.silence for b in self._budgets if b.silence is not None), default=None)
+        if left or silence is not None:
+            self._watchdog = _watchdog(silence, min(left, default=None), interrupt)
+
+    def stop(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+
+    def request(self) -> None:
+        """Count a model call about to be made; `LimitReached` if nothing is left for it."""
+        for budget in self._budgets:
+            budget.request()
+
+    def listen(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+        """The model's events, under the limits that hold while it speaks."""
+        left = [tokens for b in self._budgets if (tokens := b.output_left()) is not None]
+        if left:
+            source = stop_runaway(source, min(left))
+        if self._watchdog is None or self._watchdog.silence is None:
+            return source
+        return self._watchdog.listen(source)
+
+    def call_tools(self, count: int) -> None:
+        """Count tool calls about to be run; `LimitReached` if they are more than what is left."""
+        for budget in self._budgets:
+            budget.call_tools(count)
+
+    def spend(self, usage: Usage, model: object) -> None:
+        """Count the tokens of a model call that was made."""
+        for budget in self._budgets:
+            budget.spend(usage, model)
+
+
+def _watchdog(
+    silence: float | None, seconds: float | None, interrupt: Callable[[LimitReached], object]
+) -> Watchdog:
+    """A watchdog that interrupts the run, where others end the wait for one response."""
+    from axio.watchdog import Watchdog  # It needs asyncio; a program may only name its limits.
+
+    class Interrupter(Watchdog):
+        __slots__ = ()
+
+        def expired(self, limit: str) -> None:
+            text = "the run took too long"
+            if limit == "silence":
+                text = f"the model said nothing for {self.silence:g} s"
+            self.stop()
+            interrupt(LimitReached(text, reason=limit))
+
+    watchdog = Interrupter(silence, seconds)
+    if silence is not None and silence <= 0:
+        watchdog.expired("silence")
+    return watchdog
+
+
+def _spare(name: str, limit: float | None, used: float, what: str = "") -> None:
+    """Refuse when nothing of `limit` is left."""
+    if limit is not None and used >= limit:
+        unit = name.replace("_", " ") + what
+        raise LimitReached(f"the limit of {limit:g} {unit} is reached", reason=name)
+
+
+def cost_of(usage: Usage, model: ModelSpec) -> float:
+    """What `usage` costs, in USD. Cached input has its own prices where the model has them."""
+    plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
+    return (
+        plain * model.input_cost
+        + usage.cache_read_tokens * _price(model.cache_read_cost, model)
+        + usage.cache_write_tokens * _price(model.cache_write_cost, model)
+        + usage.output_tokens * model.output_cost
+    ) / 1_000_000
+
+
+def _price(cached: float | None, model: ModelSpec) -> float:
+    return model.input_cost if cached is None else cached
+
+
+def length_of(message: Message) -> int:
+    """Characters of text in a message; media count as little as they do in a window."""
+    total = 0
+    for block in message.content:
+        if isinstance(block, TextBlock):
+            total += len(block.text)
+        elif isinstance(block, ToolUseBlock):
+            total += len(str(block.input))
+        elif isinstance(block, ToolResultBlock):
+            total += len(block.content) if isinstance(block.content, str) else 0
+    return total
+
+
+def estimate(read: int, written: int) -> Usage:
+    """The tokens of a response that nobody has counted, from the characters read and written."""
+    return Usage(read // CHARACTERS_PER_TOKEN, written // CHARACTERS_PER_TOKEN)
+
+
+async def stop_runaway(
+    source: AsyncIterator[StreamEvent], tokens: int
+) -> AsyncGenerator[StreamEvent, None]:
+    """The events of `source`; `LimitReached` once they are surely more than `tokens` of output."""
+    left = tokens * CHARACTERS_PER_TOKEN
+    async with closing(source):
+        async for event in source:
+            if isinstance(event, (TextDelta, ReasoningDelta)):
+                left -= len(event.delta)
+            elif isinstance(event, ToolInputDelta):
+                left -= len(event.partial_json)
+            yield event
+            if left < 0:
+                raise LimitReached("the limit of output tokens is reached", reason="tokens")
