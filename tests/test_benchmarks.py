@@ -63,5 +63,5 @@ def test_bytecodes_are_counted_by_function() -> None:
     lines = done.stdout.splitlines()
     assert len(lines) == 8
     assert "axio, all" in lines[0]
-    assert "Loop.events" in done.stdout
+    assert "AgentRun.events" in done.stdout
     assert "floor, all" in lines[4]

@@ -834,3 +834,95 @@ async def test_tools_called_by_hand_that_take_no_notice_are_left_behind_in_the_e
     assert now() - before == pytest.approx(5, abs=1)
     assert "left behind" in caplog.text
     over.set()
+
+
+class SwallowsOne(StubTransport):
+    """Takes the first cancellation that reaches it for an error of the network, and goes on."""
+
+    swallowed = 0
+
+    async def _deaf(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.swallowed += 1
+        async for event in source:
+            yield event
+
+    def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+        return self._deaf(super().stream(messages, tools, system))
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("calls", [0, 1])
+@in_no_time
+async def test_a_stop_is_not_forgotten_by_a_transport_that_swallows_a_cancellation(
+    calls: int, limited: bool
+) -> None:
+    """It happens at the next event at the latest."""
+
+    async def work(msg: str) -> str:
+        ran.append(msg)
+        return msg
+
+    ran: list[str] = []
+    turns = [make_tool_use_response("work", f"c{n}") for n in range(3)] if calls else []
+    transport = SwallowsOne([*turns, text("a", "b", "c")])
+    budget = Budget(seconds=0.02) if limited else None  # of real time, which the clock only adds to
+    store = MemoryContextStore()
+    agent = Agent("", transport, [Tool("work", work)])
+    stream = agent.run_stream("go", store, budget=budget)
+    if not limited:
+        asyncio.get_running_loop().call_later(20, stream.cancel)
+    before = now()
+    events = await drain(stream)
+    end = events[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert (end.stop_reason, end.reason) == (StopReason.error, "time" if limited else "cancelled")
+    assert transport.swallowed == 1, "the run is stopped before the model is asked again"
+    assert now() - before < 60
+    assert ran == []
+    assert len([event for event in events if isinstance(event, TextDelta)]) <= 1
+    assert check(await store.get_history()) == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@in_no_time
+async def test_a_second_cancel_stops_a_run_whose_transport_swallowed_the_first() -> None:
+    class SwallowsTwo(SwallowsOne):
+        async def _deaf(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+            for _ in range(2):
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    self.swallowed += 1
+            await asyncio.Event().wait()
+            async for event in source:
+                yield event
+
+    transport = SwallowsTwo([text("a")])
+    stream = Agent("", transport).run_stream("go", MemoryContextStore())
+    for seconds in (10, 20, 30):
+        asyncio.get_running_loop().call_later(seconds, stream.cancel)
+    end = (await drain(stream))[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "cancelled"
+    assert transport.swallowed == 2
+
+
+@in_no_time
+async def test_a_stop_is_not_forgotten_by_a_store_that_swallows_a_cancellation() -> None:
+    class Deaf(MemoryContextStore):
+        async def append(self, message: Message) -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            await super().append(message)
+
+    store = Deaf()
+    stream = Agent("", StubTransport([text("a", "b")])).run_stream("go", store)
+    asyncio.get_running_loop().call_later(20, stream.cancel)
+    events = await drain(stream)
+    assert [event for event in events if isinstance(event, TextDelta)] == []
+    end = events[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert end.reason == "cancelled"

@@ -31,7 +31,7 @@ class _Seen(NamedTuple):
 class Cache:
     """`messages` are those up to the row `last`; nothing is known yet while `seen` is None.
 
-    The list only grows, or is replaced by another: its snapshots are in use.
+    The list only grows, or is replaced by another: another thread may be copying it.
     """
 
     def __init__(self, session: Session, database: Database) -> None:

@@ -16,7 +16,6 @@ import aiosqlite
 from axio.context import ContextStore, SessionInfo
 from axio.exceptions import AxioError, SessionBusy
 from axio.messages import Message
-from axio.snapshot import Snapshot
 from axio_context_sqlite import jsonl, lease, rows, sessions
 from axio_context_sqlite.cache import Cache
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
@@ -141,7 +140,7 @@ class SQLiteContextStore(ContextStore):
         history = await self._run(self._cache.current, brief=True)
         if history is None:
             history = await self._run(self._cache.read)
-        return Snapshot(history)
+        return history.copy()
 
     async def last(self, number: int) -> list[Message]:
         """The last `number` messages. Unlike `get_history` it does not read the others first."""

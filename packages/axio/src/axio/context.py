@@ -25,7 +25,6 @@ from axio.blocks import (
 from axio.history import open_turn
 from axio.messages import Message
 from axio.ownership import Ownership
-from axio.snapshot import Snapshot
 
 __all__ = ("ContextStore", "MemoryContextStore", "SessionInfo")
 
@@ -34,8 +33,6 @@ S = TypeVar("S", bound="ContextStore")
 _PREVIEW_LENGTH = 80
 
 _UNCHANGING = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
-
-_SHORT = 100  # messages; to copy fewer is cheaper than a snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +191,6 @@ class MemoryContextStore(ContextStore):
     """A conversation in memory."""
 
     def __init__(self, history: list[Message] | None = None) -> None:
-        # Only ever appended to, or put aside whole: snapshots of it are still in use.
         self._messages: list[Message] = list(history or ())
         self._tokens = (0, 0)
 
@@ -208,8 +204,7 @@ class MemoryContextStore(ContextStore):
         self._messages = list(messages)
 
     async def get_history(self) -> list[Message]:
-        messages = self._messages
-        return messages.copy() if len(messages) < _SHORT else Snapshot(messages)
+        return self._messages.copy()
 
     async def clear(self) -> None:
         self._messages = []
