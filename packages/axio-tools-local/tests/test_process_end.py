@@ -304,7 +304,10 @@ async def test_a_command_has_the_signals_of_the_system() -> None:
     assert await shell("(yes; echo $? >&2) | head -n 1") == "[stdout] y\n[stderr] 141"
     code = "import signal, subprocess; print(signal.getsignal(signal.SIGXFSZ))"
     assert "SIG_DFL" not in await run_python(code)  # as every Python has it
-    assert await shell("grep SigIgn /proc/self/status") == f"[stdout] SigIgn:\t{0:016x}"
+    told = await shell("grep SigIgn /proc/self/status")
+    ignored = int(told.removeprefix("[stdout] SigIgn:"), 16)
+    # 32 and 33 belong to the C library, which lets no program set them.
+    assert ignored & ~(1 << 31 | 1 << 32) == 0
 
 
 async def test_ctrl_c_in_a_program_leaves_no_command_behind(marked: Marked) -> None:
