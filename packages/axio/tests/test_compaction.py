@@ -198,6 +198,27 @@ async def test_a_summary_that_fails_or_is_empty_changes_nothing(
     assert "could not be summarised" in caplog.text
 
 
+async def test_a_model_that_calls_tools_instead_of_summing_up_is_stopped_at_once() -> None:
+    class Calling(StubTransport):
+        open = 0
+
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            self.open += 1
+            try:
+                for event in make_tool_use_response():
+                    yield event
+            finally:
+                self.open -= 1
+
+    transport = Calling()
+    with pytest.raises(CompactionError, match="tool call"):
+        await Summarize(2).compact(conversation(9), transport)
+    assert transport.open == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_summary_whose_model_fails_tells_the_model_s_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

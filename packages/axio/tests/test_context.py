@@ -69,7 +69,7 @@ async def test_a_store_that_cannot_forget_says_so_and_forgets_nothing(change: st
     assert await store.get_history() == [user("a")]
 
 
-async def test_replacing_by_clearing_keeps_the_tokens() -> None:
+async def test_replacing_by_clearing_and_forking_keep_the_tokens() -> None:
     class Clears(Minimal):
         tokens = (0, 0)
 
@@ -89,6 +89,10 @@ async def test_replacing_by_clearing_keeps_the_tokens() -> None:
     await store.replace(message for message in (user("b"), user("c")))
     assert await store.get_history() == [user("b"), user("c")]
     assert await store.get_context_tokens() == (3, 4)
+    fork = await store.fork()
+    assert await fork.get_context_tokens() == (3, 4)
+    await store.add_context_tokens(1, 1)
+    assert await fork.get_context_tokens() == (3, 4)
 
 
 @pytest.mark.parametrize(

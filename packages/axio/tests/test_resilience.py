@@ -530,6 +530,24 @@ def test_a_short_pattern_that_goes_on_is_found(size: int) -> None:
     assert any(seen.feed(pattern) for _ in range(2000 // size + 5))
 
 
+@pytest.mark.parametrize("short", [".", "-", "ha ", "a, b, "])
+def test_something_short_must_go_on_for_a_while(short: str) -> None:
+    assert not Repetition().feed(words(200) + short * 5)
+    assert Repetition().feed(words(200) + short * 200)
+
+
+@pytest.mark.parametrize("size", [70, 100, 140, 150])
+def test_something_long_must_come_three_times(size: int) -> None:
+    before, pattern = words(200), words(40, seed=2)[:size]
+    assert not Repetition().feed(before + pattern * 2)
+    assert Repetition().feed(before + pattern * 3)
+
+
+@pytest.mark.parametrize("size", [151, 160])
+def test_something_longer_than_a_pattern_is_none(size: int) -> None:
+    assert not Repetition().feed(words(200) + words(40, seed=2)[:size] * 3)
+
+
 def test_a_passage_that_stood_before_is_found() -> None:
     seen = Repetition()
     passage = words(150, seed=3)

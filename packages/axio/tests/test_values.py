@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from axio import exceptions
+from axio.approval import PendingCall
 from axio.blocks import (
     AudioBlock,
     ContentBlock,
@@ -23,6 +24,8 @@ from axio.blocks import (
     from_dict,
     to_dict,
 )
+from axio.compaction import ClearToolResults, SlidingWindow, Summarize
+from axio.context import SessionInfo
 from axio.events import StreamEvent, TextDelta, ToolResult
 from axio.exceptions import (
     AxioError,
@@ -34,7 +37,10 @@ from axio.exceptions import (
     ToolError,
     TruncatedStream,
 )
+from axio.history import Problem
 from axio.messages import Message
+from axio.models import ModelSpec
+from axio.subagents import BackgroundResult
 from axio.types import StopReason, Usage
 
 JSON = st.recursive(
@@ -211,3 +217,26 @@ def test_a_stream_error_carries_what_the_provider_said() -> None:
 )
 def test_an_error_knows_whether_asking_again_may_help(error: StreamError, retryable: bool) -> None:
     assert error.retryable is retryable
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(TextBlock("a"), ToolUseBlock("a", "b", {}), ToolResultBlock("a", "b"), Usage(1, 2)),
+        *(TextDelta(0, "a"), ToolResult("a", "b", False), ModelSpec("m")),
+        *(Problem(0, "a"), PendingCall("a", "b", {}, "c"), BackgroundResult(1, "a", "b", False)),
+        *(SessionInfo("a", 0, "", ""), Summarize(), SlidingWindow(), ClearToolResults()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_cannot_be_changed(value: Any) -> None:
+    name = dataclasses.fields(value)[0].name
+    before = repr(value)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, name, "other")
+    assert repr(value) == before
+
+
+def test_a_session_of_which_nothing_is_counted_has_no_tokens() -> None:
+    info = SessionInfo("a", 0, "", "")
+    assert (info.input_tokens, info.output_tokens) == (0, 0)
