@@ -335,3 +335,21 @@ def test_cached_tokens_cost_what_they_cost() -> None:
 async def test_a_limit_of_nothing_is_not_taken_for_none(budget: Budget, name: str) -> None:
     events, _ = await ends(Agent("", StubTransport([make_text_response()])), budget)
     assert reason(events) == name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ("5", TypeError),
+        (True, TypeError),
+        (float("nan"), ValueError),
+        (-1, ValueError),
+        (-0.5, ValueError),
+    ],
+)
+@pytest.mark.parametrize("name", ["requests", "tokens", "cost", "tool_calls", "seconds", "silence"])
+def test_a_limit_that_would_limit_nothing_is_refused(
+    name: str, wrong: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=name):
+        Budget(**{name: wrong})

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import isnan
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,12 @@ class Budget:
     used_cost: float = field(default=0.0, init=False)
     used_tool_calls: int = field(default=0, init=False)
     started: float | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if limit.init and value is not None:
+                _check(limit.name, value)
 
     def start(self) -> None:
         """Let the clock run, if it does not yet."""
@@ -167,6 +174,14 @@ def _watchdog(
     if silence is not None and silence <= 0:
         watchdog.expired("silence")
     return watchdog
+
+
+def _check(name: str, value: object) -> None:
+    """Refuse a limit that would limit nothing."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"Budget({name}=...) must be a number, got {value!r}")
+    if isnan(value) or value < 0:
+        raise ValueError(f"Budget({name}=...) must not be below 0, got {value!r}")
 
 
 def _spare(name: str, limit: float | None, used: float, what: str = "") -> None:
