@@ -299,6 +299,10 @@ def test_a_log_file_that_cannot_be_written_is_wrong_use(axio: Any) -> None:
 # ── how it is stopped ─────────────────────────────────────────────────────────────────────────
 
 
+AT_ONCE = 4
+"""Seconds, also on a busy machine: less than tools get to clean up, and than scripts go on."""
+
+
 def stop(process: subprocess.Popen[bytes], signum: int = signal.SIGINT) -> tuple[int, float]:
     """The exit code and the seconds it took, after a signal to the whole group."""
     started = time.monotonic()
@@ -334,14 +338,14 @@ def test_ctrl_c_during_a_shell_command_leaves_no_process(axio: Any, command: str
         assert process.poll() is None
         time.sleep(0.05)
     code, seconds = stop(process)
-    assert code == 130 and seconds < 1
+    assert code == 130 and seconds < AT_ONCE
     assert not left(axio)
 
 
 def test_ctrl_c_during_the_model_ends_it_with_130(axio: Any) -> None:
     process = started(axio, ["thinking", 30])
     code, seconds = stop(process)
-    assert code == 130 and seconds < 1
+    assert code == 130 and seconds < AT_ONCE
     assert process.stderr.read() == b"axio: interrupted\n"
 
 
@@ -352,7 +356,7 @@ def test_ctrl_c_during_a_tool_leaves_no_process(axio: Any) -> None:
         assert process.poll() is None
         time.sleep(0.02)
     code, seconds = stop(process)
-    assert code == 130 and seconds < 1
+    assert code == 130 and seconds < AT_ONCE
     assert not left(axio)
 
 
@@ -361,7 +365,7 @@ def test_ctrl_c_does_not_wait_for_a_tool_that_cannot_be_stopped(axio: Any, tool:
     process = started(axio, [[tool, {}]])
     time.sleep(0.5)
     code, seconds = stop(process)
-    assert code == 130 and seconds < 1.2
+    assert code == 130 and seconds < AT_ONCE
     if tool == "acme_thread":  # ended in order, only without waiting for the thread
         assert process.stderr.read() == b"axio: interrupted\n"
 
@@ -375,7 +379,7 @@ def test_ctrl_c_while_nobody_reads_the_output_leaves_no_process(axio: Any) -> No
         time.sleep(0.02)
     time.sleep(1.5)
     code, seconds = stop(process)
-    assert code == 130 and seconds < 1.2
+    assert code == 130 and seconds < AT_ONCE
     assert not left(axio)
 
 
@@ -383,16 +387,23 @@ def test_other_ends_stop_the_run_too(axio: Any) -> None:
     for signum in (signal.SIGTERM, signal.SIGHUP):
         process = started(axio, ["thinking", 30])
         code, seconds = stop(process, signum)
-        assert code == 128 + signum and seconds < 1
+        assert code == 128 + signum and seconds < AT_ONCE
 
 
 def test_a_second_ctrl_c_does_not_wait(axio: Any) -> None:
-    process = started(axio, [["acme_hold", {}]])
-    time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.1)
-    code, seconds = stop(process)
-    assert code == 130 and seconds < 0.5
+    took = []
+    for again in (False, True):
+        process = started(axio, [["acme_hold", {}]])
+        time.sleep(0.3)
+        before = time.monotonic()
+        if again:
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.1)
+        code, _ = stop(process)
+        took.append(time.monotonic() - before)
+        assert code == 130
+    once, twice = took
+    assert twice < once
 
 
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────
