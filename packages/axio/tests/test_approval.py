@@ -151,11 +151,11 @@ async def test_an_approved_call_may_be_stopped_at_every_step() -> None:
         [call] = pending(await store.get_history())
         await decide(store, call, approve=True)
 
-        async def pay(amount: int, bank: Bank = bank) -> str:
-            bank.paid.append(amount)
+        async def pay(amount: int, _bank: Bank = bank) -> str:
+            _bank.paid.append(amount)
             for _ in range(4):
                 await asyncio.sleep(0)
-            bank.done = True
+            _bank.done = True
             return f"paid {amount}"
 
         agent.tools = [Tool("pay", pay, guards=(AskLater(),))]

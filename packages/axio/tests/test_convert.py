@@ -19,7 +19,7 @@ from hypothesis import given, settings, strategies as st
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
 from axio.field import Field, FieldInfo
-from axio.schema import converter, property_schema
+from axio.schema import converter, property_schema, value_schema
 
 
 class Colour(Enum):
@@ -175,7 +175,15 @@ MIDNIGHT = datetime.datetime(2026, 1, 31)
         (Mapping[str, int], {"a": 1}, {"a": 1}),
         (dict[str, Point], {"a": {"x": 1}}, {"a": Point(1)}),
         (dict[Colour, int], {"r": 1}, {Colour.red: 1}),
-        (dict[str, int], {"a": "contents are not looked at"}, None),
+        (dict[str, int], {"a": 2.0}, {"a": 2}),
+        (dict[str, Any], {"a": "any"}, None),
+        (dict[int, str], {"1": "x", "-2": "y"}, {1: "x", -2: "y"}),
+        (dict[bool, int], {"true": 1}, {True: 1}),
+        (dict[float | None, int], {"1.5": 1, "null": 2}, {1.5: 1, None: 2}),
+        (dict[int | str, int], {"1": 1}, {"1": 1}),
+        (dict[datetime.date, int], {"2026-01-31": 1}, {datetime.date(2026, 1, 31): 1}),
+        (dict[Level, int], {"2": 1}, {Level.high: 1}),
+        (dict[Any, int], {"1": 1}, {"1": 1}),
         (list, [1, "a"], None),
         (list[Any], [1, "a"], None),
         (Point, {"x": 1, "y": 2, "stray": 3}, Point(1, 2)),
@@ -285,6 +293,11 @@ def test_a_string_stays_a_string_where_one_is_allowed(annotation: Any, text: str
         (Point, [], "Field 'it' requires object (Point), got list"),
         (Line, {"start": {"x": 1}, "stops": [{"x": 1}, {"x": 1.5}]}, "Field 'it.stops[1].x' req"),
         (dict[str, Point], {"a b": {}}, "Field 'it['a b'].x' is required but missing"),
+        (dict[str, int], {"b": "1"}, "Field 'it.b' requires int, got str"),
+        (dict[str, Annotated[int, Field(ge=0)]], {"b": -1}, "Field 'it.b' must be >= 0, got -1"),
+        (dict[str, list[int | None]], {"b": [1, "x"]}, "Field 'it.b' element 1 requires int, got"),
+        (dict[int, str], {"one": "x"}, "Field 'it.one' requires int, got str"),
+        (dict[int, str], {"1.5": "x"}, "Field 'it['1.5']' requires int, got str"),
         (dict[Colour, int], {"b": 1}, "Field 'it.b' must be one of 'r', 'g', got 'b'"),
         (Even, {"value": 3}, "Field 'it' is not a valid Even: 3 is odd"),
         (Movie, {"title": "M", "day": "x"}, "Field 'it.day' requires date like '2026-01-31', got"),
@@ -525,7 +538,7 @@ typed = st.recursive(st.sampled_from(LEAVES), _wrapped, max_leaves=5)
 @given(st.data())
 def test_conversion_accepts_exactly_what_the_schema_accepts(data: st.DataObject) -> None:
     annotation, fitting = data.draw(typed)
-    schema = property_schema(annotation)
+    schema = value_schema(annotation)
     json.dumps(schema, allow_nan=False)
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=FORMATS)

@@ -191,12 +191,16 @@ def test_known_types_have_the_agreed_schema(annotation: Any, schema: dict[str, A
         (datetime.time, {"type": "string", "format": "time"}),
         (UUID, {"type": "string", "format": "uuid"}),
         (Path, STRING),
-        (tuple, {"type": "array"}),
+        (tuple, {"type": "array", "items": {}}),
         (tuple[int, ...], {"type": "array", "items": INTEGER}),
         (tuple[int, str], {
-            "type": "array", "prefixItems": [INTEGER, STRING], "minItems": 2, "maxItems": 2
+            "type": "array",
+            "prefixItems": [INTEGER, STRING],
+            "items": {},
+            "minItems": 2,
+            "maxItems": 2,
         }),
-        (set, {"type": "array", "uniqueItems": True}),
+        (set, {"type": "array", "items": {}, "uniqueItems": True}),
         (frozenset[int], {"type": "array", "items": INTEGER, "uniqueItems": True}),
         (dict[str, Literal[Colour.red]], {
             "type": "object", "additionalProperties": {"enum": ["r"]}
@@ -254,20 +258,19 @@ def test_a_decimal_is_a_number_or_a_text_of_one() -> None:
     assert not any(map(validator.is_valid, ["", "one", "1,5", True, None]))
 
 
-def test_a_recursive_type_refers_to_its_definition() -> None:
-    assert property_schema(Tree) == {
-        "$ref": "#/$defs/Tree",
-        "$defs": {
-            "Tree": {
-                "type": "object",
-                "properties": {
-                    "value": INTEGER,
-                    "children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
-                },
-                "required": ["value"],
-            }
+def test_a_recursive_type_is_an_object_at_the_top_that_refers_to_its_definition() -> None:
+    tree = {
+        "type": "object",
+        "properties": {
+            "value": INTEGER,
+            "children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
         },
+        "required": ["value"],
     }
+    assert property_schema(Tree) == {**tree, "$defs": {"Tree": tree}}
+    described = property_schema(Annotated[Tree, Field("an oak")])
+    assert described == {**tree, "description": "an oak", "$defs": {"Tree": tree}}
+    Draft202012Validator.check_schema(described)
 
 
 def test_types_that_hold_each_other_end_in_one_definition() -> None:
@@ -532,7 +535,7 @@ def test_json_value_gives_what_json_would_carry(value: Any, expected: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "value", [object(), float("nan"), {(1,): 2}, {1: 2, "1": 3}, b"x", [object()], Point]
+    "value", [object(), float("nan"), {(1,): 2}, {1: 2, "1": 3}, 1j, [object()], Point]
 )
 def test_json_value_refuses_what_json_cannot_hold(value: Any) -> None:
     with pytest.raises(TypeError, match="JSON"):

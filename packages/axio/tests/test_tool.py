@@ -68,11 +68,59 @@ def test_an_explicit_schema_is_used_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "handler", [lambda: None, print, int, functools.partial(greet, "x"), object()]
+    "handler", [lambda: None, print, int, functools.partial(print, "x"), object(), None, "greet"]
 )
 def test_only_async_functions_are_handlers(handler: Any) -> None:
     with pytest.raises(TypeError, match="async"):
         Tool("t", handler)
+
+
+class Desk:
+    """Has an async method, and can be called itself."""
+
+    async def call(self, name: str, loud: bool = False) -> str:
+        """Call somebody."""
+        return name.upper() if loud else name
+
+    async def __call__(self) -> str:
+        return ""
+
+
+def test_an_object_that_can_be_called_is_refused_and_its_method_taken() -> None:
+    with pytest.raises(TypeError, match="must be an async function, got <"):
+        Tool("desk", Desk())
+    assert Tool("desk", Desk().__call__).input_schema["properties"] == {}
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        functools.partial(Desk().call, loud=True),
+        functools.partial(functools.partial(Desk.call, Desk()), loud=True),
+    ],
+)
+async def test_a_partial_hides_from_the_model_the_arguments_that_it_has(handler: Any) -> None:
+    tool = Tool("call", handler)
+    assert tool.description == "Call somebody."
+    assert tool.input_schema == {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+    }
+    assert await tool(name="ann", loud=False) == "ANN"
+
+
+async def test_a_partial_of_an_ordinary_function_runs_in_a_thread() -> None:
+    def shout(name: str, mark: str) -> str:
+        """Shout a name."""
+        return name + mark
+
+    tool = Tool("shout", in_thread(functools.partial(shout, mark="!")))
+    assert tool.description == "Shout a name."
+    assert tool.input_schema["properties"].keys() == {"name"}
+    assert await tool(name="Ann") == "Ann!"
+    with pytest.raises(TypeError, match="is async: it needs no thread"):
+        in_thread(greet)
 
 
 def test_bound_methods_and_wrapped_functions_are_handlers() -> None:
@@ -105,16 +153,30 @@ def test_context_and_schema_do_not_count_for_equality() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"name": ""}, "a tool needs a name"),
         ({"concurrency": 0}, "concurrency"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": -1}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"eager": True}, "tool 't' is eager.* needs read_only=True"),
     ],
 )
-def test_options_that_would_block_every_call_are_refused(
-    options: dict[str, Any], message: str
-) -> None:
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Tool("t", greet, **options)
+        Tool(**{"name": "t", "handler": greet, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": None}, "the name of a tool must be a str, got None"),
+        ({"guards": (AllowAllGuard,)}, "must be an object to ask, got <class"),
+        ({"guards": "no"}, "must be an object to ask, got 'n'"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Tool(**{"name": "t", "handler": greet, **options})
 
 
 async def test_a_replaced_tool_checks_as_before() -> None:
@@ -233,6 +295,50 @@ async def test_an_argument_may_be_called_self_or_tool() -> None:
 
     assert await Tool("odd", odd)(self="a", tool="b") == "ab"
     assert await Tool("odd", odd, guards=(AllowAllGuard(),))(self="a", tool="b") == "ab"
+
+
+class AsksByName(PermissionGuard):
+    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+        return kwargs
+
+
+class AsksByPosition(PermissionGuard):
+    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        return kwargs
+
+
+async def plain_guard(it: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+    return kwargs
+
+
+@pytest.mark.parametrize(
+    ("name", "guard", "clashes"),
+    [
+        ("tool", AsksByName(), True),
+        ("self", AsksByName(), True),
+        ("kwargs", AsksByName(), False),
+        ("it", AsksByName(), False),
+        ("tool", AsksByPosition(), False),
+        ("self", AsksByPosition(), False),
+        ("it", plain_guard, True),
+        ("tool", plain_guard, False),
+        ("tool", AllowAllGuard(), False),
+    ],
+)
+async def test_a_guard_that_no_call_could_ask_is_refused_when_the_tool_is_made(
+    name: str, guard: Any, clashes: bool
+) -> None:
+    async def echo(**kwargs: Any) -> Any:
+        return kwargs
+
+    schema: Any = {"type": "object", "properties": {name: {"type": "string"}}}
+    tool = Tool("echo", echo, schema=schema)
+    assert await tool(**{name: "x"}) == {name: "x"}
+    if clashes:
+        with pytest.raises(TypeError, match=f"cannot guard tool 'echo'.* parameter '{name}'"):
+            dataclasses.replace(tool, guards=(guard,))
+    else:
+        assert await dataclasses.replace(tool, guards=(guard,))(**{name: "x"}) == {name: "x"}
 
 
 async def test_a_guard_may_be_asked_about_a_tool_by_name() -> None:

@@ -110,7 +110,7 @@ def skill_of(tool: Tool[Any]) -> Skill:
         for word in request.words
         if not any(place.start <= word.start < place.end for place in found.values())
     }
-    validator = compile_signature(None, None, schema)
+    validator = compile_signature(None, schema)
     own = stems(said)
     return Skill(tool.name, tool.description, examples, slots, frozenset(frame), own, validator)
 

@@ -9,39 +9,40 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapp
 from contextlib import aclosing, nullcontext
 from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import KW_ONLY, dataclass, field
-from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isroutine
+from dataclasses import KW_ONLY, dataclass, field, fields
+from inspect import Parameter, isasyncgenfunction, signature
 from time import monotonic
 from types import MappingProxyType
 from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
-    ParamSpec,
     TypeAlias,
     TypeVar,
     cast,
-    get_type_hints,
 )
 
 from axio.exceptions import Deferred, GuardError, HandlerError
+from axio.handlers import Example, in_thread, options_of, refuse_sync, tool_options
 from axio.permission import APPROVED, PermissionGuard
+from axio.results import as_content, as_text
 from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
     JSONSchema,
     Validator,
-    build_tool_schema,
+    arguments_schema,
     compile_signature,
     hint_from_json_schema,
 )
+from axio.schema.signature import unbound
 from axio.semaphore import Semaphore
 from axio.types import ToolName
 
 __all__ = (
     "CONTEXT",
     "SCHEMA_JSON_TYPE_MAP",
+    "AnyTool",
     "Example",
     "JSONSchema",
     "Tool",
@@ -58,12 +59,7 @@ if TYPE_CHECKING:
     T = DefaultTypeVar("T", default=Any)
 else:
     T = TypeVar("T")
-P = ParamSpec("P")
 R = TypeVar("R")
-H = TypeVar("H", bound=Callable[..., Any])
-
-Example: TypeAlias = tuple[str, Mapping[str, Any]]
-"""A request in a person's words, and the arguments that fulfil it."""
 
 OutputChunk: TypeAlias = tuple[float, str, str]
 """Seconds since the start of the call, channel, text."""
@@ -113,17 +109,10 @@ class Tool(Generic[T]):
 
     def __post_init__(self) -> None:
         handler = self.handler
-        is_async = iscoroutinefunction(handler) or isasyncgenfunction(handler)
-        if not (is_async and isroutine(handler)):  # a functools.partial is async, but no function
-            raise TypeError(
-                f"the handler of tool {self.name!r} must be an async function, got {handler!r}; "
-                "axio.tool.in_thread makes one of an ordinary function"
-            )
-        if self.timeout is not None and self.timeout <= 0:
-            raise ValueError(f"timeout of tool {self.name!r} must be above 0, got {self.timeout}")
+        self._refuse_nonsense()
         set_field = object.__setattr__
         if not self.description:
-            set_field(self, "description", handler.__doc__ or "")
+            set_field(self, "description", unbound(handler).__doc__ or "")
         set_field(self, "guards", tuple(self.guards))
         set_field(self, "examples", tuple(self.examples))
         semaphore = None if self.concurrency is None else Semaphore(self.concurrency)
@@ -134,13 +123,43 @@ class Tool(Generic[T]):
         streams = generates or callable(getattr(handler, "stream", None))
         set_field(self, "supports_streaming", streams)
 
-        hints = get_type_hints(handler, include_extras=True)
-        schema = self.schema.copy() or AutomaticSchema(build_tool_schema(handler, hints), handler)
-        # dataclasses.replace() hands the automatic schema on as if somebody had written it.
-        automatic = isinstance(schema, AutomaticSchema) and schema.is_of(handler)
-        validator = compile_signature(handler, hints, None if automatic else schema)
-        set_field(self, "_validator", validator)
+        given = self._given_schema()
+        set_field(self, "_validator", compile_signature(handler, given))
+        schema = AutomaticSchema(arguments_schema(handler), handler) if given is None else given
         set_field(self, "schema", MappingProxyType(schema))
+        for guard in self.guards:
+            _refuse_guard(guard, self)
+
+    def _refuse_nonsense(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"the name of a tool must be a str, got {self.name!r}")
+        if not self.name:
+            raise ValueError("a tool needs a name, by which the model calls it; got ''")
+        refuse_sync(self.handler, self.name)
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError(f"timeout of tool {self.name!r} must be above 0, got {self.timeout}")
+        if self.eager and not self.read_only:
+            raise ValueError(
+                f"tool {self.name!r} is eager, so a call may start and be wasted: that needs "
+                "read_only=True"
+            )
+
+    def _given_schema(self) -> JSONSchema | None:
+        """The schema that was not built from this handler, if there is one."""
+        given = self.schema.copy()
+        # dataclasses.replace() hands the automatic schema on as if somebody had written it.
+        automatic = isinstance(given, AutomaticSchema) and given.is_of(self.handler)
+        return None if automatic or not given else given
+
+    def __reduce__(self) -> Any:
+        # Made anew from its arguments: semaphore, validator and read-only dicts cannot be copied.
+        arguments = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        arguments["schema"] = self._given_schema() or {}
+        read_only = ["schema"]
+        if isinstance(self.context, MappingProxyType):
+            arguments["context"] = dict(self.context)
+            read_only.append("context")
+        return _made_again, (type(self), arguments, read_only)
 
     @property
     def input_schema(self) -> JSONSchema:
@@ -218,7 +237,7 @@ class Tool(Generic[T]):
     async def call_streaming(self, /, **kwargs: Any) -> AsyncGenerator[tuple[str, str], None]:
         """Run one call, yielding (channel, text) as the handler produces it.
 
-        A handler that does not stream gives one pair, ("output", str(result)).
+        A handler that does not stream gives one pair, "output" and the text of its result.
         """
         limit = self._semaphore or nullcontext()
         async with limit, aclosing(self._stream(kwargs)) as source:
@@ -227,7 +246,7 @@ class Tool(Generic[T]):
 
     async def _stream(self, kwargs: dict[str, Any]) -> AsyncGenerator[tuple[str, str], None]:
         if not self.supports_streaming:
-            yield "output", str(await self._call(kwargs))
+            yield "output", as_text(as_content(await self._call(kwargs)))
             return
         kwargs = await self._ask_guards(self._validator.bind(kwargs))
         handler = self.handler
@@ -248,9 +267,20 @@ class Tool(Generic[T]):
                     raise _failure(exc) from exc
                 finally:
                     CONTEXT.reset(token)
-                yield ("output", item) if isinstance(item, str) else item
+                yield self._pair(item)
         finally:
             await source.aclose()
+
+    def _pair(self, item: Any) -> tuple[str, str]:
+        match item:
+            case str():
+                return "output", item
+            case (str(channel), str(text)):
+                return channel, text
+        raise HandlerError(
+            f"tool {self.name!r} must yield text, or pairs of a channel and text; "
+            f"got {type(item).__name__}"
+        )
 
     def format_stream_result(self, chunks: list[OutputChunk]) -> str:
         """The result of a call that produced `chunks`."""
@@ -258,6 +288,39 @@ class Tool(Generic[T]):
         if callable(formatter):
             return cast(str, formatter(chunks))
         return "".join(text for _, _, text in chunks)
+
+
+AnyTool: TypeAlias = Tool[Any]
+"""A tool whatever its context is."""
+
+
+def _made_again(cls: type[AnyTool], arguments: dict[str, Any], read_only: Sequence[str]) -> AnyTool:
+    return cls(**{**arguments, **{name: MappingProxyType(arguments[name]) for name in read_only}})
+
+
+def _refuse_guard(guard: PermissionGuard, tool: AnyTool) -> None:
+    """Raise `TypeError` for a guard that no call of this tool could ask.
+
+    It is called as `check(tool, **arguments)`, so none of the arguments may have the name by which
+    it takes the tool.
+    """
+    if isinstance(guard, type) or not callable(guard):
+        raise TypeError(f"a guard of tool {tool.name!r} must be an object to ask, got {guard!r}")
+    check = getattr(guard, "check", guard)
+    function = getattr(check, "__func__", check)
+    try:
+        parameters = [*signature(function).parameters.values()]
+    except (TypeError, ValueError):  # Some callables do not tell.
+        return
+    taken = parameters[:1] if function is check else parameters[:2]  # a method, then the tool
+    check_name = getattr(function, "__name__", "check")
+    for parameter in taken:
+        by_name = parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
+        if by_name and parameter.name in tool._validator.names:
+            raise TypeError(
+                f"{type(guard).__name__} cannot guard tool {tool.name!r}: both have a parameter "
+                f"{parameter.name!r}; write {check_name}(self, tool, /, **arguments)"
+            )
 
 
 def _in_seconds(timeout: float) -> float:
@@ -272,59 +335,3 @@ def _failure(exc: Exception) -> HandlerError:
     except Exception:  # An error that cannot even be shown is still one of its kind.
         words = ""
     return HandlerError(words or type(exc).__name__)
-
-
-def tool_options(
-    *,
-    concurrency: int | None = None,
-    examples: Sequence[Example] = (),
-    timeout: float | None = None,
-    eager: bool = False,
-    read_only: bool = False,
-) -> Callable[[H], H]:
-    """Note on a coroutine function what the `Tool` made of it by discovery shall have."""
-    options = {
-        "concurrency": concurrency,
-        "examples": tuple(examples),
-        "timeout": timeout,
-        "eager": eager,
-        "read_only": read_only,
-    }
-
-    def note(handler: H) -> H:
-        handler._tool_options = options  # type: ignore[attr-defined]
-        return handler
-
-    return note
-
-
-def options_of(handler: Callable[..., Any]) -> dict[str, Any]:
-    """What `tool_options`, or `_tool_concurrency`, left on a handler, as arguments for `Tool`."""
-    options = dict(getattr(handler, "_tool_options", ()))
-    concurrency = getattr(handler, "_tool_concurrency", None)
-    if concurrency is not None:
-        options["concurrency"] = concurrency
-    return options
-
-
-def in_thread(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """A coroutine function that runs an ordinary function in a worker thread.
-
-    Context variables are passed on. A thread cannot be stopped: after a cancel or a timeout the
-    function runs to its end unheard.
-    """
-
-    @wraps(function)
-    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        import asyncio
-
-        return await asyncio.to_thread(work, *args, **kwargs)
-
-    def work(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except StopIteration as exc:
-            # As in a coroutine (PEP 479); a future takes none, and would be waited for for ever.
-            raise RuntimeError("function raised StopIteration") from exc
-
-    return call

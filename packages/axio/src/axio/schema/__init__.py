@@ -12,9 +12,11 @@ from axio.schema.describe import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
     JSONSchema,
+    arguments_schema,
     build_tool_schema,
     hint_from_json_schema,
     property_schema,
+    value_schema,
 )
 from axio.schema.values import json_value
 
@@ -23,10 +25,12 @@ __all__ = (
     "AutomaticSchema",
     "JSONSchema",
     "Validator",
+    "arguments_schema",
     "build_tool_schema",
     "compile_signature",
     "converter",
     "hint_from_json_schema",
     "json_value",
     "property_schema",
+    "value_schema",
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from typing import Any, Literal, NamedTuple, get_origin
 
 from axio.exceptions import HandlerError
-from axio.schema.convert import nodes_for
-from axio.schema.field import MISSING, Mismatch, get_field_info, unwrap_hint
-from axio.schema.hints import alias_value, parameters, simplify, takes_any_name
-from axio.schema.nodes import Node
+from axio.schema.convert import Compiler
+from axio.schema.field import MISSING, Mismatch, unwrap_hint
+from axio.schema.foreign import facts
+from axio.schema.hints import alias_value, simplify
+from axio.schema.nodes import Node, any_node
+from axio.schema.signature import function_name, other_names, parameters, refuse_unnamed
 
 
 class _Field(NamedTuple):
@@ -19,19 +22,33 @@ class _Field(NamedTuple):
     node: Node
     required: bool
     default: Any
+    fresh: Callable[[], Any] | None
+    """Makes a default of its own for each call, which a handler may change."""
     null_is_absent: bool
+
+
+_ANY = any_node()
 
 
 class Validator:
     """What `compile_signature` makes: cheap to ask, holds nothing of a call, may be shared."""
 
-    __slots__ = ("_count", "_fields", "_names", "_open", "_plain", "_whole")
+    __slots__ = ("_count", "_fields", "_open", "_others", "_plain", "_whole", "names")
 
-    def __init__(self, fields: list[_Field], *, open_: bool, whole: Node | None = None) -> None:
+    def __init__(
+        self,
+        fields: list[_Field],
+        *,
+        open_: bool,
+        whole: Node | None = None,
+        others: Node = _ANY,
+    ) -> None:
         self._fields = fields
-        self._names = frozenset(field.name for field in fields)
+        self.names = frozenset(field.name for field in fields)
+        """Of the arguments that are known."""
         self._open = open_
-        """Whether names that are no fields are kept."""
+        """True if names that are no fields are kept, as `others` takes them."""
+        self._others = others
         self._whole = whole
         """What must hold for all arguments together."""
         self._plain = [(field.name, field.exact) for field in fields]
@@ -54,71 +71,94 @@ class Validator:
 
     def _bind(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         bound: dict[str, Any] = {}
-        problems: list[str] = []
+        problems = _Problems()
         missing: list[str] = []
-        cause: Exception | None = None
         get = kwargs.get
-        for name, exact, node, required, default, null_is_absent in self._fields:
+        for name, exact, node, required, default, fresh, null_is_absent in self._fields:
             value = get(name, MISSING)
             if value.__class__ is exact:
                 bound[name] = value
             elif value is MISSING or (value is None and null_is_absent):
                 if required:
                     missing.append(name)
+                elif fresh is not None:
+                    bound[name] = fresh()
                 elif default is not MISSING:
-                    # A handler that changes its default must not change the next call's.
-                    bound[name] = deepcopy(default) if type(default) in (list, dict) else default
+                    bound[name] = default
             else:
-                try:
-                    bound[name] = node.lenient(value)
-                except Mismatch as mismatch:
-                    problems.append(mismatch.message(name))
-                except RecursionError:
-                    problems.append(f"Field '{name}' is nested too deeply")
-                except Exception as error:  # Of a class of the user's, which checks itself.
-                    cause = error
-                    problems.append(f"Field '{name}' is not valid: {error}")
+                problems.convert(node.lenient, value, name, bound)
         if self._open:
-            bound |= {name: value for name, value in kwargs.items() if name not in self._names}
+            for name, value in kwargs.items():
+                if name not in self.names:
+                    problems.convert(self._others.lenient, value, name, bound)
         if missing:
-            problems.append(f"Missing required field(s): {', '.join(missing)}")
-        if self._whole is not None and not problems:
-            try:
-                bound = self._whole.convert(bound)
-            except Mismatch as mismatch:
-                problems.append(mismatch.message("arguments"))
-            except RecursionError:
-                problems.append("The arguments are nested too deeply")
-        if problems:
-            raise HandlerError("; ".join(problems)) from cause
+            problems.texts.append(f"Missing required field(s): {', '.join(missing)}")
+        if self._whole is not None and not problems.texts:
+            whole: dict[str, Any] = {}
+            problems.convert(self._whole.convert, bound, "arguments", whole)
+            bound = whole.get("arguments", bound)
+        if problems.texts:
+            raise HandlerError("; ".join(problems.texts)) from problems.cause
         return bound
 
     def keep(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """These arguments without strays; nothing is checked."""
-        if self._open or kwargs.keys() <= self._names:
+        if self._open or kwargs.keys() <= self.names:
             return kwargs
-        return {name: value for name, value in kwargs.items() if name in self._names}
+        return {name: value for name, value in kwargs.items() if name in self.names}
 
 
-def compile_signature(
-    handler: Any, hints: Mapping[str, Any] | None, explicit: Mapping[str, Any] | None
-) -> Validator:
+class _Problems:
+    """All that is wrong with the arguments of a call."""
+
+    __slots__ = ("cause", "texts")
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.cause: Exception | None = None
+
+    def convert(
+        self, convert: Callable[[Any], Any], value: Any, name: str, into: dict[str, Any]
+    ) -> None:
+        try:
+            into[name] = convert(value)
+        except Mismatch as mismatch:
+            self.texts.append(mismatch.message(name))
+        except RecursionError:
+            self.texts.append(f"Field '{name}' is nested too deeply")
+        except Exception as error:  # Of a class of the user's, which checks itself.
+            self.cause = error
+            self.texts.append(f"Field '{name}' is not valid: {error}")
+
+
+def compile_signature(handler: Any, explicit: Mapping[str, Any] | None) -> Validator:
     """The validator of a tool: by an explicit schema if there is one, else by the signature.
 
-    Against an explicit schema values are checked and not converted, except that a whole float for
-    an integer becomes an int.
+    `TypeError` names the parameter that no argument can be passed to. Against an explicit schema
+    values are checked and not converted, except that a whole float for an integer becomes an int.
     """
-    return _from_signature(handler, hints) if explicit is None else _from_schema(explicit)
+    return _from_signature(handler) if explicit is None else _from_schema(explicit)
 
 
-def _from_signature(handler: Any, hints: Mapping[str, Any] | None) -> Validator:
-    found = parameters(handler, hints)
-    nodes = nodes_for(parameter.hint for parameter in found)
+def _from_signature(handler: Any) -> Validator:
+    refuse_unnamed(handler)
+    compiler = Compiler()
+
+    def node(name: str, hint: Any) -> Node:
+        try:
+            return compiler.node(hint)
+        except TypeError as error:
+            where = f"parameter {name!r} of {function_name(handler)}"
+            raise TypeError(f"{where}: {error}") from error
+
     fields = [
-        _field(p.name, node, p.required, p.default, strict=_is_strict(p.hint))
-        for p, node in zip(found, nodes, strict=True)
+        _field(p.name, node(p.name, p.hint), p.required, p.default, p.factory, _is_strict(p.hint))
+        for p in parameters(handler)
     ]
-    return Validator(fields, open_=takes_any_name(handler))
+    others = other_names(handler)
+    if others is MISSING:
+        return Validator(fields, open_=False)
+    return Validator(fields, open_=True, others=node("**", others))
 
 
 def _from_schema(schema: Mapping[str, Any]) -> Validator:
@@ -151,20 +191,28 @@ def _default(prop: Any) -> Any:
 
 
 def _is_strict(hint: Any) -> bool:
-    """Whether this is a Literal or a strict type, for which null is a wrong value like others."""
+    """True for a Literal or a strict type, for which null is a wrong value like others."""
     hint = simplify(hint)
     if (value := alias_value(hint)) is not MISSING:
         return _is_strict(value)
-    info = get_field_info(hint)
     inner, _ = unwrap_hint(hint)
-    return get_origin(inner) is Literal or (info is not None and info.strict)
+    return get_origin(inner) is Literal or facts(hint).strict
 
 
-def _field(name: str, node: Node, required: bool, default: Any, strict: bool = False) -> _Field:
+def _field(
+    name: str,
+    node: Node,
+    required: bool,
+    default: Any,
+    factory: Callable[[], Any] | None = None,
+    strict: bool = False,
+) -> _Field:
     null_is_absent = False
     if not required and (default is None or not strict):
         try:
             node.convert(None)
         except Exception:
             null_is_absent = True
-    return _Field(name, node.exact, node, required, default, null_is_absent)
+    if factory is None and type(default) in (list, dict):
+        factory = partial(deepcopy, default)
+    return _Field(name, node.exact, node, required, default, factory, null_is_absent)

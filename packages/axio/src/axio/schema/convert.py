@@ -7,17 +7,14 @@ JSON string where a string is not allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from axio.schema.field import (
     MISSING,
     PRIMITIVE_TYPES,
-    FieldInfo,
     Mismatch,
-    get_field_info,
     is_union,
     literal_member,
     missing,
@@ -26,18 +23,17 @@ from axio.schema.field import (
     type_name,
     unwrap_hint,
 )
+from axio.schema.foreign import facts, foreign
 from axio.schema.hints import (
+    ANYTHING,
     ARRAYS,
     MAPPINGS,
-    Record,
+    Unsupported,
     alias_value,
     class_of,
-    field_default,
-    is_model,
-    is_plain,
-    is_struct,
+    holds_anything,
     json_choices,
-    record,
+    scalar_base,
     simplify,
     text_type,
 )
@@ -45,16 +41,16 @@ from axio.schema.nodes import (
     Convert,
     Node,
     any_node,
-    bounded_node,
     choice_node,
     enum_node,
     first_fitting,
     instance_node,
-    model_node,
+    limited_node,
     primitive_node,
-    struct_node,
+    scalar_node,
     text_node,
 )
+from axio.schema.signature import Parameter, Record, record
 
 _ARRAY: frozenset[type] = frozenset({list})
 _OBJECT: frozenset[type] = frozenset({dict})
@@ -63,9 +59,10 @@ _OBJECT: frozenset[type] = frozenset({dict})
 def converter(annotation: Any, name: str = "value") -> Convert:
     """A function that turns decoded JSON into an `annotation`, or raises `ValueError`.
 
-    The message names the place below `name`, what came and what is wanted.
+    The message names the place below `name`, what came and what is wanted. An annotation that
+    nothing in JSON becomes is a `TypeError` at once.
     """
-    [node] = nodes_for([annotation])
+    node = Compiler().node(annotation)
 
     def checked(value: Any) -> Any:
         try:
@@ -80,17 +77,12 @@ def converter(annotation: Any, name: str = "value") -> Convert:
     return checked
 
 
-def nodes_for(annotations: Iterable[Any]) -> list[Node]:
-    compiler = _Compiler()
-    return [compiler.node(annotation) for annotation in annotations]
-
-
 def _unfinished(value: Any) -> Any:
     raise AssertionError("a type that is still being read")
 
 
-class _Compiler:
-    """Makes the nodes of one annotation; a type that holds itself meets its own node again.
+class Compiler:
+    """Makes the nodes of annotations; a type that holds itself meets its own node again.
 
     That node may be unfinished, so nodes are asked for `convert` only when there is a value.
     """
@@ -102,14 +94,16 @@ class _Compiler:
         hint = simplify(hint)
         origin, args = get_origin(hint), get_args(hint)
         if origin is Annotated:
-            info = get_field_info(hint) or FieldInfo()
-            node = self.node(hint.__origin__, strict or info.strict)
-            return node if info.ge is None and info.le is None else bounded_node(node, info)
+            return self._annotated(hint, strict)
         if is_union(hint):
             return self._union(args, strict)
         if origin is Literal:
             return choice_node(args)
-        if hint in PRIMITIVE_TYPES:
+        if not isinstance(hint, Hashable):
+            raise Unsupported(f"{hint!r} is not a type")
+        if hint in ANYTHING:
+            return any_node()
+        if origin is None and hint in PRIMITIVE_TYPES:
             return primitive_node(hint, strict)
         container = origin or hint
         if container in ARRAYS:
@@ -124,29 +118,40 @@ class _Compiler:
             node.convert, node.takes, node.tags = made.convert, made.takes, made.tags
         return self._named[hint]
 
+    def _annotated(self, hint: Any, strict: bool) -> Node:
+        said = facts(hint)
+        if said.judge and (judged := foreign(hint, judge=True)) is not None:
+            return Node(judged.convert, judged.takes)
+        node = self.node(hint.__origin__, strict or said.strict)
+        return limited_node(node, said) if said.limits or said.tests else node
+
     def _class(self, hint: Any) -> Node:
-        cls = class_of(hint)
-        if cls is None:
-            return any_node()
-        if is_model(cls):
-            return model_node(cls)
-        if is_struct(cls):
-            return struct_node(cls, hint)
+        if (judged := foreign(hint)) is not None:
+            return Node(judged.convert, judged.takes)
         if (found := record(hint)) is not None:
             return self._record(found)
-        if issubclass(cls, Enum):
+        cls = class_of(hint)
+        if cls is type(None):
+            return choice_node([None])
+        if cls is not None and issubclass(cls, Enum):
             return enum_node(cls)
-        text = text_type(cls)
-        return any_node() if text is None else text_node(cls, text)
+        if cls is not None and (text := text_type(cls)) is not None:
+            return text_node(cls, text)
+        if cls is not None and (base := scalar_base(cls)) is not None:
+            return scalar_node(cls, base)
+        raise Unsupported(
+            f"nothing in JSON becomes a {type_name(hint)}; take a dataclass, a TypedDict,"
+            " a pydantic model or a type of JSON"
+        )
 
     def _array(self, container: Any, args: tuple[Any, ...], strict: bool) -> Node:
         if container is tuple and args and args[-1] is not ...:
             return _fixed_tuple([self.node(item, strict) for item in args])
-        if container is list and (not args or simplify(args[0]) in (Any, object)):
+        if container is list and (not args or simplify(args[0]) in ANYTHING):
             return instance_node(list, list)
         build = ARRAYS[container]
         item = self.node(args[0] if args else Any, strict)
-        accepts: Any = (list,) if container is list else (list, tuple)
+        accepts: Any = (list,) if container is list else (list, tuple, build)
         if build in (set, frozenset):
             accepts = (list, tuple, set, frozenset)
 
@@ -171,7 +176,7 @@ class _Compiler:
         return Node(convert, _ARRAY)
 
     def _mapping(self, container: Any, args: tuple[Any, ...]) -> Node:
-        if not args or all(map(is_plain, args)):
+        if holds_anything(args):
             return instance_node(container, dict)
         key, item = map(self.node, args)
 
@@ -181,7 +186,7 @@ class _Compiler:
             items = {}
             for name, element in value.items():
                 try:
-                    items[key.convert(name)] = item.lenient(element)
+                    items[_key(key, name)] = item.lenient(element)
                 except Mismatch as mismatch:
                     raise mismatch.at(name) from None
             return items
@@ -191,7 +196,7 @@ class _Compiler:
     def _record(self, found: Record) -> Node:
         cls, is_typed_dict = found.cls, found.is_typed_dict
         members = [
-            (m.name, self.node(m.hint), m.required, field_default(m.hint)) for m in found.members
+            (m.name, self._member(found, m), m.required, facts(m.hint)) for m in found.members
         ]
 
         def convert(value: Any) -> Any:
@@ -201,7 +206,7 @@ class _Compiler:
                 raise requires(f"object ({cls.__name__})", value)
             # A TypedDict may hold more than it names; a class has no place for that.
             values = dict(value) if is_typed_dict else {}
-            for name, node, required, default in members:
+            for name, node, required, said in members:
                 element = value.get(name, MISSING)
                 try:
                     if element.__class__ is node.exact:
@@ -210,8 +215,8 @@ class _Compiler:
                         values[name] = node.lenient(element)
                     elif required:
                         raise missing()
-                    elif default is not MISSING:
-                        values[name] = deepcopy(default)
+                    elif (default := said.fresh_default()) is not MISSING:
+                        values[name] = default
                 except Mismatch as mismatch:
                     # Null where a class has a default means "not given".
                     if required or is_typed_dict or element is not None:
@@ -223,6 +228,12 @@ class _Compiler:
 
         tags = {m.name: values for m in found.members if (values := _literal_values(m.hint))}
         return Node(convert, _OBJECT, tags=tags)
+
+    def _member(self, found: Record, member: Parameter) -> Node:
+        try:
+            return self.node(member.hint)
+        except Unsupported as error:
+            raise Unsupported(f"{found.cls.__name__}.{member.name}: {error}") from error
 
     def _union(self, args: tuple[Any, ...], strict: bool) -> Node:
         branches = tuple(branch for branch in args if branch is not type(None))
@@ -259,6 +270,22 @@ class _Union:
             near = (not_among(self.by_tag, tag).at(self.tag),)
             nodes = [node for node in nodes if not node.tags]
         return first_fitting(nodes, value, self.wanted, near)
+
+
+def _key(node: Node, name: Any) -> Any:
+    """The key of a dict. One that is not text stands in the text as its JSON: "1" is 1."""
+    try:
+        return node.convert(name)
+    except Mismatch:
+        if not isinstance(name, str):
+            raise
+        from json import loads
+
+        try:
+            return node.convert(loads(name))
+        except (Mismatch, ValueError, RecursionError):
+            pass
+        raise
 
 
 def _tagged(nodes: list[Node]) -> tuple[str, dict[Any, Node]]:

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from enum import Enum
 from inspect import unwrap
-from sys import modules
 from typing import Annotated, Any, Literal, Optional, TypeAlias, get_args, get_origin
 
-from axio.schema.field import MISSING, get_field_info, is_union, type_name
+from axio.schema.field import MISSING, is_union, type_name
+from axio.schema.foreign import facts, foreign
 from axio.schema.hints import (
+    ANYTHING,
     ARRAYS,
     MAPPINGS,
-    Parameter,
     alias_value,
     class_of,
-    is_model,
+    holds_anything,
     is_plain,
-    is_struct,
     json_choices,
-    parameters,
-    record,
+    scalar_base,
     simplify,
     text_type,
 )
+from axio.schema.signature import Parameter, other_names, parameters, record
 from axio.schema.values import json_value
+from axio.types import JSONObject
 
-JSONSchema: TypeAlias = dict[str, Any]
+JSONSchema: TypeAlias = JSONObject
 
 SCHEMA_JSON_TYPE_MAP: dict[str, type] = {
     "string": str,
@@ -41,7 +41,7 @@ SCHEMA_JSON_TYPE_MAP: dict[str, type] = {
 _PRIMITIVES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def property_schema(annotation: Any) -> dict[str, Any]:
+def property_schema(annotation: Any) -> JSONSchema:
     """The JSON Schema of one annotation.
 
     A type that we do not know gives `{}`. Recursive types are referred to as `#/$defs/<name>`,
@@ -51,7 +51,24 @@ def property_schema(annotation: Any) -> dict[str, Any]:
     return builder.finish(builder.schema(annotation))
 
 
-def build_tool_schema(fn: Any, hints: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def value_schema(annotation: Any) -> JSONSchema:
+    """The JSON Schema of the values that `converter` takes: as `property_schema`, but it also says
+    what dicts hold."""
+    builder = _Builder(whole=True)
+    return builder.finish(builder.schema(annotation))
+
+
+def arguments_schema(handler: Callable[..., Any]) -> JSONSchema:
+    """The JSON Schema of the arguments that a tool takes by its signature."""
+    builder = _Builder(whole=True)
+    schema = builder.object(parameters(handler))
+    others = other_names(handler)
+    if others is not MISSING and simplify(others) not in ANYTHING:
+        schema["additionalProperties"] = builder.schema(others)
+    return builder.finish(schema)
+
+
+def build_tool_schema(fn: Any, hints: Mapping[str, Any] | None = None) -> JSONSchema:
     """The JSON Schema of what can be passed to `fn`, a function or a class, by name.
 
     `hints` are used instead of its annotations. Defaults stand in the schema if JSON can hold
@@ -98,17 +115,27 @@ class AutomaticSchema(dict[str, Any]):
 
 
 class _Builder:
-    """Turns annotations into schemas and collects the definitions that recursive ones need."""
+    """Turns annotations into schemas and collects the definitions that recursive ones need.
 
-    def __init__(self) -> None:
+    If `whole`, it also says what dicts hold.
+    """
+
+    def __init__(self, whole: bool = False) -> None:
         self.definitions: dict[str, Any] = {}
+        self._whole = whole
         self._names: dict[Any, str] = {}
         """Types being described, with "" until one turns out to hold itself; and defined ones."""
 
-    def finish(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def finish(self, schema: JSONSchema) -> JSONSchema:
+        seen: set[str] = set()
+        while (reference := schema.get("$ref", "")) and reference not in seen:
+            # Providers want to see at the top that it is an object.
+            seen.add(reference)
+            beside = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**self.definitions[reference.rpartition("/")[2]], **beside}
         return {**schema, "$defs": self.definitions} if self.definitions else schema
 
-    def schema(self, hint: Any) -> dict[str, Any]:
+    def schema(self, hint: Any) -> JSONSchema:
         hint = simplify(hint)
         origin, args = get_origin(hint), get_args(hint)
         if origin is Annotated:
@@ -120,7 +147,9 @@ class _Builder:
             return {"anyOf": branches}
         if origin is Literal:
             return {"enum": [value for value in json_choices(args) if _is_json(value)]}
-        if hint in _PRIMITIVES:
+        if not isinstance(hint, Hashable):  # `x: [int]` is no annotation.
+            return {}
+        if origin is None and hint in _PRIMITIVES:
             return {"type": _PRIMITIVES[hint]}
         container = origin or hint
         if container in ARRAYS:
@@ -129,13 +158,12 @@ class _Builder:
             return self._mapping(args)
         return self._named(hint)
 
-    def object(self, members: Iterable[Parameter]) -> dict[str, Any]:
+    def object(self, members: Iterable[Parameter]) -> JSONSchema:
         members = list(members)
-        schema: dict[str, Any] = {"type": "object", "properties": {}}
+        schema: JSONSchema = {"type": "object", "properties": {}}
         for member in members:
             prop = dict(self.schema(member.hint))
-            info = get_field_info(member.hint)
-            if member.description and not (info and info.description):
+            if member.description:
                 prop["description"] = member.description
             if "default" not in prop and _is_json(member.default):
                 prop["default"] = json_value(member.default)
@@ -144,43 +172,46 @@ class _Builder:
             schema["required"] = required
         return schema
 
-    def _annotated(self, hint: Any) -> dict[str, Any]:
-        schema = self.schema(hint.__origin__)
-        if (info := get_field_info(hint)) is None:
-            return schema
-        extras: dict[str, Any] = {}
-        if info.description:
-            extras["description"] = info.description
-        if info.ge is not None:
-            extras["minimum"] = info.ge
-        if info.le is not None:
-            extras["maximum"] = info.le
-        if _is_json(info.default):
-            extras["default"] = json_value(info.default)
-        return {**schema, **extras}
+    def _annotated(self, hint: Any) -> JSONSchema:
+        said = facts(hint)
+        if said.judge and (found := foreign(hint, judge=True)):
+            schema = self._adopt(found.schema())
+        else:
+            schema = dict(self.schema(hint.__origin__))
+        if said.description:
+            schema["description"] = said.description
+        kinds = _kinds(schema)
+        for keyword, limit in said.limits:
+            if _KIND_OF[keyword] in kinds and isinstance(limit, (int, float, str)):
+                schema[keyword] = limit
+        if _is_json(said.default):
+            schema["default"] = json_value(said.default)
+        return schema
 
-    def _array(self, container: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+    def _array(self, container: Any, args: tuple[Any, ...]) -> JSONSchema:
         if container is list and not args:
             return {}
-        schema: dict[str, Any] = {"type": "array"}
+        schema: JSONSchema = {"type": "array"}
         if container is tuple and args and args[-1] is not ...:
             items = [self.schema(item) for item in args]
             schema.update(prefixItems=items, minItems=len(items), maxItems=len(items))
-        elif args:
-            schema["items"] = self.schema(args[0])
+        # Some providers refuse an array that does not say what it holds.
+        schema["items"] = self.schema(args[0]) if args and "prefixItems" not in schema else {}
         if ARRAYS[container] in (set, frozenset):
             schema["uniqueItems"] = True
         return schema
 
-    def _mapping(self, args: tuple[Any, ...]) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "object"}
-        if args and not all(map(is_plain, args)):
-            if not is_plain(args[0]):
-                schema["propertyNames"] = self.schema(args[0])
+    def _mapping(self, args: tuple[Any, ...]) -> JSONSchema:
+        schema: JSONSchema = {"type": "object"}
+        known = holds_anything(args) if self._whole else all(map(is_plain, args))
+        if args and not known:
+            names = self.schema(args[0])
+            if names != {"type": "string"} and names.get("type") == "string":
+                schema["propertyNames"] = names
             schema["additionalProperties"] = self.schema(args[1])
         return schema
 
-    def _named(self, hint: Any) -> dict[str, Any]:
+    def _named(self, hint: Any) -> JSONSchema:
         """The schema of a class or alias, as a reference if it holds itself."""
         if hint not in self._names:
             self._names[hint] = ""
@@ -194,26 +225,25 @@ class _Builder:
             self._names[hint] = self._reserve(hint)
         return {"$ref": f"#/$defs/{self._names[hint]}"}
 
-    def _definition(self, hint: Any) -> dict[str, Any]:
+    def _definition(self, hint: Any) -> JSONSchema:
         if (value := alias_value(hint)) is not MISSING:
             return self.schema(value)
-        cls = class_of(hint)
-        if cls is None:
-            return {}
-        if is_model(cls):
-            return self._adopt(cls.model_json_schema())  # type: ignore[attr-defined]
-        if is_struct(cls):
-            return self._adopt(modules["msgspec"].json.schema(hint))
+        if (judged := foreign(hint)) is not None:
+            return self._adopt(judged.schema())
         if (found := record(hint)) is not None:
             schema = self.object(found.members)
             return {**schema, "description": found.description} if found.description else schema
+        cls = class_of(hint)
+        if cls is None:
+            return {}
         if issubclass(cls, Enum):
             return _enum_schema(cls)
-        if (text := text_type(cls)) is None:
-            return {}
-        if text.pattern:
-            return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": text.pattern}]}
-        return {"type": "string", "format": text.format} if text.format else {"type": "string"}
+        if (text := text_type(cls)) is not None:
+            schema = {"type": "string", **text.keywords}
+            return {"anyOf": [{"type": "number"}, schema]} if text.name == "Decimal" else schema
+        if (base := scalar_base(cls)) is not None:
+            return {"type": _PRIMITIVES[base]}
+        return {"type": "null"} if cls is type(None) and self._whole else {}
 
     def _reserve(self, hint: Any) -> str:
         name = re.sub(r"\W+", "_", type_name(hint)).strip("_")
@@ -222,7 +252,7 @@ class _Builder:
         self.definitions[name] = {}
         return name
 
-    def _adopt(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def _adopt(self, schema: JSONSchema) -> JSONSchema:
         """Take over a schema made elsewhere, without its titles, and its definitions."""
         schema = _rewritten(schema, {})
         definitions: dict[str, Any] = schema.pop("$defs", {})
@@ -237,7 +267,27 @@ class _Builder:
         return adopted
 
 
-def _enum_schema(cls: type[Enum]) -> dict[str, Any]:
+_KIND_OF = {
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"), "number"),
+    **dict.fromkeys(("minLength", "maxLength", "pattern"), "string"),
+    **dict.fromkeys(("minItems", "maxItems"), "array"),
+    **dict.fromkeys(("minProperties", "maxProperties"), "object"),
+    "multipleOf": "number",
+}
+"""The type that a keyword speaks of; it says nothing about values of others."""
+
+
+def _kinds(schema: JSONSchema) -> set[str]:
+    """The types that a schema names; all if it names none."""
+    branches = [schema, *schema.get("anyOf", ())]
+    kinds = {branch["type"] for branch in branches if "type" in branch} or {*_KIND_OF.values()}
+    if "integer" in kinds:
+        kinds.add("number")
+    # The length of base64 is not that of the bytes.
+    return kinds - {"string"} if "contentEncoding" in schema else kinds
+
+
+def _enum_schema(cls: type[Enum]) -> JSONSchema:
     values = json_choices(cls)
     for kind, name in _PRIMITIVES.items():
         if all(type(value) is kind for value in values):

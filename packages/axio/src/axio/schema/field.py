@@ -6,11 +6,15 @@ that `FieldInfo.validate`, which converts nothing, and the conversion of a tool'
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from math import isclose, isfinite
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 __all__ = (
+    "LIMITS",
     "MISSING",
     "PRIMITIVE_TYPES",
     "Field",
@@ -19,7 +23,7 @@ __all__ = (
     "MissingSentinel",
     "StrictStr",
     "bare_type",
-    "check_bounds",
+    "check_limit",
     "check_list_items",
     "check_scalar",
     "check_type",
@@ -240,15 +244,76 @@ def literal_member(value: Any, members: tuple[Any, ...]) -> Any:
     return next((member for member in members if equal(member, value)), MISSING)
 
 
-def check_bounds(value: Any, info: FieldInfo) -> None:
-    """Raise `Mismatch` if `value` is a number outside the bounds."""
+def check_limit(value: Any, keyword: str, limit: Any) -> None:
+    """Raise `Mismatch` if a value that `keyword` speaks of is outside of `limit`."""
+    measure, holds, text = LIMITS[keyword]
+    size = measure(value)
+    try:
+        # NaN is within no limits, since it compares as False.
+        fits = size is None or holds(size, limit)
+    except TypeError:  # A text is neither above nor below a number.
+        return
+    if not fits:
+        raise Mismatch(f"{text.format(limit)}, got {size}")
+
+
+def _ordered(value: Any) -> Any:
+    return None if isinstance(value, bool) else value
+
+
+def _number(value: Any) -> Any:
     number = isinstance(value, (int, float)) or type(value).__name__ == "Decimal"
-    if number and not isinstance(value, bool):
-        # `not >=` instead of `<`, so that NaN is within no bounds.
-        if info.ge is not None and not value >= info.ge:
-            raise Mismatch(f"must be >= {info.ge}, got {value}")
-        if info.le is not None and not value <= info.le:
-            raise Mismatch(f"must be <= {info.le}, got {value}")
+    return value if number and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _text_length(value: Any) -> int | None:
+    return len(value) if isinstance(value, _TEXTS) else None
+
+
+def _array_length(value: Any) -> int | None:
+    is_array = isinstance(value, (Sequence, Set)) and not isinstance(value, _TEXTS)
+    return len(value) if is_array else None
+
+
+def _object_length(value: Any) -> int | None:
+    return len(value) if isinstance(value, Mapping) else None
+
+
+def _is_multiple(value: Any, step: Any) -> bool:
+    if isinstance(value, float) or isinstance(step, float):
+        # 0.3 is a multiple of 0.1, although Python's remainder says otherwise.
+        quotient = value / step
+        return isfinite(quotient) and isclose(quotient, round(quotient), rel_tol=1e-9)
+    return bool(value % step == 0)
+
+
+def _matches(text: str, pattern: str) -> bool:
+    import re  # Not at import: a pattern is rare.
+
+    return re.search(pattern, text) is not None
+
+
+_TEXTS = (str, bytes, bytearray)
+
+LIMITS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], bool], str]] = {
+    "minimum": (_ordered, operator.ge, "must be >= {}"),
+    "maximum": (_ordered, operator.le, "must be <= {}"),
+    "exclusiveMinimum": (_ordered, operator.gt, "must be > {}"),
+    "exclusiveMaximum": (_ordered, operator.lt, "must be < {}"),
+    "multipleOf": (_number, _is_multiple, "must be a multiple of {}"),
+    "minLength": (_text_length, operator.ge, "must have at least {} characters"),
+    "maxLength": (_text_length, operator.le, "must have at most {} characters"),
+    "minItems": (_array_length, operator.ge, "must have at least {} elements"),
+    "maxItems": (_array_length, operator.le, "must have at most {} elements"),
+    "minProperties": (_object_length, operator.ge, "must have at least {} members"),
+    "maxProperties": (_object_length, operator.le, "must have at most {} members"),
+    "pattern": (_text, _matches, "must match {}"),
+}
+"""Of a keyword of JSON Schema: the measure of a value (None: not its business), check, words."""
 
 
 def check_scalar(value: Any, name: str, expected: type, *, strict: bool = False) -> None:
@@ -284,7 +349,9 @@ def _check(value: Any, hint: Any, info: FieldInfo) -> None:
             raise requires(type_name(cls), value)
         if origin is list:
             _check_items(value, args[0], info.strict)
-    check_bounds(value, info)
+    for keyword, limit in (("minimum", info.ge), ("maximum", info.le)):
+        if limit is not None:
+            check_limit(value, keyword, limit)
 
 
 def _check_items(value: list[Any], item: Any, strict: bool) -> None:

@@ -8,12 +8,11 @@ end. `pattern` is not checked since its regular expressions are of another diale
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from axio.schema.describe import SCHEMA_JSON_TYPE_MAP
-from axio.schema.field import Mismatch, equal, missing, not_among, requires
+from axio.schema.field import LIMITS, Mismatch, check_limit, equal, missing, not_among, requires
 from axio.schema.nodes import Convert, Node, any_node, first_fitting
 
 _TYPES: dict[str, frozenset[type]] = {
@@ -96,6 +95,8 @@ class SchemaCompiler:
         return reference in seen
 
 
+Maker: TypeAlias = Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert | None]
+
 # ── One maker a keyword: its value, and the schema around it, give a check; None if it is odd. ────
 
 
@@ -141,19 +142,14 @@ def _const(compiler: SchemaCompiler, value: Any, schema: Mapping[str, Any]) -> C
     return _enum(compiler, [value], schema)
 
 
-def _bound(
-    measure: Callable[[Any], Any], holds: Callable[[Any, Any], bool], text: str
-) -> Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert | None]:
-    """The maker for a limit of what `measure` finds in a value; it finds None in other kinds."""
-
+def _limit(keyword: str) -> Maker:
     def make(_: SchemaCompiler, limit: Any, __: Mapping[str, Any]) -> Convert | None:
         def check(value: Any) -> Any:
-            size = measure(value)
-            if size is not None and not holds(size, limit):
-                raise Mismatch(f"{text.format(limit)}, got {size}")
+            check_limit(value, keyword, limit)
             return value
 
-        return check if _number(limit) is not None else None
+        odd = isinstance(limit, bool) or not isinstance(limit, (int, float))
+        return None if odd or (keyword == "multipleOf" and limit <= 0) else check
 
     return make
 
@@ -238,19 +234,7 @@ def _inside(kind: Any, places: Callable[[Any], Iterable[tuple[Any, Node]]]) -> C
     return check
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _text_length(value: Any) -> int | None:
-    return len(value) if isinstance(value, str) else None
-
-
-def _list_length(value: Any) -> int | None:
-    return len(value) if isinstance(value, list) else None
-
-
-_KEYWORDS: dict[str, Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert | None]] = {
+_KEYWORDS: dict[str, Maker] = {
     "type": _type,
     "$ref": _ref,
     "allOf": _all_of,
@@ -258,14 +242,7 @@ _KEYWORDS: dict[str, Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert 
     "oneOf": _any_of,
     "enum": _enum,
     "const": _const,
-    "minimum": _bound(_number, operator.ge, "must be >= {}"),
-    "maximum": _bound(_number, operator.le, "must be <= {}"),
-    "exclusiveMinimum": _bound(_number, operator.gt, "must be > {}"),
-    "exclusiveMaximum": _bound(_number, operator.lt, "must be < {}"),
-    "minLength": _bound(_text_length, operator.ge, "must have at least {} characters"),
-    "maxLength": _bound(_text_length, operator.le, "must have at most {} characters"),
-    "minItems": _bound(_list_length, operator.ge, "must have at least {} elements"),
-    "maxItems": _bound(_list_length, operator.le, "must have at most {} elements"),
+    **{keyword: _limit(keyword) for keyword in LIMITS if keyword != "pattern"},
     "required": _required,
     "properties": _properties,
     "additionalProperties": _additional,

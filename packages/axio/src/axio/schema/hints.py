@@ -1,23 +1,22 @@
-"""What a type annotation means: the one reading of it that schemas and conversion share.
+"""What a type annotation means, and in which form values of a type travel as JSON.
 
-A *record* is a type with named members: a dataclass, a NamedTuple or a TypedDict. A *text type* is
-one that travels as a JSON string. Classes of optional modules are recognised only when the program
-has imported the module, so nothing is imported for them here.
+A *text type* is one that travels as a JSON string.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import abc
+from binascii import Error as Base64Error, a2b_base64, b2a_base64
+from collections import abc, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import InitVar, is_dataclass
+from dataclasses import InitVar
 from enum import Enum
-from inspect import Parameter as Slot, signature
-from types import MemberDescriptorType
+from types import MappingProxyType
 from typing import (
     Annotated,
     Any,
     Literal,
+    LiteralString,
     NamedTuple,
     NewType,
     NotRequired,
@@ -26,23 +25,16 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
-from axio.schema.field import (
-    MISSING,
-    PRIMITIVE_TYPES,
-    FieldInfo,
-    get_field_info,
-    is_classvar,
-    is_union,
-)
+from axio.schema.field import MISSING, PRIMITIVE_TYPES, is_union
 
 ARRAYS: dict[Any, Callable[[list[Any]], Any]] = {
     list: list,
     tuple: tuple,
     set: set,
     frozenset: frozenset,
+    deque: deque,
     abc.Sequence: list,
     abc.MutableSequence: list,
     abc.Collection: list,
@@ -55,67 +47,20 @@ ARRAYS: dict[Any, Callable[[list[Any]], Any]] = {
 MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 """Types that travel as JSON objects with any keys."""
 
-
-class Parameter(NamedTuple):
-    """A parameter of a function or a member of a record. `default` is `MISSING` if unknown."""
-
-    name: str
-    hint: Any
-    required: bool
-    default: Any = MISSING
-    description: str = ""
+ANYTHING = (Any, object)
 
 
-class Record(NamedTuple):
-    cls: type
-    members: tuple[Parameter, ...]
-    description: str
-
-    @property
-    def is_typed_dict(self) -> bool:
-        return issubclass(self.cls, dict)
+class Unsupported(TypeError):
+    """An annotation that no JSON value can be checked and converted to."""
 
 
-class TextType(NamedTuple):
-    """How a class travels as a JSON string.
-
-    `constructor` names what makes one of a string ("" is the class itself) and raises `ValueError`
-    for a wrong one. `format` and `pattern` are those of JSON Schema.
-    """
-
-    module: str
-    name: str
-    example: str
-    constructor: str = ""
-    format: str = ""
-    pattern: str = ""
-
-
-# Subclasses come before their bases.
-_TEXT_TYPES = (
-    TextType("datetime", "datetime", "2026-01-31T09:30:00Z", "fromisoformat", "date-time"),
-    TextType("datetime", "date", "2026-01-31", "fromisoformat", "date"),
-    TextType("datetime", "time", "09:30:00", "fromisoformat", "time"),
-    TextType("uuid", "UUID", "123e4567-e89b-12d3-a456-426614174000", format="uuid"),
-    TextType("decimal", "Decimal", "12.50", pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"),
-    TextType("pathlib", "PurePath", "docs/index.md"),
-)
-
-
-def text_type(cls: type) -> TextType | None:
-    """How `cls` travels as a string, None if it does not. Decimals may also be JSON numbers."""
-    for text in _TEXT_TYPES:
-        base = getattr(sys.modules.get(text.module), text.name, None)
-        if base is not None and issubclass(cls, base):
-            return text
-    return None
+# ── Annotations ──────────────────────────────────────────────────────────────────────────────────
 
 
 def simplify(hint: Any) -> Any:
     """The hint without what says nothing about values: NewType, Required, TypeVar and the like."""
     while True:
-        origin = get_origin(hint)
-        if origin in (Required, NotRequired) or getattr(origin, "_name", "") == "ReadOnly":
+        if get_origin(hint) in (Required, NotRequired) or is_special(hint, "ReadOnly"):
             hint = get_args(hint)[0]
         elif isinstance(hint, NewType):
             hint = hint.__supertype__
@@ -125,18 +70,31 @@ def simplify(hint: Any) -> Any:
             if hint.__constraints__:
                 return Union[hint.__constraints__]  # noqa: UP007
             hint = hint.__bound__ or Any
-        else:  # `x: [int]` is a mistake, but not one that needs to break a program.
-            return hint if isinstance(hint, abc.Hashable) else Any
+        else:
+            return str if hint is LiteralString else hint
+
+
+def is_special(hint: Any, name: str) -> bool:
+    """True for a special form that `typing_extensions` may have had before `typing`."""
+    return getattr(get_origin(hint), "_name", "") == name
 
 
 def alias_value(hint: Any) -> Any:
-    """What a `type X = ...` alias stands for; `MISSING` when the hint is not one."""
+    """The annotation that a `type X = ...` alias stands for; `MISSING` when the hint is not one."""
     alias = get_origin(hint) or hint
     if type(alias).__name__ != "TypeAliasType":
         return MISSING
-    return _substitute(
+    return substitute(
         alias.__value__, dict(zip(alias.__type_params__, get_args(hint), strict=False))
     )
+
+
+def substitute(hint: Any, arguments: Mapping[Any, Any]) -> Any:
+    """The hint with its type variables replaced."""
+    if isinstance(hint, TypeVar):
+        return arguments.get(hint, hint)
+    inner = () if isinstance(hint, type) else getattr(hint, "__parameters__", ())
+    return hint[tuple(arguments.get(p, p) for p in inner)] if inner else hint
 
 
 def class_of(hint: Any) -> type | None:
@@ -145,16 +103,28 @@ def class_of(hint: Any) -> type | None:
     return cls if isinstance(cls, type) and cls is not Any else None
 
 
-def is_model(cls: type) -> bool:
-    """Whether this is a pydantic model."""
-    base = getattr(sys.modules.get("pydantic"), "BaseModel", None)
-    return base is not None and issubclass(cls, base)
+def scalar_base(cls: type) -> type | None:
+    """The class of JSON values that a subclass of `str`, `int` or `float` is made of."""
+    return next((base for base in (str, int, float) if issubclass(cls, base)), None)
 
 
-def is_struct(cls: type) -> bool:
-    """Whether this is a msgspec struct."""
-    base = getattr(sys.modules.get("msgspec"), "Struct", None)
-    return base is not None and issubclass(cls, base)
+def is_plain(hint: Any) -> bool:
+    """True if JSON values of this type need no conversion, and a schema says no more than so."""
+    hint = simplify(hint)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return is_plain(hint.__origin__)
+    if is_union(hint) or origin in (list, dict):
+        return all(map(is_plain, args))
+    if origin is Literal:
+        return not any(isinstance(member, Enum) for member in args)
+    return hint in (*PRIMITIVE_TYPES, list, dict, *ANYTHING, type(None))
+
+
+def holds_anything(args: tuple[Any, ...]) -> bool:
+    """True if a mapping with these arguments may have any values, with texts for keys."""
+    key, item = map(simplify, args or (Any, Any))
+    return key in (str, *ANYTHING) and item in ANYTHING
 
 
 def json_choices(members: Iterable[Any]) -> list[Any]:
@@ -173,153 +143,113 @@ def _json_choice(member: Any) -> Any:
     return member.value if plain else member.name
 
 
-def is_plain(hint: Any) -> bool:
-    """Whether JSON values of this type need no conversion.
+# ── Text types ───────────────────────────────────────────────────────────────────────────────────
 
-    The contents of a dict are described, checked and converted only if they are not plain.
+
+class TextType(NamedTuple):
+    """How a class travels as a JSON string.
+
+    `parse` takes the class and the text, and raises an `Exception` for a wrong one; `form` is the
+    way back. `keywords` stand beside the type in a schema.
     """
-    hint = simplify(hint)
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return is_plain(hint.__origin__)
-    if is_union(hint) or origin in (list, dict):
-        return all(map(is_plain, args))
-    if origin is Literal:
-        return not any(isinstance(member, Enum) for member in args)
-    return hint in (*PRIMITIVE_TYPES, list, dict, Any, object, type(None))
+
+    module: str
+    name: str
+    example: str
+    parse: Callable[[Any, str], Any] = lambda cls, text: cls(text)
+    form: Callable[[Any], str] = str
+    keywords: Mapping[str, Any] = MappingProxyType({})
 
 
-def record(hint: Any) -> Record | None:
-    """The members of a dataclass, NamedTuple or TypedDict; None for every other type."""
-    cls = class_of(hint)
-    if cls is None:
-        return None
-    if issubclass(cls, dict) and hasattr(cls, "__total__"):
-        members = _typed_dict_members(cls)
-    elif _is_constructed(cls):
-        members = parameters(cls, _class_hints(cls))
-    else:
-        return None
-    arguments = dict(zip(getattr(cls, "__parameters__", ()), get_args(hint), strict=False))
-    if arguments:
-        members = [m._replace(hint=_substitute(m.hint, arguments)) for m in members]
-    return Record(cls, tuple(members), _own_summary(cls))
+def _parse_iso(cls: Any, text: str) -> Any:
+    return cls.fromisoformat(text)
 
 
-def parameters(fn: Any, hints: Mapping[str, Any] | None = None) -> list[Parameter]:
-    """What can be passed to a function or class by name, in order of declaration.
-
-    Left out are `*args`, `**kwargs`, ClassVars and names with a leading underscore. A parameter
-    without annotation has the hint `Any`. `hints` are used instead of the annotations of `fn`;
-    a parameter that is annotated but not among them is left out.
-    """
-    if hints is None:
-        hints = get_type_hints(fn, include_extras=True)
-    slots = _slots(fn)
-    found: dict[str, Any] = {}
-    if not isinstance(fn, type) or _is_constructed(fn):
-        for name, slot in slots.items():
-            if name in hints or slot.annotation is Slot.empty:
-                found[name] = hints.get(name, Any)
-    if not _is_constructed(fn):
-        found = {**found, **hints}
-    descriptions = _descriptions(fn)
-    return [
-        _parameter(fn, name, hint, slots.get(name), descriptions.get(name, ""))
-        for name, hint in found.items()
-        if not name.startswith("_")
-        and name != "return"
-        and not is_classvar(hint)
-        and not (name in slots and slots[name].kind in _UNNAMED)
-    ]
+def _iso_form(value: Any) -> str:
+    return str(value.isoformat())
 
 
-def takes_any_name(fn: Any) -> bool:
-    """Whether a function has `**kwargs`."""
-    return any(slot.kind is Slot.VAR_KEYWORD for slot in _slots(fn).values())
+_DURATION = (
+    r"(?P<sign>[+-]?)P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:[.,]\d{1,6})?)S)?)?"
+)
 
 
-def _is_constructed(fn: Any) -> bool:
-    """Whether this is a class whose constructor takes its members by name."""
-    is_named_tuple = isinstance(fn, type) and issubclass(fn, tuple) and hasattr(fn, "_fields")
-    return isinstance(fn, type) and (is_dataclass(fn) or is_named_tuple)
+def _parse_duration(cls: Any, text: str) -> Any:
+    """ISO 8601. Years and months are refused, since they have no fixed length."""
+    import re
+
+    found = re.fullmatch(_DURATION, text, re.ASCII)
+    if found is None:
+        raise ValueError(f"not a duration: {text!r}")
+    sign, *numbers = found.groups("0")
+    units = ("weeks", "days", "hours", "minutes", "seconds")
+    parts = dict(zip(units, (float(number.replace(",", ".")) for number in numbers), strict=True))
+    return -cls(**parts) if sign == "-" else cls(**parts)
 
 
-_UNNAMED = (Slot.POSITIONAL_ONLY, Slot.VAR_POSITIONAL, Slot.VAR_KEYWORD)
+def _duration_form(value: Any) -> str:
+    if value.days < 0:
+        return "-" + _duration_form(-value)
+    seconds = f"{value.seconds}.{value.microseconds:06}".rstrip("0").rstrip(".")
+    days = f"{value.days}D" if value.days else ""
+    return f"P{days}T{seconds}S" if seconds != "0" or not days else f"P{days}"
 
 
-def _slots(fn: Any) -> Mapping[str, Slot]:
+def _parse_base64(cls: Any, text: str) -> Any:
     try:
-        return signature(fn).parameters
-    except (TypeError, ValueError):  # Some classes and built-ins have none.
-        return {}
+        return cls(a2b_base64(text, strict_mode=bool(text)))
+    except Base64Error as error:
+        raise ValueError(str(error)) from None
 
 
-def _parameter(fn: Any, name: str, hint: Any, slot: Slot | None, description: str) -> Parameter:
-    default = MISSING if slot is None or slot.default is Slot.empty else slot.default
-    if isinstance(default, FieldInfo):  # `x: int = Field(...)`, as other libraries write it.
-        hint, default = Annotated[hint, default], MISSING
-    optional = default is not MISSING
-    if (stated := field_default(hint)) is not MISSING:
-        default, optional = stated, True
-    elif isinstance(fn, type) and slot is None:
-        value = getattr(fn, name, MISSING)
-        optional = value is not MISSING and not isinstance(value, MemberDescriptorType)
-    return Parameter(name, hint, not optional, default, description)
+def _base64_form(value: Any) -> str:
+    return b2a_base64(value, newline=False).decode()
 
 
-def field_default(hint: Any) -> Any:
-    """The default that a `Field` in the annotation gives, or `MISSING`."""
-    info = get_field_info(hint)
-    return MISSING if info is None else info.default
-
-
-def _typed_dict_members(cls: type) -> list[Parameter]:
-    descriptions = _descriptions(cls)
-    members = []
-    for name, hint in _class_hints(cls).items():
-        # With postponed annotations `__required_keys__` does not know of the wrappers.
-        origin = get_origin(hint)
-        required = origin is Required or (
-            origin is not NotRequired and name in cls.__required_keys__  # type: ignore[attr-defined]
+# Subclasses come before their bases.
+_TEXT_TYPES = (
+    *(
+        TextType("datetime", name, example, _parse_iso, _iso_form, {"format": format_})
+        for name, example, format_ in (
+            ("datetime", "2026-01-31T09:30:00Z", "date-time"),
+            ("date", "2026-01-31", "date"),
+            ("time", "09:30:00", "time"),
         )
-        hint = simplify(hint)
-        default = field_default(hint)
-        required = required and default is MISSING
-        members.append(Parameter(name, hint, required, default, descriptions.get(name, "")))
-    return members
+    ),
+    TextType(
+        *("datetime", "timedelta", "P1DT2H30M"),
+        *(_parse_duration, _duration_form, {"format": "duration"}),
+    ),
+    TextType("uuid", "UUID", "123e4567-e89b-12d3-a456-426614174000", keywords={"format": "uuid"}),
+    TextType(
+        *("decimal", "Decimal", "12.50"),
+        keywords={"pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"},
+    ),
+    TextType("pathlib", "PurePath", "docs/index.md"),
+    TextType("ipaddress", "IPv4Interface", "192.0.2.5/24"),
+    TextType("ipaddress", "IPv6Interface", "2001:db8::5/64"),
+    TextType("ipaddress", "IPv4Address", "192.0.2.5", keywords={"format": "ipv4"}),
+    TextType("ipaddress", "IPv6Address", "2001:db8::5", keywords={"format": "ipv6"}),
+    TextType("ipaddress", "IPv4Network", "192.0.2.0/24"),
+    TextType("ipaddress", "IPv6Network", "2001:db8::/32"),
+    *(
+        TextType(
+            *("builtins", name, "aGVsbG8="),
+            *(_parse_base64, _base64_form, {"contentEncoding": "base64"}),
+        )
+        for name in ("bytes", "bytearray")
+    ),
+)
 
 
-def _descriptions(fn: Any) -> dict[str, str]:
-    from axio.schema.docstrings import parameter_descriptions  # Its patterns take time to compile.
+def text_type(cls: type) -> TextType | None:
+    """How `cls` travels as a string, None if it does not. Decimals may also be JSON numbers.
 
-    return parameter_descriptions(fn.__doc__)
-
-
-def _class_hints(cls: type) -> dict[str, Any]:
-    try:
-        return get_type_hints(cls, include_extras=True)
-    except NameError:
-        pass
-    try:  # A class inside a function may still name itself.
-        return get_type_hints(cls, localns={cls.__name__: cls}, include_extras=True)
-    except NameError as error:
-        raise TypeError(
-            f"cannot resolve the annotations of {cls.__qualname__}: {error};"
-            " define what they name at module level"
-        ) from error
-
-
-def _own_summary(cls: type) -> str:
-    from axio.schema.docstrings import summary
-
-    doc = cls.__dict__.get("__doc__") or ""
-    # Dataclasses and named tuples without a docstring get their signature for one.
-    return "" if doc.startswith(f"{cls.__name__}(") else summary(doc)
-
-
-def _substitute(hint: Any, arguments: Mapping[Any, Any]) -> Any:
-    if isinstance(hint, TypeVar):
-        return arguments.get(hint, hint)
-    inner = () if isinstance(hint, type) else getattr(hint, "__parameters__", ())
-    return hint[tuple(arguments.get(p, p) for p in inner)] if inner else hint
+    A class is recognised once the program has imported its module: nothing is imported for it.
+    """
+    for text in _TEXT_TYPES:
+        base = getattr(sys.modules.get(text.module), text.name, None)
+        if base is not None and issubclass(cls, base):
+            return text
+    return None

@@ -5,19 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from sys import modules
 from types import MappingProxyType
 from typing import Any
 
-from axio.schema.field import (
-    FieldInfo,
-    Mismatch,
-    check_bounds,
-    is_a,
-    not_among,
-    requires,
-    shown,
-)
+from axio.schema.field import Mismatch, check_limit, is_a, not_among, requires, shown
+from axio.schema.foreign import Facts
 from axio.schema.hints import TextType, json_choices
 
 Convert = Callable[[Any], Any]
@@ -121,10 +113,17 @@ def instance_node(cls: Any, takes: type) -> Node:
     return Node(convert, frozenset({takes}), takes)
 
 
-def bounded_node(node: Node, info: FieldInfo) -> Node:
+def limited_node(node: Node, said: Facts) -> Node:
+    """The node with what stands beside its type in an `Annotated`."""
+
     def convert(value: Any) -> Any:
         value = node.convert(value)
-        check_bounds(value, info)
+        for keyword, limit in said.limits:
+            check_limit(value, keyword, limit)
+        for test in said.tests:
+            if not test(value):
+                name = getattr(test, "__name__", None) or repr(test)
+                raise Mismatch(f"must pass {name}, got {shown(value)}")
         return value
 
     return Node(convert, node.takes)
@@ -164,10 +163,19 @@ def enum_node(cls: type[Enum]) -> Node:
     return Node(convert, choice.takes)
 
 
+def scalar_node(cls: Any, base: type) -> Node:
+    """A subclass of `str`, `int` or `float`."""
+    node = primitive_node(base, strict=False)
+
+    def convert(value: Any) -> Any:
+        return value if isinstance(value, cls) else cls(node.convert(value))
+
+    return Node(convert, node.takes)
+
+
 def text_node(cls: Any, text: TextType) -> Node:
-    parse = getattr(cls, text.constructor) if text.constructor else cls
-    fits = re.compile(text.pattern).search
-    numeric = bool(text.pattern)
+    numeric = text.name == "Decimal"
+    fits = re.compile(text.keywords.get("pattern", "")).search
 
     def convert(value: Any) -> Any:
         if isinstance(value, cls):
@@ -177,42 +185,9 @@ def text_node(cls: Any, text: TextType) -> Node:
             spelled = repr(value)
         if isinstance(spelled, str) and fits(spelled):
             try:
-                return parse(spelled)
-            except (ValueError, ArithmeticError):
+                return text.parse(cls, spelled)
+            except Exception:  # Each class has its own for a text that is none of its.
                 pass
         raise Mismatch(f"requires {cls.__name__} like '{text.example}', got {shown(value)}")
 
     return Node(convert, frozenset({str, int, float} if numeric else {str}))
-
-
-def model_node(cls: Any) -> Node:
-    """A pydantic model, by its own rules."""
-    failure = modules["pydantic"].ValidationError
-
-    def convert(value: Any) -> Any:
-        try:
-            return cls.model_validate(value)
-        except failure as error:
-            first = error.errors()[0]
-            mismatch = Mismatch(f"is not valid: {first['msg']}, got {shown(first['input'])}")
-            for part in reversed(first["loc"]):
-                mismatch.at(part)
-            raise mismatch from None
-
-    return Node(convert, None if cls.__pydantic_root_model__ else frozenset({dict}))
-
-
-def struct_node(cls: Any, hint: Any) -> Node:
-    """A msgspec struct, by its own rules."""
-    msgspec = modules["msgspec"]
-
-    def convert(value: Any) -> Any:
-        if isinstance(value, cls):
-            return value
-        try:
-            return msgspec.convert(value, hint)
-        except msgspec.ValidationError as error:
-            text, _, path = str(error).partition(" - at `$")
-            raise Mismatch(f"is not valid: {text}", path.rstrip("`")) from None
-
-    return Node(convert, frozenset({list if cls.__struct_config__.array_like else dict}))

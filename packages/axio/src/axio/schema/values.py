@@ -9,7 +9,8 @@ from math import isfinite
 from sys import modules
 from typing import Any, cast
 
-from axio.schema.hints import is_model, is_struct, json_choices, text_type
+from axio.schema.foreign import is_model, is_struct
+from axio.schema.hints import json_choices, text_type
 from axio.types import JSONValue
 
 
@@ -38,8 +39,8 @@ def json_value(value: Any, other: Callable[[Any], JSONValue] | None = None) -> J
         return json_value(plain, other)
     if other is not None:
         return other(value)
-    if text_type(type(value)) is not None:
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if (text := text_type(type(value))) is not None:
+        return text.form(value)
     raise TypeError(f"JSON cannot hold a {type(value).__name__}")
 
 
@@ -53,6 +54,8 @@ def _members(value: Any) -> Mapping[Any, Any] | None:
     if is_dataclass(value) and not isinstance(value, type):
         # One that was never set, as `init=False` allows, is not there.
         return {f.name: getattr(value, f.name) for f in fields(value) if hasattr(value, f.name)}
+    if hasattr(type(value), "__attrs_attrs__"):
+        return {a.alias: getattr(value, a.name) for a in type(value).__attrs_attrs__}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return cast("dict[str, Any]", value._asdict())
     return None
