@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
-__all__ = ("JumpingLoop", "in_no_time", "live_timers")
+__all__ = ("JumpingLoop", "in_no_time", "live_timers", "made_timers")
 
 P = ParamSpec("P")
 
@@ -67,8 +67,14 @@ def in_no_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     return run
 
 
-def live_timers() -> list[asyncio.TimerHandle]:
-    """The timers of the running `JumpingLoop` that are still to go off."""
+def made_timers() -> list[asyncio.TimerHandle]:
+    """All timers that were set on the running `JumpingLoop`."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, JumpingLoop)
-    return [t for t in loop.timers if not t.cancelled() and t.when() > loop.time()]
+    return loop.timers
+
+
+def live_timers() -> list[asyncio.TimerHandle]:
+    """Those of them that are still to go off."""
+    now = asyncio.get_running_loop().time()
+    return [timer for timer in made_timers() if not timer.cancelled() and timer.when() > now]
