@@ -753,16 +753,56 @@ async def test_a_transport_that_stops_the_run_is_stopped_itself() -> None:
     assert (await store.get_history())[-1] == Message("assistant", [TextBlock("I give ")])
 
 
-async def test_a_cancellation_from_outside_is_not_lost_on_the_second_of_two_readers() -> None:
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_a_cancellation_from_outside_is_not_lost_on_the_second_of_two_readers(
+    before: int,
+) -> None:
     """What a task had been through before it began to read says nothing about another."""
+
+    async def begin() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await anext(stream)
+
     stream = endless().run_stream("go", MemoryContextStore())
-    await asyncio.create_task(by_wait_for(stream))
+    first = asyncio.create_task(begin() if before else by_wait_for(stream))
+    await asyncio.sleep(0)
+    for _ in range(before):
+        first.cancel()
+    await asyncio.wait([first])
     task = asyncio.create_task(drain(stream))
     await asyncio.sleep(0)
     stream.cancel()
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_words_said_before_an_interruption_stay_in_the_history(closed: bool) -> None:
+    async def work(msg: str) -> str:
+        stream.steer("one more thing")
+        working.set()
+        await asyncio.Event().wait()
+        return msg
+
+    working = asyncio.Event()
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
+    stream = agent.run_stream("go", store)
+    reading = asyncio.create_task(drain(stream))
+    await working.wait()
+    if closed:
+        reading.cancel()
+        await asyncio.wait([reading])
+    else:
+        stream.cancel()
+        await reading
+    assert (await store.get_history())[2:] == [
+        Message("user", [ToolResultBlock("call_1", INTERRUPTED, is_error=True)]),
+        Message("user", [TextBlock("one more thing")]),
+    ]
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])
