@@ -6,12 +6,14 @@ import datetime
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
 from enum import Enum, IntEnum, IntFlag, StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, Union
+from typing import Annotated, Any, Literal, LiteralString, NamedTuple, NotRequired, TypedDict, Union
 from uuid import UUID
 
 import pytest
@@ -19,7 +21,7 @@ from hypothesis import given, settings, strategies as st
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
 from axio.field import Field, FieldInfo
-from axio.schema import converter, property_schema, value_schema
+from axio.schema import converter, json_value, property_schema, value_schema
 
 
 class Colour(Enum):
@@ -35,6 +37,14 @@ class Level(IntEnum):
 class Access(IntFlag):
     read = 1
     write = 2
+
+
+class Slug(str):
+    """A text that is safe in an address."""
+
+
+class Meters(float):
+    pass
 
 
 class Loose(StrEnum):
@@ -164,6 +174,23 @@ MIDNIGHT = datetime.datetime(2026, 1, 31)
         (Decimal, 0.1, Decimal("0.1")),
         (Decimal, 3, Decimal(3)),
         (Annotated[Decimal, Field(ge=0)], "0", Decimal(0)),
+        (datetime.timedelta, "PT1H30M", datetime.timedelta(hours=1, minutes=30)),
+        (datetime.timedelta, "-P1DT0,5S", -datetime.timedelta(days=1, seconds=0.5)),
+        (datetime.timedelta, "P2W", datetime.timedelta(weeks=2)),
+        (bytes, "aGVsbG8=", b"hello"),
+        (bytes, "", b""),
+        (bytearray, "aGVsbG8=", bytearray(b"hello")),
+        (Annotated[bytes, Field("a picture")], "aGVsbG8=", b"hello"),
+        (IPv4Address, "192.0.2.5", IPv4Address("192.0.2.5")),
+        (IPv4Address | IPv6Address, "2001:db8::5", IPv6Address("2001:db8::5")),
+        (IPv4Network, "192.0.2.0/24", IPv4Network("192.0.2.0/24")),
+        (IPv4Interface, "192.0.2.5/24", IPv4Interface("192.0.2.5/24")),
+        (Slug, "a-b", Slug("a-b")),
+        (Meters, 3, Meters(3)),
+        (LiteralString, "x", "x"),
+        (deque[int], [1, 2.0], deque([1, 2])),
+        (None, None, None),
+        (list[None], [None], [None]),
         (tuple[int, ...], [1, 2], (1, 2)),
         (tuple[int, Colour], [1, "r"], (1, Colour.red)),
         (tuple, [1], (1,)),
@@ -225,6 +252,10 @@ def test_the_handler_receives_what_the_annotation_says(
         (Colour, Colour.red),
         (Literal[Colour.red], Colour.red),
         (datetime.date, datetime.date(2026, 1, 31)),
+        (datetime.timedelta, datetime.timedelta(1)),
+        (bytes, b"x"),
+        (Slug, Slug("x")),
+        (deque[int], deque([1])),
         (datetime.date, MIDNIGHT),
         (Path, Path("x")),
         (UUID, UUID(int=1)),
@@ -312,6 +343,19 @@ def test_a_string_stays_a_string_where_one_is_allowed(annotation: Any, text: str
         (Decimal, True, "Field 'it' requires Decimal"),
         (Annotated[Decimal, Field(le=1)], "1.01", "Field 'it' must be <= 1, got 1.01"),
         (Path, 3, "Field 'it' requires"),
+        (datetime.timedelta, "P1Y", "Field 'it' requires timedelta like 'P1DT2H30M', got 'P1Y'"),
+        (datetime.timedelta, "P", "requires timedelta like"),
+        (datetime.timedelta, "P1DT", "requires timedelta like"),
+        (datetime.timedelta, "P٣D", "requires timedelta like"),
+        (datetime.timedelta, "P99999999999D", "requires timedelta like"),
+        (datetime.timedelta, 90, "requires timedelta like 'P1DT2H30M', got 90"),
+        (bytes, "aGVsbG8", "Field 'it' requires bytes like 'aGVsbG8=', got 'aGVsbG8'"),
+        (bytes, "a b", "requires bytes like"),
+        (bytes, "é===", "requires bytes like"),
+        (IPv4Address, "300.1.1.1", "requires IPv4Address like '192.0.2.5', got '300.1.1.1'"),
+        (IPv4Address, 5, "requires IPv4Address like"),
+        (Slug, 5, "Field 'it' requires str, got int"),
+        (None, 0, "Field 'it' must be one of None, got 0"),
         (Pet, {"kind": "bird"}, "Field 'it.kind' must be one of 'cat', 'dog', 'wolf', got 'bird'"),
         (Pet, {"kind": "cat", "lives": "x"}, "Field 'it.lives' requires int, got str"),
         (Pet, {}, "Field 'it' requires Cat | Dog, got dict: "),
@@ -573,3 +617,50 @@ def test_what_fits_is_converted_and_converting_again_changes_nothing(data: st.Da
     convert = converter(annotation)
     made = convert(data.draw(fitting))
     assert convert(made) == made
+
+
+TEXTS: dict[Any, st.SearchStrategy[Any]] = {
+    datetime.datetime: st.datetimes(timezones=st.none() | st.just(datetime.UTC)),
+    datetime.date: st.dates(),
+    datetime.time: st.times(),
+    datetime.timedelta: st.timedeltas(),
+    UUID: st.uuids(),
+    Decimal: st.decimals(allow_nan=False, allow_infinity=False),
+    bytes: st.binary(),
+    bytearray: st.binary().map(bytearray),
+    IPv4Address: st.ip_addresses(v=4),
+    IPv6Address: st.ip_addresses(v=6),
+}
+
+
+@pytest.mark.parametrize("annotation", TEXTS)
+def test_what_travels_as_text_comes_back_the_same(annotation: Any) -> None:
+    convert = converter(annotation)
+    validator = Draft202012Validator(property_schema(annotation))
+
+    @given(TEXTS[annotation])
+    def check(value: Any) -> None:
+        text = json_value(value)
+        assert isinstance(text, str)
+        assert validator.is_valid(text)
+        made = convert(text)
+        assert made == value
+        assert type(made) is type(value)
+
+    check()
+
+
+@pytest.mark.parametrize("annotation", TEXTS)
+def test_no_text_breaks_a_text_type(annotation: Any) -> None:
+    convert = converter(annotation)
+
+    @given(st.text() | st.from_regex(r"[-+P0-9TDHMSW.,:Z=]{1,12}", fullmatch=True))
+    def check(text: str) -> None:
+        try:
+            made = convert(text)
+        except ValueError as error:
+            assert f"requires {annotation.__name__} like" in str(error)
+        else:
+            assert isinstance(made, annotation)
+
+    check()

@@ -116,6 +116,9 @@ ACCEPTED: list[tuple[Any, Any]] = [
     ([], list),
     ([1, "a"], list),
     ([1, 2], list[int]),
+    (["ok", None], list[str | None]),
+    ([1, "a", [1]], list[int | str | list[int]]),
+    ([["a"]], list[list[str]]),
     ([1, 2.5], list[float]),
     ([{}], list[Any]),
     ({}, dict),
@@ -156,6 +159,8 @@ REFUSED: list[tuple[Any, Any, str]] = [
     ([1, "a"], list[int], "element 1 requires int"),
     ([True], list[int], "element 0 requires int, got bool"),
     ([None], list[str], "element 0 requires str"),
+    (["ok", 42], list[str | None], "element 1 requires str, got int"),
+    ([1, "a", 1.5], list[int | str], r"element 2 requires int \| str, got float"),
     ([], int | str, r"requires int \| str"),
     ([], int | str | None, r"requires int \| str, got list"),
     (["a"], str | list[int], r"requires str \| list"),
@@ -208,6 +213,15 @@ def test_bounds_refuse_what_is_outside_and_nan() -> None:
             info.validate(value, "f", float)
     with pytest.raises(ValueError, match="must be >= 0"):
         FieldInfo(ge=0).validate(-1, "f", int | None)
+
+
+def test_an_element_is_named_where_it_stands() -> None:
+    with pytest.raises(TypeError, match=r"Field 'f\[1\]' element 0 requires str, got int"):
+        FieldInfo().validate([["a"], [1]], "f", list[list[str]])
+    with pytest.raises(ValueError, match=r"Field 'f\[1\]' must be >= 1, got 0"):
+        FieldInfo().validate([1, 0], "f", list[Annotated[int, Field(ge=1)]])
+    with pytest.raises(ValueError, match=r"Field 'f\[0\]' must be one of 'a', got 'b'"):
+        FieldInfo().validate(["b"], "f", list[Literal["a"] | None])
 
 
 def test_bounds_say_nothing_of_none_and_texts() -> None:

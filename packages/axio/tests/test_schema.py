@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
+from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path
 from typing import (
     Annotated,
@@ -31,10 +33,12 @@ from axio.field import Field, FieldInfo, StrictStr
 from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
+    arguments_schema,
     build_tool_schema,
     hint_from_json_schema,
     json_value,
     property_schema,
+    value_schema,
 )
 
 T = TypeVar("T")
@@ -60,6 +64,14 @@ class Mixed(Enum):
 class Opaque(Enum):
     a = object()
     b = (1, 2)
+
+
+class Slug(str):
+    pass
+
+
+class Meters(float):
+    pass
 
 
 class Plain:
@@ -191,6 +203,13 @@ def test_known_types_have_the_agreed_schema(annotation: Any, schema: dict[str, A
         (datetime.time, {"type": "string", "format": "time"}),
         (UUID, {"type": "string", "format": "uuid"}),
         (Path, STRING),
+        (datetime.timedelta, {"type": "string", "format": "duration"}),
+        (bytes, {"type": "string", "contentEncoding": "base64"}),
+        (IPv4Address, {"type": "string", "format": "ipv4"}),
+        (IPv6Network, STRING),
+        (Slug, STRING),
+        (Meters, {"type": "number"}),
+        (deque, {"type": "array", "items": {}}),
         (tuple, {"type": "array", "items": {}}),
         (tuple[int, ...], {"type": "array", "items": INTEGER}),
         (tuple[int, str], {
@@ -250,6 +269,37 @@ def test_known_types_have_the_agreed_schema(annotation: Any, schema: dict[str, A
 def test_structured_types_have_a_full_schema(annotation: Any, schema: dict[str, Any]) -> None:
     assert property_schema(annotation) == schema
     Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "schema"),
+    [
+        (dict, {"type": "object"}),
+        (dict[str, Any], {"type": "object"}),
+        (dict[Any, object], {"type": "object"}),
+        (dict[str, int], {"type": "object", "additionalProperties": INTEGER}),
+        (dict[int, str], {"type": "object", "additionalProperties": STRING}),
+        (dict[Colour, Any], {
+            "type": "object",
+            "propertyNames": {"type": "string", "enum": ["r", "g"]},
+            "additionalProperties": {},
+        }),
+        (list[dict[str, Annotated[int, Field(ge=0)]]], {
+            "type": "array",
+            "items": {
+                "type": "object", "additionalProperties": {"type": "integer", "minimum": 0}
+            },
+        }),
+        (None, NULL),
+        (list, {}),
+    ],
+)  # fmt: skip
+def test_a_tool_is_told_what_dicts_hold(annotation: Any, schema: dict[str, Any]) -> None:
+    async def handler(it: Any) -> None: ...
+
+    handler.__annotations__["it"] = annotation
+    assert value_schema(annotation) == schema
+    assert arguments_schema(handler)["properties"]["it"] == schema
 
 
 def test_a_decimal_is_a_number_or_a_text_of_one() -> None:

@@ -7,14 +7,16 @@ import copy
 import dataclasses
 import datetime
 import functools
+import pickle
 import threading
-from collections.abc import AsyncIterator
-from types import SimpleNamespace
+from collections.abc import AsyncIterator, Callable
+from types import MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pytest
 
 from axio.agent import Agent
+from axio.context import MemoryContextStore
 from axio.exceptions import GuardError, HandlerError
 from axio.field import Field, StrictStr
 from axio.permission import AllowAllGuard, ConcurrentGuard, DenyAllGuard, PermissionGuard
@@ -303,7 +305,9 @@ class AsksByName(PermissionGuard):
 
 
 class AsksByPosition(PermissionGuard):
-    async def check(self, tool: Tool[Any], /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+    async def check(  # type: ignore[override]  # nobody asks it by name here
+        self, tool: Tool[Any], /, **kwargs: Any
+    ) -> dict[str, Any]:
         return kwargs
 
 
@@ -608,6 +612,131 @@ async def test_a_streaming_call_has_a_deadline_too() -> None:
     with pytest.raises(HandlerError, match="took longer"):
         async for _ in Tool("drip", drip, timeout=0.03).call_streaming():
             pass
+
+
+@pytest.mark.parametrize("item", [1, None, b"bytes", ("a",), ("a", "b", "c"), (1, "b"), ["a", 2]])
+async def test_output_that_is_no_text_is_an_error_that_says_what_to_yield(item: Any) -> None:
+    async def drip() -> AsyncIterator[Any]:
+        yield "first"
+        yield item
+
+    tool = Tool("drip", drip)
+    message = rf"tool 'drip' must yield text, or pairs .*; got {type(item).__name__}"
+    with pytest.raises(HandlerError, match=message):
+        await tool()
+    got: list[Any] = []
+    with pytest.raises(HandlerError, match=message):
+        async for pair in tool.call_streaming():
+            got.append(pair)  # noqa: PERF401 - what came before the error counts
+    assert got == [("output", "first")]
+
+
+async def test_the_output_of_a_tool_that_does_not_stream_is_the_text_of_its_result() -> None:
+    async def look(at: str) -> Any:
+        return {"text": at, "number": {"n": [1, None]}, "nothing": None}[at]
+
+    tool = Tool("look", look)
+    output = {at: [pair async for pair in tool.call_streaming(at=at)] for at in ("text", "number")}
+    assert output == {"text": [("output", "text")], "number": [("output", '{"n": [1, null]}')]}
+
+
+# ── copies ────────────────────────────────────────────────────────────────────────────────────
+
+
+def pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
+
+
+class Counting(ConcurrentGuard):
+    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+        return kwargs
+
+
+@dataclasses.dataclass
+class Parcel:
+    weight: float
+
+
+async def send(parcel: Parcel, day: datetime.date = datetime.date(2026, 1, 31)) -> str:
+    return f"{parcel.weight} kg, {day:%d.%m.}"
+
+
+async def anything(**kwargs: Any) -> dict[str, Any]:
+    return kwargs
+
+
+GIVEN: Any = {"type": "object", "properties": {"n": {"type": "integer"}}}
+TOOLS = [
+    Tool("send", send),
+    Tool("send", send, "Send it.", (), 2, {"key": [1]}, examples=[("go", {"a": 1})], timeout=3),
+    Tool("send", send, context=MappingProxyType({"k": 1}), eager=True, read_only=True),
+    Tool("anything", anything, schema=GIVEN),
+    Tool("anything", anything, schema=MappingProxyType(GIVEN)),
+    Tool("anything", anything, schema=Tool("send", send).schema),
+    Tool[int]("count", count_up, context=1),
+]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_a_copy_of_a_tool_is_equal_and_does_the_same(
+    tool: Tool[Any], copied: Callable[[Any], Any]
+) -> None:
+    other = copied(tool)
+    assert type(other) is Tool
+    assert other is not tool
+    for field in dataclasses.fields(tool):
+        if field.init:
+            assert getattr(other, field.name) == getattr(tool, field.name)
+    assert type(other.context) is type(tool.context)
+    assert other.input_schema == tool.input_schema
+    assert dataclasses.replace(other, name="x") == dataclasses.replace(tool, name="x")
+    for arguments in ({"parcel": {"weight": 1}}, {"n": 1}, {"to": 2}, {"n": "x"}):
+        results = [await outcome(one, arguments) for one in (tool, other)]
+        assert results[0] == results[1]
+
+
+async def outcome(tool: Tool[Any], arguments: dict[str, Any]) -> Any:
+    try:
+        return await tool(**arguments)
+    except HandlerError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_a_copy_made_while_calls_wait_has_places_of_its_own(
+    copied: Callable[[Any], Any],
+) -> None:
+    most = 0
+
+    async def main() -> None:
+        nonlocal most
+        tool = Tool("nap", nap, guards=(Counting(),), concurrency=1)
+        waiting = [asyncio.ensure_future(tool()) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            assert await copied(tool)(seconds=0) == "ok"
+        most = sum(not task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+
+    asyncio.run(main())
+    assert most == 3
+
+
+async def nap(seconds: float = 30) -> str:
+    await asyncio.sleep(seconds)
+    return "ok"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+async def test_an_agent_is_copied_with_its_tools(copied: Callable[[Any], Any]) -> None:
+    agent = Agent("", make_stub_transport(), TOOLS[:1])
+    other = copied(agent)
+    assert other.tools == agent.tools
+    assert await other.run("hi", MemoryContextStore()) == await agent.run(
+        "hi", MemoryContextStore()
+    )
 
 
 # ── options and helpers ───────────────────────────────────────────────────────────────────────

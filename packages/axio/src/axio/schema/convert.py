@@ -120,6 +120,8 @@ class Compiler:
 
     def _annotated(self, hint: Any, strict: bool) -> Node:
         said = facts(hint)
+        if said.problem:
+            raise Unsupported(said.problem)
         if said.judge and (judged := foreign(hint, judge=True)) is not None:
             return Node(judged.convert, judged.takes)
         node = self.node(hint.__origin__, strict or said.strict)

@@ -175,7 +175,7 @@ class _Builder:
     def _annotated(self, hint: Any) -> JSONSchema:
         said = facts(hint)
         if said.judge and (found := foreign(hint, judge=True)):
-            schema = self._adopt(found.schema())
+            schema = self._adopt(found.schema)
         else:
             schema = dict(self.schema(hint.__origin__))
         if said.description:
@@ -229,7 +229,7 @@ class _Builder:
         if (value := alias_value(hint)) is not MISSING:
             return self.schema(value)
         if (judged := foreign(hint)) is not None:
-            return self._adopt(judged.schema())
+            return self._adopt(judged.schema)
         if (found := record(hint)) is not None:
             schema = self.object(found.members)
             return {**schema, "description": found.description} if found.description else schema

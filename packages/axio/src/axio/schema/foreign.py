@@ -33,6 +33,8 @@ class Facts:
     tests: tuple[Callable[[Any], Any], ...] = ()
     judge: bool = False
     """True if only pydantic can tell which values are right."""
+    problem: str = ""
+    """Words about something that nobody here can check."""
 
     def fresh_default(self) -> Any:
         """The default, which the one who gets it may change; `MISSING` if there is none."""
@@ -48,6 +50,7 @@ class Facts:
             self.limits + other.limits,
             self.tests + other.tests,
             self.judge or other.judge,
+            self.problem or other.problem,
         )
 
 
@@ -114,12 +117,12 @@ def _library_fact(extra: Any) -> Facts:
         limits=limits,
     )
     if _library(extra) == "pydantic":  # Its markers of one word, and those that do more than check.
-        known = hasattr(extra, "__dict__") and vars(extra).keys() <= {*_LIMITS, "strict"}
-        return replace(found, judge=not known)
+        says = getattr(extra, "__dict__", {}).keys()
+        return replace(found, judge=not says or not says <= {*_LIMITS, "strict"})
     if (test := getattr(extra, "func", None)) is not None:
         found = replace(found, tests=(test,))
     if getattr(extra, "tz", None) is not None or (found == _NONE and not _says_nothing(extra)):
-        raise Unsupported(f"{extra!r} cannot be checked")
+        found = replace(found, problem=f"{extra!r} cannot be checked")
     return found
 
 
@@ -133,7 +136,7 @@ def _says_nothing(extra: Any) -> bool:
 class Foreign(NamedTuple):
     """A type whose library makes the schema and judges values."""
 
-    schema: Callable[[], JSONObject]
+    schema: JSONObject
     convert: Callable[[Any], Any]
     takes: frozenset[type] | None
 
@@ -170,16 +173,9 @@ def _pydantic(hint: Any, cls: type | None) -> Foreign:
     pydantic = modules["pydantic"]
     try:
         adapter = pydantic.TypeAdapter(hint)
-        adapter.rebuild()
+        schema = adapter.json_schema()
     except Exception as error:  # It has many kinds, and some are no children of one another.
-        raise Unsupported(f"pydantic cannot convert it: {_first_line(error)}") from error
-
-    def schema() -> JSONObject:
-        try:
-            found: JSONObject = adapter.json_schema()
-        except Exception as error:
-            raise Unsupported(f"pydantic cannot describe it: {_first_line(error)}") from error
-        return found
+        raise Unsupported(f"pydantic has no schema for it: {_first_line(error)}") from error
 
     def convert(value: Any) -> Any:
         try:
@@ -205,6 +201,10 @@ def _first_line(error: Exception) -> str:
 
 def _msgspec(hint: Any, cls: Any) -> Foreign:
     msgspec = modules["msgspec"]
+    try:
+        schema = msgspec.json.schema(hint)
+    except TypeError as error:
+        raise Unsupported(f"msgspec has no schema for it: {_first_line(error)}") from error
 
     def convert(value: Any) -> Any:
         if isinstance(value, cls):
@@ -216,4 +216,4 @@ def _msgspec(hint: Any, cls: Any) -> Foreign:
             raise Mismatch(f"is not valid: {text}", path.rstrip("`")) from None
 
     takes = frozenset({list if cls.__struct_config__.array_like else dict})
-    return Foreign(lambda: msgspec.json.schema(hint), convert, takes)
+    return Foreign(schema, convert, takes)

@@ -70,6 +70,8 @@ def simplify(hint: Any) -> Any:
             if hint.__constraints__:
                 return Union[hint.__constraints__]  # noqa: UP007
             hint = hint.__bound__ or Any
+        elif hint is None:  # as in `list[None]`
+            return type(None)
         else:
             return str if hint is LiteralString else hint
 
