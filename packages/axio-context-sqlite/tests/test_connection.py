@@ -282,6 +282,18 @@ async def test_connecting_to_what_cannot_be_a_database_says_why(tmp_path: Path) 
     await asyncio.to_thread(no_thread_is_left)
 
 
+@pytest.mark.parametrize("name", ["file::memory:", "file:a.db?mode=memory", "file:a%20b.db", " "])
+async def test_a_name_that_looks_like_something_else_is_that_of_a_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for count in (1, 2):
+        async with SQLiteContextStore.open(name, "s", "p") as store:
+            await store.append(user("a"))
+            assert len(await store.get_history()) == count
+    assert os.listdir() == [name]
+
+
 async def test_a_slip_in_a_path_is_refused_by_open_and_not_by_connect(tmp_path: Path) -> None:
     path = tmp_path / "slip" / "deeper" / "c.db"
     with pytest.raises(StoreError, match=r"cannot be made, since .*/slip is missing: make it"):

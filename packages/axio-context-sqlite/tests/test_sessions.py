@@ -282,7 +282,7 @@ HEADER = '{"format": "axio-session", "version": 1}'
     ("text", "complaint"),
     [
         ("", "the file is empty"),
-        ("not JSON", "line 1 is not of an exported session"),
+        ("not JSON", "line 1 is not of an exported session: JSONDecodeError: Expecting value"),
         ('{"format": "something", "version": 1}', "line 1 .* must say"),
         ("[]", "line 1 "),
         (HEADER + "\n{}", "line 2 "),

@@ -47,9 +47,20 @@ def test_what_cannot_be_removed_takes_no_longer_than_a_moment(
     monkeypatch.setattr(group, "_SECONDS", 0.05)
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept/cgroup.procs").write_text("999999999\n")
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange/file").touch()
     (tmp_path / "empty").mkdir()
-    group.end([str(tmp_path / name) for name in ("missing", "kept", "empty")])
-    assert os.listdir(tmp_path) == ["kept"]
+    group.end([str(tmp_path / name) for name in ("missing", "kept", "strange", "empty")])
+    assert sorted(os.listdir(tmp_path)) == ["kept", "strange"]
+
+
+def test_what_is_gone_or_empty_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr("axio_tools_local.confine.group.time.sleep", pytest.fail)
+    group.end([str(tmp_path / "missing"), str(tmp_path / "empty")])
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_group_that_cannot_be_made_leaves_none_of_the_others(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ async def connect(db_path: str | Path, *, folders: bool = True) -> aiosqlite.Con
         StoreError: the file cannot be opened, or is not one that this release can read.
     """
     path = os.fsdecode(db_path)
+    if path.startswith("file:"):  # which some builds of SQLite take for an address
+        path = os.path.join(os.curdir, path)
     if path != ":memory:":  # which is no file
         _make_file(path, folders)
     try:
