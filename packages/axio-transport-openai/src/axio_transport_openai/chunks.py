@@ -7,11 +7,21 @@ something else altogether is refused by the parser.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from binascii import Error as Base64Error, a2b_base64
+from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ("Choice", "Chunk", "Delta", "Function", "ToolCall", "parse_chunk")
+from axio.events import ImageOutput
+
+__all__ = (
+    *("Choice", "Chunk", "Delta", "Function", "ToolCall"),
+    *("call_parts", "image_of", "odd_chunk", "odd_delta", "parse_chunk", "place_of"),
+)
+
+
+T = TypeVar("T")
 
 
 class Function(msgspec.Struct, gc=False):
@@ -30,6 +40,7 @@ class Delta(msgspec.Struct, gc=False):
     content: Any = None  # a string; of Mistral's reasoning models a list of parts
     reasoning_content: Any = None  # DeepSeek, xAI, Moonshot, llama.cpp, older vLLM
     reasoning: Any = None  # OpenRouter, Groq, Ollama, vLLM
+    reasoning_text: Any = None  # GitHub Copilot
     reasoning_details: Any = None  # OpenRouter: the same once more, with signatures
     refusal: Any = None
     tool_calls: list[ToolCall | None] | None = None
@@ -43,6 +54,8 @@ class Choice(msgspec.Struct, gc=False):
     finish_reason: Any = None
     usage: Any = None  # Moonshot, beside the finish reason
     error: Any = None  # OpenRouter, beside the finish reason "error"
+    message: Any = None  # in place of the delta: the whole answer
+    text: Any = None  # in place of the delta: what completions were before chats
 
 
 class XGroq(msgspec.Struct, gc=False):
@@ -59,3 +72,66 @@ class Chunk(msgspec.Struct, gc=False):
 
 parse_chunk = msgspec.json.Decoder(Chunk).decode
 """Raises `msgspec.ValidationError` for JSON of another shape, else `msgspec.DecodeError`."""
+
+
+def odd_chunk(payload: dict[str, Any]) -> Chunk | None:
+    """The chunk that a payload is which `parse_chunk` refused; None for what is none."""
+    choices = payload.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            _listed(choice.get("delta"))
+    return _converted(payload, Chunk)
+
+
+def odd_delta(message: Any) -> Delta | None:
+    """A whole message as a delta; None for what is no message."""
+    _listed(message)
+    return _converted(message, Delta)
+
+
+def _converted(data: Any, kind: type[T]) -> T | None:
+    try:
+        return msgspec.convert(data, kind)
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: half a character misplaced
+        return None
+
+
+def _listed(delta: Any) -> None:
+    """Make a list of a call that stands where the list of calls belongs."""
+    if isinstance(delta, dict) and isinstance(delta.get("tool_calls"), dict):
+        delta["tool_calls"] = [delta["tool_calls"]]
+
+
+def place_of(index: Any) -> int | None:
+    """An index that may be a float or in digits; None for what is none."""
+    if isinstance(index, str) and index.isdecimal() and len(index) < 10:
+        return int(index)
+    if isinstance(index, bool) or not isinstance(index, int | float) or not 0 <= index < 1e9:
+        return None
+    return int(index)
+
+
+def call_parts(piece: ToolCall) -> tuple[str, str, str]:
+    """Id, name and arguments of a piece, each empty where it is missing."""
+    function = piece.function or Function()
+    name, arguments = function.name, function.arguments
+    if arguments is None:
+        arguments = ""
+    elif not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return str(piece.id) if piece.id else "", name if isinstance(name, str) else "", arguments
+
+
+def image_of(image: Any) -> ImageOutput | None:
+    """`{"image_url": {"url": "data:image/png;base64,…"}}`; None for what cannot be read."""
+    source = image.get("image_url") if isinstance(image, dict) else None
+    url = source.get("url") if isinstance(source, dict) else source
+    if not isinstance(url, str) or not url.startswith("data:image/"):
+        return None
+    head, _, data = url.partition(",")
+    try:
+        content = a2b_base64(data)
+    except (Base64Error, ValueError):
+        return None
+    media_type: Any = head[len("data:") :].partition(";")[0]
+    return ImageOutput(0, content, media_type)

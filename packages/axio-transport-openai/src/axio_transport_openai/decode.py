@@ -2,82 +2,65 @@
 
 What servers do differently, and what is made of it:
 
-* Text may come with its reasoning in `<think>` tags, reasoning in one of three fields.
-* A call may lack its index or its id, repeat its id in every chunk, share index 0 with the other
-  calls of the turn, or bring its arguments as an object instead of text.
+* Text may begin with its reasoning in `<think>` tags; reasoning may come in one of four fields.
+* Which call a piece of arguments belongs to is told by `axio.wire.calls`. Arguments may come as an
+  object instead of text.
+* The whole message, or its text, may stand where a delta belongs. What was told is not repeated.
 * Token counts may come with a finish reason, in a chunk of their own after it, in every chunk, in
   the choice, or under `x_groq`; the last count of each kind is the one that counts.
-* The end may be `[DONE]`, or the end of the body after a finish reason; `[DONE]` without any
-  reason ends the turn as well. A body that stops before that was cut.
+* The end may be `[DONE]`, or the end of the body after a finish reason or after the counts;
+  `[DONE]` without any reason ends the turn as well. A body that stops before that was cut.
 * An error may be the value of `error`, an object that calls itself one, an event named so, or a
   line `error: …` outside of any event.
 """
 
 from __future__ import annotations
 
-import json
-from binascii import Error as Base64Error, a2b_base64, hexlify
+import logging
 from collections.abc import Mapping
-from os import urandom
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from axio.blocks import ReasoningBlock
-from axio.events import (
-    Error,
-    ImageOutput,
-    IterationEnd,
-    ReasoningDelta,
-    ReasoningEnd,
-    StreamEvent,
-    TextDelta,
-    ToolInputDelta,
-    ToolUseStart,
-)
-from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, TruncatedStream
+from axio.events import Error, IterationEnd, ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
+from axio.exceptions import ProtocolError, TruncatedStream
+from axio.surrogates import Halves
 from axio.types import StopReason
+from axio.wire.calls import Calls
 from axio.wire.errors import error_from_stream
+from axio.wire.lenient import load
 from axio.wire.sse import ServerSentEvent, SSEDecoder
-from axio_transport_openai.chunks import Choice, Chunk, Delta, Function, ToolCall, parse_chunk
-from axio_transport_openai.reasoning import detail_text, joined, merged
-from axio_transport_openai.thinking import Piece, ThinkTagParser
+from axio_transport_openai.chunks import (
+    Choice,
+    Chunk,
+    Delta,
+    ToolCall,
+    call_parts,
+    image_of,
+    odd_chunk,
+    odd_delta,
+    parse_chunk,
+    place_of,
+)
+from axio_transport_openai.endings import (
+    DESCRIBE,
+    error_in,
+    protocol_error,
+    reason_of,
+    stop_for,
+)
+from axio_transport_openai.reasoning import Untold, detail_text, joined, merged
+from axio_transport_openai.thinking import Piece, ThinkTagParser, without_thought
 from axio_transport_openai.usage import Counts
 
 __all__ = ("DESCRIBE", "ChatDecoder")
 
-DESCRIBE = "Provider error during streaming"
+logger = logging.getLogger("axio_transport_openai")
 
-FINISH_REASONS = {
-    "stop": StopReason.end_turn,
-    "stop_sequence": StopReason.end_turn,
-    "end_turn": StopReason.end_turn,
-    "eos": StopReason.end_turn,  # Together
-    "eos_token": StopReason.end_turn,  # text-generation-inference
-    "tool_calls": StopReason.tool_use,
-    "function_call": StopReason.tool_use,
-    "tool_use": StopReason.tool_use,
-    "length": StopReason.max_tokens,
-    "max_tokens": StopReason.max_tokens,
-    "model_length": StopReason.max_tokens,  # Mistral: the context is full
-}
-"""Everything else is an error, "error" itself included."""
-
-FILTERED = frozenset({"content_filter", "safety", "sensitive", "recitation"})
-
-
-class _Call:
-    """A tool call whose arguments are still coming."""
-
-    __slots__ = ("early", "extra", "id", "index", "name")
-
-    def __init__(self, index: int, call_id: str) -> None:
-        self.index = index
-        self.id = call_id
-        self.name = ""
-        self.early: list[str] = []  # arguments that came before the name
-        self.extra: Any = None
+_CUT = "the connection ended before the answer was complete"
+_EMPTY = "the answer is empty"
 
 
 class ChatDecoder:
@@ -97,19 +80,22 @@ class ChatDecoder:
     ) -> None:
         self.done = False
         """The answer is over: whatever follows is not read."""
-        self._own_names = own_names
         self._provider = provider
         self._replays = replays
         self._sse = SSEDecoder(error_field=True)
-        self._think = ThinkTagParser()
-        self._plain = True  # text without a tag in it is what it seems
-        self._finish: str | None = None
+        self._calls = Calls(own_names)
         self._counts = Counts()
-        self._calls: list[_Call] = []
-        self._at: dict[int, _Call] = {}  # by the provider's index: the call it means now
-        self._answered = False
-        self._called = False
+        self._finish: str | None = None
+        self._counted: tuple[int, int] | None = None  # how much had come before the counts
+        self._think = ThinkTagParser(leading=True)
+        self._plain = False  # text is what it seems: no tag in it counts, no half waits
+        self._said: list[str] = []
+        self._whole = False  # text came in messages and not in deltas
+        self._shown = False  # an image came
+        self._halves = Halves()
         self._reasoned = False
+        self._reasoning_halves = Halves()
+        self._untold = Untold()
         self._reasoning: list[str] = []  # only what goes back
         self._details: list[Any] = []
 
@@ -127,50 +113,67 @@ class ChatDecoder:
         for sent in self._sse.close():
             if not self.done:  # an event that the end cut off counts if it is whole
                 self._read(sent, events, cut=True)
-        if self._finish is not None and not self.done:
+        if self.done:
+            return events
+        if self._finish is None and self._counted == self._progress():
+            whole = any(call.complete for call in self._calls.all)
+            self._finish = "tool_calls" if whole else "stop"
+        if self._finish is not None:
             self._end(events)
-        elif not self.done:
-            self._flush(events)
+        else:
+            self._calls.close(events)
             self._fail(events, TruncatedStream(f"{DESCRIBE}: {_CUT}", retryable=True))
         return events
 
     def _read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
         # Nearly every event of nearly every stream is one choice with a little text, so this
         # method looks at little else before it has dealt with that.
+        chunk: Chunk | None
         try:
             chunk = parse_chunk(sent.data)
         except (msgspec.DecodeError, RecursionError):
-            self._read_odd(sent, events, cut)
-            return
+            chunk = self._parse_odd(sent, events, cut)
+            if chunk is None:
+                return
         choices = chunk.choices
-        if (not choices and (chunk.object == "error" or sent.event == "error")) or chunk.error:
-            self._read_odd(sent, events, cut)
+        if (not choices or chunk.error) and self._is_error(_object(sent.data), sent, events):
             return
         for choice in choices or ():
-            if choice is None or choice.index:  # further choices are other answers
-                continue
+            if choice is None or (choice.index and place_of(choice.index)):
+                continue  # further choices are other answers
             delta = choice.delta
             if delta is not None:
-                if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
+                if (
+                    delta.reasoning_content
+                    or delta.reasoning
+                    or delta.reasoning_details
+                    or delta.reasoning_text
+                ):
                     self._read_reasoning(delta, events)
                 content = delta.content
                 if not content:
                     self._read_rest(delta, events)
-                elif self._plain and content.__class__ is str and "<" not in content:
+                elif self._plain and content.__class__ is str:
                     events.append(TextDelta(0, content))
-                    self._answered = True
+                    self._said.append(content)
                 else:
                     self._read_content(content, events)
                 if delta.tool_calls:
                     self._read_calls(delta.tool_calls, events)
+            else:
+                self._read_whole(choice, events)
             if choice.finish_reason:
                 self._read_finish(chunk, choice, events)
         if chunk.usage is not None:
             self._counts.update(chunk.usage)
+            if not choices and self._counts.output and self._progress() != (0, 0):
+                self._counted = self._progress()
 
     def _read_finish(self, chunk: Chunk, choice: Choice, events: list[StreamEvent]) -> None:
         """The choice that ends the answer, and what only comes together with that."""
-        self._finish = str(choice.finish_reason)
+        if choice.delta is not None:
+            self._read_whole(choice, events)
+        self._finish = reason_of(choice.finish_reason) or self._finish
         if choice.usage is not None:
             self._counts.update(choice.usage)
         if chunk.x_groq is not None:
@@ -182,8 +185,10 @@ class ChatDecoder:
         details = delta.reasoning_details
         details = details if isinstance(details, list) else []
         # The same text comes in several fields at once where a server pleases several clients.
-        text = delta.reasoning_content or delta.reasoning or "".join(map(detail_text, details))
+        text = delta.reasoning_content or delta.reasoning or delta.reasoning_text
+        text = text or "".join(map(detail_text, details))
         if isinstance(text, str) and text:
+            text = self._untold.feed(text)
             self._reason(text, events)
             if self._replays and self._replays != "reasoning_details":
                 self._reasoning.append(text)
@@ -191,13 +196,14 @@ class ChatDecoder:
             self._details.extend(detail for detail in details if isinstance(detail, dict))
 
     def _read_content(self, content: Any, events: list[StreamEvent]) -> None:
-        """Text that may hold tags, or a list of parts."""
+        """Text that may hold tags or half a character, or a list of parts."""
         if isinstance(content, str):
-            self._say(self._think.feed(content), events)
-            self._plain = self._think.idle
+            if text := self._halves.feed(content):
+                self._say(self._think.feed(text), events)
+            self._plain = self._think.over and not self._halves.held
         elif isinstance(content, list):
             for part in content:
-                if isinstance(part, str):
+                if part and isinstance(part, str):
                     self._read_content(part, events)
                 elif isinstance(part, dict):
                     thought = part.get("thinking") or part.get("summary")
@@ -205,8 +211,8 @@ class ChatDecoder:
                         self._reason(joined(thought), events)
                     elif part.get("type") == "reasoning":
                         self._reason(joined(part.get("text")), events)
-                    else:
-                        self._read_content(joined(part.get("text")), events)
+                    elif text := joined(part.get("text")):
+                        self._read_content(text, events)
 
     def _read_rest(self, delta: Delta, events: list[StreamEvent]) -> None:
         """What few answers hold: a refusal, a call in the old form, generated images."""
@@ -215,132 +221,154 @@ class ChatDecoder:
         if delta.function_call is not None:
             self._read_calls([ToolCall(index=0, function=delta.function_call)], events)
         for image in delta.images if isinstance(delta.images, list) else ():
-            output = _image(image)
+            output = image_of(image)
             if output is not None:
                 events.append(output)
-                self._answered = True
+                self._shown = True
 
     def _read_calls(self, pieces: list[ToolCall | None], events: list[StreamEvent]) -> None:
         for piece in pieces:
-            function = (piece and piece.function) or Function()
-            name = function.name if isinstance(function.name, str) else ""
-            call = self._call(piece, bool(name)) if piece is not None else None
-            if call is None:
-                continue
-            if piece is not None and piece.extra_content is not None:
-                call.extra = piece.extra_content
-            if name and not call.name:
-                call.name = self._own_names.get(name, name)
-                self._start(call, events)
-            arguments = function.arguments
-            if arguments is None or arguments == "":
-                continue
-            if not isinstance(arguments, str):
-                arguments = json.dumps(arguments, ensure_ascii=False)
-            if call.name:
-                events.append(ToolInputDelta(call.index, call.id, arguments))
-            else:
-                call.early.append(arguments)
+            if piece is not None:
+                call = self._calls.piece(events, place_of(piece.index), *call_parts(piece))
+                if call is not None and piece.extra_content is not None:
+                    call.extra = piece.extra_content
 
-    def _call(self, sent: ToolCall, named: bool) -> _Call | None:
-        """The call that a piece belongs to: one that is open, or a new one."""
-        call_id = str(sent.id) if sent.id else ""
-        at = sent.index if isinstance(sent.index, int) else None
-        if at is not None:
-            known = self._at.get(at)
-            if known is not None and call_id in ("", known.id):
-                return known
-        elif call_id:
-            for call in self._calls:
-                if call.id == call_id:
-                    return call
-        elif not named:
-            return self._calls[-1] if self._calls else None
-        taken = {call.index for call in self._calls}
-        index = at if at is not None and at not in taken else max(taken, default=-1) + 1
-        call = _Call(index, call_id or "call_" + hexlify(urandom(12)).decode())
-        self._calls.append(call)
-        self._at[index if at is None else at] = call
-        return call
+    def _read_whole(self, choice: Choice, events: list[StreamEvent]) -> None:
+        """What stands in a choice beside the delta, or in its place: text as completions have it,
+        or a message. A message is the whole answer, or a piece of it where no deltas come."""
+        if isinstance(choice.text, str) and choice.text:
+            self._read_content(choice.text, events)
+        message = odd_delta(choice.message) if choice.message is not None else None
+        if message is None:
+            return
+        if self._whole or not self._reasoned:
+            self._read_reasoning(message, events)
+        told = "".join(self._said)
+        content = joined(message.content)
+        if not told:
+            self._whole = True
+            self._read_content(message.content, events)
+            if not content:
+                self._read_rest(message, events)
+        elif (text := without_thought(content)).startswith(told):
+            self._read_content(text[len(told) :] or None, events)
+        elif self._whole:
+            self._read_content(content, events)
+        for number, piece in enumerate(message.tool_calls or ()):
+            if piece is not None:
+                self._read_whole_call(number, piece, events)
 
-    def _start(self, call: _Call, events: list[StreamEvent]) -> None:
-        events.append(ToolUseStart(call.index, call.id, call.name))
-        events.extend(ToolInputDelta(call.index, call.id, piece) for piece in call.early)
-        call.early.clear()
-        self._answered = self._called = True
+    def _read_whole_call(self, number: int, piece: ToolCall, events: list[StreamEvent]) -> None:
+        id, name, arguments = call_parts(piece)
+        begun = self._calls.all
+        call = self._calls.known(None, id)
+        if call is None and number < len(begun) and not (id and begun[number].wire_id):
+            call = begun[number] if begun[number].name == name else None
+        if call is None:
+            call = self._calls.begin(events, None, id, name)
+        self._calls.finish(call, arguments, events)
 
     def _say(self, pieces: list[Piece], events: list[StreamEvent]) -> None:
         for kind, text in pieces:
             if kind == "text":
                 events.append(TextDelta(0, text))
-                self._answered = True
+                self._said.append(text)
             else:
                 self._reason(text, events)
 
     def _reason(self, text: str, events: list[StreamEvent]) -> None:
-        if text:
+        if text and (text := self._reasoning_halves.feed(text)):
             events.append(ReasoningDelta(0, text))
             self._reasoned = True
 
-    def _read_odd(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool) -> None:
-        """Everything but a chunk: the end mark, an error, or what should not be there."""
+    def _is_error(
+        self, payload: dict[str, Any], sent: ServerSentEvent, events: list[StreamEvent]
+    ) -> bool:
+        """Fail if a payload without an answer is an error."""
+        error = error_in(payload, sent.event)
+        if error is not None:
+            self._fail(events, error_from_stream(DESCRIBE, error))
+        return error is not None
+
+    def _parse_odd(
+        self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool
+    ) -> Chunk | None:
+        """A chunk that the parser does not take. None where it is something else, which is then
+        dealt with: the end mark, an error, or what should not be there."""
         data = sent.data.strip()
+        if data == "[DONE]":
+            self._end(events)
+            return None
+        try:
+            payload = load(data)
+        except ValueError:
+            self._read_damaged(sent, data, events, cut)
+            return None
+        chunk = None
+        if isinstance(payload, dict):
+            chunk = odd_chunk(payload)
+            self._plain = False  # there may be halves of characters in it
+            if chunk is None and self._is_error(payload, sent, events):
+                return None
+        if chunk is None:
+            self._fail(events, protocol_error("what came is no chat completion chunk", data))
+        return chunk
+
+    def _read_damaged(
+        self, sent: ServerSentEvent, data: str, events: list[StreamEvent], cut: bool
+    ) -> None:
         if "\n" in data:  # several events without the blank lines between them
             for line in data.split("\n"):
                 if not self.done:
                     self._read(ServerSentEvent(sent.event, line), events, cut)
-            return
-        if data == "[DONE]":
-            self._end(events)
-            return
-        try:
-            parsed = json.loads(data)
-        except (ValueError, RecursionError):
-            if sent.event == "error":
-                self._fail(events, error_from_stream(DESCRIBE, data))
-            elif data and not cut:
-                self._fail(events, _protocol_error("what came is not JSON", data))
-            return
-        if isinstance(parsed, dict):
-            error = parsed.get("error")
-            groq = parsed.get("x_groq")
-            if not error and isinstance(groq, dict):
-                error = groq.get("error")
-            if not error and (parsed.get("object") == "error" or sent.event == "error"):
-                error = parsed
-            if error:
-                self._fail(events, error_from_stream(DESCRIBE, error))
-                return
-        self._fail(events, _protocol_error("what came is no chat completion chunk", data))
+        elif sent.event == "error":
+            self._fail(events, error_from_stream(DESCRIBE, data))
+        elif data and not cut:
+            self._fail(events, protocol_error("what came is not JSON", data, retryable=True))
+
+    def _progress(self) -> tuple[int, int]:
+        """How much of an answer has come."""
+        calls = self._calls.all
+        return len(self._said), len(calls) + sum(call.pieces for call in calls)
 
     def _end(self, events: list[StreamEvent]) -> None:
-        self._flush(events)
-        if self._finish is None:
-            if not (self._answered or self._reasoned):
-                self._fail(events, TruncatedStream(f"{DESCRIBE}: {_EMPTY}", retryable=True))
-                return
-            stop = StopReason.tool_use if self._called else StopReason.end_turn
-        elif self._finish in FINISH_REASONS:
-            stop = FINISH_REASONS[self._finish]
-        else:
-            self._fail(events, _stopped(self._finish))
+        self._tell_rest(events)
+        problem = self._calls.close(events)
+        if problem is not None:
+            self._fail(events, ProtocolError(f"{DESCRIBE}: {problem}"))
             return
-        if self._answered or stop is not StopReason.max_tokens:  # else it was cut while reasoning
+        called = self._calls.begun
+        answered = bool(self._said or called or self._shown)
+        if self._finish is not None:
+            reasoned = answered or bool(self._reasoned)
+            stop = stop_for(self._finish, answered=reasoned, called=called)
+        elif answered or self._reasoned:
+            stop = StopReason.tool_use if called else StopReason.end_turn
+        else:
+            stop = TruncatedStream(f"{DESCRIBE}: {_EMPTY}", retryable=True)
+        if not isinstance(stop, StopReason):
+            self._fail(events, stop)
+            return
+        if answered or stop is not StopReason.max_tokens:  # else it was cut while reasoning
             block = self._reasoning_block()
             if block is not None:
                 events.append(ReasoningEnd(0, block))
+            if not answered:
+                logger.warning("%s: %s", self._provider, _EMPTY)
         events.append(IterationEnd(0, stop, self._counts.usage()))
         self.done = True
 
-    def _flush(self, events: list[StreamEvent]) -> None:
+    def _tell_rest(self, events: list[StreamEvent]) -> None:
+        """What was held back."""
+        if text := self._halves.flush():
+            self._say(self._think.feed(text), events)
         self._say(self._think.flush(), events)
-        for call in self._calls:
-            if not call.name and call.early:  # no such tool, which the model is to hear
-                self._start(call, events)
+        if text := self._reasoning_halves.flush():
+            events.append(ReasoningDelta(0, text))
 
     def _fail(self, events: list[StreamEvent], error: Exception) -> None:
         if not self.done:
-            self._say(self._think.flush(), events)
+            self._tell_rest(events)
             events.append(Error(error))
             self.done = True
 
@@ -348,42 +376,21 @@ class ChatDecoder:
         text = ""
         data: dict[str, Any] = {}
         if self._details:
-            text = "".join(map(detail_text, self._details))
-            data["reasoning_details"] = merged(self._details)
+            data["reasoning_details"] = merged(self._details, bool(self._untold.repeats))
+            text = "".join(map(detail_text, data["reasoning_details"]))
         elif self._reasoning:
             text = data[self._replays] = "".join(self._reasoning)
-        if any(call.extra is not None for call in self._calls):
+        extras = [call.extra for call in self._calls.all if call.name]
+        if any(extra is not None for extra in extras):
             # By their order: an id may be another one in the history.
-            data["extra_content"] = [call.extra for call in self._calls]
+            data["extra_content"] = extras
         return ReasoningBlock(text, self._provider, data) if data else None
 
 
-_CUT = "the connection ended before the answer was complete"
-_EMPTY = "the answer is empty"
-
-
-def _protocol_error(what: str, data: str) -> ProtocolError:
-    shown = data if len(data) <= 200 else data[:200] + " …"
-    return ProtocolError(f"{DESCRIBE}: {what}: {shown}")
-
-
-def _stopped(reason: str) -> ContentFiltered | ProviderError:
-    if reason.lower() in FILTERED:
-        message = f"{DESCRIBE}: the provider's content filter stopped the answer ({reason})"
-        return ContentFiltered(message, code=reason)
-    return ProviderError(f"{DESCRIBE}: the answer ended with {reason!r}", code=reason)
-
-
-def _image(image: Any) -> ImageOutput | None:
-    """`{"image_url": {"url": "data:image/png;base64,…"}}`; nothing for what cannot be read."""
-    source = image.get("image_url") if isinstance(image, dict) else None
-    url = source.get("url") if isinstance(source, dict) else source
-    if not isinstance(url, str) or not url.startswith("data:image/"):
-        return None
-    head, _, data = url.partition(",")
+def _object(data: str) -> dict[str, Any]:
+    """The object that a payload is; an empty one where it is none."""
     try:
-        content = a2b_base64(data)
-    except (Base64Error, ValueError):
-        return None
-    media_type: Any = head[len("data:") :].partition(";")[0]
-    return ImageOutput(0, content, media_type)
+        payload = load(data)
+    except ValueError:
+        payload = None
+    return payload if isinstance(payload, dict) else {}

@@ -4,7 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ("detail_text", "joined", "merged")
+__all__ = ("Untold", "detail_text", "joined", "merged")
+
+
+class Untold:
+    """What is new in each piece of reasoning.
+
+    Some servers begin every piece anew from the first word. The second piece shows it: it begins
+    with all of the first.
+    """
+
+    __slots__ = ("_before", "repeats")
+
+    def __init__(self) -> None:
+        self.repeats: bool | None = None
+        """True if each piece repeats the one before it; None while that is not known."""
+        self._before = ""
+
+    def feed(self, piece: str) -> str:
+        before, self._before = self._before, piece
+        longer = len(piece) >= len(before) and piece.startswith(before)
+        if self.repeats is None and before:
+            self.repeats = longer and piece != before and any(map(str.isalpha, before))
+        return piece[len(before) :] if self.repeats and longer else piece
 
 
 def joined(text: Any) -> str:
@@ -22,11 +44,12 @@ def detail_text(detail: Any) -> str:
     return joined(detail.get("text") or detail.get("summary"))
 
 
-def merged(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def merged(details: list[dict[str, Any]], repeats: bool = False) -> list[dict[str, Any]]:
     """Streamed pieces of `reasoning_details` as the whole entries they are pieces of.
 
     Pieces of an entry share its type and index and follow one another; their text is joined, and
     of everything else, the signature above all, the last value that is not null is the entry's.
+    With `repeats` a piece that begins with the one before it takes its place.
     """
     entries: list[dict[str, Any]] = []
     texts: list[list[str]] = []
@@ -39,6 +62,8 @@ def merged(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
             entries.append(dict(detail))
             texts.append([])
         if field and isinstance(detail.get(field), str):
+            if repeats and texts[-1] and detail[field].startswith(texts[-1][-1]):
+                texts[-1].pop()
             texts[-1].append(detail[field])
     for entry, pieces in zip(entries, texts, strict=True):
         if pieces:

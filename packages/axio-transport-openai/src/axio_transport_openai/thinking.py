@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from axio.messages import Message
     from axio.tool import Tool
 
-__all__ = ("Piece", "ThinkTagParser", "ThinkingMixin")
+__all__ = ("Piece", "ThinkTagParser", "ThinkingMixin", "without_thought")
 
 Kind: TypeAlias = Literal["text", "reasoning"]
 Piece: TypeAlias = tuple[Kind, str]
@@ -23,35 +23,38 @@ _CLOSE = "</think>"
 class ThinkTagParser:
     """Tells text from reasoning in a stream of deltas, wherever the tags are cut.
 
-    Holds back nothing but what may be the beginning of a tag.
+    Holds back nothing but what may be the beginning of a tag. With `leading` tags count only as
+    long as no visible text has come: in an answer that speaks of them they are text.
     """
 
-    __slots__ = ("_held", "_tag")
+    __slots__ = ("_held", "_leading", "_tag", "over")
 
-    def __init__(self) -> None:
+    def __init__(self, *, leading: bool = False) -> None:
+        self.over = False
+        """Tags no longer count: all that comes is text."""
+        self._leading = leading
         self._tag = _OPEN  # the tag that ends the current kind
         self._held = ""  # a proper prefix of that tag, or empty
-
-    @property
-    def idle(self) -> bool:
-        """Whether the parser is outside of tags and holds nothing back: text without a `<` would
-        come out as it is."""
-        return not self._held and self._tag is _OPEN
 
     def feed(self, delta: str) -> list[Piece]:
         """The pieces that `delta` completes, in order, none of them empty."""
         pieces: list[Piece] = []
         rest = self._held + delta
-        while True:
+        self._held = ""
+        while not self.over:
             before, tag, after = rest.partition(self._tag)
-            if not tag:
+            keep = 0 if tag else _overlap(before, self._tag)
+            said = before[: len(before) - keep]
+            if self._leading and self._tag is _OPEN and said.strip():
+                self.over = True
                 break
-            self._add(pieces, before)
+            self._add(pieces, said)
+            if not tag:
+                self._held = before[len(said) :]
+                return pieces
             self._tag = _OPEN if self._tag is _CLOSE else _CLOSE
             rest = after
-        keep = _overlap(rest, self._tag)
-        self._held = rest[len(rest) - keep :]
-        self._add(pieces, rest[: len(rest) - keep])
+        self._add(pieces, rest)
         return pieces
 
     def flush(self) -> list[Piece]:
@@ -64,6 +67,13 @@ class ThinkTagParser:
     def _add(self, pieces: list[Piece], text: str) -> None:
         if text:
             pieces.append(("text" if self._tag is _OPEN else "reasoning", text))
+
+
+def without_thought(answer: str) -> str:
+    """The text of a whole answer, without the reasoning that it may begin with."""
+    parser = ThinkTagParser(leading=True)
+    pieces = parser.feed(answer) + parser.flush()
+    return "".join(text for kind, text in pieces if kind == "text")
 
 
 def _overlap(text: str, tag: str) -> int:

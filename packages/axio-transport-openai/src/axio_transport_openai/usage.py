@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from axio.types import Usage
+from axio.wire.lenient import count
 
 __all__ = ("Counts",)
 
@@ -27,7 +28,7 @@ _PATHS = (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)
 
 class Counts:
     """The last count of each kind. Servers that report while they stream count up, so nothing is
-    added."""
+    added; a zero takes nothing back."""
 
     __slots__ = ("_counts",)
 
@@ -38,9 +39,13 @@ class Counts:
         """Take over what a `usage` object says; anything else says nothing."""
         if isinstance(usage, dict):
             for kind, paths in enumerate(_PATHS):
-                count = next((n for path in paths if (n := _count(usage, path)) is not None), None)
-                if count is not None:
-                    self._counts[kind] = count
+                told = next((n for path in paths if (n := _count(usage, path)) is not None), None)
+                if told:
+                    self._counts[kind] = told
+
+    @property
+    def output(self) -> int:
+        return self._counts[1]
 
     def usage(self) -> Usage:
         return Usage(*self._counts)
@@ -49,6 +54,4 @@ class Counts:
 def _count(usage: Any, path: tuple[str, ...]) -> int | None:
     for name in path:
         usage = usage.get(name) if isinstance(usage, dict) else None
-    if isinstance(usage, bool) or not isinstance(usage, int | float) or not 0 <= usage < 1e18:
-        return None
-    return int(usage)
+    return count(usage)

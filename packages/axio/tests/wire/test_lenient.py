@@ -14,6 +14,7 @@ from axio.wire.lenient import count, load
     ("data", "value"),
     [
         ('{"a": "\\ud83d"}', {"a": "\ud83d"}),
+        ('{"\\ud83d": 1}', {"\ufffd": 1}),
         ('[-Infinity, Infinity, "x"]', [-inf, inf, "x"]),
         ('{"a": 1e999}', {"a": inf}),
         ('"one\ntwo\x00"', "one\ntwo\x00"),

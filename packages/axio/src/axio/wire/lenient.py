@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from axio.surrogates import joined
+
 __all__ = ("count", "load")
 
 DIGITS = 1000
@@ -19,8 +21,8 @@ def load(data: str) -> Any:
     """The value of JSON text that may hold halves of surrogate pairs, control characters in
     strings, and numbers that are none.
 
-    `ValueError` for everything else, and for what is nested too deeply. Halves stay as they are:
-    the other half may come with the next payload.
+    `ValueError` for everything else, and for what is nested too deeply. Halves in values stay as
+    they are: the other half may come with the next payload.
     """
     try:
         return _decoder.decode(data)
@@ -44,4 +46,8 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= DIGITS else float(digits)
 
 
-_decoder = json.JSONDecoder(strict=False, parse_int=_integer)
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {joined(key): value for key, value in members}
+
+
+_decoder = json.JSONDecoder(strict=False, parse_int=_integer, object_pairs_hook=_object)
