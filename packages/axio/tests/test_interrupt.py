@@ -20,6 +20,7 @@ from axio.events import (
     StreamEvent,
     TextDelta,
     ToolInputDelta,
+    ToolOutputDelta,
     ToolResult,
     ToolUseStart,
 )
@@ -446,6 +447,54 @@ async def test_a_turn_that_cannot_be_read_is_a_failure_of_the_transport() -> Non
         *("ToolResult", "Error", "SessionEndEvent")
     ]
     assert len(await store.get_history()) == 1
+
+
+async def test_a_stopped_call_whose_output_cannot_be_shown_is_answered_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Odd(Tool[Any]):
+        def format_stream_result(self, chunks: Any) -> Any:
+            raise KeyError("no such colour")
+
+    async def draw() -> AsyncIterator[str]:
+        yield "red"
+        await asyncio.Event().wait()
+
+    store = MemoryContextStore()
+    turn: list[StreamEvent] = [ToolUseStart(0, "a", "draw"), ToolInputDelta(0, "a", "{}")]
+    end = IterationEnd(1, StopReason.tool_use, Usage(1, 1))
+    agent = Agent("", StubTransport([[*turn, end]]), [Odd("draw", draw)])
+    stream = agent.run_stream("go", store)
+    async for event in stream:
+        if isinstance(event, ToolOutputDelta):
+            stream.cancel()
+    assert isinstance(event, SessionEndEvent)
+    assert event.reason == "cancelled"
+    assert (await store.get_history())[-1].content == [ToolResultBlock("a", INTERRUPTED, True)]
+    assert "no such colour" in caplog.text
+
+
+async def test_a_response_that_cannot_be_closed_ends_no_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Sticky(StubTransport):
+        async def _sticky(self) -> AsyncIterator[StreamEvent]:
+            try:
+                yield TextDelta(0, "a")
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("the socket is stuck")
+
+        def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+            return self._sticky()
+
+    store = MemoryContextStore()
+    stream = Agent("", Sticky()).run_stream("go", store)
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert "the socket is stuck" in caplog.text
+    assert (await store.get_history())[1:] == [Message("assistant", [TextBlock("a")])]
 
 
 # ── at the edges of a run ─────────────────────────────────────────────────────────────────────

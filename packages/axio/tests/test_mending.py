@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,21 @@ async def test_a_history_that_is_right_is_not_touched(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.WARNING):
         assert await run(ReadOnly(before)) == [*before, user("are you there?")]
     assert caplog.records == []
+
+
+async def test_a_store_that_can_hold_nothing_but_its_own_is_as_good_as_any() -> None:
+    class Slotted:
+        """Somebody's own store, which is none of ours."""
+
+        __slots__ = ("_inner",)
+
+        def __init__(self) -> None:
+            object.__setattr__(self, "_inner", MemoryContextStore())
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+    store: Any = Slotted()
+    await run(store)
+    await store.append(ASKED)
+    assert check(await run(store)) == []

@@ -21,6 +21,7 @@ from axio.context import MemoryContextStore
 from axio.events import (
     Error,
     IterationEnd,
+    ReasoningDelta,
     SessionEndEvent,
     StreamEvent,
     TextDelta,
@@ -670,6 +671,18 @@ async def usage_of(transport: CompletionTransport) -> Usage:
 async def test_the_tokens_of_a_response_that_was_stopped_are_estimated() -> None:
     inner = Babbling()
     assert await usage_of(inner) == Usage((360 + 40) // 4, inner.said * len("and so on ") // 4)
+
+
+async def test_thoughts_before_it_are_estimated_too() -> None:
+    inner = Babbling(ReasoningDelta(0, "hm " * 100))
+    usage = await usage_of(inner)
+    written = 300 + inner.said * len("and so on ")
+    assert usage.output_tokens == written // 4
+
+
+async def test_a_response_without_an_end_passes_as_it_is() -> None:
+    transport = StopRepetition(StubTransport([[TextDelta(0, "a")]]))
+    assert [event async for event in transport.stream([], [], "")] == [TextDelta(0, "a")]
 
 
 async def test_the_arguments_of_calls_before_it_are_estimated_too() -> None:

@@ -124,6 +124,15 @@ async def test_metrics_count_tokens_and_time() -> None:
     assert tokens == {"input": 10, "output": 5}
 
 
+async def test_what_was_written_to_a_cache_is_told() -> None:
+    recorder = Recorder()
+    usage = Usage(10, 5, cache_write_tokens=7)
+    model = recorder.traced(StubTransport([make_text_response(usage=usage)]))
+    await Agent("", model).run("go", MemoryContextStore())
+    [chat] = recorder.spans.get_finished_spans()
+    assert (chat.attributes or {})["gen_ai.usage.cache_creation.input_tokens"] == 7
+
+
 async def test_errors_are_told_by_their_kind_and_never_by_what_they_say() -> None:
     recorder = Recorder()
     error = ProviderError("secret words", status=500)
