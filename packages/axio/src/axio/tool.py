@@ -25,7 +25,6 @@ from typing import (
 from axio.exceptions import Deferred, GuardError, HandlerError
 from axio.handlers import Example, in_thread, options_of, refuse_sync, tool_options
 from axio.permission import APPROVED, PermissionGuard
-from axio.results import as_content, as_text
 from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
@@ -246,6 +245,8 @@ class Tool(Generic[T]):
 
     async def _stream(self, kwargs: dict[str, Any]) -> AsyncGenerator[tuple[str, str], None]:
         if not self.supports_streaming:
+            from axio.results import as_content, as_text  # Runs do not come here.
+
             yield "output", as_text(as_content(await self._call(kwargs)))
             return
         kwargs = await self._ask_guards(self._validator.bind(kwargs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from functools import reduce
 from sys import modules
 from typing import Annotated, Any, NamedTuple, get_origin
 
@@ -21,15 +21,15 @@ from axio.types import JSONObject
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What stands beside a type. `limits` are keywords of JSON Schema and their values."""
+class Facts(NamedTuple):
+    """What stands beside a type."""
 
     description: str = ""
     default: Any = MISSING
     factory: Callable[[], Any] | None = None
     strict: bool = False
     limits: tuple[tuple[str, Any], ...] = ()
+    """Keywords of JSON Schema and their values."""
     tests: tuple[Callable[[Any], Any], ...] = ()
     judge: bool = False
     """True if only pydantic can tell which values are right."""
@@ -40,12 +40,13 @@ class Facts:
         """The default, which the one who gets it may change; `MISSING` if there is none."""
         return self.factory() if self.factory is not None else deepcopy(self.default)
 
-    def __add__(self, other: Facts) -> Facts:
+    def also(self, other: Facts) -> Facts:
         """Both; where they disagree, the first."""
+        has_default = self.default is not MISSING or self.factory is not None
         return Facts(
             self.description or other.description,
-            other.default if self.default is MISSING and not self.factory else self.default,
-            self.factory or (other.factory if self.default is MISSING else None),
+            self.default if has_default else other.default,
+            self.factory if has_default else other.factory,
             self.strict or other.strict,
             self.limits + other.limits,
             self.tests + other.tests,
@@ -73,7 +74,7 @@ def facts(hint: Any) -> Facts:
     """All that stands beside the type in an `Annotated`."""
     if get_origin(hint) is not Annotated:
         return _NONE
-    return sum(map(fact, hint.__metadata__), _NONE)
+    return reduce(Facts.also, map(fact, hint.__metadata__))
 
 
 def fact(extra: Any) -> Facts:
@@ -85,11 +86,11 @@ def fact(extra: Any) -> Facts:
     if is_marker(extra):
         default = MISSING if extra.is_required() or extra.default_factory else extra.default
         own = Facts(extra.description or "", default, extra.default_factory)
-        return sum(map(fact, extra.metadata), own)
+        return reduce(Facts.also, map(fact, extra.metadata), own)
     if _library(extra) not in _LIBRARIES:
         return Facts(judge=_speaks_pydantic(extra))
     if hasattr(extra, "__is_annotated_types_grouped_metadata__"):
-        return sum(map(fact, extra), _NONE)
+        return reduce(Facts.also, map(fact, extra), _NONE)
     return _library_fact(extra)
 
 
@@ -118,11 +119,11 @@ def _library_fact(extra: Any) -> Facts:
     )
     if _library(extra) == "pydantic":  # Its markers of one word, and those that do more than check.
         says = getattr(extra, "__dict__", {}).keys()
-        return replace(found, judge=not says or not says <= {*_LIMITS, "strict"})
+        return found._replace(judge=not says or not says <= {*_LIMITS, "strict"})
     if (test := getattr(extra, "func", None)) is not None:
-        found = replace(found, tests=(test,))
+        found = found._replace(tests=(test,))
     if getattr(extra, "tz", None) is not None or (found == _NONE and not _says_nothing(extra)):
-        found = replace(found, problem=f"{extra!r} cannot be checked")
+        found = found._replace(problem=f"{extra!r} cannot be checked")
     return found
 
 
@@ -133,12 +134,17 @@ def _says_nothing(extra: Any) -> bool:
 # ── Types ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Foreign(NamedTuple):
+class Foreign:
     """A type whose library makes the schema and judges values."""
 
-    schema: JSONObject
-    convert: Callable[[Any], Any]
-    takes: frozenset[type] | None
+    __slots__ = ("convert", "schema", "takes")
+
+    def __init__(
+        self, schema: JSONObject, convert: Callable[[Any], Any], takes: frozenset[type] | None
+    ) -> None:
+        self.schema = schema
+        self.convert = convert
+        self.takes = takes
 
 
 def foreign(hint: Any, judge: bool = False) -> Foreign | None:
