@@ -58,7 +58,7 @@ def tool_options(
 
 
 def options_of(handler: Callable[..., Any]) -> dict[str, Any]:
-    """What `tool_options`, or `_tool_concurrency`, left on a handler, as arguments for `Tool`."""
+    """The notes of `tool_options` or `_tool_concurrency` on a handler, as arguments for `Tool`."""
     options = dict(getattr(handler, "_tool_options", ()))
     concurrency = getattr(handler, "_tool_concurrency", None)
     if concurrency is not None:

@@ -71,7 +71,7 @@ CONTEXT: ContextVar[Any] = ContextVar("axio.CONTEXT", default=_EMPTY)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[T]):
-    """What a model may call.
+    """A function that a model may call.
 
     `handler` is a coroutine function, or an async generator function whose items are the live
     output: texts, or (channel, text) pairs. A coroutine function may carry such a generator as its
@@ -102,7 +102,7 @@ class Tool(Generic[T]):
     _validator: Validator = field(init=False, compare=False, repr=False)
     _generates: bool = field(init=False, compare=False, repr=False)
     supports_streaming: bool = field(init=False, compare=False, repr=False)
-    """Whether a call produces output while it runs."""
+    """True if a call produces output while it runs."""
     # `Tool[X](...)` tries to set it and expects the refusal that only a field of ours gives.
     __orig_class__: Any = field(default=None, init=False, compare=False, repr=False)
 
@@ -146,7 +146,7 @@ class Tool(Generic[T]):
     def _given_schema(self) -> JSONSchema | None:
         """The schema that was not built from this handler, if there is one."""
         given = self.schema.copy()
-        # dataclasses.replace() hands the automatic schema on as if somebody had written it.
+        # dataclasses.replace() hands the automatic schema on as if it had been given.
         automatic = isinstance(given, AutomaticSchema) and given.is_of(self.handler)
         return None if automatic or not given else given
 
@@ -292,7 +292,7 @@ class Tool(Generic[T]):
 
 
 AnyTool: TypeAlias = Tool[Any]
-"""A tool whatever its context is."""
+"""A tool with a context of any type."""
 
 
 def _made_again(cls: type[AnyTool], arguments: dict[str, Any], read_only: Sequence[str]) -> AnyTool:

@@ -31,7 +31,7 @@ _ANY = any_node()
 
 
 class Validator:
-    """What `compile_signature` makes: cheap to ask, holds nothing of a call, may be shared."""
+    """Checks and converts the arguments of calls. It holds nothing of a call and may be shared."""
 
     __slots__ = ("_count", "_fields", "_open", "_others", "_plain", "_whole", "names")
 
@@ -50,7 +50,7 @@ class Validator:
         """True if names that are no fields are kept, as `others` takes them."""
         self._others = others
         self._whole = whole
-        """What must hold for all arguments together."""
+        """The check of all arguments together."""
         self._plain = [(field.name, field.exact) for field in fields]
         self._count = len(fields) if whole is None and not open_ else -1
 

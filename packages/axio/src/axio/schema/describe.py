@@ -100,14 +100,14 @@ def hint_from_json_schema(prop: Any) -> Any:
 
 
 class AutomaticSchema(dict[str, Any]):
-    """A schema built from a handler, not written by somebody; a copy of it still says so."""
+    """A schema that was built from a handler, not written by hand; a copy of it still says so."""
 
     def __init__(self, schema: Mapping[str, Any], handler: Callable[..., Any]) -> None:
         super().__init__(schema)
         self._handler = handler
 
     def is_of(self, handler: Callable[..., Any]) -> bool:
-        """Whether it was built from `handler`, or from what that wraps and has the signature of."""
+        """True if it was built from `handler`, or from a function with one signature with it."""
         return bool(unwrap(handler) == unwrap(self._handler))
 
     def copy(self) -> AutomaticSchema:

@@ -1,4 +1,4 @@
-"""What a docstring says about each parameter, in Google, NumPy or Sphinx style."""
+"""The words of a docstring about each parameter, in Google, NumPy or Sphinx style."""
 
 from __future__ import annotations
 

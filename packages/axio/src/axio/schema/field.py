@@ -177,7 +177,7 @@ class Mismatch(Exception):
         super().__init__(text)
         self.text = text
         self.error = error
-        """What users of `Field` get: `TypeError` if a value is of a type that is not wanted."""
+        """For users of `Field`: `TypeError` if a value is of a type that is not wanted."""
         self._path = [path] if path else []
         """Innermost part first."""
 

@@ -22,7 +22,7 @@ from axio.types import JSONObject
 
 
 class Facts(NamedTuple):
-    """What stands beside a type."""
+    """All that stands beside a type."""
 
     description: str = ""
     default: Any = MISSING
@@ -34,7 +34,7 @@ class Facts(NamedTuple):
     judge: bool = False
     """True if only pydantic can tell which values are right."""
     problem: str = ""
-    """Words about something that nobody here can check."""
+    """Words about a constraint that cannot be checked here."""
 
     def fresh_default(self) -> Any:
         """The default, which the one who gets it may change; `MISSING` if there is none."""
@@ -78,7 +78,7 @@ def facts(hint: Any) -> Facts:
 
 
 def fact(extra: Any) -> Facts:
-    """What one object says that stands in an `Annotated`, or in place of a default."""
+    """The facts in one object that stands in an `Annotated`, or in place of a default."""
     if isinstance(extra, FieldInfo):
         limits = (("minimum", extra.ge), ("maximum", extra.le))
         given = tuple(limit for limit in limits if limit[1] is not None)

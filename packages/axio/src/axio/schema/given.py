@@ -1,9 +1,9 @@
-"""Checks against a JSON Schema that somebody wrote, such as an MCP server's.
+"""Checks against a JSON Schema that was written elsewhere, such as an MCP server's.
 
 Checked are type, enum, const, the bounds of numbers, strings and arrays, items, prefixItems,
 properties, required, additionalProperties, anyOf, oneOf (as anyOf), allOf, and `$ref` within the
-schema. Anything else, and anything odd, accepts every value: whoever wrote the schema judges in the
-end. `pattern` is not checked since its regular expressions are of another dialect than ours.
+schema. Anything else, and anything odd, accepts every value: the author of the schema judges in
+the end. `pattern` is not checked since its regular expressions are of another dialect than ours.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class SchemaCompiler:
         return target
 
     def _is_circle(self, reference: Any) -> bool:
-        """Whether following references from here never meets anything else."""
+        """True if following references from here never meets anything else."""
         seen: list[Any] = []
         while isinstance(reference, str) and reference not in seen:
             seen.append(reference)

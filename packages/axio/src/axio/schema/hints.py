@@ -1,4 +1,4 @@
-"""What a type annotation means, and in which form values of a type travel as JSON.
+"""The meaning of type annotations, and the form in which values of a type travel as JSON.
 
 A *text type* is one that travels as a JSON string.
 """

@@ -52,7 +52,7 @@ def decoded(text: str, wanted: frozenset[type]) -> Any:
     """The object or array that `text` holds if one is wanted, else `text`."""
     if list not in wanted and dict not in wanted:
         return text
-    from json import loads  # Not at import: whoever made the arguments has loaded it.
+    from json import loads  # Not at import: the maker of the arguments has loaded it.
 
     try:
         value = loads(text)
@@ -68,7 +68,7 @@ def any_node() -> Node:
 def first_fitting(
     nodes: Sequence[Node], value: Any, wanted: str, near: Sequence[Mismatch] = ()
 ) -> Any:
-    """What the first node makes of the value that accepts it.
+    """The value as the first node makes it that accepts it.
 
     If none does, the error says what is wanted at all, and what is wrong in each branch that takes
     this kind of value, with those known before as `near`. An object can be meant for one branch
@@ -130,7 +130,7 @@ def limited_node(node: Node, said: Facts) -> Node:
 
 
 def choice_node(members: Sequence[Any]) -> Node:
-    """What JSON calls these members, and the members themselves. 1 is 1.0, but is not true."""
+    """These members, and their names in JSON. 1 is 1.0, but is not true."""
     values = json_choices(members)
     table = {(member.__class__ is bool, member): member for member in members}
     for value, member in zip(values, members, strict=True):

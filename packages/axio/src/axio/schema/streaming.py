@@ -45,7 +45,7 @@ ESCAPES = {
     "r": "\r",
     "t": "\t",
 }
-"""What the character after a backslash stands for; any other stands for itself."""
+"""The meaning of the character after a backslash; any other stands for itself."""
 
 _REPLACEMENT = "\ufffd"
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -113,7 +113,7 @@ class ToolArgStream:
 
     @property
     def done(self) -> bool:
-        """Whether the outermost object is closed."""
+        """True once the outermost object is closed."""
         return self._state is State.DONE and self._is_object
 
     def feed(self, chunk: str) -> list[ToolFieldEvent]:
@@ -356,7 +356,7 @@ def parse_partial(text: str) -> Any:
 
 
 def _ends_in_escape(string: str) -> bool:
-    """Whether the final quote of an unfinished string is itself escaped."""
+    """True if the final quote of an unfinished string is itself escaped."""
     slashes = len(string) - 1 - len(string[:-1].rstrip("\\"))
     return slashes % 2 == 1
 
