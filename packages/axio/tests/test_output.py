@@ -382,6 +382,14 @@ async def test_the_schema_of_a_type_that_holds_itself_is_an_object_at_the_top() 
     assert "Tree" in schema["$defs"]
 
 
+async def test_the_model_is_told_what_the_dicts_of_an_answer_hold() -> None:
+    transport = answering({"value": {"a": "1"}}, {"value": {"a": 1.0}})
+    answer = await Agent("", transport).run("go", MemoryContextStore(), output=dict[str, int])
+    value = transport.requests[0].tools[-1].input_schema["properties"]["value"]
+    assert value == {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert answer == {"a": 1}
+
+
 @pytest.mark.parametrize(("output", "defined"), [(list[Tree], ["Tree"]), (list[int], [])])
 async def test_the_definitions_of_a_schema_stand_at_its_top(
     output: Any, defined: list[str]

@@ -22,11 +22,10 @@ from axio.run.call import Call
 from axio.run.run import AgentRun
 from axio.run.stream import AgentStream, failure_of
 from axio.run.turn import Turn
-from axio.schema import Validator, converter, property_schema
+from axio.schema import Validator, converter, value_schema
 from axio.schema.streaming import parse_partial
 from axio.tool import Tool
 from axio.transport import CompletionTransport, StructuredTransport, closing
-from axio.types import JSONObject
 from axio.wrapper import Structured
 
 __all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
@@ -48,7 +47,7 @@ class OutputWanted(Generic[T]):
     def __init__(self, type: Any, tools: list[Tool[Any]], tries: int) -> None:
         if tries < 1:
             raise ValueError(f"output_tries must be at least 1, got {tries}")
-        schema = _with_its_top(property_schema(type))
+        schema = value_schema(type)
         self._is_object = schema.get("type") == "object" and "properties" in schema
         if not self._is_object:
             definitions = schema.pop("$defs", None)
@@ -172,15 +171,6 @@ class _AnswerTool(Tool[Any]):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "_validator", Validator([], open_=True))
-
-
-def _with_its_top(schema: JSONObject) -> JSONObject:
-    """The schema of a type that holds itself is a reference; providers want to see the object."""
-    reference = schema.get("$ref")
-    if not isinstance(reference, str):
-        return schema
-    definitions = schema["$defs"]
-    return {**definitions[reference.rpartition("/")[2]], "$defs": definitions}
 
 
 def _user(text: str) -> Message:
