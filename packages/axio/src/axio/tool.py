@@ -36,7 +36,7 @@ from axio.schema import (
 )
 from axio.schema.signature import unbound
 from axio.semaphore import Semaphore
-from axio.types import ToolName
+from axio.types import JSONObject, ToolName
 
 __all__ = (
     "CONTEXT",
@@ -169,11 +169,11 @@ class Tool(Generic[T]):
         """Run one call; `GuardError` or `HandlerError` when it fails."""
         return self._call(kwargs) if self._semaphore is None else self._call_in_turn(kwargs)
 
-    async def _call_in_turn(self, kwargs: dict[str, Any]) -> Any:
+    async def _call_in_turn(self, kwargs: JSONObject) -> Any:
         async with self._semaphore or nullcontext():
             return await self._call(kwargs)
 
-    async def _call(self, kwargs: dict[str, Any]) -> Any:
+    async def _call(self, kwargs: JSONObject) -> Any:
         if self._generates:
             return await self._collect(kwargs)
         kwargs = self._validator.bind(kwargs)
@@ -208,7 +208,7 @@ class Tool(Generic[T]):
                 raise
             raise HandlerError(f"tool {self.name!r} took longer than {self.timeout:g} s") from exc
 
-    async def _collect(self, kwargs: dict[str, Any]) -> Any:
+    async def _collect(self, kwargs: JSONObject) -> Any:
         start = monotonic()
         chunks = [(monotonic() - start, *pair) async for pair in self._stream(kwargs)]
         return self.format_stream_result(chunks)
@@ -243,7 +243,7 @@ class Tool(Generic[T]):
             async for pair in source:
                 yield pair
 
-    async def _stream(self, kwargs: dict[str, Any]) -> AsyncGenerator[tuple[str, str], None]:
+    async def _stream(self, kwargs: JSONObject) -> AsyncGenerator[tuple[str, str], None]:
         if not self.supports_streaming:
             from axio.results import as_content, as_text  # Runs do not come here.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_origin
+from typing import Any, Literal, NamedTuple, TypeAlias, get_origin
 
 from axio.exceptions import HandlerError
 from axio.schema.convert import Compiler
@@ -14,6 +14,7 @@ from axio.schema.foreign import facts
 from axio.schema.hints import alias_value, simplify
 from axio.schema.nodes import Node, any_node
 from axio.schema.signature import function_name, other_names, parameters, refuse_unnamed
+from axio.types import JSONObject
 
 
 class _Field(NamedTuple):
@@ -26,6 +27,8 @@ class _Field(NamedTuple):
     """Makes a default of its own for each call, which a handler may change."""
     null_is_absent: bool
 
+
+Schema: TypeAlias = Mapping[str, Any]
 
 _ANY = any_node()
 
@@ -54,7 +57,7 @@ class Validator:
         self._plain = [(field.name, field.exact) for field in fields]
         self._count = len(fields) if whole is None and not open_ else -1
 
-    def bind(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def bind(self, kwargs: JSONObject) -> dict[str, Any]:
         """Arguments checked, converted and completed with defaults; strays are left out.
 
         `HandlerError` names everything that is wrong, for a model to mend in one go. Null for a
@@ -69,7 +72,7 @@ class Validator:
                 return kwargs
         return self._bind(kwargs)
 
-    def _bind(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _bind(self, kwargs: JSONObject) -> dict[str, Any]:
         bound: dict[str, Any] = {}
         problems = _Problems()
         missing: list[str] = []
@@ -131,7 +134,7 @@ class _Problems:
             self.texts.append(f"Field '{name}' is not valid: {error}")
 
 
-def compile_signature(handler: Any, explicit: Mapping[str, Any] | None) -> Validator:
+def compile_signature(handler: Any, explicit: Schema | None) -> Validator:
     """The validator of a tool: by an explicit schema if there is one, else by the signature.
 
     `TypeError` names the parameter that no argument can be passed to. Against an explicit schema
@@ -161,7 +164,7 @@ def _from_signature(handler: Any) -> Validator:
     return Validator(fields, open_=True, others=node("**", others))
 
 
-def _from_schema(schema: Mapping[str, Any]) -> Validator:
+def _from_schema(schema: Schema) -> Validator:
     from axio.schema.given import SchemaCompiler, as_list  # For tools that bring a schema only.
 
     compiler = SchemaCompiler(schema)

@@ -15,6 +15,9 @@ from axio.schema.describe import SCHEMA_JSON_TYPE_MAP
 from axio.schema.field import LIMITS, Mismatch, check_limit, equal, missing, not_among, requires
 from axio.schema.nodes import Convert, Node, any_node, first_fitting
 
+Schema: TypeAlias = Mapping[str, Any]
+Maker: TypeAlias = "Callable[[SchemaCompiler, Any, Schema], Convert | None]"
+
 _TYPES: dict[str, frozenset[type]] = {
     "string": frozenset({str}),
     "integer": frozenset({int, float}),
@@ -29,7 +32,7 @@ _TYPES: dict[str, frozenset[type]] = {
 class SchemaCompiler:
     """Makes nodes of schemas that may refer to parts of `root`."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Schema) -> None:
         self._root = root
         self._references: dict[str, Node] = {}
 
@@ -61,7 +64,7 @@ class SchemaCompiler:
                 node.convert, node.takes = made.convert, made.takes
         return self._references[reference]
 
-    def _takes(self, schema: Mapping[str, Any]) -> frozenset[type] | None:
+    def _takes(self, schema: Schema) -> frozenset[type] | None:
         if kinds := _kinds(schema):
             return frozenset().union(*(_TYPES[kind] for kind in kinds))
         for keyword in ("anyOf", "oneOf"):
@@ -95,19 +98,17 @@ class SchemaCompiler:
         return reference in seen
 
 
-Maker: TypeAlias = Callable[[SchemaCompiler, Any, Mapping[str, Any]], Convert | None]
-
 # ── One maker a keyword: its value, and the schema around it, give a check; None if it is odd. ────
 
 
-def _ref(compiler: SchemaCompiler, reference: Any, _: Mapping[str, Any]) -> Convert | None:
+def _ref(compiler: SchemaCompiler, reference: Any, _: Schema) -> Convert | None:
     if not isinstance(reference, str):
         return None
     node = compiler.reference(reference)
     return lambda value: node.convert(value)  # The node may be unfinished now.
 
 
-def _type(_: SchemaCompiler, __: Any, schema: Mapping[str, Any]) -> Convert | None:
+def _type(_: SchemaCompiler, __: Any, schema: Schema) -> Convert | None:
     kinds = _kinds(schema)
     classes = tuple({cls for kind in kinds for cls in _TYPES[kind]})
     whole = "integer" in kinds and "number" not in kinds
@@ -127,7 +128,7 @@ def _type(_: SchemaCompiler, __: Any, schema: Mapping[str, Any]) -> Convert | No
     return check if kinds else None
 
 
-def _enum(_: SchemaCompiler, values: Any, __: Mapping[str, Any]) -> Convert | None:
+def _enum(_: SchemaCompiler, values: Any, __: Schema) -> Convert | None:
     members = tuple(as_list(values))
 
     def check(value: Any) -> Any:
@@ -138,12 +139,12 @@ def _enum(_: SchemaCompiler, values: Any, __: Mapping[str, Any]) -> Convert | No
     return check if members else None
 
 
-def _const(compiler: SchemaCompiler, value: Any, schema: Mapping[str, Any]) -> Convert | None:
+def _const(compiler: SchemaCompiler, value: Any, schema: Schema) -> Convert | None:
     return _enum(compiler, [value], schema)
 
 
 def _limit(keyword: str) -> Maker:
-    def make(_: SchemaCompiler, limit: Any, __: Mapping[str, Any]) -> Convert | None:
+    def make(_: SchemaCompiler, limit: Any, __: Schema) -> Convert | None:
         def check(value: Any) -> Any:
             check_limit(value, keyword, limit)
             return value
@@ -154,7 +155,7 @@ def _limit(keyword: str) -> Maker:
     return make
 
 
-def _all_of(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert:
+def _all_of(compiler: SchemaCompiler, schemas: Any, _: Schema) -> Convert:
     nodes = [compiler.node(schema) for schema in as_list(schemas)]
 
     def check(value: Any) -> Any:
@@ -165,32 +166,32 @@ def _all_of(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Con
     return check
 
 
-def _any_of(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert | None:
+def _any_of(compiler: SchemaCompiler, schemas: Any, _: Schema) -> Convert | None:
     nodes = [compiler.node(schema) for schema in as_list(schemas)]
     wanted = " | ".join(dict.fromkeys(map(_wanted, as_list(schemas))))
     return (lambda value: first_fitting(nodes, value, wanted)) if nodes else None
 
 
-def _prefix_items(compiler: SchemaCompiler, schemas: Any, _: Mapping[str, Any]) -> Convert:
+def _prefix_items(compiler: SchemaCompiler, schemas: Any, _: Schema) -> Convert:
     nodes = [compiler.node(schema) for schema in as_list(schemas)]
     return _inside(list, lambda value: enumerate(nodes[: len(value)]))
 
 
-def _items(compiler: SchemaCompiler, items: Any, schema: Mapping[str, Any]) -> Convert:
+def _items(compiler: SchemaCompiler, items: Any, schema: Schema) -> Convert:
     if isinstance(items, list):  # How a tuple was written before draft 2020-12.
         return _prefix_items(compiler, items, schema)
     node, start = compiler.node(items), len(as_list(schema.get("prefixItems")))
     return _inside(list, lambda value: ((i, node) for i in range(start, len(value))))
 
 
-def _properties(compiler: SchemaCompiler, props: Any, _: Mapping[str, Any]) -> Convert | None:
+def _properties(compiler: SchemaCompiler, props: Any, _: Schema) -> Convert | None:
     if not isinstance(props, Mapping):
         return None
     nodes = {name: compiler.node(schema) for name, schema in props.items()}
     return _inside(dict, lambda value: ((k, node) for k, node in nodes.items() if k in value))
 
 
-def _additional(compiler: SchemaCompiler, extra: Any, schema: Mapping[str, Any]) -> Convert | None:
+def _additional(compiler: SchemaCompiler, extra: Any, schema: Schema) -> Convert | None:
     if "patternProperties" in schema:
         return None
     known = schema.get("properties")
@@ -199,7 +200,7 @@ def _additional(compiler: SchemaCompiler, extra: Any, schema: Mapping[str, Any])
     return _inside(dict, lambda value: ((name, node) for name in value if name not in names))
 
 
-def _required(_: SchemaCompiler, names: Any, __: Mapping[str, Any]) -> Convert:
+def _required(_: SchemaCompiler, names: Any, __: Schema) -> Convert:
     wanted = [name for name in as_list(names) if isinstance(name, str)]
 
     def check(value: Any) -> Any:
@@ -255,7 +256,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _kinds(schema: Mapping[str, Any]) -> list[str]:
+def _kinds(schema: Schema) -> list[str]:
     """The types that a schema allows; empty when it does not say, or says something odd."""
     kind = schema.get("type")
     kinds = [kind] if isinstance(kind, str) else as_list(kind)
