@@ -123,7 +123,10 @@ class Limits:
         left = [s for budget in self._budgets if (s := budget.seconds_left()) is not None]
         silence = min((b.silence for b in self._budgets if b.silence is not None), default=None)
         if left or silence is not None:
-            self._watchdog = _watchdog(silence, min(left, default=None), interrupt)
+            # It needs asyncio; a program may only name its limits.
+            from axio.run.patience import Patience
+
+            self._watchdog = Patience(silence, min(left, default=None), interrupt)
 
     def stop(self) -> None:
         if self._watchdog is not None:
@@ -152,28 +155,6 @@ class Limits:
         """Count the tokens of a model call that was made."""
         for budget in self._budgets:
             budget.spend(usage, model)
-
-
-def _watchdog(
-    silence: float | None, seconds: float | None, interrupt: Callable[[LimitReached], object]
-) -> Watchdog:
-    """A watchdog that interrupts the run, where others end the wait for one response."""
-    from axio.watchdog import Watchdog  # It needs asyncio; a program may only name its limits.
-
-    class Interrupter(Watchdog):
-        __slots__ = ()
-
-        def expired(self, limit: str) -> None:
-            text = "the run took too long"
-            if limit == "silence":
-                text = f"the model said nothing for {self.silence:g} s"
-            self.stop()
-            interrupt(LimitReached(text, reason=limit))
-
-    watchdog = Interrupter(silence, seconds)
-    if silence is not None and silence <= 0:
-        watchdog.expired("silence")
-    return watchdog
 
 
 def _check(name: str, value: object) -> None:
