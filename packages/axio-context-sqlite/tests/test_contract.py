@@ -13,7 +13,7 @@ import pytest
 from axio.blocks import ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, SessionInfo
 from axio.messages import Message
-from axio_context_sqlite import SQLiteContextStore, connect
+from axio_context_sqlite import SQLiteContextStore, StoreError, connect
 
 
 def user(text: str) -> Message:
@@ -130,6 +130,19 @@ async def test_everything_survives_reopening(path: Path) -> None:
     assert await store.get_history() == [user("remember me")]
     assert await store.get_context_tokens() == (3, 4)
     await conn.close()
+
+
+async def test_a_project_is_wanted_where_the_current_directory_was_removed(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    async with SQLiteContextStore.open(path, "s", "a project") as store:
+        await store.append(user("here"))
+    with pytest.raises(StoreError, match="the current directory was removed"):
+        async with SQLiteContextStore.open(path, "s"):
+            pass
 
 
 async def test_tokens_are_set_added_and_cleared(store: SQLiteContextStore) -> None:

@@ -111,3 +111,15 @@ async def test_what_nobody_reads_holds_the_command_back_and_is_not_lost(tmp_path
         assert os.listdir(tmp_path) == []
         assert sum([len(output.data) async for output in process]) == 30_000_000
     assert os.listdir(tmp_path) == ["written"]
+
+
+@pytest.mark.parametrize("root", [None, "below", "../beside"])
+def test_a_place_in_a_folder_that_was_removed_says_so(
+    root: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert LocalWorkspace(tmp_path).root == str(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"^the current directory was removed$"):
+        LocalWorkspace(root)

@@ -130,6 +130,39 @@ def test_a_closed_stdin_is_no_prompt(axio: Any) -> None:
 # ── what it is told to use ────────────────────────────────────────────────────────────────────
 
 
+# Each names something that is looked for in the current directory at another moment.
+IN_A_REMOVED_FOLDER = {
+    "nothing else": SCRIPTED,
+    "tools": (*SCRIPTED, "--tools", "shell"),
+    "no tools": (*SCRIPTED, "--tools", "none"),
+    "a prompt of its own": (*SCRIPTED, "--system", "Be brief."),
+    "a log": (*SCRIPTED, "--log-file", "log.txt"),
+    "another log": ("--log-file", "log.txt", *SCRIPTED),
+    "json": (*SCRIPTED, "--json"),
+    "no transport": ("run",),
+    "an unknown transport": ("run", "--transport", "nope"),
+}
+
+
+@pytest.mark.parametrize("name", IN_A_REMOVED_FOLDER)
+def test_in_a_folder_that_was_removed_the_command_says_so(axio: Any, name: str) -> None:
+    start = 'cd gone && rmdir ../gone && exec "$0" -m axio_tui "$@"'
+    for args in ((*IN_A_REMOVED_FOLDER[name], "hi"), (*IN_A_REMOVED_FOLDER[name], "-")):
+        (axio.home / "gone").mkdir()
+        command = ["sh", "-c", start, sys.executable, *args]
+        done = axio(command=command, script=HELLO, input=b"hi")
+        assert done.code == 2 and not done.out
+        assert done.line.startswith("axio: error: the current directory was removed")
+
+
+def test_help_and_version_need_no_folder(axio: Any) -> None:
+    for args in ("--version", "--help", "run --help", ""):
+        (axio.home / "gone").mkdir()
+        start = f"cd gone && rmdir ../gone && exec '{sys.executable}' -m axio_tui {args}"
+        done = axio(command=["sh", "-c", start])
+        assert done.code == 0 and "axio" in done.out and not done.err
+
+
 def test_an_unknown_transport_lists_what_there_is(axio: Any) -> None:
     done = axio("run", "--transport", "nope\x1b[2J", "hi")
     assert done.code == 2

@@ -20,6 +20,7 @@ from axio_context_sqlite import jsonl, lease, rows, sessions
 from axio_context_sqlite.cache import Cache
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
+from axio_context_sqlite.errors import StoreError
 from axio_context_sqlite.names import from_column
 from axio_context_sqlite.payload import (
     COMPRESS_THRESHOLD,
@@ -70,7 +71,7 @@ class SQLiteContextStore(ContextStore):
         self._conn = conn
         self._wait = wait
         self._database = Database.of(conn)
-        self.project = str(Path.cwd().resolve()) if project is None else project
+        self.project = _this_project() if project is None else project
         self._session = Session.of(self.project, session_id)
         self._cache = Cache(self._session, self._database)
         self._lease: str | None = None
@@ -338,6 +339,13 @@ class SQLiteContextStore(ContextStore):
                 await self._run(job, brief=True)
             except AxioError as error:
                 logger.warning("session %s has missed a heartbeat: %s", self._session.shown, error)
+
+
+def _this_project() -> str:
+    try:
+        return str(Path.cwd().resolve())
+    except FileNotFoundError as error:
+        raise StoreError("the current directory was removed: give a project") from error
 
 
 def _new_id() -> str:

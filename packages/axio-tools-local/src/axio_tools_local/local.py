@@ -41,7 +41,7 @@ class LocalWorkspace:
     ) -> None:
         if isinstance(pass_variables, str):
             raise TypeError(f"pass_variables is a list of names, got the text {pass_variables!r}")
-        self.root = os.path.abspath(os.getcwd() if root is None else root)
+        self.root = _from_here(os.curdir if root is None else root)
         self._sandbox = Sandbox(sandbox, self.root, limits or Limits())
         self._passed = None if pass_variables is None else frozenset(pass_variables)
 
@@ -102,6 +102,13 @@ class LocalWorkspace:
 
     def _absolute(self, path: str) -> str:
         return os.path.join(self.root, path)
+
+
+def _from_here(path: str | os.PathLike[str]) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError("the current directory was removed") from error
 
 
 def _put_script(folder: str, text: str) -> str:

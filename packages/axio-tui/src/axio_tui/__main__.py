@@ -42,13 +42,14 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # Imported here: help and wrong options should cost nothing.
-    from axio_tui.errors import CommandError, explain, traceback_of
+    from axio_tui.errors import CommandError, check_current_directory, explain, traceback_of
     from axio_tui.logs import start_logging
     from axio_tui.run import run
     from axio_tui.stopping import Stopped
     from axio_tui.terminal import OutputClosed
 
     try:
+        check_current_directory()
         start_logging(args.log_level, args.log_file)
         return run(args, say)
     except OutputClosed:

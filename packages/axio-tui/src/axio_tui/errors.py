@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +11,14 @@ from urllib.parse import urlsplit, urlunsplit
 from axio.exceptions import AxioError, StreamError
 from axio_tui.plain import one_line, plain
 
-__all__ = ("CommandError", "WrongUse", "address_of", "explain", "traceback_of")
+__all__ = (
+    "CommandError",
+    "WrongUse",
+    "address_of",
+    "check_current_directory",
+    "explain",
+    "traceback_of",
+)
 
 
 class CommandError(Exception):
@@ -23,6 +31,16 @@ class WrongUse(CommandError):
     """What was asked for cannot be had: no such name, no key, no prompt."""
 
     exit_code = 2
+
+
+def check_current_directory() -> None:
+    """Raise `WrongUse` where there is none any more: every command works in it."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise WrongUse("the current directory was removed; change to one that exists") from error
+    except OSError as error:
+        raise WrongUse(f"the current directory cannot be used: {error.strerror}") from error
 
 
 def explain(error: BaseException, transport: object = None) -> str:
