@@ -51,7 +51,9 @@ def reason_of(sent: Any) -> str | None:
     return None if reason.lower() in ("", "null", "none") else reason
 
 
-def stop_for(reason: str, *, answered: bool, called: bool) -> StopReason | StreamError:
+def stop_for(
+    reason: str, *, answered: bool, called: bool, describe: str = DESCRIBE
+) -> StopReason | StreamError:
     """The meaning of a finish reason. One that nobody knows ends the turn if there is an answer,
     and is logged."""
     name = reason.lower()
@@ -59,12 +61,12 @@ def stop_for(reason: str, *, answered: bool, called: bool) -> StopReason | Strea
     if stop is not None:
         return stop
     if name in FILTERED:
-        message = f"{DESCRIBE}: the provider's content filter stopped the answer ({reason})"
+        message = f"{describe}: the provider's content filter stopped the answer ({reason})"
         return ContentFiltered(message, code=reason)
     if answered and name not in FAILED and not passes(name):
         logger.warning("an answer ended for an unknown reason: %r", reason)
         return StopReason.tool_use if called else StopReason.end_turn
-    message = f"{DESCRIBE}: the answer ended with {reason!r}"
+    message = f"{describe}: the answer ended with {reason!r}"
     return ProviderError(message, code=reason, retryable=passes(name))
 
 
@@ -83,6 +85,8 @@ def error_in(payload: Mapping[str, Any], event: str) -> Any:
     return payload if named and message and isinstance(message, str) else None
 
 
-def protocol_error(what: str, data: str, *, retryable: bool = False) -> ProtocolError:
+def protocol_error(
+    what: str, data: str, *, retryable: bool = False, describe: str = DESCRIBE
+) -> ProtocolError:
     shown = data if len(data) <= 200 else data[:200] + " …"
-    return ProtocolError(f"{DESCRIBE}: {what}: {shown}", retryable=retryable)
+    return ProtocolError(f"{describe}: {what}: {shown}", retryable=retryable)

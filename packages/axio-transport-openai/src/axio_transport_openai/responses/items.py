@@ -1,4 +1,4 @@
-"""What an answer consists of: items. Which of them a history holds in which form.
+"""The items that an answer consists of, and which of them a history holds in which form.
 
 Text, calls and images are axio's own blocks, so that every provider can read them. What only this
 API knows is a `ReasoningBlock` of the provider, whose `data` is
@@ -14,6 +14,7 @@ A history that goes to another provider loses these blocks and keeps the rest.
 
 from __future__ import annotations
 
+import json
 from binascii import Error as Base64Error, a2b_base64
 from collections.abc import Mapping
 from typing import Any
@@ -23,11 +24,13 @@ from axio.events import ImageOutput
 __all__ = (
     "ARGUMENTS",
     "FRAMED",
-    "call_arguments",
+    "arguments_text",
     "frame_of",
     "generated_image",
+    "message_text",
     "reasoning_text",
     "runs_here",
+    "text_at",
 )
 
 FRAMED = {
@@ -60,7 +63,7 @@ _PLAIN = {
 
 
 def runs_here(item: Mapping[str, Any]) -> bool:
-    """Whether the caller has to answer this call of a built-in tool.
+    """True if the caller has to answer this call of a built-in tool.
 
     A shell in the provider's container has its output in the same answer.
     """
@@ -69,10 +72,29 @@ def runs_here(item: Mapping[str, Any]) -> bool:
     return item.get("type") in ARGUMENTS and not str(kind or "").startswith("container")
 
 
-def call_arguments(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call of a built-in tool."""
-    arguments = item.get(ARGUMENTS[item["type"]])
-    return arguments if isinstance(arguments, dict) else {}
+def arguments_text(item: Mapping[str, Any]) -> str:
+    """The arguments of any call as JSON text; empty where there are none yet.
+
+    Those of a custom tool are any text, which to axio is the argument `input`.
+    """
+    kind = item["type"]
+    if kind == "custom_tool_call":
+        text = item.get("input")
+        return json.dumps({"input": text}) if isinstance(text, str) else ""
+    arguments = item.get(ARGUMENTS.get(kind, "arguments"))
+    if isinstance(arguments, str):
+        return arguments if kind == "function_call" else ""
+    return "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+
+
+def message_text(item: Mapping[str, Any]) -> str:
+    """All that a message says, its refusals included."""
+    content = item.get("content")
+    parts = (
+        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    )
+    texts = [part.get("text") or part.get("refusal") for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def frame_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -87,7 +109,7 @@ def frame_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def reasoning_text(item: Mapping[str, Any]) -> str:
-    """What a reasoning item says: the reasoning itself, else its summary."""
+    """The words of a reasoning item: the reasoning itself, else its summary."""
     for field in ("content", "summary"):
         parts = item.get(field)
         parts = parts if isinstance(parts, list) else []
@@ -109,3 +131,8 @@ def generated_image(item: Mapping[str, Any]) -> ImageOutput | None:
     formats: dict[Any, Any] = {"jpeg": "image/jpeg", "webp": "image/webp"}
     form = item.get("output_format")
     return ImageOutput(0, content, formats.get(form if isinstance(form, str) else "", "image/png"))
+
+
+def text_at(value: Any) -> str:
+    """A value that should be text; empty where it is something else."""
+    return value if isinstance(value, str) else ""

@@ -5,12 +5,13 @@ Fields that are not here are skipped unread. What differs from server to server 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 
-__all__ = ("Event", "Response", "parse_event")
+from axio_transport_openai.chunks import place_of
+
+__all__ = ("Event", "Response", "odd_event", "parse_event")
 
 
 class Response(msgspec.Struct, gc=False):
@@ -28,6 +29,7 @@ class Event(msgspec.Struct, gc=False):
     item_id: Any = None
     summary_index: Any = None
     item: Any = None
+    text: Any = None
     arguments: Any = None
     input: Any = None
     response: Response | None = None
@@ -36,22 +38,16 @@ class Event(msgspec.Struct, gc=False):
     message: Any = None
 
 
-_parse = msgspec.json.Decoder(Event).decode
+parse_event = msgspec.json.Decoder(Event).decode
+"""Raises `msgspec.ValidationError` for JSON of another shape, else `msgspec.DecodeError`."""
 
 
-def parse_event(data: str) -> Event:
-    """Raises `msgspec.ValidationError` for JSON of another shape, else `ValueError`.
-
-    Half a character, which a server cut in two with an escape, is kept as it came: with the next
-    delta it may become whole.
-    """
+def odd_event(payload: dict[str, Any]) -> Event | None:
+    """The event that a payload is which `parse_event` refused; None for what is none."""
+    place = payload.get("output_index")
+    if isinstance(place, str | float) and place_of(place) is not None:
+        payload["output_index"] = place_of(place)
     try:
-        return _parse(data)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, RecursionError) as error:
-        try:
-            parsed = json.loads(data)
-        except RecursionError:
-            raise ValueError("nested too deeply") from error
-        return msgspec.convert(parsed, Event)
+        return msgspec.convert(payload, Event)
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: half a character misplaced
+        return None

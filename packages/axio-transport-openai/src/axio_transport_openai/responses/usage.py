@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from axio.types import Usage
+from axio.wire.lenient import count
 
 __all__ = ("usage_of",)
 
@@ -23,7 +24,4 @@ def usage_of(usage: Any) -> Usage:
 
 
 def _count(counts: Any, name: str) -> int:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
-        return 0
-    return int(value)
+    return (count(counts.get(name)) if isinstance(counts, dict) else None) or 0

@@ -93,6 +93,10 @@ class Call:
             self._pieces.append(text)
         return text
 
+    def drop(self) -> None:
+        """Forget a half of a character that waits for the other."""
+        self._halves.held = ""
+
     def flush(self) -> str:
         """Take the half of a character that nothing followed; returns what became of it."""
         lone = self._halves.flush()
@@ -183,12 +187,15 @@ class Calls:
 
     def known(self, place: int | None, id: str = "", item: str = "") -> Call | None:
         """The call that an address means; None for one that has not come."""
+        here = self._at.get(place) if place is not None else None
+        return self.addressed(place, id, item) or here
+
+    def addressed(self, place: int | None, id: str = "", item: str = "") -> Call | None:
+        """As `known`, by the ids alone. At a place where calls have come the id of one counts only
+        there."""
         if item and item in self._items:
             return self._items[item]
-        here = self._at.get(place) if place is not None else None
-        if not id:
-            return here
-        return self._ids.get(id if place is None or here is None else (place, id)) or here
+        return self._ids.get(id if place not in self._at else (place, id)) if id else None
 
     def add(self, call: Call, text: str, events: list[StreamEvent]) -> None:
         """Arguments of this very call came."""
@@ -200,9 +207,9 @@ class Calls:
 
         Empty ones, and ones that are no JSON, replace nothing.
         """
-        self._flush(call, events)
         text, told = joined(text), call.text
         if text.startswith(told):
+            call.drop()
             self.add(call, text[len(told) :], events)
         elif (value := _value(text)) and value != _value(told):
             self._begin_again(call, call.name, events)
