@@ -16,12 +16,14 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 import pytest
 
 from axio_tools_local import archive
+from axio_tools_local.local import LocalWorkspace
 from axio_tools_local.run_python import run_python
+from axio_tools_local.sandbox import Level
 from axio_tools_local.shell import shell
 
 
@@ -183,6 +185,58 @@ async def test_two_event_loops_in_turn_use_the_same_tool() -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize("by", ["timeout", "cancel"])
+async def test_a_command_is_asked_to_end_before_it_is_killed(
+    by: str, folder: Path, marked: Marked
+) -> None:
+    command = f"trap 'echo asked > said; exit' TERM\nsleep 61.{marked.mark} & wait"
+    task = asyncio.create_task(shell(command, timeout=1 if by == "timeout" else 60))
+    if by == "timeout":
+        assert "timeout" in await task
+    else:
+        await marked.until(True, "sleep\0")
+        await end(task)
+    assert (folder / "said").read_text() == "asked\n"
+    assert marked.alive() == []
+
+
+CANNOT_BE_STARTED = {
+    "missing": (("no-such-program",), "No such file"),
+    "a folder": (("/",), "Permission denied"),
+    "not executable": (("./plain",), "Permission denied"),
+    "no program": (("./nothing",), "Exec format error"),
+    "interpreter missing": (("./orphaned",), "No such file"),
+}
+
+
+@pytest.mark.parametrize("name", CANNOT_BE_STARTED)
+@pytest.mark.parametrize("level", get_args(Level))
+async def test_what_cannot_be_started_says_so(name: str, level: Level, folder: Path) -> None:
+    (folder / "plain").write_text("#!/bin/sh\n")
+    for file, text in (("nothing", "\0"), ("orphaned", "#!/no/such/shell\n")):
+        (folder / file).write_text(text)
+        (folder / file).chmod(0o755)
+    argv, reason = CANNOT_BE_STARTED[name]
+    async with LocalWorkspace(sandbox=level).run(argv) as process:
+        told = [output async for output in process]
+    assert process.exit_code == 126
+    assert {stream for stream, _ in told} == {"stderr"}
+    text = b"".join(data for _, data in told).decode()
+    assert text.startswith(f"axio: cannot run '{argv[0]}': ") and reason in text
+
+
+@pytest.mark.parametrize(
+    ("command", "cwd", "reason"),
+    [("true", "missing", "missing"), ("true", "plain", "plain"), ("a\0b", ".", "null byte")],
+)
+async def test_a_command_without_a_place_says_so(
+    command: str, cwd: str, reason: str, folder: Path
+) -> None:
+    (folder / "plain").touch()
+    result = await shell(command, cwd=cwd)
+    assert result.startswith("[stderr] [error: ") and reason in result
+
+
 # ── the end of the program ────────────────────────────────────────────────────────────────────
 
 PROGRAM = """
@@ -262,10 +316,89 @@ async def test_a_fork_of_the_program_does_not_keep_the_command_alive(
     assert os.listdir(folder) == []
 
 
-async def test_killing_the_keeper_ends_the_command_itself(folder: Path, marked: Marked) -> None:
-    """What that has started is out of reach then; the result says that it was killed."""
-    result = await shell(f"echo go; kill -9 $PPID; exec sleep 61.{marked.mark}", timeout=20)
-    assert result == "[stdout] go\n[stderr] [exit code: -9]"
+# Each program starts the command line behind it; several of them can stand in a row.
+WAYS_AWAY = {
+    "session": "setsid {command}",
+    "environment": "env -i PATH=$PATH {command}",
+    "deaf": "sh -c {trap} sh {command}",
+    "orphan": "sh -c '\"$@\" & exit' sh {command}",
+    "background": "sh -c '\"$@\" & wait' sh {command}",
+    "nohup": "nohup {command}",
+    "limits": "sh -c 'ulimit -n 32; exec \"$@\"' sh {command}",
+    "other user": "setpriv --reuid 65534 --clear-groups {command}",
+    "namespace": "unshare --fork --pid {command}",
+    "folder": "env -C / {command}",
+}
+TRAP = '\'trap "" TERM HUP INT QUIT; "$@"\''
+NEED_ROOT = {"other user", "namespace"}
+
+
+def gone_astray(chance: random.Random, mark: str) -> str:
+    """A command line that hides a `sleep` in a way of its own."""
+    names = sorted(WAYS_AWAY.keys() - (NEED_ROOT if os.geteuid() else set()))
+    command = f"sleep 61.{mark}"
+    for name in chance.choices(names, k=chance.randint(1, 5)):
+        command = WAYS_AWAY[name].format(command=command, trap=TRAP)
+    return f"{command} >/dev/null 2>&1 &"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_way_away_is_far_enough(seed: int, folder: Path, marked: Marked) -> None:
+    """Neither when the command ends, nor when it is cancelled, nor when the program is killed."""
+    chance = random.Random(seed)
+    command = "\n".join(gone_astray(chance, marked.mark) for _ in range(12))
+    await shell(f"{command}\nsleep 0.3", timeout=20)
+    assert marked.alive() == []
+    task = asyncio.create_task(shell(f"{command}\nwait; sleep 61", timeout=60))
+    await marked.until(True, "sleep\0")
+    await end(task)
+    assert marked.alive() == []
+    with program(f"{command}\nwait; sleep 61", folder) as running:
+        await marked.until(True, "sleep\0")
+        running.send_signal(chance.choice([signal.SIGKILL, signal.SIGQUIT, signal.SIGHUP]))
+        await asyncio.to_thread(running.wait, 10)
+        await marked.until(False)
+
+
+async def test_what_forks_without_end_is_caught(marked: Marked) -> None:
+    """It has another number at each moment, and a session of its own."""
+    code = "import os\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+    await shell(f"{sys.executable} -c '{code}' {marked.mark} & sleep 0.3")
+    assert marked.alive() == []
+
+
+ON_THE_PARENT = {
+    "kill": "kill -KILL $PPID",
+    "stop": "kill -STOP $PPID",
+    "stop again and again": "(while :; do kill -STOP $PPID; done) &",
+}
+
+
+@pytest.mark.parametrize("name", ON_THE_PARENT)
+async def test_a_command_that_turns_on_its_parent_does_not_get_away(
+    name: str, folder: Path, marked: Marked
+) -> None:
+    command = f"setsid sleep 61.{marked.mark} & {ON_THE_PARENT[name]}\nsleep 61.{marked.mark}"
+    result = await shell(command, timeout=1)
+    assert result.endswith(
+        "[exit code: -9]" if name == "kill" else "[timeout: command exceeded 1s]"
+    )
+    assert marked.alive() == []
+    with program(f"sleep 0.3; {command}", folder) as running:
+        await marked.until(True, "sleep\0")
+        running.kill()
+        await marked.until(False)
+
+
+async def test_a_stopped_parent_goes_on() -> None:
+    assert await shell("kill -STOP $PPID; kill -TSTP $PPID; echo done") == "[stdout] done"
+
+
+@pytest.mark.parametrize("number", ["KILL", "STOP"])
+async def test_without_its_keeper_a_command_ends(number: str, marked: Marked) -> None:
+    """What that has let go of is out of reach then; the keeper is the parent of its parent."""
+    find = "read _ _ _ keeper _ < /proc/$PPID/stat"
+    await shell(f"{find}; kill -{number} $keeper; exec sleep 61.{marked.mark}", timeout=1)
     await marked.until(False)
 
 
@@ -294,7 +427,7 @@ async def test_elsewhere_commands_work_and_late_output_is_not_lost() -> None:
     assert await shell("kill -9 $$") == "[stderr] [exit code: -9]"
 
 
-async def test_signals_to_the_keeper_change_nothing(marked: Marked) -> None:
+async def test_signals_to_the_parent_change_nothing() -> None:
     command = "for s in TERM INT HUP QUIT; do kill -$s $PPID; done; sleep 0.1; echo done; exit 4"
     assert await shell(command) == "[stdout] done\n[stderr] [exit code: 4]"
 

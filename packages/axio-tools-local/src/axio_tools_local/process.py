@@ -140,7 +140,9 @@ class Process:
             self._lifeline = None
 
     def _close(self) -> None:
-        """Close everything, hardly waiting: the keeper is gone, or will go by itself."""
+        """Close everything, hardly waiting: the keeper is gone, or goes now."""
+        if not self._exited:
+            self._popen.kill()  # something has stopped it, and with it goes the command
         for timer in self._timers:
             timer.cancel()
         if self._pidfd is not None:

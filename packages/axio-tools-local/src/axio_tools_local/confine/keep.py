@@ -1,11 +1,14 @@
 """Stay between a program and its command, so that nothing which the command starts is left.
 
-    program ── lifeline ──> keeper ── parent of ──> command, in a session of its own
+    program ── lifeline ──> keeper ── parent of ──> waiter ── parent of ──> command
 
 The lifeline is a pipe of which the program holds one end. A byte in it asks the command to end
 (SIGTERM); its end means: at once. So the keeper hears of the program's death however that came.
 What a command has started and let go of becomes a child of the keeper, by any means
 away. A child that still runs when the command has ended has a moment to end by itself.
+
+The waiter does nothing but wait. It is what the command knows as its parent, so that a command
+which kills or stops its parent does not get rid of its keeper.
 
 This is imported whenever a command starts, so it imports little.
 """
@@ -39,44 +42,69 @@ def main(arguments: list[str]) -> None:
     argv = arguments[1:]
     for descriptor in request["private"]:
         os.set_inheritable(descriptor, False)
+    groups: list[str] = []
     try:
         groups = group.make(request["places"], request["name"])
-        adopts = system.adopt_orphans()
-        command = _fork()
-        if command == 0:
-            group.enter(groups)
-            system.become(argv)
+        keeper = _start(groups, argv)
     except OSError as error:
+        group.end(groups)
         system.fail(argv[0], error)
-    code = Keeper(command, adopts).stay(request["lifeline"], request["program"])
+    code = keeper.stay(request["lifeline"], request["program"])
     group.end(groups)
     _exit_as(code)
 
 
+def _start(groups: list[str], argv: list[str]) -> Keeper:
+    adopts = system.adopt_orphans()
+    # Ignored before there is a command that could send them.
+    handlers = [(number, signal.signal(number, signal.SIG_IGN)) for number in _IGNORED]
+    told, telling = os.pipe()
+    waiter = _fork()
+    if waiter == 0:
+        try:
+            command = _fork()
+            if command == 0:
+                os.setsid()
+                for number, handler in handlers:
+                    signal.signal(number, handler)
+                group.enter(groups)
+                system.become(argv)
+        except OSError as error:
+            system.fail(argv[0], error)
+        os.write(telling, command.to_bytes(8, "big"))
+        _let_go_of_pipes()
+        _exit_as(os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]))
+    os.close(telling)
+    command = int.from_bytes(os.read(told, 8), "big")
+    os.close(told)
+    return Keeper(waiter, command or waiter, adopts)
+
+
 def _fork() -> int:
-    """As `os.fork`. The child, which is to become the command, dies when its keeper is killed."""
-    keeper = os.getpid()
+    """As `os.fork`. The child dies when its parent is killed."""
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
-        os.setsid()
         if sys.platform == "linux":
             system.die_with_parent(signal.SIGKILL)
-        if os.getppid() != keeper:
+        if os.getppid() != parent:
             os._exit(1)
     return child
 
 
 class Keeper:
-    """`command` is a child with a group of its own. `adopts`: all that it starts comes here."""
+    """`waiter` is a child, `command` the group that it waits for. `adopts`: orphans come here."""
 
-    def __init__(self, command: int, adopts: bool) -> None:
+    def __init__(self, waiter: int, command: int, adopts: bool) -> None:
+        self._waiter = waiter
         self._command = command
         self._adopts = adopts
         self._code: int | None = None
 
     def stay(self, lifeline: int, program: int) -> int:
         """The exit code of the command, when all that it started has ended too."""
-        woken = _prepare()
+        _let_go_of_pipes()
+        woken = _watch_children()
         watched = [lifeline, woken]
         kill_at = float("inf")
         while True:
@@ -105,12 +133,14 @@ class Keeper:
         """Take note of children that have ended; True when none is left."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             except ChildProcessError:
                 return self._adopts or not _is_there(self._command)
             if pid == 0:
                 return False
-            if pid == self._command:
+            if pid == self._waiter and os.WIFSTOPPED(status):
+                _kill(os.kill, pid, signal.SIGCONT)
+            elif pid == self._waiter:
                 self._code = os.waitstatus_to_exitcode(status)
 
     def _kill_all(self) -> None:
@@ -124,7 +154,7 @@ class Keeper:
         for pid in _children():
             _kill(os.kill, pid, signal.SIGKILL)
             leader = os.getpgid(pid)
-            if leader != os.getpgrp():  # where the command is until it has its session
+            if leader != os.getpgrp():  # where the waiter is, and a command that has no session yet
                 _kill(os.killpg, leader, signal.SIGKILL)
 
 
@@ -140,13 +170,15 @@ def _exit_as(code: int) -> None:
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _prepare() -> int:
-    """Let go of the command's pipes, whose end its reader waits for; watch for ends of children."""
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_IGN)
+def _let_go_of_pipes() -> None:
+    """They are the command's: who reads them waits for their end."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
+
+
+def _watch_children() -> int:
+    """A descriptor that can be read from when something has happened to a child."""
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
