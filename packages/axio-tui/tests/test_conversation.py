@@ -204,7 +204,7 @@ def test_yes_asks_nothing(axio: Any, terminal: Any) -> None:
 def test_without_a_terminal_a_change_is_refused(axio: Any) -> None:
     done = axio(*SCRIPTED, "change it", script=CHANGE, input=b"y\n")
     assert done.code == 0 and not (axio.home / "made").exists()
-    assert "  ! not run: " in done.out and "--yes" in done.out
+    assert "  ! GuardError: not run: " in done.out and "--yes" in done.out
     done = axio(*SCRIPTED, "--yes", "change it", script=CHANGE)
     assert done.code == 0 and (axio.home / "made").exists()
 

@@ -302,7 +302,7 @@ async def test_another_guard_still_has_its_say_about_an_approved_call() -> None:
     agent.tools = [Tool("pay", bank.pay, guards=(AskLater(), Never()))]
     await agent.resume(store).get_session_end()
     assert bank.paid == []
-    assert results(await store.get_history())["p0"].content == "never"
+    assert results(await store.get_history())["p0"].content == "GuardError: PermissionError: never"
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ async def test_a_deferred_call_beside_one_that_fails_keeps_both() -> None:
     agent = Agent("", StubTransport([calls]), [*Bank().tools(), Tool("fail", fail)])
     assert (await agent.run_stream("x", store).get_session_end()).reason == "approval"
     history = await store.get_history()
-    assert results(history)["b"].content == "broke"
+    assert results(history)["b"].content == "ValueError: broke"
     assert [call.tool_use_id for call in pending(history)] == ["a"]
 
 

@@ -158,11 +158,11 @@ async def test_blocks_of_any_kind_are_kept_and_calls_among_them_are_not() -> Non
 
     kept: Any = (await result(work, '{"odd": false}')).content
     assert kept == [chart]
-    assert "ToolUseBlock" in (await result(work, '{"odd": true}')).content
+    assert '{"id": "x", "name": "y", "input": {}}' in (await result(work, '{"odd": true}')).content
 
 
-@pytest.mark.parametrize("odd", [5, None, b"x", ["a"]])
-async def test_a_formatter_that_gives_no_text_is_answered_with_text(odd: Any) -> None:
+@pytest.mark.parametrize(("odd", "text"), [(5, "5"), (None, ""), (b"x", "x"), (["a"], '["a"]')])
+async def test_a_formatter_that_gives_no_text_is_answered_with_text(odd: Any, text: str) -> None:
     async def work() -> str:
         return ""
 
@@ -171,7 +171,7 @@ async def test_a_formatter_that_gives_no_text_is_answered_with_text(odd: Any) ->
 
     work.stream = stream  # type: ignore[attr-defined]
     work.format_stream_result = lambda chunks: odd  # type: ignore[attr-defined]
-    assert (await result(work)).content == str(odd)
+    assert (await result(work)).content == text
 
 
 @pytest.mark.parametrize("raw", ['{"x": NaN}', '{"x": [Infinity]}', '{"x": -Infinity}'])
@@ -314,7 +314,7 @@ async def test_a_result_that_cannot_be_shown_is_an_error() -> None:
     async def work() -> Any:
         return Shy()
 
-    assert await result(work) == ToolResultBlock("a", "I have no text", True)
+    assert await result(work) == ToolResultBlock("a", "ValueError: I have no text", True)
 
 
 async def test_a_call_is_answered_even_where_no_error_can_be_handled(

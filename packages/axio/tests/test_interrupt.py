@@ -435,7 +435,7 @@ async def test_what_is_no_exception_goes_through_to_the_program(waits: bool) -> 
         await drain(agent.run_stream("go", store))
     history = await store.get_history()
     assert check(history) == []
-    assert history[-1].to_dict()["content"][0]["content"] == "must not be called"
+    assert history[-1].to_dict()["content"][0]["content"] == "NotForModels: must not be called"
 
 
 async def test_a_turn_that_cannot_be_read_is_a_failure_of_the_transport() -> None:

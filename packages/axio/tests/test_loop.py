@@ -223,9 +223,9 @@ async def test_readers_see_no_open_turn_while_tools_run() -> None:
     [
         ("text", "text", "text"),
         (42, "42", "42"),
-        (None, "None", "None"),
+        (None, "", ""),
         ([1, 2], "[1, 2]", "[1, 2]"),
-        ([], [], ""),
+        ([], "[]", "[]"),
         ([TextBlock("a"), TextBlock("b")], [TextBlock("a"), TextBlock("b")], "a\nb"),
     ],
 )
@@ -259,7 +259,7 @@ async def test_a_failing_call_loses_none_of_its_siblings() -> None:
     )
     assert list(results.values()) == [
         ToolResultBlock("a", "fine"),
-        ToolResultBlock("b", "it broke", True),
+        ToolResultBlock("b", "ValueError: it broke", True),
         ToolResultBlock("c", "fine"),
     ]
 
@@ -288,7 +288,7 @@ async def test_siblings_of_a_failing_call_end_before_the_run_goes_on(waits: bool
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert list(results.values()) == [
         ToolResultBlock("a", "waited"),
-        ToolResultBlock("b", "it broke", True),
+        ToolResultBlock("b", "ValueError: it broke", True),
         ToolResultBlock("c", "fine"),
     ]
     assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(11, 6))
@@ -324,7 +324,7 @@ async def test_what_is_no_exception_ends_the_siblings_of_its_call(waits: bool) -
     assert check(history) == []
     assert history[-1].content == [
         ToolResultBlock("a", INTERRUPTED, True),
-        ToolResultBlock("b", "stop it all", True),
+        ToolResultBlock("b", "Abort: stop it all", True),
     ]
 
 
@@ -339,7 +339,10 @@ async def test_a_guard_that_refuses_beside_a_tool_that_fails_leaves_every_call_a
         *call(0, "a", "guarded", "{}"),
         *call(1, "b", "bad", "{}"),
     )
-    assert [r.content for r in results.values()] == ["denied: not today", "it broke"]
+    assert [r.content for r in results.values()] == [
+        "GuardError: denied: not today",
+        "ValueError: it broke",
+    ]
 
 
 async def test_an_unknown_tool_is_answered_with_those_there_are() -> None:

@@ -185,3 +185,11 @@ class OutputError(AxioError):
     def __init__(self, *args: object, reason: str = "") -> None:
         super().__init__(*args)
         self.reason = reason
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an error; its class where it has none, or cannot be shown."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return type(error).__name__

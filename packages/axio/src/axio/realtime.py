@@ -7,12 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from axio.blocks import ContentBlock
 from axio.events import Error, StreamEvent, ToolInputDelta, ToolUseStart, TurnComplete
+from axio.results import Content, as_content, words_of
 from axio.run.call import Call
-from axio.run.dispatch import as_content
 from axio.run.turn import Turn
 from axio.tool import Tool
 from axio.transport import RealtimeSession, RealtimeTransport
@@ -161,7 +161,7 @@ class RealtimeAgent:
     async def _answer(self, session: RealtimeSession, call: Call) -> None:
         await self._deliver(session, call, await self._run(call))
 
-    async def _run(self, call: Call) -> str | list[Any]:
+    async def _run(self, call: Call) -> Content:
         if call.problem is not None:
             return f"error: {call.problem}"
         tool = next((tool for tool in self.tools if tool.name == call.name), None)
@@ -175,12 +175,10 @@ class RealtimeAgent:
                 raise
             return f"error: {str(exc) or 'the tool cancelled itself'}"
         except Exception as exc:
-            return f"error: {str(exc) or type(exc).__name__}"
-        return cast("str | list[Any]", as_content(result))
+            return f"error: {words_of(exc)}"
+        return as_content(result)
 
-    async def _deliver(
-        self, session: RealtimeSession, call: Call, content: str | list[Any]
-    ) -> None:
+    async def _deliver(self, session: RealtimeSession, call: Call, content: Content) -> None:
         try:
             await session.send_tool_result(call.id, call.name, content)
         except Exception:

@@ -14,7 +14,7 @@ from axio.blocks import (
     ToolUseBlock,
     VideoBlock,
 )
-from axio.exceptions import HandlerError
+from axio.exceptions import HandlerError, message_of
 from axio.schema import json_value
 from axio.types import JSONValue
 
@@ -56,17 +56,15 @@ def words_of(error: BaseException) -> str:
     A `HandlerError` is written for the model and needs no name. One that a tool made of another
     error, without words of its own, is told as that error.
     """
+    words, cause = message_of(error), error.__cause__
+    if cause is not None and words == message_of(cause):
+        words = _named(cause, words)
+    return _named(error, words)
+
+
+def _named(error: BaseException, words: str) -> str:
     name = type(error).__name__
-    try:
-        words = str(error)
-        cause = error.__cause__
-        if cause is not None and words == (str(cause) or type(cause).__name__):
-            words = words_of(cause)
-    except Exception:
-        return name
-    if type(error) is HandlerError or words == name:
-        return words or name
-    return f"{name}: {words}" if words else name
+    return words if type(error) is HandlerError or words == name else f"{name}: {words}"
 
 
 def _may_stand_in_result(value: object) -> bool:

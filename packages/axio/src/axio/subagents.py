@@ -19,8 +19,9 @@ from axio.agent import Agent
 from axio.approval import pending
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import Error, NestedEvent, SessionEndEvent, StreamEvent, TextDelta
-from axio.exceptions import StreamError
+from axio.exceptions import StreamError, message_of
 from axio.permission import PermissionGuard
+from axio.results import words_of
 from axio.run import RUN, Run
 from axio.tool import CONTEXT, Tool
 from axio.transport import CompletionTransport
@@ -85,7 +86,7 @@ async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
                 parts.append(event.delta)
             elif isinstance(event, Error) and failure is None:
                 failure = event.exception
-                problem = str(failure) or type(failure).__name__
+                problem = message_of(failure)
             elif isinstance(event, SessionEndEvent) and failure is None:
                 problem = await _unfinished(event, store)
     finally:
@@ -219,7 +220,7 @@ class Background:
             text, failed = await _work(context, task, outer), False
         except Exception as exc:
             logger.warning("background task %d failed: %s", number, exc)
-            text, failed = str(exc) or type(exc).__name__, True
+            text, failed = words_of(exc), True
         result = BackgroundResult(number, context["agent_name"], text, failed)
         if outer is None or not outer.steer(result.as_prompt()):
             self.results.append(result)

@@ -22,7 +22,7 @@ from typing import (
     cast,
 )
 
-from axio.exceptions import Deferred, GuardError, HandlerError
+from axio.exceptions import Deferred, GuardError, HandlerError, message_of
 from axio.handlers import Example, in_thread, options_of, refuse_sync, tool_options
 from axio.permission import APPROVED, PermissionGuard
 from axio.schema import (
@@ -189,7 +189,7 @@ class Tool(Generic[T]):
         except HandlerError:
             raise
         except Exception as exc:
-            raise _failure(exc) from exc
+            raise HandlerError(message_of(exc)) from exc
         finally:
             if token is not None:
                 CONTEXT.reset(token)
@@ -223,7 +223,7 @@ class Tool(Generic[T]):
             except GuardError:
                 raise
             except Exception as exc:
-                raise GuardError(str(exc) or type(exc).__name__) from exc
+                raise GuardError(message_of(exc)) from exc
             if not isinstance(kwargs, Mapping):
                 raise GuardError(
                     f"{type(guard).__name__} must return the arguments to allow a call, "
@@ -265,7 +265,7 @@ class Tool(Generic[T]):
                 except HandlerError:
                     raise
                 except Exception as exc:
-                    raise _failure(exc) from exc
+                    raise HandlerError(message_of(exc)) from exc
                 finally:
                     CONTEXT.reset(token)
                 yield self._pair(item)
@@ -328,11 +328,3 @@ def _in_seconds(timeout: float) -> float:
     import asyncio  # Here, so that no program pays for it that only defines tools.
 
     return asyncio.get_running_loop().time() + timeout
-
-
-def _failure(exc: Exception) -> HandlerError:
-    try:
-        words = str(exc)
-    except Exception:  # An error that cannot even be shown is still one of its kind.
-        words = ""
-    return HandlerError(words or type(exc).__name__)

@@ -14,16 +14,7 @@ from contextlib import aclosing
 from time import monotonic
 from typing import Any
 
-from axio.blocks import (
-    AudioBlock,
-    ContentBlock,
-    ImageBlock,
-    ReasoningBlock,
-    TextBlock,
-    ToolResultBlock,
-    ToolUseBlock,
-    VideoBlock,
-)
+from axio.blocks import AudioBlock, ImageBlock, ToolResultBlock, VideoBlock
 from axio.events import (
     AudioOutput,
     ImageOutput,
@@ -34,10 +25,11 @@ from axio.events import (
     ToolUseStart,
     VideoOutput,
 )
-from axio.exceptions import Deferred
+from axio.exceptions import Deferred, message_of
 from axio.history import INTERRUPTED
 from axio.messages import Message
 from axio.permission import APPROVED
+from axio.results import Content, as_content, as_text, words_of
 from axio.run.call import Call
 from axio.run.ending import is_being_cancelled, outlast
 from axio.run.face import RUN, Run
@@ -45,15 +37,14 @@ from axio.run.start import start_at_once
 from axio.tool import Tool
 from axio.types import ToolName
 
-__all__ = ("GRACE", "ToolDispatch", "as_content", "holds_media")
+__all__ = ("GRACE", "ToolDispatch", "holds_media")
 
 logger = logging.getLogger(__name__)
 
 GRACE = 5.0
 """Seconds a cancelled handler has to clean up before it is left behind."""
 
-_NOT_IN_RESULTS = (ToolUseBlock, ToolResultBlock, ReasoningBlock)
-
+_MEDIA = (ImageBlock, AudioBlock, VideoBlock)
 _MEDIA_OUTPUT: dict[type, Any] = {
     ImageBlock: ImageOutput,
     AudioBlock: AudioOutput,
@@ -197,7 +188,7 @@ class ToolDispatch:
         if call.output and tool is not None:
             try:
                 shown = tool.format_stream_result(call.output)
-                text = f"{_flattened(as_content(shown))}\n{INTERRUPTED}"
+                text = f"{as_text(as_content(shown))}\n{INTERRUPTED}"
             except Exception:
                 logger.exception("tool %r cannot format its own output", call.name)
         self._finish(call, text, True)
@@ -227,14 +218,14 @@ class ToolDispatch:
         except Deferred as exc:
             self._finish(call, self._put_off(call, exc), True)
         except Exception as exc:
-            self._finish(call, _words(exc), True)
+            self._finish(call, words_of(exc), True)
         except asyncio.CancelledError:
             if is_being_cancelled():
                 raise
             self._finish(call, "the tool was cancelled from within", True)
         except BaseException as exc:
             self._failure = exc
-            self._finish(call, _words(exc), True)
+            self._finish(call, words_of(exc), True)
             if isinstance(exc, (KeyboardInterrupt, SystemExit)):
                 raise  # asyncio has a way of its own for these
         else:
@@ -248,12 +239,12 @@ class ToolDispatch:
         if call.outer is not None:
             return (
                 f"not run: this call has to wait for a person, and a call inside the call of "
-                f"{call.outer.name!r} cannot wait. {_words(exc)}"
+                f"{call.outer.name!r} cannot wait. {message_of(exc)}"
             )
         from axio.approval import waiting_note  # Most programs never get here.
 
         self._run.stop("approval")
-        return waiting_note(call.id, call.name, call.input, _words(exc))
+        return waiting_note(call.id, call.name, call.input, message_of(exc))
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []
@@ -264,19 +255,17 @@ class ToolDispatch:
                 self._push(ToolOutputDelta(call.id, call.name, key, text))
         return tool.format_stream_result(chunks)
 
-    def _finish(self, call: Call, content: Any, is_error: bool) -> None:
+    def _finish(self, call: Call, content: Content, is_error: bool) -> None:
         if call.result is not None:
             return  # It has been answered as interrupted, and ended after all.
-        text = content if isinstance(content, str) else _flattened(content)
         call.result = ToolResultBlock(call.id, content, is_error)
         self._running -= 1
         if not self._running:
             self._tasks.clear()  # so that they are free to go before the run goes on
-        if text is not content:
-            for block in content:
-                output = _MEDIA_OUTPUT.get(type(block))
-                if output is not None:
-                    self._push(output(0, block.data, block.media_type))
+        text = content if isinstance(content, str) else as_text(content)
+        for block in () if isinstance(content, str) else content:
+            if isinstance(block, _MEDIA):
+                self._push(_MEDIA_OUTPUT[type(block)](0, block.data, block.media_type))
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
 
 
@@ -301,14 +290,6 @@ def _waits_for_itself(call: Call, tool: Tool[Any] | None) -> str | None:
     return None
 
 
-def _words(exc: BaseException) -> str:
-    """The message of an exception; its class where it has none, or cannot be shown."""
-    try:
-        return str(exc) or type(exc).__name__
-    except Exception:
-        return type(exc).__name__
-
-
 def holds_media(message: Message) -> bool:
     """True if a tool result in it holds more than text."""
     return any(
@@ -317,23 +298,3 @@ def holds_media(message: Message) -> bool:
         if isinstance(result, ToolResultBlock)
         for block in result.content
     )
-
-
-def as_content(value: Any) -> Any:
-    """A tool's return value as the content of a result."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(map(_may_stand_in_result, value)):
-        return value.copy()  # what the tool does with its own afterwards is not part of the history
-    return str(value)
-
-
-def _may_stand_in_result(value: Any) -> bool:
-    return isinstance(value, ContentBlock) and not isinstance(value, _NOT_IN_RESULTS)
-
-
-def _flattened(content: Any) -> str:
-    """The text of a result."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(block.text for block in content if isinstance(block, TextBlock))

@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from axio.events import Error, IterationEnd, StreamEvent
-from axio.exceptions import ConnectionFailed, StreamError, StreamTimeout
+from axio.exceptions import ConnectionFailed, StreamError, StreamTimeout, message_of
 from axio.transport import admission
 from axio.watchdog import Watchdog
 from axio.wire.errors import error_from_answer, request_id
@@ -373,7 +373,7 @@ def _connection_failed(describe: str, url: str, error: BaseException) -> StreamE
     address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     kind = StreamTimeout if isinstance(error, TimeoutError) else ConnectionFailed
     what = "no connection in time" if kind is StreamTimeout else "connection failed"
-    detail = str(error) or type(error).__name__
+    detail = message_of(error)
     # A ValueError is an address that is none, or a certificate that is not trusted.
     retryable = not isinstance(error, ValueError)
     return kind(f"{describe}: {what} ({address}): {detail}", retryable=retryable)
