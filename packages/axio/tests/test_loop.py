@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -715,6 +716,10 @@ async def test_a_reply_is_kept_when_counting_its_tokens_fails() -> None:
         (ModelSpec("m", frozenset({Capability.text})), 0),
         (ModelSpec("m"), 0),
         (None, 1),
+        ("a name", 1),
+        (SimpleNamespace(capabilities=None), 1),
+        (SimpleNamespace(capabilities=["text", "tool_use"]), 1),  # of a class of its own
+        (SimpleNamespace(capabilities={Capability.text}), 0),
     ],
 )
 async def test_tools_go_to_models_that_can_use_them(model: Any, offered: int) -> None:
