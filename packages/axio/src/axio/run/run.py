@@ -24,7 +24,7 @@ from axio.run import ending
 from axio.run.budget import Budget, Limits
 from axio.run.call import Call
 from axio.run.dispatch import ToolDispatch, holds_media
-from axio.run.ending import Stop, shielded
+from axio.run.ending import LEAVING, RUNNING, Interruptible, can_wait
 from axio.run.face import RUN, Run
 from axio.run.start import current_task
 from axio.run.store import (
@@ -64,7 +64,7 @@ class _End(NamedTuple):
     error: Exception | None = None
 
 
-class AgentRun(Run):
+class AgentRun(Interruptible):
     """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands.
 
     `reply` is asked when the model ends its turn: a message it returns keeps the run going.
@@ -83,7 +83,7 @@ class AgentRun(Run):
             "_loaded",
             "_owned",
         ),
-        *("_prompt", "_reply", "_steering", "_stop", "_stream", "_taken", "_usages", "_visible"),
+        *("_prompt", "_reply", "_steering", "_stream", "_taken", "_usages", "_visible"),
         "turn",
     )
 
@@ -116,7 +116,6 @@ class AgentRun(Run):
         self._prompt = prompt
         self._reply = reply
         self._steering: tuple[Message, ...] = ()
-        self._stop = Stop()
         self._stream: ref[AgentStream] | None = None
         self._taken: set[ToolCallID] = set()
         self._usages: list[Usage] = []
@@ -126,18 +125,17 @@ class AgentRun(Run):
         """The stream of the run, which begins when its first event is asked for."""
         generator = self.events()
         stream = make(generator, self)
-        self._stop.watch(generator)
-        self._stream = ref(stream)
+        self._generator, self._stream = ref(generator), ref(stream)
         return stream
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
-        stop = self._stop
         try:
-            loop = stop.begin()
+            loop = self._enter()
             dispatch = await self._begin()
             told = dispatch.events
-            while (turn := await self._next_turn()) is not None:
+            turn = self.turn or await self._ask()
+            while turn is not None:
                 try:
                     async for event in turn.source:
                         if self._visible is not None:
@@ -145,10 +143,10 @@ class AgentRun(Run):
                         yield turn.feed(event)
                         while told and not turn.holds:
                             yield told.popleft()
-                        # The same as `stop.resumed()`, without a call for every delta.
-                        stop.consumer = current_task(loop)
-                        if stop.request is not None:
-                            stop.check()
+                        # The same as `self._resumed()`, without a call for every delta.
+                        self._consumer = current_task(loop)
+                        if self._request is not None:
+                            self._check()
                     self._close(turn)
                 except Exception as exc:
                     await close_quietly(turn.source)
@@ -158,13 +156,13 @@ class AgentRun(Run):
                     await self._append(Message("assistant", turn.content))
                 if turn.runs:
                     self._start_calls(turn, dispatch)
-                while not dispatch.is_done():
-                    if not told:
-                        await dispatch.wakeup()
-                    while told:
-                        yield told.popleft()
-                        stop.resumed()
-                await self._conclude(turn)
+                    while not dispatch.is_done():
+                        if not told:
+                            await dispatch.wakeup()
+                        while told:
+                            yield told.popleft()
+                            self._resumed()
+                turn = await self._conclude(turn)
             if self._steering:
                 await self._store_steering()
         except BaseException as exc:
@@ -200,6 +198,8 @@ class AgentRun(Run):
                 await self._take_up(history)
             else:
                 await self._append(self._prompt)
+        self._phase = RUNNING
+        self._check()
         return ToolDispatch(self)
 
     async def _take_up(self, history: list[Message]) -> None:
@@ -216,13 +216,12 @@ class AgentRun(Run):
         if pending(history):
             self.stop("approval")
 
-    async def _next_turn(self) -> Turn | None:
-        """Ask the model, unless the run has come to its end."""
+    async def _ask(self) -> Turn | None:
+        """Ask the model for the next turn, unless the run has come to its end."""
+        if self._end is not None:
+            return None
         if self._visible is None:
             self._visible = RUN.set(self)
-        self._stop.check()
-        if self.turn is not None or self._end is not None:
-            return self.turn
         agent = self.agent
         if self._iteration >= agent.max_iterations:
             self._finish(StopReason.error, "max_iterations")
@@ -239,7 +238,7 @@ class AgentRun(Run):
         history = await self._load()
         if self._iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
-        tools = list(agent.tools) if takes_tools(agent.transport) else []
+        tools = list(agent.tools) if agent.tools and takes_tools(agent.transport) else []
         if tools and agent.selector is not None:
             tools = list(await agent.selector.select(history, agent.tools))
         try:
@@ -301,8 +300,9 @@ class AgentRun(Run):
         error = None if self._end is None else self._end.error
         return None if error is None else f"not run: {error}"
 
-    async def _conclude(self, turn: Turn) -> None:
-        """Store the results, if any; see how the run goes on, and count the tokens."""
+    async def _conclude(self, turn: Turn) -> Turn | None:
+        """Store the results, if any, and count the tokens. Returns the next turn, if there is
+        one."""
         if self._visible is None:
             self._visible = RUN.set(self)
         if turn.granted:
@@ -321,6 +321,8 @@ class AgentRun(Run):
             self._finish(StopReason.end_turn)
         if turn.usage is not None:
             await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
+        self._check()
+        return None if self._end is not None else await self._ask()
 
     async def _store_results(self, turn: Turn) -> None:
         results = Message("user", [call.result for call in turn.calls if call.result])
@@ -388,7 +390,7 @@ class AgentRun(Run):
         self._finish(StopReason.end_turn, reason)
 
     def steer(self, prompt: Prompt) -> bool:
-        if self._end is not None or self._stop.is_leaving:
+        if self._end is not None or self._phase == LEAVING:
             return False
         self._steering += (as_message(prompt),)
         return True
@@ -398,14 +400,6 @@ class AgentRun(Run):
             self._children = set()
         self._children.add(task)
         task.add_done_callback(self._children.discard)
-
-    def interrupt(self, request: LimitReached | asyncio.CancelledError) -> None:
-        """Stop the run now, in the middle of whatever it does."""
-        if self._stop.ask(request) and self._dispatch is not None:
-            self._dispatch.stop()  # Tools must not go on while the consumer is busy.
-
-    def is_abandoned(self) -> bool:
-        return self._stop.is_abandoned()
 
     def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
         """The run ends after this turn. An error that came first stays the reason."""
@@ -435,31 +429,41 @@ class AgentRun(Run):
         Leaves a valid history and nothing running. `exc` is raised again unless it is a crash,
         which is raised after the last events, or the CancelledError of this run's own stop.
         """
-        stop = self._stop
-        stop.leave(exc)
+        began, self._phase = self._phase == RUNNING, LEAVING
         if self._visible is not None:
             self._hide()
         if self._limits is not None:
             self._limits.stop()
-        if isinstance(exc, Exception) and self._dispatch is not None:
-            self._break_down(exc)
-            exc = None
-        elif exc is not None:
-            for task in self._children or ():
-                task.cancel()
+        if exc is not None:
+            if isinstance(exc, GeneratorExit):
+                self._request = None  # A stream that is closed has nobody to be told.
+            if isinstance(exc, Exception) and began:
+                self._break_down(exc)
+                exc = None
+            else:
+                for task in self._children or ():
+                    task.cancel()
         try:
-            if stop.can_wait():
-                await self._wind_up()
+            if can_wait():
+                try:
+                    if self.turn is not None or (self._dispatch and self._dispatch.is_busy):
+                        await self._wind_up()
+                    elif self._end is not None and self._crash is None:
+                        self._remember()
+                finally:
+                    if self._owned is not None:
+                        open_streams.pop(id(self.store), None)
+                        await self._owned.__aexit__(None, None, None)
         except asyncio.CancelledError as later:
             exc = later
         finally:
             dispatch, self._dispatch = self._dispatch, None
-        ours = stop.take_back()
+        ours = self._take_back()
         if exc is not None:
             if not (ours and isinstance(exc, asyncio.CancelledError)):
                 raise exc
-            if isinstance(stop.request, LimitReached):
-                self._finish(StopReason.error, stop.request.reason, stop.request)
+            if isinstance(self._request, LimitReached):
+                self._finish(StopReason.error, self._request.reason, self._request)
             else:
                 self._finish(StopReason.error, "cancelled")
         last: list[StreamEvent] = [] if dispatch is None else [*dispatch.events]
@@ -470,23 +474,15 @@ class AgentRun(Run):
         return last
 
     async def _wind_up(self) -> None:
-        """Close the response, stop the calls, store what may be kept, let go of the store."""
+        """The run stops in the middle of a turn: close the response, stop the calls, store what may
+        be kept."""
         try:
             if self.turn is not None:
                 await close_quietly(self.turn.source)
         finally:
-            try:
-                if self.turn is not None or (self._dispatch and self._dispatch.is_busy):
-                    await shielded(self._settle())
-                elif self._end is not None and self._crash is None:
-                    self._remember()
-            finally:
-                if self._owned is not None:
-                    open_streams.pop(id(self.store), None)
-                    await self._owned.__aexit__(None, None, None)
+            await ending.shielded(self._settle())
 
     async def _settle(self) -> None:
-        """The run stops in the middle of a turn: stop its calls, and store what may be kept."""
         dispatch, turn = self._dispatch, self.turn
         if dispatch is None:
             return
