@@ -51,6 +51,9 @@ S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
 
+# In Python 3.11 to look up a member of an Enum is a call.
+_DONE, _CUT, _FAILED = StopReason.end_turn, StopReason.max_tokens, StopReason.error
+
 _NOT_RUN = "[not run] The run failed before this call's turn was complete."
 
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
@@ -80,10 +83,9 @@ class AgentRun(Interruptible):
             "_enough",
             "_iteration",
             "_limits",
-            "_loaded",
             "_owned",
         ),
-        *("_prompt", "_reply", "_steering", "_stream", "_taken", "_usages", "_visible"),
+        *("_prompt", "_reply", "_steering", "_stored", "_stream", "_taken", "_usages", "_visible"),
         "turn",
     )
 
@@ -103,6 +105,7 @@ class AgentRun(Interruptible):
         self.turn: Turn | None = None
         """The one that is open: not stored yet, or without its results."""
         self._checked = store._checked
+        """The length of the history that was read last, and its last message."""
         self._children: set[asyncio.Task[Any]] | None = None
         self._crash: Exception | None = None
         """An error of the program, in a store or a selector: raised after the last event."""
@@ -110,12 +113,12 @@ class AgentRun(Interruptible):
         self._enough = enough
         self._iteration = 0
         self._limits = None if budget is None else Limits(self.budgets())
-        self._loaded = 0
-        """The length of the history when it was read last."""
         self._owned: AbstractAsyncContextManager[None] | None = None
         self._prompt = prompt
         self._reply = reply
         self._steering: tuple[Message, ...] = ()
+        self._stored: list[Message] = []
+        """The messages that the run has stored since."""
         self._stream: ref[AgentStream] | None = None
         self._taken: set[ToolCallID] = set()
         self._usages: list[Usage] = []
@@ -132,7 +135,8 @@ class AgentRun(Interruptible):
         """The whole run. One generator, because each one more would cost every delta a hop."""
         try:
             loop = self._enter()
-            dispatch = await self._begin()
+            await self._begin()
+            dispatch = ToolDispatch(self)
             told = dispatch.events
             turn = self.turn or await self._ask()
             while turn is not None:
@@ -176,7 +180,7 @@ class AgentRun(Interruptible):
 
     # ── one turn ──────────────────────────────────────────────────────────────────────────────
 
-    async def _begin(self) -> ToolDispatch:
+    async def _begin(self) -> None:
         """Take the store, see that its history is valid, and store the prompt."""
         if self.parent is not None:
             refuse_nesting(self.store, self.parent)
@@ -189,18 +193,19 @@ class AgentRun(Interruptible):
         self._owned = owned
         if self._stream is not None:
             open_streams[id(self.store)] = self._stream
+        known = self._checked[0] and self._prompt is not None
         try:
-            history = await self._load()
+            # A history that the last run has left valid is read together with the prompt.
+            history = [] if known else await self._load()
         except Exception as exc:
             self._break_down(exc)
+            return
+        if self._prompt is None:
+            await self._take_up(history)
         else:
-            if self._prompt is None:
-                await self._take_up(history)
-            else:
-                await self._append(self._prompt)
+            await self._append(self._prompt)
         self._phase = RUNNING
         self._check()
-        return ToolDispatch(self)
 
     async def _take_up(self, history: list[Message]) -> None:
         """Go on where the history stands; calls that were approved meanwhile are the first turn."""
@@ -235,7 +240,9 @@ class AgentRun(Interruptible):
         self._iteration += 1
         if self._steering:
             await self._store_steering()
-        history = await self._load()
+        history = await self.store.get_history()
+        if not self._knows(history):
+            history = await self._mended(history)
         if self._iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
         tools = list(agent.tools) if agent.tools and takes_tools(agent.transport) else []
@@ -266,17 +273,15 @@ class AgentRun(Interruptible):
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
         turn.close()
-        self._count(turn)
-        if turn.usage is None and turn.calls and not turn.granted:
+        if turn.usage is not None:
+            self._count(turn.usage)
+        elif turn.calls and not turn.granted:
             raise TruncatedStream("the model's response ended in the middle of its tool calls")
 
-    def _count(self, turn: Turn) -> None:
-        """Count the tokens of a response, once."""
-        if turn.usage is not None and not turn.counted:
-            turn.counted = True
-            self._usages.append(turn.usage)
-            if self._limits is not None:
-                self._limits.spend(turn.usage, model_of(self.agent.transport))
+    def _count(self, usage: Usage) -> None:
+        self._usages.append(usage)
+        if self._limits is not None:
+            self._limits.spend(usage, model_of(self.agent.transport))
 
     def _start_calls(self, turn: Turn, dispatch: ToolDispatch) -> None:
         self._hide()
@@ -313,12 +318,12 @@ class AgentRun(Interruptible):
         if turn.runs:
             if self._enough is not None and self._end is None and self._enough(turn.calls):
                 self._finish(StopReason.end_turn)
-        elif turn.stop_reason == StopReason.max_tokens:
+        elif turn.stop_reason == _CUT:
             self._fail(OutputLimit("the model stopped with max_tokens"), "max_tokens")
-        elif turn.stop_reason == StopReason.error:
+        elif turn.stop_reason == _FAILED:
             self._fail(ModelStopped("the model stopped with error"))
         elif not self._goes_on():
-            self._finish(StopReason.end_turn)
+            self._finish(_DONE)
         if turn.usage is not None:
             await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
         self._check()
@@ -329,7 +334,7 @@ class AgentRun(Interruptible):
         nudges = getattr(self.agent.transport, "nudge_on_media_tool_result", False)
         if nudges and holds_media(results):
             nudge = Message("user", [TextBlock(_NUDGE)])
-            self._know(nudge, 2)
+            self._stored += [results, nudge]
             await self.store.extend([results, nudge])
         else:
             await self._append(results)
@@ -353,29 +358,41 @@ class AgentRun(Interruptible):
     async def _load(self) -> list[Message]:
         """The history, which is valid."""
         history = await self.store.get_history()
-        length = len(history)
+        return history if self._knows(history) else await self._mended(history)
+
+    async def _mended(self, history: list[Message]) -> list[Message]:
+        """`history`, which is not as the run knows it, made valid."""
         known, last = self._checked
-        if length != known or (length and history[-1] is not last):
-            if not 0 < known <= length or history[known - 1] is not last:
-                known = 0  # It is another history.
-            history = await mend(self.store, history, known)
-            length = len(history)
-            self._checked = length, history[-1] if history else None
-        self._loaded = length
+        if not 0 < known <= len(history) or history[known - 1] is not last:
+            known = 0  # It is another history.
+        history = await mend(self.store, history, known, self._stored)
+        self._checked, self._stored = (len(history), history[-1] if history else None), []
         return history
 
-    def _append(self, message: Message) -> Coroutine[Any, Any, None]:
-        self._know(message, 1)
-        return self.store.append(message)
+    def _knows(self, history: list[Message]) -> bool:
+        """True if `history` is the one that was read last, and what the run has stored since."""
+        known, last = self._checked
+        length, stored = len(history), self._stored
+        if length != known + len(stored) or (known and history[known - 1] is not last):
+            return False
+        if stored:
+            if history[-1] is not stored[-1]:
+                return False
+            self._checked = length, history[-1]
+            stored.clear()
+        return True
 
-    def _know(self, last: Message, count: int) -> None:
-        """The next `count` messages, which end in `last`, are ours and need no check."""
-        self._checked = self._checked[0] + count, last
+    def _append(self, message: Message) -> Coroutine[Any, Any, None]:
+        self._stored.append(message)
+        return self.store.append(message)
 
     def _remember(self) -> None:
         """The run has ended well: spare the next one the check."""
+        known, last = self._checked
+        if self._stored:
+            known, last = known + len(self._stored), self._stored[-1]
         try:  # noqa: SIM105 - suppress() costs more than a whole message
-            self.store._checked = self._checked
+            self.store._checked = known, last
         except AttributeError:
             pass  # a store with slots
 
@@ -417,7 +434,8 @@ class AgentRun(Interruptible):
         self._finish(StopReason.error, reason or getattr(exc, "reason", "") or "error", exc)
         if turn is None or self._dispatch is None:
             return
-        self._count(turn)
+        if turn.usage is not None:
+            self._count(turn.usage)
         if turn.holds:
             self._dispatch.events.clear()  # What eager tools found goes with the turn.
         for call in turn.calls:
@@ -491,13 +509,14 @@ class AgentRun(Interruptible):
         if turn is None:
             dispatch.events = told  # The turn has failed, and the results of eager tools with it.
             return
-        self._count(turn)
+        if turn.usage is not None and not turn.is_closed:
+            self._count(turn.usage)
         for call in turn.calls:
             if call.result is None:
                 dispatch.interrupt(call)
         try:
             async with asyncio.timeout(ending.GRACE):
-                await settle(self.store, self._loaded, turn)
+                await settle(self.store, self._checked[0], turn)
                 await self._store_steering()
         except Exception:
             # What ended the run matters more; the next one mends the history before it begins.
