@@ -45,7 +45,15 @@ class Interruptible(Run):
     stays until the run unwinds, so that nothing that swallows a cancel can lose it.
     """
 
-    __slots__ = ("_begun_by", "_consumer", "_generator", "_loop", "_phase", "_request", "_cancelled")
+    __slots__ = (
+        "_begun_by",
+        "_consumer",
+        "_generator",
+        "_loop",
+        "_phase",
+        "_request",
+        "_cancelled",
+    )
 
     def __init__(
         self, store: ContextStore, agent: Agent, budget: Budget | None, parent: Run | None

@@ -447,24 +447,23 @@ class AgentRun(Interruptible):
         Leaves a valid history and nothing running. `exc` is raised again unless it is a crash,
         which is raised after the last events, or the CancelledError of this run's own stop.
         """
-        began, self._phase = self._phase == RUNNING, LEAVING
         if self._visible is not None:
             self._hide()
         if self._limits is not None:
             self._limits.stop()
-        if exc is not None:
+        if isinstance(exc, Exception) and self._phase == RUNNING:
+            self._break_down(exc)
+            exc = None
+        elif exc is not None:
+            for task in self._children or ():
+                task.cancel()
             if isinstance(exc, GeneratorExit):
                 self._request = None  # A stream that is closed has nobody to be told.
-            if isinstance(exc, Exception) and began:
-                self._break_down(exc)
-                exc = None
-            else:
-                for task in self._children or ():
-                    task.cancel()
+        self._phase, dispatch = LEAVING, self._dispatch
         try:
-            if can_wait():
+            if exc is None or can_wait():
                 try:
-                    if self.turn is not None or (self._dispatch and self._dispatch.is_busy):
+                    if self.turn is not None or (dispatch is not None and dispatch.is_busy):
                         await self._wind_up()
                     elif self._end is not None and self._crash is None:
                         self._remember()
@@ -475,7 +474,7 @@ class AgentRun(Interruptible):
         except asyncio.CancelledError as later:
             exc = later
         finally:
-            dispatch, self._dispatch = self._dispatch, None
+            self._dispatch = None
         ours = self._take_back()
         if exc is not None:
             if not (ours and isinstance(exc, asyncio.CancelledError)):
