@@ -47,12 +47,12 @@ class Interruptible(Run):
 
     __slots__ = (
         "_begun_by",
+        "_cancelled",
         "_consumer",
         "_generator",
         "_loop",
         "_phase",
         "_request",
-        "_cancelled",
     )
 
     def __init__(
