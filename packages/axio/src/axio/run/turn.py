@@ -69,12 +69,13 @@ class Turn:
         *("_arrived", "_current", "_iteration", "_known", "_taken", "_text"),
     )
 
+    content: list[ContentBlock]
+
     source: AsyncIterator[StreamEvent]
     """The events of the response, once it has been asked for."""
 
     def __init__(self, taken: set[ToolCallID] | None = None, iteration: int = 0) -> None:
         self.calls: list[Call] = []
-        self.content: list[ContentBlock] | None = None
         self.runs = False
         """True if its calls are to be run, and answered; known after `close`."""
         self.stop_reason = _DONE
@@ -131,8 +132,8 @@ class Turn:
 
     @property
     def is_closed(self) -> bool:
-        """True once it is known to be complete."""
-        return self.content is not None
+        """True once nothing more comes from the model."""
+        return hasattr(self, "content")
 
     def _add(self, item: ContentBlock | Call) -> None:
         if self._text:
