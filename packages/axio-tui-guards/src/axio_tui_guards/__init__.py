@@ -18,3 +18,5 @@ __all__ = (
     "Rule",
     "RuleGuard",
 )
+
+__version__ = "1.0.0a1"
