@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 from axio.blocks import AudioBlock, ImageBlock, ToolResultBlock, VideoBlock
+from axio.cancellation import is_being_cancelled
 from axio.events import (
     AudioOutput,
     ImageOutput,
@@ -31,7 +32,7 @@ from axio.messages import Message
 from axio.permission import APPROVED
 from axio.results import Content, as_content, as_text, words_of
 from axio.run.call import Call
-from axio.run.ending import is_being_cancelled, outlast
+from axio.run.ending import outlast
 from axio.run.face import RUN, Run
 from axio.run.start import start_at_once
 from axio.tool import Tool

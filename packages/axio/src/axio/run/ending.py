@@ -1,4 +1,4 @@
-"""Cancellation: who asks a run to stop, whose cancel it is, and waiting in spite of one.
+"""Cancellation: who asks a run to stop, and waiting in spite of a cancel.
 
 Three things may stop a run. Its consumer's task is cancelled from outside: the CancelledError goes
 on. The stream is closed: GeneratorExit goes on. Or the run itself is asked to stop, by
@@ -16,6 +16,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from axio.cancellation import Cancels
 from axio.exceptions import LimitReached
 from axio.run.face import Run
 from axio.run.start import current_task
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from axio.context import ContextStore
     from axio.run.budget import Budget
 
-__all__ = ("GRACE", "Interruptible", "can_wait", "is_being_cancelled", "outlast", "shielded")
+__all__ = ("GRACE", "Interruptible", "can_wait", "outlast", "shielded")
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,7 @@ class Interruptible(Run):
     """
 
     __slots__ = (
-        "_begun_by",
-        "_cancelled",
+        "_cancels",
         "_consumer",
         "_generator",
         "_loop",
@@ -59,8 +59,8 @@ class Interruptible(Run):
         self, store: ContextStore, agent: Agent, budget: Budget | None, parent: Run | None
     ) -> None:
         super().__init__(store, agent, budget, parent)
-        self._begun_by: tuple[asyncio.Task[Any] | None, int] = (None, 0)
-        """The task that began the run, and how often it had been cancelled before."""
+        self._cancels: Cancels | None = None
+        """Those that the switch asks for; None before the run has begun."""
         self._consumer: asyncio.Task[Any] | None = None
         """The task that asked for an event last."""
         self._generator: ref[AsyncGenerator[Any, None]] | None = None
@@ -68,14 +68,12 @@ class Interruptible(Run):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._phase = READY
         self._request: LimitReached | asyncio.CancelledError | None = None
-        self._cancelled: list[asyncio.Task[Any]] = []
-        """The tasks that the switch has cancelled, once for each time."""
 
     def _enter(self) -> asyncio.AbstractEventLoop:
         """The first event is asked for; CancelledError if the run is not to begin."""
         loop = self._loop = asyncio.get_running_loop()
         task = self._consumer = current_task(loop)
-        self._begun_by = task, 0 if task is None else task.cancelling()
+        self._cancels = Cancels(task)
         self._phase = BEGINNING
         self._check()
         return loop
@@ -109,9 +107,11 @@ class Interruptible(Run):
             self._dispatch.stop()  # Tools must not go on while the consumer is busy.
 
     def _interrupt(self) -> None:
-        if self._phase != LEAVING and self._is_waiting() and self._consumer is not None:
-            self._cancelled.append(self._consumer)
-            self._consumer.cancel()
+        consumer, cancels = self._consumer, self._cancels
+        if consumer is None or cancels is None or self._phase == LEAVING:
+            return
+        if self._is_waiting():
+            cancels.cancel(consumer)
 
     def _is_waiting(self) -> bool:
         """True while the consumer waits for the next event."""
@@ -131,26 +131,17 @@ class Interruptible(Run):
         A task that was cancelled from outside as well still counts more cancels than when the run
         began.
         """
-        told, self._cancelled = self._cancelled, []
-        for task in told:
-            task.uncancel()
-        if self._request is None:
-            return False
-        first, before = self._begun_by
-        consumer = self._consumer
-        return consumer is None or consumer.cancelling() <= (before if consumer is first else 0)
+        cancels = self._cancels
+        if cancels is None:
+            return self._request is not None
+        cancels.take_back()
+        return self._request is not None and not cancels.come_from_elsewhere(self._consumer)
 
 
 def can_wait() -> bool:
     """False where a run is left without an event loop: then nothing can be tidied up, and the next
     run on the store mends its history."""
     return asyncio._get_running_loop() is not None
-
-
-def is_being_cancelled() -> bool:
-    """True if the current task is being cancelled: a CancelledError in it may come from there."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def outlast(
