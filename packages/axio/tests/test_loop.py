@@ -40,6 +40,7 @@ from axio.events import (
 from axio.exceptions import (
     ConnectionFailed,
     ContentFiltered,
+    Deferred,
     GuardError,
     StreamError,
     TruncatedStream,
@@ -970,6 +971,21 @@ async def test_dispatch_tools_answers_blocks_in_order_without_raising() -> None:
     results = await agent.dispatch_tools(blocks, 1)
     assert [r.tool_use_id for r in results] == ["x", "x", "y"]
     assert [r.is_error for r in results] == [True, False, True]
+
+
+async def test_outside_of_a_run_no_call_can_wait_for_a_person() -> None:
+    class Later(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred("ask the boss")
+
+    guarded = Tool("act", make("act", lambda: "done").handler, guards=(Later(),))
+    agent = Agent("", StubTransport(), [guarded])
+    [result] = await agent.dispatch_tools([ToolUseBlock("x", "act", {})], 1)
+    assert result.is_error
+    assert result.content == (
+        "not run: this call has to wait for a person, and a call outside of a run cannot wait. "
+        "ask the boss"
+    )
 
 
 @in_no_time

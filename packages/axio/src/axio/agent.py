@@ -183,9 +183,7 @@ class Agent:
         dispatch = ToolDispatch(Run(MemoryContextStore(), self))
         try:
             dispatch.start(calls)
-            while not dispatch.is_done():
-                if not dispatch.events:
-                    await dispatch.wakeup()
+            while await dispatch.more():
                 dispatch.events.clear()
         finally:
             await dispatch.close()

@@ -89,6 +89,8 @@ class AgentRun(Interruptible):
         "turn",
     )
 
+    can_be_resumed = True
+
     def __init__(
         self,
         agent: Agent,
@@ -160,9 +162,7 @@ class AgentRun(Interruptible):
                     await self._append(Message("assistant", turn.content))
                 if turn.runs:
                     self._start_calls(turn, dispatch)
-                    while not dispatch.is_done():
-                        if not told:
-                            await dispatch.wakeup()
+                    while await dispatch.more():
                         while told:
                             yield told.popleft()
                             self._resumed()
