@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import sysconfig
@@ -41,7 +40,7 @@ def run(
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         **({"PYTHONPATH": str(others)} if others else {}),
-        **{name: value for name, value in os.environ.items() if name.startswith("LD_")},
+        "LD_LIBRARY_PATH": str(Path(sys.prefix) / "lib"),  # where `make install` puts OpenMP
     }
     return subprocess.run(
         command,
