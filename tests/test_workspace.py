@@ -156,6 +156,17 @@ def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
         assert not found, f"{file.relative_to(ROOT)} holds {found}"
 
 
+def test_only_one_file_counts_the_cancels_of_a_task() -> None:
+    counting = re.compile(r"\.(cancelling|uncancel)\(")
+    found = {
+        path.name
+        for package in PACKAGES
+        for path in package.source.rglob("*.py")
+        if counting.search(path.read_text("utf-8"))
+    }
+    assert found == {"cancellation.py"}
+
+
 def test_a_missing_part_skips_for_a_user_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXIO_STREAMS", "/nowhere/at/all")
     monkeypatch.delenv("CI", raising=False)
