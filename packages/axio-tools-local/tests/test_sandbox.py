@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
@@ -36,6 +40,12 @@ Use = Callable[[object], None]
 
 
 # ── what works inside ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["workspace-write", "read-only"])
+def level(request: pytest.FixtureRequest) -> Level:
+    kind: Level = request.param
+    return kind
 
 
 @pytest.fixture
@@ -237,6 +247,294 @@ def test_a_command_inherits_no_descriptor(folder: Path, backend: str, inside: Us
     inside(LocalWorkspace(folder, sandbox="workspace-write"))
     result = asyncio.run(shell("ls -l /proc/self/fd"))
     assert "memfd" not in result and " 4 -> " not in result
+
+
+# ── what does not get out ─────────────────────────────────────────────────────────────────────
+
+# Each attempt is a program that says ESCAPED when it believes it is out. `{out}` is a folder
+# outside, with a file `file` in it, `{pid}` a process outside, whose environment holds a secret.
+# Whether it is out is then looked at from outside as well.
+SHELL_ATTEMPTS = {
+    "create": "echo x > {out}/new && echo ESCAPED",
+    "create by a relative path": "echo x > ../out/new && echo ESCAPED",
+    "overwrite": "echo x > {out}/file && echo ESCAPED",
+    "append": "echo x >> {out}/file && echo ESCAPED",
+    "truncate": "truncate -s 0 {out}/file && echo ESCAPED",
+    "remove": "rm -f {out}/file && echo ESCAPED",
+    "move in": "mv {out}/file . && echo ESCAPED",
+    "move out": "mkdir d; mv d {out}/ && echo ESCAPED",
+    "make a folder": "mkdir {out}/d && echo ESCAPED",
+    "change the mode": "chmod 777 {out}/file && echo ESCAPED",
+    "change the time": "touch -d 2001-01-01 {out}/file && echo ESCAPED",
+    "change the owner": "chown 12345 {out}/file && echo ESCAPED",
+    "follow a link": "ln -s {out} way; echo x > way/new && echo ESCAPED",
+    "follow a link that was there": "echo x > old_way/new && echo ESCAPED",
+    "write through a hard link": "ln {out}/file hard && echo x > hard && echo ESCAPED",
+    "go by /proc/self/root": "echo x > /proc/self/root{out}/new && echo ESCAPED",
+    "go by /proc/1/root": "echo x > /proc/1/root{out}/new && echo ESCAPED",
+    "go by the other's root": "echo x > /proc/{pid}/root{out}/new && echo ESCAPED",
+    "reopen a descriptor": "exec 3< {out}/file; echo x > /proc/self/fd/3 && echo ESCAPED",
+    "share memory": "echo x > /dev/shm/{name} && echo ESCAPED",
+    "rename the workspace": "mv ../room ../room2 && echo ESCAPED",
+    "bind mount": "mkdir m; mount --bind {out} m && echo x > m/new && echo ESCAPED",
+    "remount": "mount -o remount,rw,bind / && echo x > {out}/new && echo ESCAPED",
+    "new namespaces": "unshare -Urm sh -c 'mount -o remount,rw,bind /; echo x > {out}/new'"
+    " && echo ESCAPED",
+    "enter namespaces": "nsenter -t {pid} -m -p sh -c 'echo x > {out}/new' && echo ESCAPED",
+    "change the root": "chroot /proc/1/root sh -c 'echo x > {out}/new' && echo ESCAPED",
+    "change the kernel": "echo {name} > /proc/sys/kernel/domainname && echo ESCAPED",
+    "kill": "kill -9 {pid} && echo ESCAPED",
+    "stop": "kill -STOP {pid} && echo ESCAPED",
+    "read a secret": "tr '\\0' '\\n' < /proc/{pid}/environ | grep SECRET && echo ESCAPED",
+}
+PYTHON_ATTEMPTS = {
+    "set an attribute": "import os; os.setxattr('{out}/file', 'user.x', b'x')",
+    "ptrace": "import ctypes; assert ctypes.CDLL(None).ptrace(0x4206, {pid}, 0, 0) == 0",
+    "write to memory": "open('/proc/{pid}/mem', 'r+b')",
+    "read memory": "import ctypes as c\n"
+    "class V(c.Structure): _fields_ = [('base', c.c_void_p), ('len', c.c_size_t)]\n"
+    "at = int(open('/proc/{pid}/maps').read().split('-')[0], 16)\n"
+    "to = c.create_string_buffer(8); mine = V(c.addressof(to), 8); theirs = V(at, 8)\n"
+    "assert c.CDLL(None).process_vm_readv({pid}, c.byref(mine), 1, c.byref(theirs), 1, 0) == 8",
+    "take a descriptor": "import ctypes, os\n"
+    "fd = os.pidfd_open({pid}); assert ctypes.CDLL(None).syscall(438, fd, 0, 0) >= 0",
+    "connect": "import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
+    "connect to the machine's address": "import socket\n"
+    "socket.create_connection(('{address}', {port}), 2)",
+    "send a datagram": "import socket; s = socket.socket(type=socket.SOCK_DGRAM)\n"
+    "s.connect(('127.0.0.1', {udp})); s.send(b'x'); s.settimeout(1); assert s.recv(9) == b'pong'",
+    "connect to a socket file": "import socket\n"
+    "socket.socket(socket.AF_UNIX).connect('{out}/socket')",
+    "connect to an abstract socket": "import socket\n"
+    "socket.socket(socket.AF_UNIX).connect('\\0{name}')",
+    "talk to the hypervisor": "import socket; socket.socket(socket.AF_VSOCK)",
+    "write to a disk": "import os, stat\n"
+    "disks = [e.path for e in os.scandir('/dev') if stat.S_ISBLK(e.stat().st_mode)]\n"
+    "[os.open(disk, os.O_WRONLY) for disk in disks][0]",
+    "make a disk": "import os, stat; os.mknod('disk', 0o600 | stat.S_IFBLK, os.makedev(7, 0))\n"
+    "os.open('disk', os.O_WRONLY)",
+    "write to the first process": "open('/proc/1/mem', 'r+b')",
+    "use a ring": "import ctypes; p = ctypes.create_string_buffer(120)\n"
+    "assert ctypes.CDLL(None).syscall(425, 1, p) >= 0",
+    "keep a key": "import ctypes\n"
+    "assert ctypes.CDLL(None).syscall({add_key}, b'user', b'{name}', b'x', 1, -4) > 0",
+}
+ATTEMPTS = {
+    **SHELL_ATTEMPTS,
+    **{name: f"{code}\nprint('ESCAPED')" for name, code in PYTHON_ATTEMPTS.items()},
+}
+# Not tried without a sandbox: they would harm the machine, or it refuses them anyway.
+NEVER_OUTSIDE = {"remount", "rename the workspace", "change the kernel", "write to a disk"}
+NOT_EVERYWHERE = {
+    *("go by /proc/1/root", "connect to the machine's address", "talk to the hypervisor"),
+    *("make a disk", "use a ring", "keep a key", "bind mount", "set an attribute"),
+    *("new namespaces", "enter namespaces", "change the root", "change the owner"),
+    *(
+        "ptrace",
+        "write to memory",
+        "write to the first process",
+        "read memory",
+        "take a descriptor",
+    ),
+}
+
+
+class Outside:
+    """What lies outside of the workspace `room`, and may not be reached from inside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "out"
+        self.folder.mkdir()
+        self.name = f"axio-{os.getpid()}-{folder.name}"
+        (self.folder / "file").write_text("precious")
+        os.utime(self.folder / "file", (1e9, 1e9))
+        self.victim = subprocess.Popen(["sleep", "1000"], env={"SECRET": "s"})
+        self.connected = threading.Event()
+        self._servers = [
+            socket.create_server(("", 0)),
+            self._named(str(self.folder / "socket")),
+            self._named(f"\0{self.name}"),
+        ]
+        self._udp = socket.socket(type=socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", 0))
+        self._threads = [
+            threading.Thread(target=self._accept, args=(server,)) for server in self._servers
+        ]
+        self._threads.append(threading.Thread(target=self._answer))
+        for thread in self._threads:
+            thread.start()
+        self._before = self._facts()
+
+    @staticmethod
+    def _named(name: str) -> socket.socket:
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(name)
+        server.listen()
+        return server
+
+    def _accept(self, server: socket.socket) -> None:
+        try:
+            server.accept()[0].close()
+        except OSError:  # shut down
+            return
+        self.connected.set()
+
+    def _answer(self) -> None:
+        try:
+            _, sender = self._udp.recvfrom(9)
+        except OSError:  # shut down
+            return
+        if sender:  # else shut down, too
+            self.connected.set()
+            self._udp.sendto(b"pong", sender)
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "out": self.folder,
+            "pid": self.victim.pid,
+            "name": self.name,
+            "port": self._servers[0].getsockname()[1],
+            "udp": self._udp.getsockname()[1],
+            "address": _own_address(),
+            "add_key": {"x86_64": 248}.get(os.uname().machine, 217),
+        }
+
+    def _facts(self) -> list[Any]:
+        def fact(path: Path) -> Any:
+            s = path.stat()
+            content = path.read_text() if path.name == "file" else ""
+            attributes = os.listxattr(path)
+            return (path.name, s.st_mode, s.st_uid, s.st_mtime, s.st_nlink, content, attributes)
+
+        return sorted(fact(path) for path in self.folder.iterdir())
+
+    def harm(self) -> list[str]:
+        """What has happened to it."""
+        found = []
+        if self._facts() != self._before:
+            found.append("files")
+        state = Path(f"/proc/{self.victim.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state not in "SR":
+            found.append(f"process {state}")
+        if self.connected.is_set():
+            found.append("network")
+        if os.path.exists(f"/dev/shm/{self.name}"):
+            found.append("shared memory")
+        if sorted(os.listdir(self.folder.parent)) != ["out", "room"]:
+            found.append("workspace")
+        return found
+
+    def close(self) -> None:
+        self.victim.kill()
+        self.victim.wait()
+        for server in (*self._servers, self._udp):
+            with suppress(OSError):  # a datagram socket is not connected, but its reader wakes up
+                server.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for server in (*self._servers, self._udp):
+            server.close()
+        Path(f"/dev/shm/{self.name}").unlink(missing_ok=True)
+
+
+def _own_address() -> str:
+    """An address of this machine other than loopback; loopback where there is no other."""
+    with socket.socket(type=socket.SOCK_DGRAM) as s:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode())
+            with suppress(OSError):  # it has none
+                answer = fcntl.ioctl(s, 0x8915, request)  # SIOCGIFADDR
+                address = socket.inet_ntoa(answer[20:24])
+                if not address.startswith("127."):
+                    return address
+    return "127.0.0.1"
+
+
+@pytest.fixture
+def outside(folder: Path) -> Iterator[Outside]:
+    (folder / "room").mkdir()
+    (folder / "room/old_way").symlink_to(folder / "out")
+    made = Outside(folder)
+    yield made
+    made.close()
+
+
+async def attempt(name: str, outside: Outside) -> str:
+    text = ATTEMPTS[name].format(**outside.values())
+    if name in SHELL_ATTEMPTS:
+        return await shell(text, timeout=20)
+    return await run_python(text, timeout=20)
+
+
+KINDS = [
+    (backend, level)
+    for backend in ("bwrap", "kernel")
+    for level in ("workspace-write", "read-only")
+]
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+@pytest.mark.parametrize(("backend", "level"), KINDS, indirect=True)
+async def test_no_attempt_gets_out(
+    name: str, level: Level, backend: str, outside: Outside, inside: Use
+) -> None:
+    inside(LocalWorkspace(outside.folder.parent / "room", sandbox=level))
+    result = await attempt(name, outside)
+    assert outside.harm() == []
+    if name != "share memory":  # which inside is private
+        assert "ESCAPED" not in result
+    assert "error" in result.lower() or "exit code" in result or name == "share memory", result
+
+
+async def test_a_command_reads_no_terminal_of_the_person(
+    level: Level, backend: str, folder: Path, inside: Use
+) -> None:
+    inside(LocalWorkspace(folder, sandbox=level))
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"typed by a person\n")
+        name = os.ttyname(theirs)
+        code = f"timeout 1 head -n 1 {name}; ls /dev/pts; head -n 1 /dev/tty"
+        result = await shell(code, timeout=10)
+        assert "typed" not in result
+        assert "[stdout] ptmx\n[stderr]" in result
+        assert os.read(theirs, 100) == b"typed by a person\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+async def test_the_devices_inside_lead_to_nobody(
+    level: Level, backend: str, folder: Path, inside: Use
+) -> None:
+    inside(LocalWorkspace(folder, sandbox=level))
+    devices = "full null ptmx random tty urandom zero".split()
+    result = await shell("ls -lR /dev | grep '^[bc]' | sed 's:.* ::' | sort")
+    assert result.removeprefix("[stdout] ").split("\n") == devices
+    assert await shell("echo x > /dev/null && head -c 2 /dev/zero | od -An -tx1") == (
+        "[stdout]  00 00"
+    )
+
+
+async def test_killing_everybody_kills_only_those_inside(
+    level: Level, backend: str, outside: Outside, inside: Use
+) -> None:
+    inside(LocalWorkspace(outside.folder.parent / "room", sandbox=level))
+    await shell("kill -9 -1")
+    assert outside.harm() == []
+
+
+@pytest.mark.parametrize("name", sorted(ATTEMPTS.keys() - NEVER_OUTSIDE - NOT_EVERYWHERE))
+async def test_without_the_sandbox_the_attempts_do_get_out(
+    name: str, outside: Outside, inside: Use
+) -> None:
+    """So the table above is about the sandbox, and not about attempts that never work."""
+    inside(LocalWorkspace(outside.folder.parent / "room"))
+    assert "ESCAPED" in await attempt(name, outside)
+
+
+def test_there_are_at_least_thirty_attempts() -> None:
+    assert len(ATTEMPTS) >= 30
 
 
 # ── limits ────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,6 @@ import pytest
 from axio.exceptions import GuardError
 from axio.tool import Tool
 from axio_tui_guards import PathGuard
-from axio_tui_guards.asking import MAX_QUESTION
 
 
 class Person:
@@ -312,7 +311,9 @@ async def test_a_question_nobody_can_put_refuses() -> None:
         with pytest.raises(GuardError, match="denied"):
             await PathGuard(prompt_fn).check(TOOL, path="/srv/x")
     with pytest.raises(GuardError, match="nobody could read"):
-        await PathGuard(Person()).check(TOOL, paths=[f"/srv/{i}.txt" for i in range(MAX_QUESTION)])
+        await PathGuard(Person()).check(TOOL, paths=[f"/srv/{i}.txt" for i in range(300)])
+    with pytest.raises(GuardError, match="more paths than can be looked at"):
+        await PathGuard(Person()).check(TOOL, paths=[f"/srv/{i}.txt" for i in range(3000)])
 
 
 async def test_control_characters_cannot_rewrite_the_question() -> None:

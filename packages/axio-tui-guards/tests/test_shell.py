@@ -107,8 +107,9 @@ a && ; b
 & a
 a > ; b
 a >
-a &> b
-{ a; } &> b
+a &> b c
+a &>& b
+{ a; } &> b c
 a > >(b)
 a <<$x
 a <<"x
@@ -118,7 +119,7 @@ a ${x=b}
 a ${x@P}
 a ${!x}
 a $[1]
-a $((x))
+x=a; b $((x))
 a $'b'
 a $"b"
 a `b \\`c\\``
@@ -144,8 +145,10 @@ export PATH=x
 export $x
 export PATH
 alias a=b
-read x
-unset x
+read PATH
+read 'a[1]'
+read -a x
+unset PATH
 printf -v x a
 printf $x a
 sh -c
@@ -167,7 +170,9 @@ xargs -z a
 find $x
 find . -exec a
 select x in a; do b; done
-[[ a ]]
+[[ a
+[[ a > b ]]
+[[ -v a ]]
 (( 1 ))
 function f { a; }
 coproc a

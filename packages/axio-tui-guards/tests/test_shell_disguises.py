@@ -16,12 +16,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-import axio_tui_guards.programs
 from axio.exceptions import GuardError
 from axio.permission import AllowAllGuard, PermissionGuard
 from axio.tool import Tool
 from axio_tui_guards import Rule, RuleGuard
-from axio_tui_guards.programs import Program
+from axio_tui_guards.programs import Program, Revealer
 from axio_tui_guards.shell_words import Word
 
 
@@ -722,13 +721,13 @@ def test_with_a_weaker_reading_disguises_get_through(
 def test_without_the_knowledge_of_one_program_disguises_get_through(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = axio_tui_guards.programs
-    reveal = programs._reveal
+    take = Revealer.command
 
-    def forgetful(command: Any, depth: int) -> Any:
+    def forgetful(revealer: Revealer, command: Any, variables: Any, depth: int) -> None:
         if command.words and command.words[0].text == name:
-            return iter([Program(command.words)])
-        return reveal(command, depth)
+            revealer.add(Program(command.words), variables)
+        else:
+            take(revealer, command, variables, depth)
 
-    monkeypatch.setattr(programs, "_reveal", forgetful)
+    monkeypatch.setattr(Revealer, "command", forgetful)
     assert through(policies()[:1], [text for _, text in table()])

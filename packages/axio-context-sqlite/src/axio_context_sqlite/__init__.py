@@ -32,5 +32,3 @@ __all__ = (
     "StoreTooNew",
     "connect",
 )
-
-__version__ = "1.0.0a1"

@@ -16,17 +16,8 @@ import msgspec
 from axio.events import ImageOutput
 
 __all__ = (
-    "Choice",
-    "Chunk",
-    "Delta",
-    "Function",
-    "ToolCall",
-    "call_parts",
-    "image_of",
-    "odd_chunk",
-    "odd_delta",
-    "parse_chunk",
-    "place_of",
+    *("Choice", "Chunk", "Delta", "Function", "ToolCall"),
+    *("call_parts", "image_of", "odd_chunk", "odd_delta", "parse_chunk", "place_of"),
 )
 
 

@@ -1,29 +1,22 @@
-"""What the arguments of a call say: which of them are paths, and where those lead."""
+"""The paths among the arguments of a call, and where those lead."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from axio.tool import Tool
-from axio_tui_guards.paths import Unresolvable, leads_to
-from axio_tui_guards.values import leaves
+from axio_tui_guards.looks import leaving_parts, looks_leaving
+from axio_tui_guards.names import names_command, names_directory, names_path, words_of
+from axio_tui_guards.paths import Finder, Unresolvable, is_within
+from axio_tui_guards.values import Leaf, leaves
 
-__all__ = ("Claim", "base_of", "claims", "last_word")
+__all__ = ("Claim", "base_of", "claims")
 
-_DIRECTORY_WORDS = frozenset(
-    "cwd dir directories directory dirs folder folders root workdir".split()
-)
-PATH_WORDS = _DIRECTORY_WORDS | frozenset(
-    "dest destination dst file filename filenames files path paths source src target".split()
-)
-# `files` is often a pattern below another directory: only one that leaves it is a path.
-_LEAVES = re.compile(r"^\s*[/~$]|\.\.|^\s*file:", re.IGNORECASE)
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_MAX_NAME = 255  # of a file, as Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,7 @@ class Claim:
     places: frozenset[str]
     """Every resolved path that it may lead to."""
     is_directory: bool
-    """Whether its name says that it is a directory."""
+    """Its name says that it is a directory."""
 
     def directory_of(self, place: str) -> str:
         """The directory that is allowed when the person allows this place.
@@ -54,41 +47,78 @@ def base_of(tool: Tool[Any]) -> str:
     return os.path.join(os.getcwd(), root) if isinstance(root, str | PurePath) else os.getcwd()
 
 
-def claims(base: str, kwargs: Mapping[str, Any], extra: Container[str] = ()) -> list[Claim]:
-    """Every path among the arguments: by its name (`extra` has further ones) or by its type.
+def claims(
+    tool: Tool[Any],
+    kwargs: Mapping[str, Any],
+    extra: Container[str] = (),
+    finder: Finder | None = None,
+) -> list[Claim]:
+    """Every path among the arguments: by its name (`extra` has further ones), its type or its look.
 
-    A relative path may start at `base` or at any directory that the call names. `Unresolvable` for
-    a value that cannot be a path.
+    A relative path may start at the tool's base or at any directory that the call names.
+    `Unresolvable` for a value that cannot be a path, `Unreadable` for too many values.
     """
-    named = [
-        (names[-1], _is_directory(names), _text(names[-1], value))
-        for names, value in leaves(kwargs)
-        if names and value is not None and _is_path(names, value, extra)
-    ]
+    finder = finder or Finder()
+    base = base_of(tool)
+    named: list[tuple[str, bool, str]] = []
+    others: list[Leaf] = []
+    for names, value in leaves(kwargs):
+        if not names or value is None:
+            continue
+        if _is_named(names, value, extra):
+            named += _named(names, value)
+        elif isinstance(value, str) and not any(map(names_command, names)):
+            others.append((names, value))
     bases = {base}
     for _, is_directory, text in named:
         if is_directory:
-            bases |= leads_to(text, (base,))
-    return [
-        Claim(name, text, leads_to(text, bases), is_directory) for name, is_directory, text in named
+            bases |= finder.leads_to(text, (base,))
+    found = [
+        Claim(name, text, finder.leads_to(text, bases), is_directory)
+        for name, is_directory, text in named
     ]
+    for names, value in others:
+        for text in _looking(value, base, tool.read_only):
+            places = finder.leads_to(text, bases)
+            # An absolute path is one; others go down from the base unless a link leads elsewhere.
+            if text.startswith("/") or not all(_is_below(place, bases, base) for place in places):
+                found.append(Claim(names[-1], text, places, False))
+    return found
 
 
-def _is_path(names: tuple[str, ...], value: Any, extra: Container[str]) -> bool:
+def _is_below(place: str, bases: set[str], base: str) -> bool:
+    return any(is_within(place, directory) for directory in (*bases, os.path.realpath(base)))
+
+
+def _is_named(names: tuple[str, ...], value: Any, extra: Container[str]) -> bool:
     if isinstance(value, PurePath) or any(name in extra for name in names):
         return True
-    if last_word(names[-1]) == "files" and isinstance(value, str):
-        return _LEAVES.search(value) is not None
-    return any(last_word(name) in PATH_WORDS for name in names)
+    if words_of(names[-1])[-1:] == ["files"] and isinstance(value, str):
+        return looks_leaving(value)  # often a pattern below another directory
+    return any(map(names_path, names))
 
 
-def _is_directory(names: tuple[str, ...]) -> bool:
-    return last_word(names[-1]) in _DIRECTORY_WORDS
+def _named(names: tuple[str, ...], value: Any) -> Iterator[tuple[str, bool, str]]:
+    """The path that stands under such a name, and those that hide in it."""
+    name = names[-1]
+    text = _text(name, value)
+    yield name, names_directory(name), text
+    for part in leaving_parts(text, one=not name.endswith("s")):
+        if part != text:
+            yield name, False, part
 
 
-def last_word(name: str) -> str:
-    words = _WORD.findall(name)
-    return words[-1].lower() if words else ""
+def _looking(value: str, base: str, read_only: bool) -> Iterator[str]:
+    """The paths that a value looks like, whatever its name is."""
+    for part in leaving_parts(value):
+        # Where there is nothing, there is nothing to be read.
+        top = "/" + part.lstrip("/").partition("/")[0]
+        if not (read_only and part.startswith("/") and not os.path.lexists(top)):
+            yield part
+    if len(value) > _MAX_NAME or not value.isprintable() or looks_leaving(value):
+        return
+    if "/" in value or os.path.lexists(os.path.join(base, value)):
+        yield value
 
 
 def _text(name: str, value: Any) -> str:

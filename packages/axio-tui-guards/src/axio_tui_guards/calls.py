@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 from axio.tool import Tool
-from axio_tui_guards.arguments import PATH_WORDS, base_of, claims, last_word
-from axio_tui_guards.hosts import UnclearHost, hosts_in, hosts_in_word
-from axio_tui_guards.paths import Unresolvable, leads_to
+from axio_tui_guards.arguments import base_of, claims
+from axio_tui_guards.hosts import UnclearHost, hosts_in, hosts_in_word, looks_like_host
+from axio_tui_guards.names import names_code, names_command, names_host, names_path, words_of
+from axio_tui_guards.parts import Changes, Part, parts_of
+from axio_tui_guards.paths import Finder, Unresolvable
 from axio_tui_guards.programs import Program, programs_in, programs_of
 from axio_tui_guards.shell_words import Unparsable, Word
-from axio_tui_guards.values import Unreadable, leaves
+from axio_tui_guards.values import Leaf, Unreadable, leaves
 
-__all__ = ("Call", "Part", "read_call")
+__all__ = ("Call", "possible_programs", "read_call")
 
-_COMMANDS = frozenset("bash cmd cmdline command commands commandline shell".split())
-_CODE = frozenset(("code", "script"))
-_HOSTS = frozenset("address domain endpoint host hostname server uri url urls".split())
-_MAX_DIRECTORIES = 64
-_MAX_WORDS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one program does, or the whole call of a tool that runs none."""
-
-    words: tuple[Word, ...] | None = None
-    """The program and its arguments; None where there is none."""
-    places: frozenset[str] = frozenset()
-    """Resolved paths, all readings of all of them."""
-    hosts: frozenset[str] = frozenset()
-    clear_paths: bool = True
-    """Whether `places` is everything, as far as arguments tell."""
-    clear_hosts: bool = True
-    opaque: str = ""
-    """Why it may do anything; "" when it may not."""
-    neutral: bool = False
-    writes: bool = False
-    """Whether its output goes to a file."""
+_MAX_POSSIBLE = 20_000
+_MAX_ARGUMENTS = 2000
+_WHERE = (["cwd"], ["workdir"])
+_REST = ("args", "arguments")
+_WORD = re.compile(r"[\w./-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,159 +33,168 @@ class Call:
     arguments: Mapping[str, Any]
     parts: tuple[Part, ...]
     unparsable: str
-    """Why a command, path or host in it cannot be read; "" when all can."""
+    """Why a command or path in it cannot be read; "" when all can."""
     fingerprint: str
-    """The same for the same call: tool, arguments and where its paths lead."""
+    """The same for the same call: tool, arguments and where its paths lead; "" for one that
+    cannot be told from others."""
     subjects: tuple[str, ...] = ()
     """Its commands and paths as they were given, for a person to see."""
+    base: frozenset[str] = frozenset()
+    """The directory in which the tool works, resolved."""
 
 
 def read_call(tool: Tool[Any], kwargs: Mapping[str, Any]) -> Call:
     """Take a call apart. Never raises for what the arguments hold."""
-    base = base_of(tool)
+    finder = Finder()
     places: frozenset[str] = frozenset()
     parts: tuple[Part, ...]
     unparsable = ""
+    subjects: list[str] = []
+    base: frozenset[str] = frozenset()
+    held: list[Leaf] = []
     try:
-        found = claims(base, kwargs)
+        base = finder.leads_to(".", (base_of(tool),))
+        held = list(leaves(kwargs))
+        found = claims(tool, kwargs, finder=finder)
         places = frozenset(place for claim in found for place in claim.places)
-        starts = [claim.places for claim in found if last_word(claim.field) in ("cwd", "workdir")]
-        directories = frozenset().union(*starts) if starts else leads_to(".", (base,))
-        hosts = _hosts_of(kwargs)
-        programs = _programs(kwargs)
-        parts = tuple(_parts(programs, Part(None, places, hosts), directories))
-        if _holds_code(kwargs):
-            parts += (Part(None, places, hosts, False, False, "it is a program"),)
-    except (Unparsable, Unreadable, Unresolvable, UnclearHost) as error:
+        starts = [claim.places for claim in found if words_of(claim.field)[-1:] in _WHERE]
+        directories = frozenset().union(*starts) if starts else base
+        commands = list(_commands(kwargs))
+        subjects = [text for text, _ in commands] + [claim.path for claim in found]
+        programs = [program for _, some in commands for program in some]
+        deep = places - directories if commands else places
+        changes: Changes = "" if tool.read_only else "places"
+        whole = _with_hosts(Part(None, None, places, deep, changes=changes), held)
+        parts = tuple(parts_of(programs, whole, directories, finder)) if programs else (whole,)
+        parts += _code(held, whole)
+    except (Unparsable, Unreadable, Unresolvable) as error:
         unparsable = str(error)
-        parts = (Part((), places, frozenset(), False, False, unparsable),)
-    fingerprint = _fingerprint(tool.name, kwargs, base, places)
-    return Call(tool.name, kwargs, parts, unparsable, fingerprint, _subjects(kwargs))
+        parts = (_unclear(Part((), places=places, deep=places), unparsable),)
+    fingerprint = _fingerprint(tool, kwargs, held, places)
+    return Call(tool.name, kwargs, parts, unparsable, fingerprint, tuple(subjects), base)
 
 
-def _subjects(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(
-        value if isinstance(value, str) else repr(value)
-        for name, value in kwargs.items()
-        if last_word(name) in _COMMANDS | PATH_WORDS and value is not None
+def _unclear(part: Part, why: str) -> Part:
+    return Part(
+        part.words,
+        None,
+        part.places,
+        part.deep,
+        hosts=part.hosts,
+        unclear_paths=why,
+        unclear_hosts=why,
+        opaque=why,
     )
 
 
-def _fingerprint(name: str, kwargs: Mapping[str, Any], base: str, places: frozenset[str]) -> str:
-    try:  # the repr alone may leave out what an object holds, the leaves alone how it is nested
-        held = list(leaves(kwargs))
-    except Unreadable:
-        return uuid4().hex  # like no other call
-    text = repr((name, kwargs, held, base, sorted(places)))
+def _fingerprint(
+    tool: Tool[Any], kwargs: Mapping[str, Any], held: list[Leaf], places: frozenset[str]
+) -> str:
+    if kwargs and not held:
+        return ""
+    # The repr alone may leave out what an object holds, the leaves alone how it is nested.
+    text = repr((tool.name, kwargs, held, base_of(tool), sorted(places)))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _programs(kwargs: Mapping[str, Any]) -> list[Program] | None:
-    """The programs that the call starts; None if it is no call that starts any."""
-    found: list[Program] | None = None
+# ── commands ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _commands(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, list[Program]]]:
+    """The texts of all commands that the call holds, each with the programs that it runs."""
     for names, _ in leaves(kwargs):
-        if any(last_word(name) in _COMMANDS for name in names[1:]):
+        if any(names_command(name) for name in names[1:]):
             raise Unparsable(f"{names[0]} holds a command")
     for name, value in kwargs.items():
-        if value is None or last_word(name) not in _COMMANDS:
+        if value is None or not names_command(name):
             continue
-        found = [] if found is None else found
-        arguments = kwargs.get("args", kwargs.get("arguments"))
+        arguments = next((kwargs[other] for other in _REST if kwargs.get(other)), None)
         if isinstance(value, str) and arguments:
             if not _is_texts(arguments):
                 raise Unparsable(f"the arguments of {name} are no list of texts")
-            found += programs_of([value, *arguments])
+            yield " ".join([value, *arguments]), programs_of([value, *arguments])
         elif isinstance(value, str):
-            found += programs_in(value)
-        elif _is_texts(value) and last_word(name) == "commands":
-            found += [program for text in value for program in programs_in(text)]
+            yield value, programs_in(value)
+        elif _is_texts(value) and words_of(name)[-1] == "commands":
+            yield from ((text, programs_in(text)) for text in value)
         elif _is_texts(value):
-            found += programs_of(value)
+            yield " ".join(value), programs_of(value)
         else:
             raise Unparsable(f"{name} is of type {type(value).__name__}, not text")
-    return found
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    """True for a list of texts, and not too many."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        return False
+    if len(value) > _MAX_ARGUMENTS:
+        raise Unparsable(f"more than {_MAX_ARGUMENTS} arguments")
+    return True
 
 
-def _holds_code(kwargs: Mapping[str, Any]) -> bool:
-    return any(
-        value and any(last_word(name) in _CODE for name in names) for names, value in leaves(kwargs)
+def _code(held: list[Leaf], whole: Part) -> tuple[Part, ...]:
+    """A part more for a program in an argument."""
+    if any(value and any(map(names_code, names)) for names, value in held):
+        return (_unclear(whole, "it is a program"),)
+    return ()
+
+
+# ── hosts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _with_hosts(whole: Part, held: list[Leaf]) -> Part:
+    hosts: set[str] = set()
+    possible: set[str] = set()
+    unclear = ""
+    for names, value in held:
+        if not isinstance(value, str) or names_command(names[0]):
+            continue
+        try:
+            if any(map(names_host, names)):
+                hosts |= hosts_in_word(value)
+            else:
+                hosts |= hosts_in(value)
+                if not any(map(names_path, names)):
+                    possible.add(looks_like_host(value))
+        except UnclearHost as error:
+            unclear = str(error)
+    possible -= {"", *hosts}
+    return replace(
+        whole,
+        hosts=frozenset(hosts),
+        possible_hosts=frozenset(possible),
+        unclear_hosts=unclear,
     )
 
 
-def _hosts_of(kwargs: Mapping[str, Any]) -> frozenset[str]:
-    found: set[str] = set()
-    for names, value in leaves(kwargs):
-        if isinstance(value, str) and last_word(names[0] if names else "") not in _COMMANDS:
-            is_host = any(last_word(name) in _HOSTS for name in names)
-            found |= hosts_in_word(value) if is_host else hosts_in(value)
-    return frozenset(found)
+# ── values that may be commands ───────────────────────────────────────────────────────────────
 
 
-def _parts(
-    programs: Sequence[Program] | None, whole: Part, directories: frozenset[str]
-) -> Iterable[Part]:
-    """Each program with what the call as a whole shows."""
-    if not programs:
-        yield whole
-        return
-    here: frozenset[str] | None = directories
-    # In a loop, what stands later happens earlier too.
-    if any(program.repeated and _enters(program) for program in programs):
-        here = None
-    for program in programs:
-        texts = [*program.words, *(redirect.target for redirect in program.redirects)]
-        literal = [word.text for word in texts if word.literal]
-        all_literal = len(literal) == len(texts) <= _MAX_WORDS
-        hosts = set(whole.hosts)
-        places = set(whole.places) | (here or set())
-        for text in literal[:_MAX_WORDS]:
-            hosts |= hosts_in_word(text)
-            for path in _paths_in(text):
-                places |= leads_to(path, here or directories)
-        yield Part(
-            program.words,
-            frozenset(places),
-            frozenset(hosts),
-            all_literal and here is not None,
-            all_literal,
-            program.opaque,
-            program.neutral,
-            any(redirect.writes for redirect in program.redirects),
-        )
-        if here is not None and _enters(program):
-            here = _entered(program, here)
+def possible_programs(call: Call) -> list[Program]:
+    """Programs that single values would run if they were commands. `Unreadable` for too many."""
+    found: list[Program] = []
+    lists: dict[tuple[str, ...], list[str]] = {}
+    read = _REST if any(map(names_command, call.arguments)) else ()
+    for names, value in leaves(call.arguments):
+        if names[0] in read or names_command(names[0]):
+            continue
+        if isinstance(value, str) and value:
+            lists.setdefault(names, []).append(value)
+    left = _MAX_POSSIBLE
+    for texts in lists.values():
+        short = [text for text in texts if len(text) <= 1000 and "\n" not in text.strip()]
+        left -= sum(len(text) + 50 for text in short)
+        if left < 0:
+            raise Unreadable("it holds more values than can be looked through")
+        found += [program for text in short for program in _programs_or_words(text)]
+        if short and len(texts) > 1:
+            found.append(Program(tuple(map(Word, short))))
+    return found
 
 
-def _paths_in(word: str) -> set[str]:
-    """What a program could take for a path in an argument: `--file=x`, `-ox`, `host:x`, `@x`."""
-    found = {word} if not word.startswith("-") else set()
-    if word.startswith("-") and re.search(r"[/~.]", word):
-        found.add(word[2:])
-    for separator in re.finditer(r"[=:,@]", word):
-        rest = word[separator.end() :]
-        found |= {rest, rest.partition(":")[0], rest.partition(",")[0]}
-    return (found | {word.partition(":")[0], word.partition(",")[0]}) - {""}
-
-
-def _enters(program: Program) -> bool:
-    return program.name in ("cd", "pushd")
-
-
-def _entered(program: Program, here: frozenset[str]) -> frozenset[str] | None:
-    """The directories in which the commands after a `cd` may run; None if nobody knows."""
-    if len(program.words) == 1:
-        target = Word("~")
-    elif len(program.words) == 2:
-        target = program.words[1]
-    else:
-        return None
-    if not target.literal or target.text[:1] in ("", "-", "+"):
-        return None
-    if "CDPATH" in os.environ and not target.text.startswith(("/", ".")):
-        return None
-    found = here | leads_to(target.text, here)
-    return found if len(found) <= _MAX_DIRECTORIES else None
+def _programs_or_words(text: str) -> list[Program]:
+    """The programs of a text; of one that cannot be read, each word could be one."""
+    try:
+        return programs_in(text)
+    except Unparsable:
+        return [Program((Word(word),)) for word in _WORD.findall(text)]

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
 from axio.tool import Tool
-from axio_tui_guards.arguments import Claim, base_of, claims
+from axio_tui_guards.arguments import Claim, claims
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
-from axio_tui_guards.paths import PathSet, Unresolvable
+from axio_tui_guards.paths import Identities, PathSet, Unresolvable, leads_anywhere
 from axio_tui_guards.showing import visible
 from axio_tui_guards.values import Unreadable
 
@@ -32,7 +32,7 @@ class PathGuard(ConcurrentGuard):
 
     PATH_FIELDS: ClassVar[tuple[str, ...]] = ("file_path", "filename", "directory", "path", "cwd")
     """Arguments that are paths. Others are found by the last word of their names, such as
-    `output_dir` or `sourceFile`, and by their type."""
+    `output_dir` or `sourceFile`, by their type, and by their look."""
 
     def __init__(self, prompt_fn: PromptFn | None = None) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class PathGuard(ConcurrentGuard):
         self, tool: Tool[Any], /, **kwargs: Any
     ) -> dict[str, Any]:
         found = self._claims(tool, kwargs)
-        unknown = [claim for claim in found if not self._is_allowed(claim)]
+        unknown = self._unknown(found)
         if unknown:
             await self._ask(tool, unknown)
             if self._claims(tool, kwargs) != found:
@@ -56,19 +56,26 @@ class PathGuard(ConcurrentGuard):
 
     def _claims(self, tool: Tool[Any], kwargs: dict[str, Any]) -> list[Claim]:
         try:
-            found = claims(base_of(tool), kwargs, self.PATH_FIELDS)
+            found = claims(tool, kwargs, self.PATH_FIELDS)
         except (Unreadable, Unresolvable) as error:
             raise GuardError(f"denied: {error}") from error
+        same = Identities()
         for claim in found:
-            if any(self.denied.covers_by_identity(place) for place in claim.places):
+            if any(self.denied.covers_by_identity(place, same) for place in claim.places):
                 raise GuardError(f"denied: {claim.field} {claim.path!r} was refused for good")
         return found
 
-    def _is_allowed(self, claim: Claim) -> bool:
-        return all(
-            self.allowed.covers(place) and not self.denied.any_below(place)
-            for place in claim.places
-        )
+    def _unknown(self, found: list[Claim]) -> list[Claim]:
+        """Those that are not allowed, or through which one that is denied may be reached."""
+        around = self.denied.parents()
+        return [
+            claim
+            for claim in found
+            if not all(
+                self.allowed.covers(place) and place not in around and not leads_anywhere(place)
+                for place in claim.places
+            )
+        ]
 
     async def _ask(self, tool: Tool[Any], unknown: list[Claim]) -> None:
         answer = await put(self._prompt_fn, _question(tool, unknown))

@@ -9,14 +9,29 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, MutableSet
+import re
+from collections.abc import Collection, Iterable, Iterator, MutableSet
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ("PathSet", "Unresolvable", "is_within", "leads_to", "resolve")
+__all__ = (
+    "Finder",
+    "Identities",
+    "PathSet",
+    "Unresolvable",
+    "is_within",
+    "leads_anywhere",
+    "leads_to",
+    "resolve",
+)
 
 _MAX_LINKS = 40  # as Linux
+_MAX_STEPS = 5000
 _NO_LINK = (errno.EINVAL, errno.ENOENT, errno.ENOTDIR)
+_LINKS_OF_PROC = re.compile(
+    r"/proc/(?:[^/]+/(?:task/[^/]+/)?(?:root|cwd|exe|fd/[^/]+|map_files/[^/]+|ns/[^/]+)"
+    r"|thread-self|mounts|net)(?:/|\Z)"
+)
 
 
 class Unresolvable(ValueError):
@@ -27,8 +42,9 @@ def resolve(path: str | os.PathLike[str]) -> str:
     """The absolute path without links, `.` and `..`, as the system would walk it.
 
     What does not exist is taken by its name. Links below /proc are not followed: what they show is
-    not where they lead (another process, another root). `Unresolvable` when a part cannot be looked
-    at, links run in circles, or the text cannot be a path.
+    not where they lead (another process, another root); `leads_anywhere` knows them.
+    `Unresolvable` when a part cannot be looked at, links run in circles, or the text cannot be a
+    path.
     """
     text = os.path.join(os.getcwd(), os.fspath(path))
     if "\0" in text:
@@ -43,7 +59,7 @@ def resolve(path: str | os.PathLike[str]) -> str:
         if name == "..":
             current = os.path.dirname(current)
             continue
-        step = os.path.join(current, name)
+        step = f"{current}/{name}" if current != "/" else f"/{name}"
         try:
             target = os.readlink(step)
         except (OSError, UnicodeError) as error:
@@ -51,9 +67,11 @@ def resolve(path: str | os.PathLike[str]) -> str:
                 current = step
                 continue
             raise Unresolvable(f"{text!r}: {error}") from error
-        if is_within(step, "/proc"):
+        if step == "/proc/self":
             current = step
             continue
+        if is_within(step, "/proc"):  # from here on `..` means something else, too
+            return "/".join([step, *reversed(pending)])
         links += 1
         if links > _MAX_LINKS:
             raise Unresolvable(f"{text!r}: too many symbolic links")
@@ -63,24 +81,82 @@ def resolve(path: str | os.PathLike[str]) -> str:
     return current
 
 
+def leads_anywhere(place: str) -> bool:
+    """True for a resolved path that passes a link of /proc, and so may be any other."""
+    return place.startswith("/proc/") and _LINKS_OF_PROC.match(place) is not None
+
+
 def leads_to(path: str, bases: Iterable[str]) -> frozenset[str]:
     """Every resolved path that a tool may reach with `path`, relative to any of `bases`."""
     texts = {path, path.strip()}
-    texts |= {os.path.expandvars(text) for text in texts}
-    texts |= {os.path.expanduser(text) for text in texts}
+    if "$" in path:
+        texts |= {os.path.expandvars(text) for text in texts}
+    texts |= {os.path.expanduser(text) for text in texts if text.startswith("~")}
     texts |= {unquote(urlsplit(text).path) for text in texts if text[:5].lower() == "file:"}
     found = set()
     for base in bases:
         for text in texts:
             full = os.path.join(base, text)
             found.add(resolve(full))
-            found.add(resolve(os.path.normpath(full)))
+            if ".." in full:
+                found.add(resolve(os.path.normpath(full)))
     return frozenset(found)
 
 
+class Finder:
+    """Looks up the paths of one call, and only so many: each step is a question to the system."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_STEPS
+        self._known: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
+
+    def leads_to(self, path: str, bases: Collection[str]) -> frozenset[str]:
+        """`leads_to`; `Unresolvable` when the call names more than can be looked at."""
+        key = path, frozenset(bases)
+        if key not in self._known:
+            self._left -= (path.count("/") + 8) * len(bases)
+            if self._left < 0:
+                raise Unresolvable("it names more paths than can be looked at")
+            self._known[key] = leads_to(path, bases)
+        return self._known[key]
+
+
 def is_within(path: str, directory: str) -> bool:
-    """Whether a resolved path is a resolved directory or lies below it."""
+    """True if a resolved path is a resolved directory or lies below it."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _parents(path: str) -> Iterator[str]:
+    """A resolved path and all directories around it."""
+    yield path
+    while (around := os.path.dirname(path)) != path:
+        path = around
+        yield path
+
+
+class Identities:
+    """Tells that two paths are one file: a hard link, a mount, another case of letters."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int] | None] = {}
+
+    def of(self, path: str) -> tuple[int, int] | None:
+        """Device and number of what lies there; None when there is nothing."""
+        if path not in self._known:
+            try:
+                facts = os.lstat(path)
+            except (OSError, ValueError):
+                self._known[path] = None
+            else:
+                self._known[path] = facts.st_dev, facts.st_ino
+        return self._known[path]
+
+    def is_within(self, path: str, directory: str) -> bool:
+        """`is_within`, and the same for other names of the same directory or file."""
+        if is_within(path, directory):
+            return True
+        there = self.of(directory)
+        return there is not None and any(self.of(parent) == there for parent in _parents(path))
 
 
 class PathSet(MutableSet[str]):
@@ -112,24 +188,16 @@ class PathSet(MutableSet[str]):
         return f"{type(self).__name__}({sorted(self._paths)})"
 
     def covers(self, path: str) -> bool:
-        """Whether a resolved path is in the set or below a member."""
-        return any(is_within(path, directory) for directory in self._paths)
+        """True if a resolved path is in the set or below a member."""
+        return any(parent in self._paths for parent in _parents(path))
 
-    def covers_by_identity(self, path: str) -> bool:
+    def covers_by_identity(self, path: str, identities: Identities) -> bool:
         """The same, also where a hard link, a mount or another case of letters hides it."""
         if self.covers(path):
             return True
-        mine = {_identity(member) for member in self._paths} - {None}
-        return any(_identity(str(parent)) in mine for parent in (Path(path), *Path(path).parents))
+        mine = {identities.of(member) for member in self._paths} - {None}
+        return bool(mine) and any(identities.of(parent) in mine for parent in _parents(path))
 
-    def any_below(self, directory: str) -> bool:
-        """Whether a member lies below a resolved path."""
-        return any(is_within(member, directory) for member in self._paths)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        facts = os.lstat(path)
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
+    def parents(self) -> set[str]:
+        """All members, and all directories that hold one."""
+        return {parent for member in self._paths for parent in _parents(member)}

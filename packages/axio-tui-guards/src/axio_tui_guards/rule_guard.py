@@ -16,9 +16,10 @@ from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
 from axio_tui_guards.audit import AuditLog
 from axio_tui_guards.calls import Call, read_call
 from axio_tui_guards.decisions import Decisions, Lifetime
+from axio_tui_guards.judging import Judgement, judge
 from axio_tui_guards.paths import resolve
 from axio_tui_guards.redaction import without_secrets
-from axio_tui_guards.rules import Judgement, Rule, judge
+from axio_tui_guards.rules import Rule
 from axio_tui_guards.showing import beside, visible, whole
 
 __all__ = ("RuleGuard",)
@@ -110,10 +111,13 @@ class RuleGuard(ConcurrentGuard):
             return Judgement("deny", "the person refused this call")
         for lifetime, scope in scopes.items():
             if answer.lower() == lifetime:
+                if not call.fingerprint:
+                    return Judgement("deny", "the call holds too much to be known again")
                 self._remember("allow", call, lifetime, scope)
                 return Judgement("allow", f"the person allowed it for this {lifetime}")
         if answer.lower() == "deny":
-            self._remember("deny", call, "project", self._project)
+            if call.fingerprint:
+                self._remember("deny", call, "project", self._project)
             return Judgement("deny", "the person refused this call for good")
         return Judgement("deny", answer)
 

@@ -1,22 +1,26 @@
-"""Rules: which calls are allowed, asked about or refused, and what follows from several of them."""
+"""Rules: which calls are allowed, asked about or refused."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias, get_args
 
-from axio_tui_guards.calls import Call, Part
+from axio_tui_guards.calls import Call
+from axio_tui_guards.denial import Answer, speaks_of
 from axio_tui_guards.hosts import normal_host
-from axio_tui_guards.paths import is_within, resolve
-from axio_tui_guards.programs import names_of
+from axio_tui_guards.parts import Part
+from axio_tui_guards.paths import Identities, is_within, resolve
+from axio_tui_guards.programs import Program
+from axio_tui_guards.protected import Holding, belongs_to, first_below
 from axio_tui_guards.shell_words import Word
 
-__all__ = ("Effect", "Judgement", "Rule", "judge")
+__all__ = ("Access", "Effect", "Rule")
 
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
+Access: TypeAlias = Literal["read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,21 @@ class Rule:
 
     `tool` is a pattern for the tool's name, `arguments` has one for the whole text of each argument
     it names, `host` one for hosts. `path` is a directory or file: that and all below it. `command`
-    has a pattern for each word of a command; a final `*` stands for any number of words.
+    has a pattern for each word of a command; a final `*` stands for any number of words. `access`
+    is "read" for what changes nothing, "write" for what may, both without hosts and without running
+    anything that is not shown; `holding` is "secrets" or "protected", for
+    places of that kind, wherever they lie.
 
-    A rule that allows has to fit all of a command exactly: "git status" is that and no more. A rule
-    that asks or denies fits as soon as one command, path or host does: "rm" fits `sudo /bin/rm -r
-    x`, and "git push" fits `git -C x push`. A redirection to a file needs a rule with a path, or
-    one without a command.
+    A rule that allows has to fit all of a command exactly: "git status" is that and no more. With a
+    path or host every argument has to be readable, and lie there. A redirection to a file needs a
+    rule with a path, or one without a command. A variable that may change what the program does
+    needs a rule that trusts it with all it can do: "python *", or one without a command.
+
+    A rule that asks about a kind of places stands until one that allows names such a place with its
+    `path`, or the kind: no general rule frees them.
+
+    A rule that asks or denies fits as soon as one command, path or host does: "rm" fits `sudo
+    /bin/rm -r x`, and "git push" fits `git -C x push`, but not `git stash push`.
     """
 
     effect: Effect
@@ -41,10 +54,16 @@ class Rule:
     command: str | None = None
     call: str | None = None
     """The fingerprint of the one call that is meant, as remembered from a person's answer."""
+    access: Access | None = None
+    holding: Holding | None = None
 
     def __post_init__(self) -> None:
         if self.effect not in get_args(Effect):
             raise ValueError(f"effect must be one of {get_args(Effect)}, got {self.effect!r}")
+        if self.access not in (None, *get_args(Access)):
+            raise ValueError(f"access must be one of {get_args(Access)}, got {self.access!r}")
+        if self.holding not in (None, *get_args(Holding)):
+            raise ValueError(f"holding must be one of {get_args(Holding)}, got {self.holding!r}")
         if self.command is not None and not self.command.split():
             raise ValueError("command must name a program")
         if self.path is not None:
@@ -53,7 +72,7 @@ class Rule:
             object.__setattr__(self, "host", normal_host(self.host))
 
     def fits_call(self, call: Call) -> bool:
-        """Whether tool, arguments and fingerprint fit."""
+        """True if tool, arguments and fingerprint fit."""
         return (
             fnmatchcase(call.tool, self.tool)
             and all(
@@ -63,55 +82,126 @@ class Rule:
             and self.call in (None, call.fingerprint)
         )
 
+    # ── rules that allow ──────────────────────────────────────────────────────────────────────
+
     def covers(self, call: Call, part: Part) -> bool:
-        """Whether a rule that allows speaks of all that the part does."""
-        if not self.fits_call(call):
+        """True if a rule that allows speaks of all that the part does."""
+        return (
+            self.fits_call(call)
+            and (self.command is None or self._covers_command(self.command.split(), part))
+            and (self.path is None or self._covers_paths(self.path, part))
+            and (self.host is None or self._covers_hosts(self.host.lower(), part))
+            and (self.access is None or self._covers_access(part))
+            and (self.holding is None or self._covers_holding(self.holding, part))
+        )
+
+    def _covers_command(self, patterns: list[str], part: Part) -> bool:
+        if part.words is None or not _is_exactly(patterns, part.words):
             return False
-        if self.command is not None:
-            if part.words is None or not _is_exactly(self.command.split(), part.words):
-                return False
-            if part.writes and self.path is None:
-                return False
-        if self.path is not None:
-            inside = all(is_within(place, self.path) for place in part.places)
-            if not (part.clear_paths and part.places and inside):
-                return False
-        if self.host is not None:
-            known = all(fnmatchcase(host, self.host.lower()) for host in part.hosts)
-            if not (part.clear_hosts and part.hosts and known):
-                return False
-        return True
+        if part.variables and not (part.opaque and len(patterns) <= 2 and patterns[-1] == "*"):
+            return False
+        return not part.writes or self.path is not None
+
+    def _covers_paths(self, path: str, part: Part) -> bool:
+        places = part.places | part.here
+        inside = all(is_within(place, path) for place in places)
+        return bool(places) and inside and not part.unclear_paths
+
+    def _covers_hosts(self, host: str, part: Part) -> bool:
+        hosts = part.hosts | part.possible_hosts
+        known = all(fnmatchcase(name, host) for name in hosts)
+        return bool(part.hosts) and known and not part.unclear_hosts
+
+    def _covers_access(self, part: Part) -> bool:
+        """True if it is proved to do no more than to read or change the places that it shows."""
+        reaches_out = part.hosts or part.possible_hosts or part.unclear_hosts or part.opaque
+        return not reaches_out and part.changes in ("", "places" if self.access == "write" else "")
+
+    def _covers_holding(self, holding: Holding, part: Part) -> bool:
+        held = all(belongs_to(holding, place) for place in part.places)
+        return bool(part.places) and held and not part.unclear_paths
+
+    def frees(self, asking: Rule, call: Call, part: Part) -> bool:
+        """True if this rule allows, by naming them, the places that another asks about."""
+        holding = asking.holding
+        if holding is None or not self.fits_call(call):
+            return False
+        held = [place for place in part.places if belongs_to(holding, place)]
+        if self.holding == holding:
+            return self.path is None or all(is_within(place, self.path) for place in held)
+        own = self.path is not None and belongs_to(holding, self.path)
+        return own and bool(held) and all(is_within(place, str(self.path)) for place in held)
 
     def names(self, part: Part) -> bool:
-        """Whether the rule speaks of this very program, not of programs in general."""
+        """True if the rule speaks of this very program, not of programs in general."""
         return bool(self.command and part.words and self.command.split()[0] == part.words[0].text)
 
-    def touches(self, call: Call, part: Part, opaque: bool) -> bool | None:
-        """Whether a rule that refuses speaks of anything that the part does; None if it may.
+    # ── rules that ask or deny ────────────────────────────────────────────────────────────────
 
-        An `opaque` part may do anything besides what it shows.
+    def touches(self, call: Call, part: Part, trusted: bool, same: Identities) -> Answer:
+        """True if a rule that refuses speaks of what the part does; a text says why it may.
+
+        An opaque part may do anything besides what it shows, unless it is `trusted`.
         """
         if not self.fits_call(call):
             return False
-        answers: list[bool | None] = [True]
+        opaque = "" if trusted else part.opaque
+        answers: list[Answer] = [True]
         if self.command is not None:
-            shown = part.words is not None and _contains(self.command.split(), part.words)
-            answers.append(shown or (None if opaque else False))
+            answers.append(_touches_command(self.command.split(), part, opaque))
         if self.path is not None:
-            answers.append(_touches_path(self.path, part, opaque))
+            answers.append(_touches_path(self.path, part, opaque, same))
         if self.host is not None:
-            pattern = self.host.lower()
-            shown = any(fnmatchcase(host, pattern) for host in part.hosts)
-            answers.append(shown or (None if opaque or not part.clear_hosts else False))
-        return False if False in answers else None if None in answers else True
+            answers.append(_touches_host(self.host.lower(), part, opaque))
+        if self.access is not None:
+            answers.append(bool(part.changes) == (self.access == "write"))
+        if self.holding is not None:
+            answers.append(_touches_holding(self.holding, part))
+        if False in answers:
+            return False
+        return next((answer for answer in answers if answer is not True), True)
+
+    def may_touch(self, call: Call, programs: Iterable[Program]) -> str:
+        """Why a rule for commands may speak of values that could be commands; "" if it does not."""
+        if self.command is not None and self.fits_call(call):
+            for program in programs:
+                if speaks_of(self.command.split(), program) is True:
+                    words = " ".join(word.text for word in program.words)
+                    return f"{words[:80]!r} may be a command"
+        return ""
 
 
-def _touches_path(path: str, part: Part, opaque: bool) -> bool | None:
-    if any(is_within(place, path) for place in part.places):
+def _touches_command(patterns: list[str], part: Part, opaque: str) -> Answer:
+    if part.program is None:
+        return opaque or False
+    return speaks_of(patterns, replace(part.program, opaque=opaque))
+
+
+def _touches_holding(holding: Holding, part: Part) -> Answer:
+    """A part that may do anything is not held back: it shows nothing of the kind."""
+    if any(belongs_to(holding, place) for place in part.places | part.here):
+        return True
+    if part.opaque:
+        return False
+    found = next(filter(None, (first_below(holding, place) for place in sorted(part.deep))), "")
+    if found:
+        return f"it may go through {found}"
+    return part.unclear_paths or False
+
+
+def _touches_path(path: str, part: Part, opaque: str, same: Identities) -> Answer:
+    if any(same.is_within(place, path) for place in part.places | part.here):
         return True
     # A directory around it may be searched or removed with all that it holds.
-    around = any(is_within(path, place) for place in part.places)
-    return None if around or opaque or not part.clear_paths else False
+    around = next((place for place in sorted(part.deep) if is_within(path, place)), "")
+    return (around and f"it may go through {around}") or opaque or part.unclear_paths or False
+
+
+def _touches_host(pattern: str, part: Part, opaque: str) -> Answer:
+    if any(fnmatchcase(host, pattern) for host in part.hosts):
+        return True
+    possible = next((h for h in sorted(part.possible_hosts) if fnmatchcase(h, pattern)), "")
+    return (possible and f"{possible!r} may be a host") or opaque or part.unclear_hosts or False
 
 
 def _text(value: Any) -> str:
@@ -128,95 +218,3 @@ def _is_exactly(patterns: list[str], words: tuple[Word, ...]) -> bool:
         word.literal and fnmatchcase(word.text, pattern)
         for pattern, word in zip(patterns, words, strict=True)
     )
-
-
-def _contains(patterns: list[str], words: tuple[Word, ...]) -> bool:
-    """Whether the program fits the first pattern, and words in this order the others."""
-    if not words:
-        return False
-    program, *others = patterns
-    if not any(fnmatchcase(name, program) for name in names_of(words[0])):
-        return False
-    rest = iter(words[1:])
-    return all(
-        any(not word.literal or fnmatchcase(word.text, other) for word in rest)
-        for other in others
-        if other != "*"
-    )
-
-
-# ── several rules ─────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the rules say of a call, and why."""
-
-    effect: Effect
-    reason: str
-
-
-def judge(call: Call, rules: Iterable[Rule], remembered: Iterable[Rule] = ()) -> Judgement:
-    """What follows from the configured rules and the remembered ones.
-
-    In this order: what any rule denies is refused; what a person has allowed passes, but not where
-    a configured rule may deny it and was not seen for certain; what a configured rule asks about,
-    what nobody can read and what no rule allows is asked about.
-    """
-    rules, remembered = list(rules), list(remembered)
-    allowing = [rule for rule in rules if rule.effect == "allow"]
-    allowed_before = [rule for rule in remembered if rule.effect == "allow"]
-    doubt: Rule | None = None
-    for part in call.parts:
-        named = any(
-            rule.names(part) and rule.covers(call, part) for rule in allowing + allowed_before
-        )
-        opaque = bool(part.opaque) and not named
-        for rule in rules + remembered:
-            if rule.effect != "deny":
-                continue
-            answer = rule.touches(call, part, opaque)
-            if answer:
-                return Judgement("deny", f"a rule denies {describe(rule)}")
-            if answer is None:
-                doubt = rule
-    if any(rule.call == call.fingerprint and rule.fits_call(call) for rule in allowed_before):
-        return Judgement("allow", "a person allowed this call before")
-    if call.unparsable:
-        return Judgement("ask", f"it cannot be read for certain: {call.unparsable}")
-    if doubt is not None:
-        return Judgement("ask", f"it may do what a rule denies: {describe(doubt)}")
-    for part in call.parts:
-        if any(_covers(rule, call, part) for rule in allowed_before):
-            continue
-        for rule in rules:
-            if rule.effect == "ask" and rule.touches(call, part, bool(part.opaque)) is not False:
-                return Judgement("ask", f"a rule asks about {describe(rule)}")
-        if not any(_covers(rule, call, part) for rule in allowing):
-            return Judgement("ask", f"no rule allows {_shown(call, part)}")
-    return Judgement("allow", "rules allow all of it")
-
-
-def _covers(rule: Rule, call: Call, part: Part) -> bool:
-    if part.neutral and not part.writes:
-        return rule.fits_call(call)
-    return rule.covers(call, part)
-
-
-def describe(rule: Rule) -> str:
-    """What a rule speaks of, in words for a person."""
-    told = [f"tool {rule.tool!r}"] if rule.tool != "*" else []
-    told += [f"{name} {pattern!r}" for name, pattern in rule.arguments.items()]
-    told += [
-        f"{name} {value!r}"
-        for name in ("command", "path", "host")
-        if (value := getattr(rule, name)) is not None
-    ]
-    told += ["this very call"] if rule.call else []
-    return ", ".join(told) or "every call"
-
-
-def _shown(call: Call, part: Part) -> str:
-    if part.words:
-        return repr(" ".join(word.text for word in part.words)[:200])
-    return f"this call of {call.tool!r}" if not part.writes else "writing to this file"

@@ -8,76 +8,70 @@ else is `Unparsable`, and so somebody has to be asked about it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import NoReturn
 
-from axio_tui_guards.shell_command import Command, Redirect, holds_a_command
-from axio_tui_guards.shell_words import Unparsable, Word, WordScanner
+from axio_tui_guards.shell_command import Assignment, Command, Script, holds_a_command
+from axio_tui_guards.shell_simple import SimpleCommands
+from axio_tui_guards.shell_words import MAX_DEPTH, Unparsable, Word
 
 __all__ = ("RESERVED", "parse")
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z_0-9]*=")
-_ASSIGNMENT_OF_BASH = re.compile(r"[A-Za-z_]\w*(\[|\+=)")
-_FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9-]*")
-_REDIRECTION = re.compile(r"\d*(<<-|<<<|<<|<&|<>|<|>>|>&|>\||>)")
-_PLAIN_WORD = re.compile(r"[^\s;&|<>()'\"\\$`]+")
-_OTHER_SHELLS = frozenset("[[ function select coproc repeat foreach end namespace".split())
+MAX_TEXT = 100_000
+"""Characters of a text that is read at all."""
+
+_TEST = re.compile(r"(?:![ \t]+)?-[a-zA-Z][ \t]")
+_OTHER_SHELLS = frozenset("function select coproc repeat foreach end namespace".split())
 _CLOSING = frozenset("then do done fi elif else esac } in".split())
 RESERVED = _OTHER_SHELLS | _CLOSING | frozenset("! { if while until for case".split())
 
 
-def parse(text: str, depth: int = 0, repeated: bool = False) -> list[Command]:
+def parse(text: str, depth: int = 0, repeated: bool = False) -> Script:
     """All commands that running `text` may run directly, in the order of the text."""
+    if len(text) > MAX_TEXT:
+        raise Unparsable(f"more than {MAX_TEXT} characters")
     parser = _Parser(text, depth, repeated)
     parser.everything()
-    return parser.commands
+    return parser.script()
 
 
-@dataclass(slots=True)
-class _HereDocument:
-    delimiter: str
-    quoted: bool
-    strip_tabs: bool
-    body: Word | None = None
-
-
-class _Parser(WordScanner):
+class _Parser(SimpleCommands):
     def __init__(self, text: str, depth: int, repeated: bool) -> None:
-        super().__init__(text, depth)
-        self.commands: list[Command] = []
-        self._repeated = repeated
-        self._here_documents: list[_HereDocument] = []
-        self._fed: list[tuple[int, _HereDocument]] = []
+        super().__init__(text, depth, repeated)
+        self.loops: list[tuple[int, int]] = []
+
+    def script(self) -> Script:
+        return Script(self.commands, self.loops, self.evaluated)
 
     def everything(self) -> None:
         self._list()
         if self.position < len(self.text):
-            self._fail()
-        self._end_of_line()
+            self.fail()
+        self.end_of_line()
 
     def substitute(self, text: str | None) -> None:
         if text is not None:
-            self.commands += parse(text, self.depth + 1, self._repeated)
+            self._take_in(parse(text, self.depth + 1, self.repeated))
             return
         self.depth += 1
-        if self.depth > 20:
+        if self.depth > MAX_DEPTH:
             raise Unparsable("nested too deeply")
-        self._refuse_here_documents()
+        self.refuse_here_documents()
         self._list()
-        self._refuse_here_documents()
-        self._expect(")")
+        self.refuse_here_documents()
+        self.expect(")")
         self.depth -= 1
 
-    def _refuse_here_documents(self) -> None:
-        if self._here_documents:
-            raise Unparsable("a here-document and a substitution on one line")
+    def here_body(self, body: str) -> bool:
+        inner = _Parser(body, self.depth + 1, self.repeated)
+        literal = inner.here_document()
+        self._take_in(inner.script())
+        return literal
 
-    def word(self) -> Word:
-        start = self.position
-        word = super().word()
-        if self._here_documents and "\n" in self.text[start : self.position]:
-            raise Unparsable("a here-document and a word of several lines")
-        return word
+    def _take_in(self, script: Script) -> None:
+        before = len(self.commands)
+        for command in script.commands:
+            self.add(command)
+        self.loops += [(first + before, end + before) for first, end in script.loops]
+        self.evaluated |= script.evaluated
 
     # ── lists and pipes ───────────────────────────────────────────────────────────────────────
 
@@ -88,21 +82,19 @@ class _Parser(WordScanner):
             self._skip_lines()
             if not self.peek() or self.peek() == ")" or self.peek(2) == ";;":
                 return self._nothing_left(closing)
-            if (word := self._reserved()) in _CLOSING:
+            if (word := self.reserved()) in _CLOSING:
                 if word not in closing:
-                    self._fail()
-                self._take(word)
+                    self.fail()
+                self.take(word)
                 return word
             self._and_or()
             self.skip_blanks()
-            if self.peek(2) == "&>":
-                raise Unparsable("&> means different things to different shells")
             if self.peek() in (";", "&") and self.peek(2) not in (";;", ";&"):
                 self.position += 1
             elif self.peek() and self.peek() != "\n" and self.peek() != ")":
                 if self.peek(2) == ";;":
                     continue
-                self._fail()
+                self.fail()
 
     def _nothing_left(self, closing: tuple[str, ...]) -> str:
         if closing and ";;" not in closing:
@@ -121,8 +113,8 @@ class _Parser(WordScanner):
     def _pipeline(self) -> None:
         while True:
             self.skip_blanks()
-            if self._reserved() == "!":
-                self._take("!")
+            if self.reserved() == "!":
+                self.take("!")
                 continue
             self._command()
             self.skip_blanks()
@@ -135,15 +127,16 @@ class _Parser(WordScanner):
 
     def _command(self) -> None:
         self.skip_blanks()
+        first = len(self.commands)
         if self.peek() == "(":
             if self.peek(2) == "((":
                 raise Unparsable("(( is arithmetic to some shells")
             self.position += 1
             self._list()
-            self._expect(")")
-            self._redirects_alone()
+            self.expect(")")
+            self.redirects_of_all(first)
             return
-        word = self._reserved()
+        word = self.reserved()
         compound = {
             "{": lambda: self._list("}"),
             "if": self._if,
@@ -151,15 +144,16 @@ class _Parser(WordScanner):
             "until": self._loop,
             "for": self._for,
             "case": self._case,
+            "[[": self._conditional,
         }.get(word)
         if word in _OTHER_SHELLS or word in _CLOSING:
             raise Unparsable(f"{word!r} here")
         if compound is None:
-            self._simple()
+            self.simple()
             return
-        self._take(word)
+        self.take(word)
         compound()
-        self._redirects_alone()
+        self.redirects_of_all(first)
 
     def _if(self) -> None:
         self._list("then")
@@ -168,44 +162,67 @@ class _Parser(WordScanner):
                 self._list("then")
 
     def _loop(self) -> None:
-        before, self._repeated = self._repeated, True
+        before, self.repeated = self.repeated, True
+        first = len(self.commands)
         self._list("do")
         self._list("done")
-        self._repeated = before
+        self.repeated = before
+        self.loops.append((first, len(self.commands)))
+
+    def _conditional(self) -> None:
+        """`[[ … ]]`, of which bash reads the words; to others it is a program with these words.
+
+        Those take what follows `&&` and `||` in it for programs. There are none whose names are
+        options.
+        """
+        words = [Word("[[")]
+        while words[-1] != Word("]]"):
+            self.skip_blanks()
+            if (operator := self.peek(2)) in ("&&", "||"):
+                self.take(operator)
+                words.append(Word(operator))
+                self._skip_lines()
+                if not _TEST.match(self.text, self.position):
+                    raise Unparsable(f"{operator} inside of [[, and no test behind it")
+            else:
+                words.append(self.word())
+        self.add(Command(tuple(words), (), (), None, self.repeated))
 
     def _for(self) -> None:
         self.skip_blanks()
         name = self.word()
+        values: list[Word] = []
         self._skip_lines()
-        if self._reserved() == "in":
-            self._take("in")
+        if self.reserved() == "in":
+            self.take("in")
             self.skip_blanks()
             while self.peek() not in ("", "\n", ";"):
-                if holds_a_command(self.word()):
+                values.append(self.word())
+                if holds_a_command(values[-1]):
                     raise Unparsable("a variable that holds a command")
                 self.skip_blanks()
         if self.peek() == ";":
             self.position += 1
         self._skip_lines()
-        self.commands.append(Command((), (name.text if name.literal else "",)))
-        if self._reserved() != "do":
-            self._fail()
-        self._take("do")
-        before, self._repeated = self._repeated, True
+        self.add(Command((), (Assignment(name.text if name.literal else "", _one_of(values)),)))
+        if self.reserved() != "do":
+            self.fail()
+        self.take("do")
+        before, self.repeated = self.repeated, True
         self._list("done")
-        self._repeated = before
+        self.repeated = before
 
     def _case(self) -> None:
         self.skip_blanks()
         self.word()
         self._skip_lines()
-        if self._reserved() != "in":
-            self._fail()
-        self._take("in")
+        if self.reserved() != "in":
+            self.fail()
+        self.take("in")
         while True:
             self._skip_lines()
-            if self._reserved() == "esac":
-                self._take("esac")
+            if self.reserved() == "esac":
+                self.take("esac")
                 return
             if self.peek() == "(":
                 self.position += 1
@@ -216,102 +233,25 @@ class _Parser(WordScanner):
                 if self.peek() != "|":
                     break
                 self.position += 1
-            self._expect(")")
+            self.expect(")")
             if self._list(";;", "esac") == "esac":
                 return
             if self.peek(2) != ";;" or self.peek(3) == ";;&":
-                self._fail()
+                self.fail()
             self.position += 2
 
-    def _function(self) -> None:
-        self._expect("(")
+    def function(self) -> None:
+        self.expect("(")
         self.skip_blanks()
-        self._expect(")")
+        self.expect(")")
         self._skip_lines()
-        before, self._repeated = self._repeated, True
-        if self.peek() != "(" and self._reserved() not in ("{", "if", "while", "until", "for"):
-            self._fail()
+        before, self.repeated = self.repeated, True
+        if self.peek() != "(" and self.reserved() not in ("{", "if", "while", "until", "for"):
+            self.fail()
         self._command()
-        self._repeated = before
+        self.repeated = before
 
-    # ── simple commands ───────────────────────────────────────────────────────────────────────
-
-    def _simple(self) -> None:
-        words: list[Word] = []
-        assignments: list[str] = []
-        redirects: list[Redirect] = []
-        waiting: _HereDocument | None = None
-        start = self.position
-        while True:
-            self.skip_blanks()
-            char = self.peek()
-            if self.peek(2) == "&>":
-                raise Unparsable("&> means different things to different shells")
-            if redirection := _REDIRECTION.match(self.text, self.position):
-                waiting = self._redirect(redirection, redirects) or waiting
-                continue
-            if char in ("", "\n", ";", "&", "|", ")"):
-                break
-            if char == "(":
-                name = words[0] if len(words) == 1 and not (assignments or redirects) else None
-                if name is None or name.quoted or not _FUNCTION_NAME.fullmatch(name.text):
-                    self._fail()
-                self._function()
-                return
-            begin = self.position
-            word = self.word()
-            source = self.text[begin : self.position]
-            if not words and _ASSIGNMENT.match(source):
-                if holds_a_command(word):
-                    raise Unparsable("a variable that holds a command")
-                assignments.append(source.partition("=")[0])
-            elif not words and _ASSIGNMENT_OF_BASH.match(source):
-                raise Unparsable("an assignment that is not plain")
-            else:
-                words.append(word)
-        if self.position == start:
-            self._fail()
-        index = len(self.commands)
-        command = Command(
-            tuple(words),
-            tuple(assignments),
-            tuple(redirects),
-            _herestring(redirects),
-            self._repeated,
-        )
-        self.commands.append(command)
-        if waiting is not None:
-            self._fed.append((index, waiting))
-
-    def _redirects_alone(self) -> None:
-        """Redirections of a compound command, noted as a command of their own."""
-        redirects: list[Redirect] = []
-        self.skip_blanks()
-        while redirection := _REDIRECTION.match(self.text, self.position):
-            self._redirect(redirection, redirects)
-            self.skip_blanks()
-        if redirects:
-            self.commands.append(Command((), (), tuple(redirects), None, self._repeated))
-
-    def _redirect(
-        self, redirection: re.Match[str], redirects: list[Redirect]
-    ) -> _HereDocument | None:
-        operator = redirection[1]
-        self.position = redirection.end()
-        if self.peek() == "(":
-            raise Unparsable("process substitution")
-        self.skip_blanks()
-        target = self.word()
-        if operator not in ("<<", "<<-"):
-            redirects.append(Redirect(operator, target))
-            return None
-        if not target.literal or "\n" in target.text:
-            raise Unparsable("a here-document whose end is not plain")
-        here = _HereDocument(target.text, target.quoted, operator == "<<-")
-        self._here_documents.append(here)
-        return here
-
-    # ── lines and reserved words ──────────────────────────────────────────────────────────────
+    # ── lines ─────────────────────────────────────────────────────────────────────────────────
 
     def _skip_lines(self) -> None:
         while True:
@@ -319,65 +259,11 @@ class _Parser(WordScanner):
             if self.peek() != "\n":
                 return
             self.position += 1
-            self._end_of_line()
-
-    def _end_of_line(self) -> None:
-        """Read the here-documents that the line before announced."""
-        for here in self._here_documents:
-            self._read(here)
-        self._here_documents = []
-        for index, here in self._fed:
-            self.commands[index] = replace(self.commands[index], stdin=here.body)
-        self._fed = []
-
-    def _read(self, here: _HereDocument) -> None:
-        lines: list[str] = []
-        while True:
-            if self.position >= len(self.text):
-                raise Unparsable(f"the here-document is not ended by {here.delimiter!r}")
-            end = self.text.find("\n", self.position)
-            end = len(self.text) if end < 0 else end
-            line = self.text[self.position : end]
-            self.position = min(end + 1, len(self.text))
-            if here.strip_tabs:
-                line = line.lstrip("\t")
-            if line == here.delimiter:
-                break
-            lines.append(line + "\n")
-        body = "".join(lines)
-        literal = True
-        if not here.quoted:
-            if "\\\n" in body:
-                raise Unparsable("a continued line in a here-document")
-            inner = _Parser(body, self.depth + 1, self._repeated)
-            literal = inner.here_document(body)
-            self.commands += inner.commands
-            if "\\" in body:
-                literal = False
-        here.body = Word(body, literal)
-
-    def _reserved(self) -> str:
-        """The word that starts here if it could be a reserved one."""
-        found = _PLAIN_WORD.match(self.text, self.position)
-        if found is None:
-            return ""
-        following = self.text[found.end() : found.end() + 1]
-        return "" if following and following in "'\"\\$`" else found[0]
-
-    def _take(self, word: str) -> None:
-        self.position += len(word)
-
-    def _expect(self, char: str) -> None:
-        self.skip_blanks()
-        if self.peek() != char:
-            self._fail()
-        self.position += 1
-
-    def _fail(self) -> NoReturn:
-        rest = self.peek(20)
-        raise Unparsable(f"{rest!r} is not expected here" if rest else "it ends too early")
+            self.end_of_line()
 
 
-def _herestring(redirects: list[Redirect]) -> Word | None:
-    texts = [redirect.target for redirect in redirects if redirect.operator == "<<<"]
-    return texts[-1] if texts else None
+def _one_of(values: list[Word]) -> Word:
+    """The values of a loop's variable as one word."""
+    if not values or not all(value.literal or value.number for value in values):
+        return Word(" ".join(value.text for value in values), literal=False, single=False)
+    return Word(" ".join(value.text for value in values), number=all(v.number for v in values))

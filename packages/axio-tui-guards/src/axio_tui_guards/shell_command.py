@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from axio_tui_guards.shell_words import Word
+from axio_tui_guards.shell_words import Unparsable, Word
 
-__all__ = ("Command", "Redirect", "holds_a_command")
+__all__ = ("Assignment", "Command", "Redirect", "Script", "holds_a_command")
+
+_DESCRIPTOR = re.compile(r"\d{1,9}|-")
+_NOWHERE = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
+_NETWORK = ("/dev/tcp/", "/dev/udp/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +22,33 @@ class Redirect:
     target: Word
 
     @property
+    def is_file(self) -> bool:
+        """True if it opens a file that is not the command's own output or nothing at all."""
+        if self.operator == "<<<" or (self.target.literal and self.target.text in _NOWHERE):
+            return False
+        return not (self.operator in (">&", "<&") and _DESCRIPTOR.fullmatch(self.target.text))
+
+    @property
     def writes(self) -> bool:
-        """Whether it changes a file."""
-        descriptor = self.operator == ">&" and re.fullmatch(r"\d+|-", self.target.text)
-        return ">" in self.operator and not descriptor and self.target != Word("/dev/null")
+        """True if it changes a file."""
+        return self.is_file and ">" in self.operator
+
+    @property
+    def reads(self) -> bool:
+        return self.is_file and "<" in self.operator
+
+    def check(self) -> None:
+        """Raise `Unparsable` if it opens a connection, as it does in bash."""
+        if self.target.text.startswith(_NETWORK):
+            raise Unparsable(f"{self.target.text!r} is a connection to bash")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A variable that is set; a loop's takes several values, which are one word here."""
+
+    name: str
+    value: Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +56,26 @@ class Command:
     """One simple command. `words` may be empty: assignments or redirections alone."""
 
     words: tuple[Word, ...]
-    assignments: tuple[str, ...] = ()
-    """Names of variables that are set."""
+    assignments: tuple[Assignment, ...] = ()
     redirects: tuple[Redirect, ...] = ()
+    """Also those of all compound commands around it."""
     stdin: Word | None = None
     """What a here-document or here-string feeds to it."""
     repeated: bool = False
     """Inside a loop or function: what follows in the text may have happened before it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """All commands of a text, in its order."""
+
+    commands: list[Command]
+    loops: list[tuple[int, int]]
+    """Where among the commands the loops are that go on as long as a command says so."""
+    evaluated: set[str]
+    """Variables whose values are read as arithmetic."""
+
+
 def holds_a_command(word: Word) -> bool:
-    """Whether a literal word would run something if it were expanded once more."""
+    """True if a literal word would run something if it were expanded once more."""
     return word.literal and ("$(" in word.text or "`" in word.text)

@@ -10,7 +10,11 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-__all__ = ("Unparsable", "Word", "WordScanner")
+from axio_tui_guards.arithmetic import END_OF_ARITHMETIC, NotPlain, names_in_arithmetic
+
+__all__ = ("MAX_DEPTH", "Unparsable", "Word", "WordScanner", "is_number")
+
+MAX_DEPTH = 20
 
 
 class Unparsable(ValueError):
@@ -24,7 +28,11 @@ class Word:
     text: str
     literal: bool = True
     quoted: bool = False
-    """Whether a part was quoted: then it is no reserved word."""
+    """A part was quoted: then it is no reserved word."""
+    single: bool = True
+    """It stays one word when it is expanded."""
+    number: bool = False
+    """It is a whole number, whatever it is expanded to."""
 
 
 BLANK = " \t"
@@ -35,23 +43,39 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _BRACED = re.compile(
     r"\{(?:#?(?:[A-Za-z_]\w*|\d+|[@*#?$!-])|[A-Za-z_]\w*(?::?[-+?]|%%?|##?)[^{}$`\"'\\()]*)\}", re.A
 )
-# No names: bash evaluates what a variable holds, and that can be a command.
-_OPERATORS = r"[0-9+\-*/% <>=!&|^~?:,]"
-_ARITHMETIC = re.compile(rf"\(\((?:{_OPERATORS}|\({_OPERATORS}*\))*\)\)")
+_PLAIN = re.compile(r"[^ \t\n;&|<>()\\'\"$`{}\[\]*?~]+")
+_PLAIN_IN_QUOTES = re.compile(r"(?:[^\"\\$`]+|\$[A-Za-z_][A-Za-z_0-9]*)+")
+_PLAIN_IN_HERE = re.compile(r"(?:[^\\$`]+|\$[A-Za-z_][A-Za-z_0-9]*)+")
+_INTEGER = re.compile(r"-?\d{1,18}", re.A)
+_NUMBER = re.compile(r"\$(?:[#?$!]|\{#\w+\})", re.A)
+_BLANKS = re.compile(r"[ \t]+")
+
+
+def is_number(text: str, literal: bool) -> bool:
+    """True if this is a whole number, or is one when it is expanded."""
+    if literal:
+        return _INTEGER.fullmatch(text) is not None
+    inner = text[1:-1] if text[:1] == '"' == text[-1:] else text
+    if _NUMBER.fullmatch(inner):
+        return True
+    end = END_OF_ARITHMETIC.match(inner, 3) if inner.startswith("$((") else None
+    return end is not None and end.end() == len(inner)
 
 
 class WordScanner(ABC):
     """A position in a text, and the words from there on."""
 
     def __init__(self, text: str, depth: int = 0) -> None:
-        if depth > 20:
+        if depth > MAX_DEPTH:
             raise Unparsable("nested too deeply")
-        strange = next((char for char in text if not (char.isprintable() or char in "\n\t")), None)
-        if strange is not None:
+        if not text.replace("\n", "").replace("\t", "").isprintable():
+            strange = next(char for char in text if not (char.isprintable() or char in "\n\t"))
             raise Unparsable(f"the character {strange!r}")
         self.text = text
         self.position = 0
         self.depth = depth
+        self.evaluated: set[str] = set()
+        """Variables whose values are read as arithmetic."""
 
     @abstractmethod
     def substitute(self, text: str | None) -> None:
@@ -63,8 +87,8 @@ class WordScanner(ABC):
     def skip_blanks(self) -> None:
         """Blanks, continued lines and comments."""
         while True:
-            if self.peek() and self.peek() in BLANK:
-                self.position += 1
+            if blanks := _BLANKS.match(self.text, self.position):
+                self.position = blanks.end()
             elif self.peek(2) == "\\\n":
                 self.position += 2
             elif self.peek() == "#":
@@ -77,47 +101,63 @@ class WordScanner(ABC):
         """The word that starts here, which must not be empty."""
         start = self.position
         parts: list[str] = []
-        literal, quoted = True, False
+        literal, quoted, single = True, False, True
         while (char := self.peek()) and char not in _ENDS_WORD:
+            if plain := self._run(_PLAIN):
+                parts.append(plain)
+                continue
             self.position += 1
             if char == "\\":
-                following = self.peek()
-                self.position += 1
-                if not following:
-                    raise Unparsable("a backslash at the end")
-                if following == "\n":
-                    raise Unparsable("a word that is continued on the next line")
-                parts.append(following)
+                parts.append(self._escaped())
                 quoted = True
             elif char == "'":
                 quoted = True
                 parts.append(self._until("'"))
             elif char == '"':
                 quoted = True
+                before = self.position
                 literal &= self._double_quoted(parts)
+                single &= "$@" not in self.text[before : self.position]
             elif char == "$":
                 if self._dollar():
-                    literal = False
+                    literal = single = False
                 else:
                     parts.append(char)
             elif char == "`":
                 self._backquoted()
-                literal = False
+                literal = single = False
             elif char == "{" and self.peek() == "}":
                 self.position += 1
                 parts.append("{}")
             else:
                 if self._may_expand(char, start):
                     literal = False
+                    single &= char == "~"
                 parts.append(char)
         if self.position == start:
             raise Unparsable(f"a word is missing before {self.peek(10)!r}")
-        if not literal:
-            return Word(self.text[start : self.position], False, quoted)
-        return Word("".join(parts), True, quoted)
+        text = "".join(parts) if literal else self.text[start : self.position]
+        return Word(text, literal, quoted, single, is_number(text, literal))
+
+    def _run(self, characters: re.Pattern[str]) -> str:
+        """All that follows of these characters."""
+        found = characters.match(self.text, self.position)
+        if found is None:
+            return ""
+        self.position = found.end()
+        return found[0]
+
+    def _escaped(self) -> str:
+        following = self.peek()
+        self.position += 1
+        if not following:
+            raise Unparsable("a backslash at the end")
+        if following == "\n":
+            raise Unparsable("a word that is continued on the next line")
+        return following
 
     def _may_expand(self, char: str, start: int) -> bool:
-        """Whether the character just read, unquoted, is a pattern, a brace or a `~` that counts."""
+        """True if the character just read, unquoted, is a pattern, a brace or a `~` that counts."""
         if char == "~":
             return self.position == start + 1 or self.text[self.position - 2] in ":="
         if char in "{}[" and self.position == start + 1:
@@ -132,19 +172,26 @@ class WordScanner(ABC):
         return self.text[start:found]
 
     def _double_quoted(self, parts: list[str]) -> bool:
-        """Up to the closing quote; whether it is literal."""
+        """Up to the closing quote; True if it is literal."""
         literal = True
         while char := self.peek():
+            if plain := self._run(_PLAIN_IN_QUOTES):
+                literal &= "$" not in plain
+                parts.append(plain)
+                continue
             self.position += 1
             if char == '"':
                 return literal
             literal &= self._expanding(char, parts, '$`"\\')
         raise Unparsable('" is not closed')
 
-    def here_document(self, body: str) -> bool:
-        """Take in what is substituted in this text of its own; whether it is literal."""
+    def here_document(self) -> bool:
+        """Take in what is substituted in this text of its own; True if it is literal."""
         literal = True
         while char := self.peek():
+            if plain := self._run(_PLAIN_IN_HERE):
+                literal &= "$" not in plain
+                continue
             self.position += 1
             literal &= self._expanding(char, [], "$`\\")
         return literal
@@ -168,15 +215,13 @@ class WordScanner(ABC):
         return True
 
     def _dollar(self) -> bool:
-        """After `$`: whether it is an expansion."""
+        """After `$`: True if it is an expansion."""
         following = self.peek()
         if following in ("'", '"') and following:
             raise Unparsable(f"${following} means different things to different shells")
         if following == "(":
-            if arithmetic := _ARITHMETIC.match(self.text, self.position):
-                self.position = arithmetic.end()
-            elif self.peek(2) == "((":
-                raise Unparsable("arithmetic with variables")
+            if self.peek(2) == "((":
+                self._arithmetic()
             else:
                 self.position += 1
                 self.substitute(None)
@@ -194,6 +239,16 @@ class WordScanner(ABC):
         else:
             return False
         return True
+
+    def _arithmetic(self) -> None:
+        end = END_OF_ARITHMETIC.match(self.text, self.position + 2)
+        if end is None:
+            raise Unparsable("arithmetic that is not simple")
+        try:
+            self.evaluated |= names_in_arithmetic(end[1])
+        except NotPlain as error:
+            raise Unparsable(str(error)) from error
+        self.position = end.end()
 
     def _backquoted(self) -> None:
         inner = self._until("`")

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from axio_tui import __version__
 from axio_tui.args import build_parser
 
 __all__ = ("main",)
@@ -31,7 +30,9 @@ def _command(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.version:
-        print(f"axio {__version__}")
+        from importlib.metadata import version
+
+        print(f"axio {version('axio-tui')}")
         return 0
     if args.command is None:
         parser.print_help()

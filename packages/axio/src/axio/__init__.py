@@ -52,8 +52,6 @@ __all__ = (
     "tool_options",
 )
 
-__version__ = "1.0.0a1"
-
 from typing import TYPE_CHECKING
 
 from axio.agent import Agent
