@@ -6,6 +6,7 @@ from axio_tui_guards.audit import AuditLog
 from axio_tui_guards.decisions import Decision, Decisions
 from axio_tui_guards.llm_guard import LLMGuard
 from axio_tui_guards.path_guard import PathGuard
+from axio_tui_guards.policy import default_policy
 from axio_tui_guards.rule_guard import RuleGuard
 from axio_tui_guards.rules import Rule
 
@@ -17,6 +18,5 @@ __all__ = (
     "PathGuard",
     "Rule",
     "RuleGuard",
+    "default_policy",
 )
-
-__version__ = "1.0.0a1"
