@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
-from aiohttp import web
 
 from axio_transport_openai import OpenAITransport
-from support.loopback import Reply, serving
-from support.odd_streams import OddStream, Seen, odd_streams, seen
+from support.loopback import serving
+from support.odd_streams import EXPECTED, Expected, OddStream, odd_streams, outcome
 from support.parts import requires
 
 CHAT = odd_streams("openai-chat")
+RESPONSES = odd_streams("openai-responses")
 
 
-def test_the_odd_streams_are_there() -> None:
+@pytest.mark.parametrize(("api", "odd"), [("chat", CHAT), ("responses", RESPONSES)])
+def test_the_odd_streams_are_there(api: str, odd: tuple[OddStream, ...]) -> None:
     requires("streams")
-    assert len(CHAT) > 50
+    assert {stream.name for stream in odd} == {name for name in EXPECTED if name.startswith(api)}
 
 
-def as_it_came(odd: OddStream) -> Reply:
-    async def reply(_: web.Request) -> web.StreamResponse:
-        headers = {"content-type": odd.content_type}
-        return web.Response(status=odd.status, body=odd.body, headers=headers)
-
-    return reply
-
-
-async def answer(odd: OddStream, wire: str) -> Seen:
+async def answer(odd: OddStream, wire: Literal["chat", "responses"]) -> Expected:
     async with (
-        serving(as_it_came(odd)) as server,
+        serving(odd.reply()) as server,
         OpenAITransport(base_url=server.url, model="m", max_retries=1, wire=wire) as transport,
     ):
-        return await seen(transport.stream([], [], ""))
+        return await outcome(transport.stream([], [], ""))
 
 
 @pytest.mark.parametrize("odd", CHAT, ids=lambda odd: odd.name)
 async def test_an_odd_chat_completion_comes_to_what_it_must(odd: OddStream) -> None:
-    outcome = await answer(odd, "chat")
-    assert outcome.stop is not None or outcome.error is not None
-    if odd.decided:
-        assert not odd.broken(outcome), (odd.want, outcome)
+    assert await answer(odd, "chat") == odd.expected
+
+
+@pytest.mark.parametrize("odd", RESPONSES, ids=lambda odd: odd.name)
+async def test_an_odd_response_comes_to_what_it_must(odd: OddStream) -> None:
+    assert await answer(odd, "responses") == odd.expected

@@ -7,13 +7,13 @@ are skipped unread.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from axio.exceptions import ProtocolError
+from axio.wire.lenient import load
 
 __all__ = (
     "FIELDS",
@@ -64,21 +64,16 @@ def parse_object(data: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
-        value = _lenient(data)
+        value = _loaded(data)
     if not isinstance(value, dict):
         raise ProtocolError(f"Anthropic sent an event that is not a JSON object: {data[:200]!r}")
     return value
 
 
-def _lenient(data: str) -> Any:
-    """What the strict decoder refuses and some servers send: a character cut into its surrogates.
-
-    The halves become U+FFFD. `None` for what is no JSON at all.
-    """
+def _loaded(data: str) -> Any:
     try:
-        whole = json.dumps(json.loads(data), ensure_ascii=False)
-        return json.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    except (ValueError, RecursionError):
+        return load(data)
+    except ValueError:
         return None
 
 

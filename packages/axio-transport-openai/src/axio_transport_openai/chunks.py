@@ -16,8 +16,16 @@ import msgspec
 from axio.events import ImageOutput
 
 __all__ = (
-    *("Choice", "Chunk", "Delta", "Function", "ToolCall"),
-    *("call_parts", "image_of", "odd_chunk", "odd_delta", "parse_chunk", "place_of"),
+    "Choice",
+    "Chunk",
+    "Delta",
+    "Function",
+    "ToolCall",
+    "call_parts",
+    "image_of",
+    "odd_chunk",
+    "odd_delta",
+    "parse_chunk",
 )
 
 
@@ -100,15 +108,6 @@ def _listed(delta: Any) -> None:
     """Make a list of a call that stands where the list of calls belongs."""
     if isinstance(delta, dict) and isinstance(delta.get("tool_calls"), dict):
         delta["tool_calls"] = [delta["tool_calls"]]
-
-
-def place_of(index: Any) -> int | None:
-    """An index that may be a float or in digits; None for what is none."""
-    if isinstance(index, str) and index.isdecimal() and len(index) < 10:
-        return int(index)
-    if isinstance(index, bool) or not isinstance(index, int | float) or not 0 <= index < 1e9:
-        return None
-    return int(index)
 
 
 def call_parts(piece: ToolCall) -> tuple[str, str, str]:

@@ -29,8 +29,9 @@ from axio.exceptions import ProtocolError, TruncatedStream
 from axio.surrogates import Halves
 from axio.types import StopReason
 from axio.wire.calls import Calls
+from axio.wire.endings import reason_of, stop_for
 from axio.wire.errors import error_from_stream
-from axio.wire.lenient import load
+from axio.wire.lenient import load, place_of
 from axio.wire.sse import ServerSentEvent, SSEDecoder
 from axio_transport_openai.chunks import (
     Choice,
@@ -42,15 +43,8 @@ from axio_transport_openai.chunks import (
     odd_chunk,
     odd_delta,
     parse_chunk,
-    place_of,
 )
-from axio_transport_openai.endings import (
-    DESCRIBE,
-    error_in,
-    protocol_error,
-    reason_of,
-    stop_for,
-)
+from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error
 from axio_transport_openai.reasoning import Untold, detail_text, joined, merged
 from axio_transport_openai.thinking import Piece, ThinkTagParser, without_thought
 from axio_transport_openai.usage import Counts
@@ -215,7 +209,7 @@ class ChatDecoder:
                         self._read_content(text, events)
 
     def _read_rest(self, delta: Delta, events: list[StreamEvent]) -> None:
-        """What few answers hold: a refusal, a call in the old form, generated images."""
+        """The rarer parts of an answer: a refusal, a call in the old form, generated images."""
         if isinstance(delta.refusal, str) and delta.refusal:
             self._say([("text", delta.refusal)], events)
         if delta.function_call is not None:
@@ -234,7 +228,7 @@ class ChatDecoder:
                     call.extra = piece.extra_content
 
     def _read_whole(self, choice: Choice, events: list[StreamEvent]) -> None:
-        """What stands in a choice beside the delta, or in its place: text as completions have it,
+        """The parts of a choice beside its delta, or in its place: text as completions have it,
         or a message. A message is the whole answer, or a piece of it where no deltas come."""
         if isinstance(choice.text, str) and choice.text:
             self._read_content(choice.text, events)
@@ -341,7 +335,7 @@ class ChatDecoder:
         answered = bool(self._said or called or self._shown)
         if self._finish is not None:
             reasoned = answered or bool(self._reasoned)
-            stop = stop_for(self._finish, answered=reasoned, called=called)
+            stop = stop_for(self._finish, DESCRIBE, answered=reasoned, called=called)
         elif answered or self._reasoned:
             stop = StopReason.tool_use if called else StopReason.end_turn
         else:
@@ -359,7 +353,7 @@ class ChatDecoder:
         self.done = True
 
     def _tell_rest(self, events: list[StreamEvent]) -> None:
-        """What was held back."""
+        """Tell all that was held back."""
         if text := self._halves.flush():
             self._say(self._think.feed(text), events)
         self._say(self._think.flush(), events)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from axio.wire.lenient import count, load
+from axio.wire.lenient import count, load, place_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,15 @@ def test_what_is_no_json_is_a_value_error(data: str) -> None:
 )
 def test_a_count_is_a_count_in_whatever_form(value: Any, tokens: int | None) -> None:
     assert count(value) == tokens
+
+
+@pytest.mark.parametrize(
+    ("index", "place"),
+    [
+        *((0, 0), (7, 7), (7.0, 7), ("7", 7), ("0", 0)),
+        *((True, None), (-1, None), ("-1", None), ("", None), ("9" * 12, None), (None, None)),
+        *((float("nan"), None), (float("inf"), None), ([], None)),
+    ],
+)
+def test_a_place_is_an_index_in_any_form(index: object, place: int | None) -> None:
+    assert place_of(index) == place

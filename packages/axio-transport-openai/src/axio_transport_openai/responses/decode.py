@@ -25,10 +25,11 @@ import msgspec
 from axio.events import Error, IterationEnd, StreamEvent, TextDelta
 from axio.exceptions import ProtocolError, ProviderError, StreamError, TruncatedStream
 from axio.types import StopReason
+from axio.wire.endings import stop_for
 from axio.wire.errors import error_from_stream
 from axio.wire.lenient import load
 from axio.wire.sse import ServerSentEvent, SSEDecoder
-from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error, stop_for
+from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error
 from axio_transport_openai.responses.answer import Answer
 from axio_transport_openai.responses.items import text_at
 from axio_transport_openai.responses.payloads import Event, Response, odd_event, parse_event
@@ -241,7 +242,7 @@ class ResponsesDecoder:
         reason = text_at(details.get("reason")) if isinstance(details, dict) else ""
         if not reason:
             return ProviderError(f"{self._describe}: the answer is incomplete (no reason given)")
-        return stop_for(reason, answered=answer.told, called=called, describe=self._describe)
+        return stop_for(reason, self._describe, answered=answer.told, called=called)
 
     def _fail(self, events: list[StreamEvent], error: Exception) -> None:
         self._answer.flush(events)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from axio_transport_openai.chunks import place_of
+from axio.wire.lenient import place_of
 
 __all__ = ("Event", "Response", "odd_event", "parse_event")
 

@@ -1,4 +1,4 @@
-"""What an answer that is no event stream becomes: one typed error, without credentials. Pure."""
+"""The one typed error that a failed answer becomes, without credentials. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
+from axio.surrogates import joined
 from axio.wire.retry import RetryPolicy, retry_after
 
 __all__ = (
@@ -103,7 +104,7 @@ def error_from_stream(describe: str, error: object) -> StreamError:
     kind = ContentFiltered if code in FILTERED else ProviderError
     may_pass = passes(code) or (isinstance(error, dict) and passes(error.get("type")))
     return kind(
-        f"{describe}: {message[:MAX_ECHO]}",
+        f"{describe}: {joined(message[:MAX_ECHO])}",
         status=status,
         code=code,
         retryable=code not in NO_CREDIT
@@ -122,12 +123,12 @@ def error_code(error: object) -> str | None:
         return None
     for value in (error.get("code"), error.get("type"), error.get("status")):
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            return str(value)
+            return joined(str(value))
     return None
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """What the provider's support asks for."""
+    """The id that the provider's support asks for."""
     for name in _REQUEST_ID_HEADERS:
         value = headers.get(name)
         if isinstance(value, str):

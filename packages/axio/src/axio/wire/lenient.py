@@ -11,7 +11,7 @@ from typing import Any
 
 from axio.surrogates import joined
 
-__all__ = ("count", "load")
+__all__ = ("count", "load", "place_of")
 
 DIGITS = 1000
 """Of an integer that is read exactly. Python refuses to read much longer ones."""
@@ -40,6 +40,15 @@ def count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
         return None
     return int(value)
+
+
+def place_of(index: Any) -> int | None:
+    """An index that may be a float or in digits; None for what is none."""
+    if isinstance(index, str) and index.isdecimal() and len(index) < 10:
+        return int(index)
+    if isinstance(index, bool) or not isinstance(index, int | float) or not 0 <= index < 1e9:
+        return None
+    return int(index)
 
 
 def _integer(digits: str) -> int | float:
