@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -248,7 +249,11 @@ async def test_connecting_tells_who_one_is_and_how_one_will_speak() -> None:
 
 
 async def test_one_speaks_and_is_answered_in_audio() -> None:
-    async with serving() as server, RealtimeAgent("", transport(server)) as agent:
+    rate = DEFAULT_PCM_MEDIA_TYPE
+    async with (
+        serving() as server,
+        RealtimeAgent("", transport(server), input_audio_format=rate) as agent,
+    ):
         await agent.send([AudioBlock("audio/pcm", b"\0\1"), AudioBlock("audio/pcm", b"\2\3")])
         await agent.commit()
         assert await until(agent.events(), TurnComplete) == [
@@ -383,6 +388,38 @@ async def test_formats_have_names_of_their_own(media_type: str, name: str) -> No
     assert events[-1] == AudioOutputDelta(b"\1\2", media_type)
     session = server.heard[0]["session"]
     assert session["input_audio_format"] == session["output_audio_format"] == name
+
+
+async def test_speech_at_another_rate_is_sent_at_the_one_that_openai_hears() -> None:
+    async with serving() as server, RealtimeAgent("", transport(server)) as agent:
+        assert agent.input_audio_format == "audio/pcm;rate=16000"
+        await agent.send(AudioBlock("audio/pcm", struct.pack("<4h", 0, 300, 600, 900)))
+        await agent.commit()
+        await until(agent.events(), AudioOutputDelta)
+    [sent] = [m["audio"] for m in server.heard if m["type"] == "input_audio_buffer.append"]
+    assert struct.unpack("<5h", base64.b64decode(sent)) == (0, 200, 400, 600, 800)
+
+
+async def test_without_a_key_no_connection_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_REALTIME_URL", raising=False)
+    with pytest.raises(ProviderError, match="needs a key: set OPENAI_API_KEY"):
+        await OpenAIRealtimeTransport().connect(system="", tools=[])
+
+
+async def test_an_output_rate_that_openai_does_not_speak_is_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as server, RealtimeAgent("", transport(server)):
+        assert caplog.records == []
+    with caplog.at_level("WARNING"):
+        async with serving() as server:
+            line = transport(server)
+            session = await line.connect(
+                system="", tools=[], output_audio_format="audio/pcm;rate=16000"
+            )
+            await session.close()
+    assert "24 kHz" in caplog.text
 
 
 async def test_other_formats_are_refused_before_anything_is_opened() -> None:

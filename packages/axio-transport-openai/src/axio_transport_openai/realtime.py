@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from binascii import b2a_base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from axio.events import Error, StreamEvent
 from axio.exceptions import ConnectionFailed, ProviderError
 from axio.tool import Tool
 from axio.wire.names import own_names
+from axio_transport_openai.pcm import Resampler
 from axio_transport_openai.realtime_events import RealtimeDecoder
 from axio_transport_openai.responses import encode_tools
 
@@ -34,6 +36,9 @@ DEFAULT_REALTIME_MODEL = "gpt-realtime"
 DEFAULT_PCM_MEDIA_TYPE = "audio/pcm;rate=24000"
 
 FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
+
+RATE = 24_000
+"""Samples a second of the PCM that OpenAI takes and gives."""
 
 HEARTBEAT = 20.0
 """Seconds between pings, so that a connection that died in silence is noticed."""
@@ -73,7 +78,15 @@ class OpenAIRealtimeTransport:
         input_audio_format: str = DEFAULT_PCM_MEDIA_TYPE,
         output_audio_format: str = DEFAULT_PCM_MEDIA_TYPE,
     ) -> OpenAIRealtimeSession:
-        """A configured conversation. ValueError for an audio format that OpenAI does not speak."""
+        """A configured conversation. ValueError for an audio format that OpenAI does not speak.
+
+        PCM that is sent may have any rate; what comes back has 24 kHz.
+        """
+        if not self.api_key.strip() and self.base_url == OPENAI_REALTIME_URL:
+            raise ProviderError("OpenAI realtime needs a key: set OPENAI_API_KEY, or give api_key=")
+        rate = _rate(input_audio_format)
+        if _rate(output_audio_format) != RATE:
+            logger.warning("OpenAI speaks PCM at 24 kHz: %s will sound wrong", output_audio_format)
         update = self._session_update(
             system, tools, voice, _format(input_audio_format), _format(output_audio_format)
         )
@@ -89,6 +102,7 @@ class OpenAIRealtimeTransport:
         try:
             ws = await http.ws_connect(url, headers=headers, **options)
             session = OpenAIRealtimeSession(ws, output_audio_format, http, own)
+            session._resampler = None if rate == RATE else Resampler(rate, RATE)
             session._decoder = RealtimeDecoder(output_audio_format, own_names(tools))
             await session._send(update)
         except BaseException as error:
@@ -140,6 +154,7 @@ class OpenAIRealtimeSession:
     http_session: aiohttp.ClientSession | None = field(default=None, repr=False)
     own_http_session: bool = False
     _decoder: RealtimeDecoder = field(init=False, repr=False, compare=False)
+    _resampler: Resampler | None = field(default=None, init=False, repr=False, compare=False)
     _heard: bool = field(default=False, init=False, repr=False, compare=False)
     _due: bool = field(default=False, init=False, repr=False, compare=False)
     _closing: bool = field(default=False, init=False, repr=False, compare=False)
@@ -155,7 +170,8 @@ class OpenAIRealtimeSession:
                 raise TypeError(f"a realtime session takes audio and text, no {_name(block)}")
         for block in blocks:
             if isinstance(block, AudioBlock):
-                audio = b2a_base64(block.data, newline=False).decode("ascii")
+                data = block.data if self._resampler is None else self._resampler.feed(block.data)
+                audio = b2a_base64(data, newline=False).decode("ascii")
                 await self._send({"type": "input_audio_buffer.append", "audio": audio})
                 self._heard = True
             elif isinstance(block, TextBlock):
@@ -235,14 +251,19 @@ _ENDINGS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgTyp
 
 def _format(media_type: str) -> str:
     """OpenAI's name of an audio format."""
-    kind, _, options = media_type.replace(" ", "").partition(";")
-    name = FORMATS.get(kind)
-    if name is not None and (kind != "audio/pcm" or options in ("", "rate=24000")):
-        return name
-    if not kind.startswith("audio/pcm"):
+    kind = media_type.replace(" ", "").partition(";")[0]
+    name = FORMATS.get(kind, "pcm16" if kind.startswith("audio/pcm") else None)
+    if name is None:
         raise ValueError(f"OpenAI's realtime API speaks {', '.join(FORMATS)}, not {media_type}")
-    logger.warning("OpenAI takes PCM with 16 bits at 24 kHz: %s will sound wrong", media_type)
-    return "pcm16"
+    return name
+
+
+def _rate(media_type: str) -> int:
+    """Samples a second of PCM; OpenAI's own where the format does not say it or is another."""
+    if _format(media_type) != "pcm16":
+        return RATE
+    stated = re.search(r";\s*rate\s*=\s*([1-9][0-9]{3,5})\s*(;|$)", media_type)
+    return int(stated[1]) if stated else RATE
 
 
 def _name(block: object) -> str:
