@@ -16,10 +16,7 @@ from packaging.utils import canonicalize_name
 from support.parts import requires
 from support.workspace import PACKAGES, ROOT, Package, files
 
-VERSION = tomllib.loads((ROOT / "packages/axio/pyproject.toml").read_text("utf-8"))["project"][
-    "version"
-]
-CORE_SERIES = f"axio>={VERSION.rsplit('.', 1)[0]},<0.{int(VERSION.split('.')[1]) + 1}"
+VERSION = PACKAGES[0].version
 
 every_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 
@@ -27,8 +24,14 @@ every_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package:
 @every_package
 def test_a_package_has_one_version_licence_and_python_with_all_others(package: Package) -> None:
     assert package.project["name"] == package.name
-    assert package.project["version"] == VERSION
+    assert package.version == VERSION
+    assert package.project["dynamic"] == ["version"]
+    assert package.pyproject["tool"]["hatch"]["version"] == {
+        "path": f"src/{package.source.name}/__init__.py"
+    }
     assert package.project["license"] == "MIT"
+    assert package.project["authors"] == [{"name": "The axio authors"}]
+    assert (package.folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     assert package.project["requires-python"] == ">=3.11"
     assert package.pyproject["build-system"]["build-backend"] == "hatchling.build"
 
@@ -44,11 +47,25 @@ def test_a_package_says_what_it_is_and_is_typed(package: Package) -> None:
 
 
 @every_package
-def test_a_satellite_asks_for_the_core_of_its_own_series(package: Package) -> None:
+def test_a_package_asks_for_others_of_the_workspace_in_its_own_series(package: Package) -> None:
+    extras = package.project.get("optional-dependencies", {}).values()
+    wanted = [*package.project["dependencies"], *(line for extra in extras for line in extra)]
+    ours = {line for line in wanted if line.startswith("axio") and "[" not in line}
+    assert all(line.endswith(f"~={VERSION}") for line in ours)
     if package.name == "axio":
         assert package.project["dependencies"] == []
     else:
-        assert CORE_SERIES in package.project["dependencies"]
+        assert f"axio~={VERSION}" in package.project["dependencies"]
+
+
+def test_all_brings_every_package_of_the_workspace() -> None:
+    project = next(package.project for package in PACKAGES if package.name == "axio-tui")
+    extras = project["optional-dependencies"]
+    (chosen,) = extras["all"]
+    brought = {line for name in Requirement(chosen).extras for line in extras[name]}
+    brought |= {*project["dependencies"], f"axio-tui~={VERSION}"}
+    assert brought == {f"{package.name}~={VERSION}" for package in PACKAGES}
+    assert Requirement(chosen).extras == {name for name in extras if name != "all" and extras[name]}
 
 
 @every_package
@@ -137,6 +154,17 @@ def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
         text = file.read_bytes().decode("utf-8", "replace")
         found = [word for word in forbidden if word in text]
         assert not found, f"{file.relative_to(ROOT)} holds {found}"
+
+
+def test_only_one_file_counts_the_cancels_of_a_task() -> None:
+    counting = re.compile(r"\.(cancelling|uncancel)\(")
+    found = {
+        path.name
+        for package in PACKAGES
+        for path in package.source.rglob("*.py")
+        if counting.search(path.read_text("utf-8"))
+    }
+    assert found == {"cancellation.py"}
 
 
 def test_a_missing_part_skips_for_a_user_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Package:
     def project(self) -> dict[str, Any]:
         table: dict[str, Any] = self.pyproject["project"]
         return table
+
+    @property
+    def version(self) -> str:
+        """The version that the source says; pyproject.toml takes it from there."""
+        text = (self.source / "__init__.py").read_text("utf-8")
+        (found,) = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+        return str(found)
 
 
 PACKAGES = [Package(file.parent) for file in sorted(ROOT.glob("packages/*/pyproject.toml"))]

@@ -10,7 +10,7 @@ import pytest
 
 from axio.tool import CONTEXT
 from axio_tools_local import sandbox
-from axio_tools_local.sandbox import SandboxUnavailable
+from axio_tools_local.sandbox import Level, SandboxUnavailable
 from support.parts import in_ci
 
 
@@ -80,3 +80,9 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         (pytest.fail if in_ci() else pytest.skip)(reason)
     yield kind
     sandbox._backend.cache_clear()
+
+
+@pytest.fixture(params=["workspace-write", "read-only"])
+def level(request: pytest.FixtureRequest) -> Level:
+    kind: Level = request.param
+    return kind

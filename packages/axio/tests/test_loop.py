@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from axio.events import (
 from axio.exceptions import (
     ConnectionFailed,
     ContentFiltered,
+    Deferred,
     GuardError,
     StreamError,
     TruncatedStream,
@@ -715,6 +717,10 @@ async def test_a_reply_is_kept_when_counting_its_tokens_fails() -> None:
         (ModelSpec("m", frozenset({Capability.text})), 0),
         (ModelSpec("m"), 0),
         (None, 1),
+        ("a name", 1),
+        (SimpleNamespace(capabilities=None), 1),
+        (SimpleNamespace(capabilities=["text", "tool_use"]), 1),  # of a class of its own
+        (SimpleNamespace(capabilities={Capability.text}), 0),
     ],
 )
 async def test_tools_go_to_models_that_can_use_them(model: Any, offered: int) -> None:
@@ -965,6 +971,21 @@ async def test_dispatch_tools_answers_blocks_in_order_without_raising() -> None:
     results = await agent.dispatch_tools(blocks, 1)
     assert [r.tool_use_id for r in results] == ["x", "x", "y"]
     assert [r.is_error for r in results] == [True, False, True]
+
+
+async def test_outside_of_a_run_no_call_can_wait_for_a_person() -> None:
+    class Later(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred("ask the boss")
+
+    guarded = Tool("act", make("act", lambda: "done").handler, guards=(Later(),))
+    agent = Agent("", StubTransport(), [guarded])
+    [result] = await agent.dispatch_tools([ToolUseBlock("x", "act", {})], 1)
+    assert result.is_error
+    assert result.content == (
+        "not run: this call has to wait for a person, and a call outside of a run cannot wait. "
+        "ask the boss"
+    )
 
 
 @in_no_time

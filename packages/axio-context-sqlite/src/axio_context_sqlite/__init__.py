@@ -32,3 +32,5 @@ __all__ = (
     "StoreTooNew",
     "connect",
 )
+
+__version__ = "1.0.0a1"

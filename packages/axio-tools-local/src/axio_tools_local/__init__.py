@@ -3,3 +3,5 @@
 The functions are not re-exported here: `axio_tools_local.shell` is the module, whose function
 `shell` is the tool.
 """
+
+__version__ = "1.0.0a1"

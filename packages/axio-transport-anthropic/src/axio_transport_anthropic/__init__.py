@@ -12,3 +12,5 @@ __all__ = (
     "VERTEX_ANTHROPIC_VERSION",
     "AnthropicTransport",
 )
+
+__version__ = "1.0.0a1"

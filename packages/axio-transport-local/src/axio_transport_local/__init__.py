@@ -6,3 +6,5 @@ from axio_transport_local.transport import LocalTransport
 from axio_transport_local.weights import SMOLLM2
 
 __all__ = ("SMOLLM2", "LocalTransport")
+
+__version__ = "1.0.0a1"

@@ -10,6 +10,8 @@ __all__ = (
     "Timeouts",
 )
 
+__version__ = "1.0.0a1"
+
 from axio.wire.http import Timeouts
 from axio_transport_openai.catalogue import OPENAI_MODELS
 from axio_transport_openai.realtime import OpenAIRealtimeSession, OpenAIRealtimeTransport

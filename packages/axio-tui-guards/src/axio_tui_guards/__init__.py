@@ -20,3 +20,5 @@ __all__ = (
     "RuleGuard",
     "default_policy",
 )
+
+__version__ = "1.0.0a1"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+from axio_tui import __version__
 from axio_tui.args import build_parser
 
 __all__ = ("main",)
@@ -30,9 +31,7 @@ def _command(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.version:
-        from importlib.metadata import version
-
-        print(f"axio {version('axio-tui')}")
+        print(f"axio {__version__}")
         return 0
     if args.command is None:
         parser.print_help()

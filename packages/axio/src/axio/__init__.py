@@ -52,6 +52,8 @@ __all__ = (
     "tool_options",
 )
 
+__version__ = "1.0.0a1"
+
 from typing import TYPE_CHECKING
 
 from axio.agent import Agent

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore
 from axio.messages import Message, Prompt, as_message
-from axio.models import Capability
 from axio.selector import ToolSelector
 from axio.tool import Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, takes_tools
 
 if TYPE_CHECKING:
     from axio.output import OutputStream
@@ -110,9 +109,7 @@ class Agent:
         AgentRun = _run()
         wanted: OutputWanted[T] = OutputWanted(output, self.tools, tries)
         transport = self.transport
-        capabilities = getattr(getattr(transport, "model", None), "capabilities", None)
-        no_tools = capabilities is not None and Capability.tool_use not in capabilities
-        if no_tools or isinstance(transport, StructuredTransport):
+        if isinstance(transport, StructuredTransport) or not takes_tools(transport):
             answer = AnswerText(transport, wanted.schema)
             run = AgentRun(
                 self.copy(transport=answer),
@@ -186,9 +183,7 @@ class Agent:
         dispatch = ToolDispatch(Run(MemoryContextStore(), self))
         try:
             dispatch.start(calls)
-            while not dispatch.is_done():
-                if not dispatch.events:
-                    await dispatch.wakeup()
+            while await dispatch.more():
                 dispatch.events.clear()
         finally:
             await dispatch.close()

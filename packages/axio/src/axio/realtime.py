@@ -6,32 +6,45 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from math import inf
 from types import TracebackType
 from typing import Any
 
+from axio.agent import Agent
 from axio.blocks import ContentBlock
-from axio.events import Error, StreamEvent, ToolInputDelta, ToolUseStart, TurnComplete
-from axio.results import Content, as_content, words_of
+from axio.cancellation import Cancels
+from axio.context import MemoryContextStore
+from axio.events import (
+    Error,
+    StreamEvent,
+    ToolInputDelta,
+    ToolResult,
+    ToolUseStart,
+    TurnComplete,
+)
+from axio.run import Run
 from axio.run.call import Call
+from axio.run.dispatch import GRACE, ToolDispatch
+from axio.run.ending import outlast
 from axio.run.turn import Turn
 from axio.tool import Tool
-from axio.transport import RealtimeSession, RealtimeTransport
-from axio.types import StopReason
+from axio.transport import DummyCompletionTransport, RealtimeSession, RealtimeTransport
+from axio.types import StopReason, ToolCallID
 
 __all__ = ("RealtimeAgent",)
 
 logger = logging.getLogger(__name__)
 
-_INTERRUPTED = "error: the call was interrupted before it finished"
-_CLOSING = 10.0  # seconds that running tools have to finish, and then to clean up
+_CLOSING = 10.0  # seconds that running tools have to finish
 
 
 @dataclass(slots=True)
 class RealtimeAgent:
     """`async with` it, or `connect` and `close`; iterate `events()` while sending.
 
-    Each call of the model becomes a task, so that audio keeps flowing, and is answered through
-    `session.send_tool_result`, also when it fails or is interrupted.
+    Calls of the model run as they do in a run: side by side, so that audio keeps flowing, guards
+    asked, with `axio.RUN` set. Each is answered through `session.send_tool_result`, also when it
+    fails or is interrupted. One that would have to wait for a person is an error.
     """
 
     system: str
@@ -41,11 +54,7 @@ class RealtimeAgent:
     input_audio_format: str = "audio/pcm;rate=16000"
     output_audio_format: str = "audio/pcm;rate=24000"
     raise_on_error: bool = True
-    _session: RealtimeSession | None = field(default=None, init=False, repr=False, compare=False)
-    _tasks: dict[asyncio.Task[None], Call] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _turn: Turn = field(default_factory=Turn, init=False, repr=False, compare=False)
+    _calls: _Calls | None = field(default=None, init=False, repr=False, compare=False)
 
     async def __aenter__(self) -> RealtimeAgent:
         await self.connect()
@@ -61,52 +70,38 @@ class RealtimeAgent:
 
     @property
     def session(self) -> RealtimeSession:
-        if self._session is None:
+        return self._connected().session
+
+    def _connected(self) -> _Calls:
+        if self._calls is None:
             raise RuntimeError("not connected: use `async with` or `await agent.connect()` first")
-        return self._session
+        return self._calls
 
     async def connect(self) -> None:
-        if self._session is not None:
+        if self._calls is not None:
             raise RuntimeError("already connected")
-        self._session = await self.transport.connect(
+        agent = Agent(self.system, DummyCompletionTransport(), self.tools)
+        session = await self.transport.connect(
             system=self.system,
             tools=self.tools,
             voice=self.voice,
             input_audio_format=self.input_audio_format,
             output_audio_format=self.output_audio_format,
         )
+        self._calls = _Calls(session, agent)
 
     async def close(self) -> None:
         """Wait for running tools, ten seconds at most, cancel the rest, and close the session.
 
-        Those that are cancelled have as long again to clean up, twenty seconds in all.
+        Those that are cancelled have five seconds to clean up.
         """
-        session, self._session = self._session, None
-        if session is None:
+        calls, self._calls = self._calls, None
+        if calls is None:
             return
         try:
-            await self._finish_tools(session, _CLOSING)
+            await calls.end(_CLOSING)
         finally:
-            await session.close()
-
-    async def _finish_tools(self, session: RealtimeSession, patience: float | None) -> None:
-        """Wait so many seconds for running tools, or for as long as they take; end what is left."""
-        try:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=patience)
-        finally:
-            await self._cancel_tools(session)
-
-    async def _cancel_tools(self, session: RealtimeSession) -> None:
-        """End what still runs, and answer it: the provider waits for an answer to every call."""
-        running = dict(self._tasks)
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=_CLOSING)
-        for task, call in running.items():
-            if task.cancelled() or not task.done():
-                await self._deliver(session, call, _INTERRUPTED)
+            await calls.session.close()
 
     async def send(self, content: ContentBlock | list[ContentBlock]) -> None:
         await self.session.send(content)
@@ -117,69 +112,106 @@ class RealtimeAgent:
 
     async def interrupt(self) -> None:
         """Stop the model's turn: half-received calls are dropped, running ones cancelled."""
-        session = self.session
-        self._turn = Turn()
-        await self._cancel_tools(session)
-        await session.interrupt()
+        calls = self._connected()
+        calls.drop()
+        await calls.end(0)
+        await calls.session.interrupt()
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         """The session's events, unchanged. Leaving the loop waits for running tools: ten seconds
         where the session has failed, not at all where the loop's task was cancelled."""
-        session = self.session
-        consumer = asyncio.current_task()
-        # It may have been cancelled before, and be cleaning up.
-        before = 0 if consumer is None else consumer.cancelling()
-        patience: float | None = None
+        calls = self._connected()
+        listening = Cancels(asyncio.current_task())
+        patience = inf
         try:
-            async for event in session.events():
+            async for event in calls.session.events():
                 if isinstance(event, Error) and self.raise_on_error:
                     raise event.exception
-                if isinstance(event, (ToolUseStart, ToolInputDelta)):
-                    self._turn.feed(event)
-                elif isinstance(event, TurnComplete):
-                    self._complete_turn(session, event)
+                calls.feed(event, self.tools)
                 yield event
         except Exception:
             patience = _CLOSING
             raise
         finally:
-            task = asyncio.current_task()
-            known = before if task is consumer else 0
-            cancelled = task is not None and task.cancelling() > known
-            await self._finish_tools(session, 0 if cancelled else patience)
+            cancelled = listening.come_from_elsewhere(asyncio.current_task())
+            await calls.end(0 if cancelled else patience)
 
-    def _complete_turn(self, session: RealtimeSession, event: TurnComplete) -> None:
-        turn, self._turn = self._turn, Turn()
-        if event.stop_reason != StopReason.tool_use:
-            return
-        turn.close()
-        for call in turn.calls:
-            task = asyncio.create_task(self._answer(session, call))
-            self._tasks[task] = call
-            task.add_done_callback(self._tasks.pop)
 
-    async def _answer(self, session: RealtimeSession, call: Call) -> None:
-        await self._deliver(session, call, await self._run(call))
+class _Calls:
+    """The calls that the model makes in one session, each answered through it."""
 
-    async def _run(self, call: Call) -> Content:
-        if call.problem is not None:
-            return f"error: {call.problem}"
-        tool = next((tool for tool in self.tools if tool.name == call.name), None)
-        if tool is None:
-            return f"Unknown tool: {call.name}"
+    def __init__(self, session: RealtimeSession, agent: Agent) -> None:
+        self.session = session
+        self._agent = agent
+        self._answering: asyncio.Task[None] | None = None
+        """Sends the results while calls are running."""
+        self._dispatch = ToolDispatch(Run(MemoryContextStore(), agent))
+        self._taken: set[ToolCallID] = set()
+        self._turn = Turn(self._taken)
+        self._unanswered: dict[ToolCallID, Call] = {}
+
+    def feed(self, event: StreamEvent, tools: list[Tool[Any]]) -> None:
+        """Take an event of the session; the end of a turn starts its calls."""
+        if isinstance(event, (ToolUseStart, ToolInputDelta)):
+            self._turn.feed(event)
+        elif isinstance(event, TurnComplete):
+            turn = self._turn
+            self.drop()
+            if event.stop_reason == StopReason.tool_use:
+                turn.close()
+                self._agent.tools = tools
+                self._start(turn.calls)
+
+    def drop(self) -> None:
+        """Forget what has been received of a turn."""
+        self._turn = Turn(self._taken)
+
+    def _start(self, calls: list[Call]) -> None:
+        self._unanswered.update((call.id, call) for call in calls)
+        self._dispatch.start(calls)
+        if calls and self._answering is None:
+            self._answering = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        dispatch = self._dispatch
+        while await dispatch.more():
+            while dispatch.events:
+                event = dispatch.events.popleft()
+                if isinstance(event, ToolResult):
+                    # Calls inside of calls, which it does not know, are none of the session's.
+                    call = self._unanswered.pop(event.tool_use_id, None)
+                    if call is not None:
+                        await self._deliver(call)
+        self._answering = None
+
+    async def _deliver(self, call: Call) -> None:
+        result = call.result
+        assert result is not None
+        content = f"error: {result.content}" if result.is_error else result.content
         try:
-            result = await tool(**call.input)
-        except asyncio.CancelledError as exc:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            return f"error: {str(exc) or 'the tool cancelled itself'}"
-        except Exception as exc:
-            return f"error: {words_of(exc)}"
-        return as_content(result)
-
-    async def _deliver(self, session: RealtimeSession, call: Call, content: Content) -> None:
-        try:
-            await session.send_tool_result(call.id, call.name, content)
+            await self.session.send_tool_result(call.wire_id, call.name, content)
         except Exception:
-            logger.exception("Failed to deliver tool result for call %s", call.id)
+            logger.exception("Failed to deliver tool result for call %s", call.wire_id)
+
+    async def end(self, patience: float) -> None:
+        """Wait for running calls so many seconds, stop those that are left, and answer them all:
+        the provider waits for an answer to every call. A cancel ends the waiting."""
+        answering = self._answering
+        if answering is None:
+            return
+        _, cancelled = await outlast((answering,), patience, grace=0)
+        try:
+            await self._dispatch.close()
+        finally:
+            for call in self._unanswered.values():
+                if call.result is None:
+                    self._dispatch.interrupt(call)
+            late, again = await outlast((answering,), GRACE)
+            if late:
+                answering.cancel()
+                logger.error("the session does not take the answers to its calls")
+        self._answering = None
+        if stopped := cancelled or again:
+            raise stopped
+        if not late:
+            answering.result()  # An error that a tool raised for the program.

@@ -232,9 +232,9 @@ def model_of(transport: object) -> ModelSpec | None:
 
 
 def takes_tools(transport: object) -> bool:
-    """False if the transport's model is known to have no use for tools."""
-    model = model_of(transport)
-    return model is None or Capability.tool_use in model.capabilities
+    """False if the transport's model, of any class, says that it has no use for tools."""
+    capabilities = getattr(getattr(transport, "model", None), "capabilities", None)
+    return capabilities is None or Capability.tool_use in capabilities
 
 
 async def admission() -> None:

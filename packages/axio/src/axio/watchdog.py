@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TypeVar
 
+from axio.cancellation import Cancels
 from axio.events import StreamEvent
 from axio.exceptions import StreamTimeout
 from axio.transport import closing
@@ -24,7 +25,7 @@ class Watchdog:
     wait.
     """
 
-    __slots__ = ("_end", "_handle", "_loop", "_over", "_since", "_task", "_total", "silence")
+    __slots__ = ("_cancels", "_end", "_handle", "_loop", "_over", "_since", "_total", "silence")
 
     def __init__(self, silence: float | None, total: float | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -34,7 +35,8 @@ class Watchdog:
         self._since: float | None = None
         """Since when the source has been waited for; None while it is not."""
         self._handle: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[object] | None = None
+        self._cancels: Cancels | None = None
+        """Those of the task that is in `wait`."""
         self._over: StreamTimeout | None = None
         self._check()
 
@@ -62,19 +64,18 @@ class Watchdog:
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """The result of `awaitable`, or `StreamTimeout` when a limit is reached first."""
-        task = self._task = asyncio.current_task()
-        assert task is not None
-        cancelling = task.cancelling()
+        cancels = self._cancels = Cancels(asyncio.current_task())
         self.waiting()
         try:
             return await awaitable
         finally:
-            self._task = None
+            self._cancels = None
             over, self._over = self._over, None
-            # Ours alone if the count is back where it was: no other cancellation came. It does not
-            # matter how the source took ours, not even if it has an answer.
-            if over is not None and task.uncancel() <= cancelling:
-                raise over from None
+            if over is not None:
+                cancels.take_back()
+                # It does not matter how the source took the cancel, not even if it has an answer.
+                if not cancels.come_from_elsewhere(cancels.task):
+                    raise over from None
 
     async def listen(self, source: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
         """The events of `source`. Only the time spent waiting for them counts as silence."""
@@ -94,14 +95,15 @@ class Watchdog:
         Nothing happens outside of `wait`, where the consumer has the word. The next wait ends at
         once if the limit still holds then.
         """
-        if self._task is not None:
+        cancels = self._cancels
+        if cancels is not None and cancels.task is not None:
             text = (
                 f"the model said nothing for {self.silence:g} s"
                 if limit == "silence"
                 else f"the answer was not complete after {self._total:g} s"
             )
             self._over = StreamTimeout(text, retryable=True)
-            self._task.cancel()
+            cancels.cancel(cancels.task)
 
     def _next(self) -> tuple[float, str] | None:
         """When the next limit is reached, and which."""

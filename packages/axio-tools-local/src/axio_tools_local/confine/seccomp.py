@@ -2,8 +2,9 @@
 
 The filter is a small program in classic BPF that the kernel runs before each system call. What it
 refuses fails with EPERM. Allowed are sockets of the internet families, which in a network namespace
-of one's own reach no one else, and `socketpair`. Sockets that have a name in the file system are
-refused, since behind such names wait services that would do outside what may not be done here.
+of one's own reach no one else, and pairs of connected sockets. Sockets that can have, or send to, a
+name in the file system are refused, since behind such names wait services that would do outside
+what may not be done here. A pair of datagram sockets could send to any name.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ class _Machine(NamedTuple):
     """AUDIT_ARCH_* of <linux/audit.h>."""
     clone: int
     socket: int
+    socketpair: int
     refused: tuple[int, ...]
 
 
 # The same number on all machines: clone3, io_uring_setup, pidfd_getfd, the new mount calls.
 _CLONE3 = 435
-_REFUSED_EVERYWHERE = (425, 438, 428, 429, 430, 432, 442)
+_REFUSED_EVERYWHERE = (425, 438, 428, 429, 430, 431, 432, 433, 442, 467)
 
 _MACHINES = {
     "x86_64": _Machine(
         audit=0xC000003E,
         clone=56,
         socket=41,
+        socketpair=53,
         refused=(
             *(101, 310, 311, 312),  # ptrace, process_vm_readv, process_vm_writev, kcmp
             *(165, 166, 155, 272, 308),  # mount, umount2, pivot_root, unshare, setns
@@ -45,6 +48,7 @@ _MACHINES = {
         audit=0xC00000B7,
         clone=220,
         socket=198,
+        socketpair=199,
         refused=(
             *(117, 270, 271, 272),
             *(40, 39, 41, 97, 268),
@@ -55,14 +59,17 @@ _MACHINES = {
 }
 
 _FAMILIES = (2, 10, 16)  # AF_INET, AF_INET6, AF_NETLINK of Linux
+_PAIRS = (1, 5)  # SOCK_STREAM, SOCK_SEQPACKET
+_TYPE_BITS = 0xF  # of a socket's type; the others are flags
 _CLONE_NAMESPACES = 0x7E020000
 """CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}: in a new user namespace one is root again."""
 _X32_BIT = 0x40000000  # system calls of the x32 ABI, which have numbers of their own
 
-# <linux/filter.h>: BPF_LD|BPF_W|BPF_ABS, BPF_JMP|{BPF_JEQ,BPF_JGE,BPF_JSET}|BPF_K, BPF_RET|BPF_K
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+# <linux/filter.h>: BPF_LD|BPF_W|BPF_ABS, BPF_JMP|{BPF_JEQ,BPF_JGE,BPF_JSET}|BPF_K, BPF_RET|BPF_K,
+# BPF_ALU|BPF_AND|BPF_K
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 # struct seccomp_data: int nr; u32 arch; u64 instruction_pointer; u64 args[6] (little endian)
-_NUMBER, _ARCH, _ARGUMENT_0 = 0, 4, 16
+_NUMBER, _ARCH, _ARGUMENT_0, _ARGUMENT_1 = 0, 4, 16, 24
 _ALLOW = 0x7FFF0000
 _FAIL = 0x00050000  # SECCOMP_RET_ERRNO, with the error's number
 _REFUSE = _FAIL | errno.EPERM
@@ -100,12 +107,17 @@ def program(machine: str) -> bytes:
     add(_ANY_BIT, _CLONE_NAMESPACES, if_false=1)
     add(_RETURN, _REFUSE)
     add(_RETURN, _ALLOW)
-    add(_EQUAL, numbers.socket, if_false=len(_FAMILIES) + 3)
-    add(_LOAD, _ARGUMENT_0)
-    for index, family in enumerate(_FAMILIES):
-        add(_EQUAL, family, if_true=len(_FAMILIES) - index)
-    add(_RETURN, _REFUSE)
-    add(_RETURN, _ALLOW)
+    for number, argument, bits, allowed in (
+        (numbers.socket, _ARGUMENT_0, 0xFFFFFFFF, _FAMILIES),
+        (numbers.socketpair, _ARGUMENT_1, _TYPE_BITS, _PAIRS),
+    ):
+        add(_EQUAL, number, if_false=len(allowed) + 4)
+        add(_LOAD, argument)
+        add(_AND, bits)
+        for index, value in enumerate(allowed):
+            add(_EQUAL, value, if_true=len(allowed) - index)
+        add(_RETURN, _REFUSE)
+        add(_RETURN, _ALLOW)
     add(_RETURN, _ALLOW)
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 

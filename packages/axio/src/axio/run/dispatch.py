@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 from axio.blocks import AudioBlock, ImageBlock, ToolResultBlock, VideoBlock
+from axio.cancellation import is_being_cancelled
 from axio.events import (
     AudioOutput,
     ImageOutput,
@@ -31,7 +32,7 @@ from axio.messages import Message
 from axio.permission import APPROVED
 from axio.results import Content, as_content, as_text, words_of
 from axio.run.call import Call
-from axio.run.ending import is_being_cancelled, outlast
+from axio.run.ending import outlast
 from axio.run.face import RUN, Run
 from axio.run.start import start_at_once
 from axio.tool import Tool
@@ -53,17 +54,16 @@ _MEDIA_OUTPUT: dict[type, Any] = {
 
 
 class ToolDispatch:
-    """Runs calls of the tools of `run.agent`: `start` them, and read `events` until `is_done`:
+    """Runs calls of the tools of `run.agent`: `start` them, and read `events` as long as there are
+    `more`:
 
         dispatch.start(calls)
-        while not dispatch.is_done():
-            if not dispatch.events:
-                await dispatch.wakeup()
+        while await dispatch.more():
             while dispatch.events:
                 event = dispatch.events.popleft()
 
     Each call then has its `result`. A call is a task, whose first step runs before `start` returns.
-    An `Exception` of a tool is told to the model; anything else is raised by `is_done`.
+    An `Exception` of a tool is told to the model; anything else is raised by `more`.
     """
 
     __slots__ = ("_failure", "_loop", "_run", "_running", "_tasks", "_told", "_wakeup", "events")
@@ -90,11 +90,7 @@ class ToolDispatch:
                 continue
             call.started = True
             self._running += 1
-            tool = self._find(call.name)
-            if call.problem is not None or tool is None:
-                self._finish(call, call.problem or self._unknown(call.name), True)
-                continue
-            task = start_at_once(self._perform(call, tool), self._loop)
+            task = start_at_once(self._perform(call), self._loop)
             if not task.done():
                 self._tasks.add(task)
                 task.add_done_callback(_retrieve)
@@ -102,23 +98,22 @@ class ToolDispatch:
                 logger.error("a tool call broke down", exc_info=task.exception())
                 self._finish(call, INTERRUPTED, True)
 
-    def is_done(self) -> bool:
-        """True once every call has its result and every event was read."""
+    async def more(self) -> bool:
+        """Wait for `events` to read; False once every call has its result and all were read."""
         if self.events:
-            return False
+            return True
         if self._failure is not None:
             raise self._failure
-        return not self._running
+        if not self._running:
+            return False
+        self._wakeup = self._loop.create_future()
+        await self._wakeup
+        return True
 
     @property
     def is_busy(self) -> bool:
         """True while a call has no result."""
         return self._running > 0
-
-    def wakeup(self) -> asyncio.Future[None]:
-        """Await this when there are no `events` and the calls are not done."""
-        self._wakeup = self._loop.create_future()
-        return self._wakeup
 
     async def call_inside(self, view: Run, name: ToolName, arguments: Any) -> ToolResultBlock:
         """Run one more call inside the current one of `view`, in the task of its caller."""
@@ -138,15 +133,12 @@ class ToolDispatch:
         self._push(ToolUseStart(call.index, call.id, name))
         self._push(ToolInputDelta(call.index, call.id, text))
         tool = self._find(name)
-        problem = call.problem or _waits_for_itself(call, tool) or self._run._refusal(1)
-        if problem is not None or tool is None:
-            self._finish(call, problem or self._unknown(name), True)
-        else:
-            around = RUN.set(view)
-            try:
-                await self._perform(call, tool)
-            finally:
-                RUN.reset(around)
+        call.problem = call.problem or _waits_for_itself(call, tool) or self._run._refusal(1)
+        around = RUN.set(view)
+        try:
+            await self._perform(call)
+        finally:
+            RUN.reset(around)
         assert call.result is not None
         return call.result
 
@@ -205,8 +197,12 @@ class ToolDispatch:
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
-    async def _perform(self, call: Call, tool: Tool[Any]) -> None:
+    async def _perform(self, call: Call) -> None:
         """Run one call to its result. The context is the call's own, or is put back after it."""
+        tool = self._find(call.name)
+        if tool is None or call.problem is not None:
+            self._finish(call, call.problem or self._unknown(call.name), True)
+            return
         RUN.set(self._run.inside(call))
         if call.approved:
             APPROVED.set(call.name)
@@ -236,15 +232,18 @@ class ToolDispatch:
 
     def _put_off(self, call: Call, exc: Deferred) -> str:
         """The note for a call that has to wait for a person."""
-        if call.outer is not None:
-            return (
-                f"not run: this call has to wait for a person, and a call inside the call of "
-                f"{call.outer.name!r} cannot wait. {message_of(exc)}"
-            )
-        from axio.approval import waiting_note  # Most programs never get here.
+        if call.outer is None and self._run.can_be_resumed:
+            from axio.approval import waiting_note  # Most programs never get here.
 
-        self._run.stop("approval")
-        return waiting_note(call.id, call.name, call.input, message_of(exc))
+            self._run.stop("approval")
+            return waiting_note(call.id, call.name, call.input, message_of(exc))
+        place = "outside of a run"
+        if call.outer is not None:
+            place = f"inside the call of {call.outer.name!r}"
+        return (
+            f"not run: this call has to wait for a person, and a call {place} cannot wait. "
+            f"{message_of(exc)}"
+        )
 
     async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
         chunks = call.output = []

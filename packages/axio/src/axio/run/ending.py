@@ -1,4 +1,4 @@
-"""Cancellation: who asks a run to stop, whose cancel it is, and waiting in spite of one.
+"""Cancellation: who asks a run to stop, and waiting in spite of a cancel.
 
 Three things may stop a run. Its consumer's task is cancelled from outside: the CancelledError goes
 on. The stream is closed: GeneratorExit goes on. Or the run itself is asked to stop, by
@@ -12,15 +12,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable
-from enum import IntEnum
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from axio.cancellation import Cancels
 from axio.exceptions import LimitReached
+from axio.run.face import Run
 from axio.run.start import current_task
 
-__all__ = ("GRACE", "Stop", "is_being_cancelled", "outlast", "shielded")
+if TYPE_CHECKING:
+    from axio.agent import Agent
+    from axio.context import ContextStore
+    from axio.run.budget import Budget
+
+__all__ = ("GRACE", "Interruptible", "can_wait", "outlast", "shielded")
 
 logger = logging.getLogger(__name__)
 
@@ -28,80 +34,86 @@ GRACE = 10.0
 """Seconds a store has to answer once the run is being stopped."""
 
 
-class Phase(IntEnum):
-    READY = 0
-    RUNNING = 1
-    LEAVING = 2
+READY, BEGINNING, RUNNING, LEAVING = range(4)
+"""A run is begun when its first event is asked for, runs once its prompt is stored, and leaves when
+it unwinds, whatever the reason."""
 
 
-class Stop:
-    """The stop switch of one run, and the task that waits for the run.
+class Interruptible(Run):
+    """A run with a stop switch, which knows the task that waits for it.
 
-    `request` is the reason to stop: a limit, or a CancelledError for `AgentStream.cancel`. It
+    `_request` is the reason to stop: a limit, or a CancelledError for `AgentStream.cancel`. It
     stays until the run unwinds, so that nothing that swallows a cancel can lose it.
     """
 
-    __slots__ = ("_begun", "_generator", "_phase", "_told", "consumer", "loop", "request")
+    __slots__ = (
+        "_cancels",
+        "_consumer",
+        "_generator",
+        "_loop",
+        "_phase",
+        "_request",
+    )
 
-    def __init__(self) -> None:
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.consumer: asyncio.Task[Any] | None = None
+    def __init__(
+        self, store: ContextStore, agent: Agent, budget: Budget | None, parent: Run | None
+    ) -> None:
+        super().__init__(store, agent, budget, parent)
+        self._cancels: Cancels | None = None
+        """Those that the switch asks for; None before the run has begun."""
+        self._consumer: asyncio.Task[Any] | None = None
         """The task that asked for an event last."""
-        self.request: LimitReached | asyncio.CancelledError | None = None
-        self._begun: tuple[asyncio.Task[Any] | None, int] = (None, 0)
-        """The task that began the run, and how often it had been cancelled before."""
         self._generator: ref[AsyncGenerator[Any, None]] | None = None
-        self._phase = Phase.READY
-        self._told: list[asyncio.Task[Any]] = []
-        """The tasks that this switch has cancelled, once for each time."""
+        """The run as it is iterated."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._phase = READY
+        self._request: LimitReached | asyncio.CancelledError | None = None
 
-    def watch(self, generator: AsyncGenerator[Any, None]) -> None:
-        """`generator` is the run, not begun yet. Only a weak reference is kept."""
-        self._generator = ref(generator)
-
-    def begin(self) -> asyncio.AbstractEventLoop:
+    def _enter(self) -> asyncio.AbstractEventLoop:
         """The first event is asked for; CancelledError if the run is not to begin."""
-        loop = self.loop = asyncio.get_running_loop()
-        task = current_task(loop)
-        self._begun = task, 0 if task is None else task.cancelling()
-        self._phase = Phase.RUNNING
-        self.resumed()
+        loop = self._loop = asyncio.get_running_loop()
+        task = self._consumer = current_task(loop)
+        self._cancels = Cancels(task)
+        self._phase = BEGINNING
+        self._check()
         return loop
 
-    def resumed(self) -> None:
+    def _resumed(self) -> None:
         """The next event is asked for, perhaps by another task; CancelledError if the run is to
         stop."""
-        self.consumer = current_task(self.loop)
-        self.check()
+        self._consumer = current_task(self._loop)
+        self._check()
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """CancelledError if the run is to stop."""
-        if self.request is not None:
+        if self._request is not None:
             raise asyncio.CancelledError
 
-    def ask(self, request: LimitReached | asyncio.CancelledError) -> bool:
+    def interrupt(self, request: LimitReached | asyncio.CancelledError) -> None:
         """Stop the run at its next step, and interrupt what it waits for.
 
-        To be called in its event loop, from any task.
-        Returns False if there is nothing to interrupt: the run has not begun, or unwinds already.
+        To be called in its event loop, from any task. A run that has ended stays as it is.
         """
-        if self._phase is Phase.LEAVING:
-            return False
-        if self.request is None:
-            self.request = request
-        if self.loop is None or self.loop.is_closed():
-            return False
+        if self._phase == LEAVING:
+            return
+        if self._request is None:
+            self._request = request
+        if self._loop is None or self._loop.is_closed():
+            return
         # In a later step: this one may be the consumer's own, which then could leave the run before
         # it waits again, and would be cancelled in code that is not the run's.
-        self.loop.call_soon(self._interrupt)
-        return True
+        self._loop.call_soon(self._interrupt)
+        if self._dispatch is not None:
+            self._dispatch.stop()  # Tools must not go on while the consumer is busy.
 
     def _interrupt(self) -> None:
-        if self._phase is Phase.RUNNING and self.is_waiting() and self.consumer is not None:
-            self._told.append(self.consumer)
-            self.consumer.cancel()
+        consumer, cancels = self._consumer, self._cancels
+        if consumer is None or cancels is None or self._phase == LEAVING:
+            return
+        if self._is_waiting():
+            cancels.cancel(consumer)
 
-    def is_waiting(self) -> bool:
+    def _is_waiting(self) -> bool:
         """True while the consumer waits for the next event."""
         generator = None if self._generator is None else self._generator()
         return bool(getattr(generator, "ag_running", False))
@@ -109,45 +121,27 @@ class Stop:
     def is_abandoned(self) -> bool:
         """True if the next event will never be asked for: by the task that calls this, or because
         the event loop has been closed."""
-        if self.loop is None or self.is_waiting():
+        if self._loop is None or self._is_waiting():
             return False
-        return self.loop.is_closed() or self.consumer is asyncio.current_task()
+        return self._loop.is_closed() or self._consumer is asyncio.current_task()
 
-    def leave(self, exc: BaseException | None) -> None:
-        """The run unwinds because of `exc`: from here on nothing stops it."""
-        self._phase = Phase.LEAVING
-        if isinstance(exc, GeneratorExit):
-            self.request = None  # A stream that is closed has nobody to be told.
-
-    @property
-    def is_leaving(self) -> bool:
-        return self._phase is Phase.LEAVING
-
-    def can_wait(self) -> bool:
-        """False where the run is left without an event loop: then nothing can be tidied up, and
-        the next run on the store mends its history."""
-        return asyncio._get_running_loop() is not None
-
-    def take_back(self) -> bool:
-        """Undo the cancels that this switch has made; True if a CancelledError just caught was its.
+    def _take_back(self) -> bool:
+        """Undo the cancels that the switch has made; True if a CancelledError just caught was its.
 
         A task that was cancelled from outside as well still counts more cancels than when the run
         began.
         """
-        told, self._told = self._told, []
-        for task in told:
-            task.uncancel()
-        if self.request is None:
-            return False
-        first, before = self._begun
-        consumer = self.consumer
-        return consumer is None or consumer.cancelling() <= (before if consumer is first else 0)
+        cancels = self._cancels
+        if cancels is None:
+            return self._request is not None
+        cancels.take_back()
+        return self._request is not None and not cancels.come_from_elsewhere(self._consumer)
 
 
-def is_being_cancelled() -> bool:
-    """True if the current task is being cancelled: a CancelledError in it may come from there."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def can_wait() -> bool:
+    """False where a run is left without an event loop: then nothing can be tidied up, and the next
+    run on the store mends its history."""
+    return asyncio._get_running_loop() is not None
 
 
 async def outlast(

@@ -47,6 +47,9 @@ class Run:
         self._whole: Run | None = None
         """Inside a tool call: the same run, outside of the call."""
 
+    can_be_resumed = False
+    """True if a call may be put off until a person has decided."""
+
     @property
     def call_id(self) -> ToolCallID | None:
         """The id of the call that is being handled."""

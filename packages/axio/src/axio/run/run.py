@@ -24,7 +24,7 @@ from axio.run import ending
 from axio.run.budget import Budget, Limits
 from axio.run.call import Call
 from axio.run.dispatch import ToolDispatch, holds_media
-from axio.run.ending import Stop, shielded
+from axio.run.ending import LEAVING, RUNNING, Interruptible, can_wait
 from axio.run.face import RUN, Run
 from axio.run.start import current_task
 from axio.run.store import (
@@ -51,6 +51,9 @@ S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
 
+# In Python 3.11 to look up a member of an Enum is a call.
+_DONE, _CUT, _FAILED = StopReason.end_turn, StopReason.max_tokens, StopReason.error
+
 _NOT_RUN = "[not run] The run failed before this call's turn was complete."
 
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
@@ -64,7 +67,7 @@ class _End(NamedTuple):
     error: Exception | None = None
 
 
-class AgentRun(Run):
+class AgentRun(Interruptible):
     """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands.
 
     `reply` is asked when the model ends its turn: a message it returns keeps the run going.
@@ -80,12 +83,13 @@ class AgentRun(Run):
             "_enough",
             "_iteration",
             "_limits",
-            "_loaded",
             "_owned",
         ),
-        *("_prompt", "_reply", "_steering", "_stop", "_stream", "_taken", "_usages", "_visible"),
+        *("_prompt", "_reply", "_steering", "_stored", "_stream", "_taken", "_usages", "_visible"),
         "turn",
     )
+
+    can_be_resumed = True
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class AgentRun(Run):
         self.turn: Turn | None = None
         """The one that is open: not stored yet, or without its results."""
         self._checked = store._checked
+        """The length of the history that was read last, and its last message."""
         self._children: set[asyncio.Task[Any]] | None = None
         self._crash: Exception | None = None
         """An error of the program, in a store or a selector: raised after the last event."""
@@ -110,13 +115,12 @@ class AgentRun(Run):
         self._enough = enough
         self._iteration = 0
         self._limits = None if budget is None else Limits(self.budgets())
-        self._loaded = 0
-        """The length of the history when it was read last."""
         self._owned: AbstractAsyncContextManager[None] | None = None
         self._prompt = prompt
         self._reply = reply
         self._steering: tuple[Message, ...] = ()
-        self._stop = Stop()
+        self._stored: list[Message] = []
+        """The messages that the run has stored since."""
         self._stream: ref[AgentStream] | None = None
         self._taken: set[ToolCallID] = set()
         self._usages: list[Usage] = []
@@ -126,18 +130,18 @@ class AgentRun(Run):
         """The stream of the run, which begins when its first event is asked for."""
         generator = self.events()
         stream = make(generator, self)
-        self._stop.watch(generator)
-        self._stream = ref(stream)
+        self._generator, self._stream = ref(generator), ref(stream)
         return stream
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """The whole run. One generator, because each one more would cost every delta a hop."""
-        stop = self._stop
         try:
-            loop = stop.begin()
-            dispatch = await self._begin()
+            loop = self._enter()
+            await self._begin()
+            dispatch = ToolDispatch(self)
             told = dispatch.events
-            while (turn := await self._next_turn()) is not None:
+            turn = self.turn or await self._ask()
+            while turn is not None:
                 try:
                     async for event in turn.source:
                         if self._visible is not None:
@@ -145,10 +149,10 @@ class AgentRun(Run):
                         yield turn.feed(event)
                         while told and not turn.holds:
                             yield told.popleft()
-                        # The same as `stop.resumed()`, without a call for every delta.
-                        stop.consumer = current_task(loop)
-                        if stop.request is not None:
-                            stop.check()
+                        # The same as `self._resumed()`, without a call for every delta.
+                        self._consumer = current_task(loop)
+                        if self._request is not None:
+                            self._check()
                     self._close(turn)
                 except Exception as exc:
                     await close_quietly(turn.source)
@@ -158,13 +162,11 @@ class AgentRun(Run):
                     await self._append(Message("assistant", turn.content))
                 if turn.runs:
                     self._start_calls(turn, dispatch)
-                while not dispatch.is_done():
-                    if not told:
-                        await dispatch.wakeup()
-                    while told:
-                        yield told.popleft()
-                        stop.resumed()
-                await self._conclude(turn)
+                    while await dispatch.more():
+                        while told:
+                            yield told.popleft()
+                            self._resumed()
+                turn = await self._conclude(turn)
             if self._steering:
                 await self._store_steering()
         except BaseException as exc:
@@ -178,7 +180,7 @@ class AgentRun(Run):
 
     # ── one turn ──────────────────────────────────────────────────────────────────────────────
 
-    async def _begin(self) -> ToolDispatch:
+    async def _begin(self) -> None:
         """Take the store, see that its history is valid, and store the prompt."""
         if self.parent is not None:
             refuse_nesting(self.store, self.parent)
@@ -191,16 +193,19 @@ class AgentRun(Run):
         self._owned = owned
         if self._stream is not None:
             open_streams[id(self.store)] = self._stream
+        known = self._checked[0] and self._prompt is not None
         try:
-            history = await self._load()
+            # A history that the last run has left valid is read together with the prompt.
+            history = [] if known else await self._load()
         except Exception as exc:
             self._break_down(exc)
+            return
+        if self._prompt is None:
+            await self._take_up(history)
         else:
-            if self._prompt is None:
-                await self._take_up(history)
-            else:
-                await self._append(self._prompt)
-        return ToolDispatch(self)
+            await self._append(self._prompt)
+        self._phase = RUNNING
+        self._check()
 
     async def _take_up(self, history: list[Message]) -> None:
         """Go on where the history stands; calls that were approved meanwhile are the first turn."""
@@ -216,13 +221,12 @@ class AgentRun(Run):
         if pending(history):
             self.stop("approval")
 
-    async def _next_turn(self) -> Turn | None:
-        """Ask the model, unless the run has come to its end."""
+    async def _ask(self) -> Turn | None:
+        """Ask the model for the next turn, unless the run has come to its end."""
+        if self._end is not None:
+            return None
         if self._visible is None:
             self._visible = RUN.set(self)
-        self._stop.check()
-        if self.turn is not None or self._end is not None:
-            return self.turn
         agent = self.agent
         if self._iteration >= agent.max_iterations:
             self._finish(StopReason.error, "max_iterations")
@@ -236,10 +240,12 @@ class AgentRun(Run):
         self._iteration += 1
         if self._steering:
             await self._store_steering()
-        history = await self._load()
+        history = await self.store.get_history()
+        if not self._knows(history):
+            history = await self._mended(history)
         if self._iteration == agent.max_iterations and agent.last_iteration_message is not None:
             history = [*history, agent.last_iteration_message]
-        tools = list(agent.tools) if takes_tools(agent.transport) else []
+        tools = list(agent.tools) if agent.tools and takes_tools(agent.transport) else []
         if tools and agent.selector is not None:
             tools = list(await agent.selector.select(history, agent.tools))
         try:
@@ -267,17 +273,15 @@ class AgentRun(Run):
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
         turn.close()
-        self._count(turn)
-        if turn.usage is None and turn.calls and not turn.granted:
+        if turn.usage is not None:
+            self._count(turn.usage)
+        elif turn.calls and not turn.granted:
             raise TruncatedStream("the model's response ended in the middle of its tool calls")
 
-    def _count(self, turn: Turn) -> None:
-        """Count the tokens of a response, once."""
-        if turn.usage is not None and not turn.counted:
-            turn.counted = True
-            self._usages.append(turn.usage)
-            if self._limits is not None:
-                self._limits.spend(turn.usage, model_of(self.agent.transport))
+    def _count(self, usage: Usage) -> None:
+        self._usages.append(usage)
+        if self._limits is not None:
+            self._limits.spend(usage, model_of(self.agent.transport))
 
     def _start_calls(self, turn: Turn, dispatch: ToolDispatch) -> None:
         self._hide()
@@ -301,8 +305,9 @@ class AgentRun(Run):
         error = None if self._end is None else self._end.error
         return None if error is None else f"not run: {error}"
 
-    async def _conclude(self, turn: Turn) -> None:
-        """Store the results, if any; see how the run goes on, and count the tokens."""
+    async def _conclude(self, turn: Turn) -> Turn | None:
+        """Store the results, if any, and count the tokens. Returns the next turn, if there is
+        one."""
         if self._visible is None:
             self._visible = RUN.set(self)
         if turn.granted:
@@ -313,21 +318,23 @@ class AgentRun(Run):
         if turn.runs:
             if self._enough is not None and self._end is None and self._enough(turn.calls):
                 self._finish(StopReason.end_turn)
-        elif turn.stop_reason == StopReason.max_tokens:
+        elif turn.stop_reason == _CUT:
             self._fail(OutputLimit("the model stopped with max_tokens"), "max_tokens")
-        elif turn.stop_reason == StopReason.error:
+        elif turn.stop_reason == _FAILED:
             self._fail(ModelStopped("the model stopped with error"))
         elif not self._goes_on():
-            self._finish(StopReason.end_turn)
+            self._finish(_DONE)
         if turn.usage is not None:
             await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
+        self._check()
+        return None if self._end is not None else await self._ask()
 
     async def _store_results(self, turn: Turn) -> None:
         results = Message("user", [call.result for call in turn.calls if call.result])
         nudges = getattr(self.agent.transport, "nudge_on_media_tool_result", False)
         if nudges and holds_media(results):
             nudge = Message("user", [TextBlock(_NUDGE)])
-            self._know(nudge, 2)
+            self._stored += [results, nudge]
             await self.store.extend([results, nudge])
         else:
             await self._append(results)
@@ -351,29 +358,41 @@ class AgentRun(Run):
     async def _load(self) -> list[Message]:
         """The history, which is valid."""
         history = await self.store.get_history()
-        length = len(history)
+        return history if self._knows(history) else await self._mended(history)
+
+    async def _mended(self, history: list[Message]) -> list[Message]:
+        """`history`, which is not as the run knows it, made valid."""
         known, last = self._checked
-        if length != known or (length and history[-1] is not last):
-            if not 0 < known <= length or history[known - 1] is not last:
-                known = 0  # It is another history.
-            history = await mend(self.store, history, known)
-            length = len(history)
-            self._checked = length, history[-1] if history else None
-        self._loaded = length
+        if not 0 < known <= len(history) or history[known - 1] is not last:
+            known = 0  # It is another history.
+        history = await mend(self.store, history, known, self._stored)
+        self._checked, self._stored = (len(history), history[-1] if history else None), []
         return history
 
-    def _append(self, message: Message) -> Coroutine[Any, Any, None]:
-        self._know(message, 1)
-        return self.store.append(message)
+    def _knows(self, history: list[Message]) -> bool:
+        """True if `history` is the one that was read last, and what the run has stored since."""
+        known, last = self._checked
+        length, stored = len(history), self._stored
+        if length != known + len(stored) or (known and history[known - 1] is not last):
+            return False
+        if stored:
+            if history[-1] is not stored[-1]:
+                return False
+            self._checked = length, history[-1]
+            stored.clear()
+        return True
 
-    def _know(self, last: Message, count: int) -> None:
-        """The next `count` messages, which end in `last`, are ours and need no check."""
-        self._checked = self._checked[0] + count, last
+    def _append(self, message: Message) -> Coroutine[Any, Any, None]:
+        self._stored.append(message)
+        return self.store.append(message)
 
     def _remember(self) -> None:
         """The run has ended well: spare the next one the check."""
+        known, last = self._checked
+        if self._stored:
+            known, last = known + len(self._stored), self._stored[-1]
         try:  # noqa: SIM105 - suppress() costs more than a whole message
-            self.store._checked = self._checked
+            self.store._checked = known, last
         except AttributeError:
             pass  # a store with slots
 
@@ -388,7 +407,7 @@ class AgentRun(Run):
         self._finish(StopReason.end_turn, reason)
 
     def steer(self, prompt: Prompt) -> bool:
-        if self._end is not None or self._stop.is_leaving:
+        if self._end is not None or self._phase == LEAVING:
             return False
         self._steering += (as_message(prompt),)
         return True
@@ -398,14 +417,6 @@ class AgentRun(Run):
             self._children = set()
         self._children.add(task)
         task.add_done_callback(self._children.discard)
-
-    def interrupt(self, request: LimitReached | asyncio.CancelledError) -> None:
-        """Stop the run now, in the middle of whatever it does."""
-        if self._stop.ask(request) and self._dispatch is not None:
-            self._dispatch.stop()  # Tools must not go on while the consumer is busy.
-
-    def is_abandoned(self) -> bool:
-        return self._stop.is_abandoned()
 
     def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
         """The run ends after this turn. An error that came first stays the reason."""
@@ -423,7 +434,8 @@ class AgentRun(Run):
         self._finish(StopReason.error, reason or getattr(exc, "reason", "") or "error", exc)
         if turn is None or self._dispatch is None:
             return
-        self._count(turn)
+        if turn.usage is not None:
+            self._count(turn.usage)
         if turn.holds:
             self._dispatch.events.clear()  # What eager tools found goes with the turn.
         for call in turn.calls:
@@ -435,31 +447,40 @@ class AgentRun(Run):
         Leaves a valid history and nothing running. `exc` is raised again unless it is a crash,
         which is raised after the last events, or the CancelledError of this run's own stop.
         """
-        stop = self._stop
-        stop.leave(exc)
         if self._visible is not None:
             self._hide()
         if self._limits is not None:
             self._limits.stop()
-        if isinstance(exc, Exception) and self._dispatch is not None:
+        if isinstance(exc, Exception) and self._phase == RUNNING:
             self._break_down(exc)
             exc = None
         elif exc is not None:
             for task in self._children or ():
                 task.cancel()
+            if isinstance(exc, GeneratorExit):
+                self._request = None  # A stream that is closed has nobody to be told.
+        self._phase, dispatch = LEAVING, self._dispatch
         try:
-            if stop.can_wait():
-                await self._wind_up()
+            if exc is None or can_wait():
+                try:
+                    if self.turn is not None or (dispatch is not None and dispatch.is_busy):
+                        await self._wind_up()
+                    elif self._end is not None and self._crash is None:
+                        self._remember()
+                finally:
+                    if self._owned is not None:
+                        open_streams.pop(id(self.store), None)
+                        await self._owned.__aexit__(None, None, None)
         except asyncio.CancelledError as later:
             exc = later
         finally:
-            dispatch, self._dispatch = self._dispatch, None
-        ours = stop.take_back()
+            self._dispatch = None
+        ours = self._take_back()
         if exc is not None:
             if not (ours and isinstance(exc, asyncio.CancelledError)):
                 raise exc
-            if isinstance(stop.request, LimitReached):
-                self._finish(StopReason.error, stop.request.reason, stop.request)
+            if isinstance(self._request, LimitReached):
+                self._finish(StopReason.error, self._request.reason, self._request)
             else:
                 self._finish(StopReason.error, "cancelled")
         last: list[StreamEvent] = [] if dispatch is None else [*dispatch.events]
@@ -470,23 +491,15 @@ class AgentRun(Run):
         return last
 
     async def _wind_up(self) -> None:
-        """Close the response, stop the calls, store what may be kept, let go of the store."""
+        """The run stops in the middle of a turn: close the response, stop the calls, store what may
+        be kept."""
         try:
             if self.turn is not None:
                 await close_quietly(self.turn.source)
         finally:
-            try:
-                if self.turn is not None or (self._dispatch and self._dispatch.is_busy):
-                    await shielded(self._settle())
-                elif self._end is not None and self._crash is None:
-                    self._remember()
-            finally:
-                if self._owned is not None:
-                    open_streams.pop(id(self.store), None)
-                    await self._owned.__aexit__(None, None, None)
+            await ending.shielded(self._settle())
 
     async def _settle(self) -> None:
-        """The run stops in the middle of a turn: stop its calls, and store what may be kept."""
         dispatch, turn = self._dispatch, self.turn
         if dispatch is None:
             return
@@ -495,13 +508,14 @@ class AgentRun(Run):
         if turn is None:
             dispatch.events = told  # The turn has failed, and the results of eager tools with it.
             return
-        self._count(turn)
+        if turn.usage is not None and not turn.is_closed:
+            self._count(turn.usage)
         for call in turn.calls:
             if call.result is None:
                 dispatch.interrupt(call)
         try:
             async with asyncio.timeout(ending.GRACE):
-                await settle(self.store, self._loaded, turn)
+                await settle(self.store, self._checked[0], turn)
                 await self._store_steering()
         except Exception:
             # What ended the run matters more; the next one mends the history before it begins.

@@ -60,15 +60,18 @@ async def close_abandoned(store: ContextStore) -> None:
         await stream.end_unread()
 
 
-async def mend(store: ContextStore, history: list[Message], known: int) -> list[Message]:
+async def mend(
+    store: ContextStore, history: list[Message], known: int, own: list[Message]
+) -> list[Message]:
     """`history`, mended in the store if a crash or another writer left it invalid.
 
-    Its first `known` messages are valid.
+    Its first `known` messages are valid. `own`, if it ends in them, are the run's, and stay.
     """
     problems = check(history, known)
     if not problems:
         return history
-    mended = repair(history)
+    before = len(history) - len(own)
+    mended = [*repair(history[:before]), *own] if history[before:] == own else repair(history)
     words = "; ".join(problem.text for problem in problems[:5])
     logger.warning("mending the history of a session: %s", words)
     kept = len(history)

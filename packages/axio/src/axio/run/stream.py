@@ -37,9 +37,6 @@ class AgentStream:
         self, generator: AsyncGenerator[StreamEvent, None], run: AgentRun | None = None
     ) -> None:
         self._run = run
-        self._iterate(generator)
-
-    def _iterate(self, generator: AsyncGenerator[StreamEvent, None]) -> None:
         self._generator = generator
         self.__anext__ = generator.__anext__  # type: ignore[method-assign]
 
@@ -76,7 +73,8 @@ class AgentStream:
     async def end_unread(self) -> None:
         """Cancel the run without its consumer, who finds the last events when it asks again."""
         self.cancel()
-        self._iterate(_again([event async for event in self]))
+        again = self._generator = _again([event async for event in self])
+        self.__anext__ = again.__anext__  # type: ignore[method-assign]
 
     async def aclose(self) -> None:
         """End the run, if it has not ended, and release what it holds. No further event comes."""

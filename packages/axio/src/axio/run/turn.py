@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ("ApprovedTurn", "EagerTurn", "Turn")
 
+_DONE = StopReason.end_turn  # In Python 3.11 to look up a member of an Enum is a call.
+
 # fmt: off
 _STORED: tuple[type[Any], ...] = (
     TextDelta, ToolUseStart, ToolInputDelta, IterationEnd, ReasoningEnd, ImageOutput, VideoOutput
@@ -63,7 +65,7 @@ class Turn:
     """
 
     __slots__ = (
-        *("calls", "content", "counted", "runs", "source", "stop_reason", "usage"),
+        *("calls", "content", "runs", "source", "stop_reason", "usage"),
         *("_arrived", "_current", "_iteration", "_known", "_taken", "_text"),
     )
 
@@ -74,11 +76,9 @@ class Turn:
 
     def __init__(self, taken: set[ToolCallID] | None = None, iteration: int = 0) -> None:
         self.calls: list[Call] = []
-        self.counted = False
-        """True once its tokens are in the totals of the run."""
         self.runs = False
         """True if its calls are to be run, and answered; known after `close`."""
-        self.stop_reason = StopReason.end_turn
+        self.stop_reason = _DONE
         self.usage: Usage | None = None
         """None until an `IterationEnd` has come."""
         self._arrived: list[ContentBlock | Call] = []
@@ -129,6 +129,11 @@ class Turn:
         for kind in _STORED:
             if isinstance(event, kind) and type(event) is not kind:
                 self.feed(kind(*[getattr(event, field.name) for field in fields(kind)]))
+
+    @property
+    def is_closed(self) -> bool:
+        """True once nothing more comes from the model."""
+        return hasattr(self, "content")
 
     def _add(self, item: ContentBlock | Call) -> None:
         if self._text:
