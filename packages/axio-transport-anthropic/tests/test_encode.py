@@ -424,7 +424,7 @@ def test_media_in_a_result_is_replaced_by_words_about_it(
     (part,) = sent(assistant(call()), user(audio))[1]["content"]
     assert part["content"] == [
         {"type": "text", "text": "Here"},
-        {"type": "text", "text": "[audio/wav, 5 bytes: this model cannot take it]"},
+        {"type": "text", "text": "[audio/wav, 5 bytes, not shown: this model cannot take it]"},
     ]
     assert "audio/wav" in caplog.text
 

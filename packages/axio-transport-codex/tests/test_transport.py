@@ -427,3 +427,9 @@ async def test_without_a_list_the_known_models_are_there(reply: Any) -> None:
     unsigned = CodexTransport()
     await unsigned.fetch_models()
     assert unsigned.models == CODEX_MODELS
+
+
+def test_an_image_that_the_backend_would_refuse_is_a_note() -> None:
+    history = [Message("user", [ImageBlock("image/png", b"<html>"), TextBlock("see")])]
+    sent = json.dumps(CodexTransport(api_key="k").build_payload(history, [], ""))
+    assert "an HTML or XML page" in sent and "base64" not in sent

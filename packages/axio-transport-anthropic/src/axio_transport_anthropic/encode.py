@@ -21,6 +21,8 @@ from axio.blocks import (
     VideoBlock,
 )
 from axio.exceptions import UnsupportedContent
+from axio.media import NO_LIMITS, ImageLimits
+from axio.wire.images import NOTHING, Weight, note, taken
 from axio.wire.names import accepted
 from axio.wire.payload import dumps, untitled
 from axio_transport_anthropic.decode import PROVIDER
@@ -61,6 +63,7 @@ class Encoded(NamedTuple):
     parts: int
     results: bool  # some parts are results of tools
     thinking: bool  # some parts are thinking
+    images: Weight  # of the images in it
 
 
 _HEADS = {
@@ -69,12 +72,18 @@ _HEADS = {
 }
 
 
-def encode_message(role: str, content: list[ContentBlock], ids: tuple[str, ...]) -> Encoded:
+def encode_message(
+    role: str,
+    content: list[ContentBlock],
+    ids: tuple[str, ...],
+    limits: ImageLimits = NO_LIMITS,
+) -> Encoded:
+    sent = content if role == "assistant" else taken(content, limits)
     next_id = iter(ids)
     parts: list[bytes] = []
     results: list[bytes] = []
     thinking = ending = 0  # parts of reasoning, and those of them that stand at the end
-    for block in content:
+    for block in sent:
         if isinstance(block, ToolResultBlock):
             results.append(_tool_result(block, next(next_id)))
             continue
@@ -98,6 +107,7 @@ def encode_message(role: str, content: list[ContentBlock], ids: tuple[str, ...])
         len(parts),
         bool(results),
         thinking > ending,
+        NOTHING if role == "assistant" else Weight.of(sent),
     )
 
 
@@ -154,8 +164,7 @@ def _result_part(
         return image
     # An error would end the conversation for good, since the result is in its history.
     logger.warning("%s in a tool's result is left out: Claude takes none", part.media_type)
-    text = f"[{part.media_type}, {len(part.data)} bytes: this model cannot take it]"
-    return {"type": "text", "text": text}
+    return {"type": "text", "text": note(part, "this model cannot take it")}
 
 
 def _image(block: ImageBlock | AudioBlock | VideoBlock) -> dict[str, Any] | None:

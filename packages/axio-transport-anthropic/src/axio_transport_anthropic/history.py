@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.media import NO_LIMITS, ImageLimits
 from axio.messages import Message
+from axio.wire.images import NOTHING, fitted
 from axio.wire.memory import Memory
 from axio.wire.names import accepted
 from axio.wire.payload import dumps
@@ -35,21 +37,30 @@ CACHE_LOOKBACK = 20
 class Encoder:
     """Encodes for one transport. Its state is memory only: the same input gives the same output."""
 
-    __slots__ = ("_messages", "_tools")
+    __slots__ = ("_limits", "_messages", "_tools")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ImageLimits = NO_LIMITS) -> None:
+        self._limits = limits
         self._messages: Memory[Encoded] = Memory()
         self._tools: Memory[tuple[Tool[Any], bytes]] = Memory()
 
-    def __reduce__(self) -> tuple[type[Encoder], tuple[()]]:
-        return Encoder, ()  # a copy starts anew: other objects have other ids
+    def __reduce__(self) -> tuple[type[Encoder], tuple[ImageLimits]]:
+        return Encoder, (self._limits,)  # a copy starts anew: other objects have other ids
 
     def history(self, messages: Iterable[Message]) -> History:
         """The conversation; `UnsupportedContent` when it holds media that Claude cannot take.
 
         Neighbours of one role become one message. Blocks that only another provider can read are
-        left out, and so is text without a visible character, which the API refuses.
+        left out, and so is text without a visible character, which the API refuses. In place of
+        images over a limit stand notes.
         """
+        messages = list(messages)
+        history = self._history(messages)
+        if history.images.exceeds(self._limits):
+            history = self._history(fitted(messages, self._limits))
+        return history
+
+    def _history(self, messages: list[Message]) -> History:
         history = History()
         runs = history.runs
         known_ones = self._messages.young
@@ -62,6 +73,8 @@ class Encoder:
                 known = self._message(message, history)
             if known is None or not known.parts:
                 continue
+            if known.images is not NOTHING:
+                history.images += known.images
             if known.role == role:
                 runs[-1].append(known)
             else:
@@ -81,7 +94,7 @@ class Encoder:
         key = id(content[0])
         known = self._messages.get(key)
         if known is None or (known.role, known.ids, known.content) != (role, ids, content):
-            known = encode_message(role, content, ids)
+            known = encode_message(role, content, ids, self._limits)
         self._messages.put(key, known, len(known.json))
         return known
 
@@ -100,11 +113,12 @@ class Encoder:
 class History:
     """One conversation on its way into a request."""
 
-    __slots__ = ("_call_ids", "_used_ids", "runs", "system")
+    __slots__ = ("_call_ids", "_used_ids", "images", "runs", "system")
 
     def __init__(self) -> None:
         self.runs: list[list[Encoded]] = []  # neighbours of one role
         self.system: list[bytes] = []
+        self.images = NOTHING
         self._call_ids: dict[str, str] = {}
         self._used_ids: set[str] = set()
 
@@ -133,7 +147,7 @@ class History:
         return tuple(ids)
 
     def may_think(self) -> bool:
-        """Whether the API lets the model think now.
+        """True if the API lets the model think now.
 
         It refuses to begin in the middle of a turn, which a tool's results do not end.
         """

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from axio.events import StreamEvent
+from axio.media import ImageLimits
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
 from axio.wire.client import HttpTransport, Request
@@ -43,6 +44,16 @@ ANTHROPIC_API_VERSION = "2023-06-01"
 
 MAX_TOKENS = 8192
 """For a model whose limit is not known: the API wants one, and every Claude can do this much."""
+
+IMAGE_LIMITS = ImageLimits(
+    base64=10 << 20,
+    side=8000,
+    count=100,
+    total=30 << 20,  # a request may have 32 MB
+    many=20,
+    many_side=2000,
+)
+"""https://docs.claude.com/en/docs/build-with-claude/vision and the words of the API's refusals."""
 
 logger = logging.getLogger("axio_transport_anthropic")
 
@@ -76,10 +87,12 @@ class AnthropicTransport(HttpTransport):
     retry_base_delay: float = 5.0
     timeouts: Timeouts = field(default_factory=Timeouts, kw_only=True)
     _token: VertexToken = field(default_factory=VertexToken, init=False, repr=False, compare=False)
-    _encoder: Encoder = field(default_factory=Encoder, init=False, repr=False, compare=False)
+    _encoder: Encoder = field(init=False, repr=False, compare=False)
 
     catalogue: ClassVar[ModelRegistry] = ANTHROPIC_MODELS
     describe: ClassVar[str] = "Anthropic API error"
+    image_limits: ClassVar[ImageLimits] = IMAGE_LIMITS
+    """In place of images over these limits the model gets notes."""
     logger: ClassVar[logging.Logger] = logger
     stored: ClassVar[tuple[str, ...]] = (
         *("vertexai", "project", "location"),
@@ -88,6 +101,7 @@ class AnthropicTransport(HttpTransport):
 
     def __post_init__(self) -> None:
         HttpTransport.__post_init__(self)
+        self._encoder = Encoder(self.image_limits)
         vertexai = self.vertexai
         if vertexai is None:
             vertexai = os.environ.get("GOOGLE_GENAI_USE_VERTEXAI") or ""

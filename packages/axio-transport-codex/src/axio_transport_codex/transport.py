@@ -26,6 +26,7 @@ from axio_transport_codex.limits import Limits, limits_of
 from axio_transport_codex.oauth import ORIGINATOR, refresh_access_token
 from axio_transport_codex.renewal import SingleFlight
 from axio_transport_codex.tokens import TokenFile, expires_soon
+from axio_transport_openai.providers import OPENAI
 from axio_transport_openai.responses import ResponsesDecoder, text_format
 from axio_transport_openai.responses.request import build_request
 
@@ -105,7 +106,9 @@ class CodexTransport(HttpTransport):
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> dict[str, Any]:
         """The body of the request, as a new dict. A subclass may change it."""
-        return build_request(self.model, messages, tools, system, PROVIDER, plain=True)
+        return build_request(
+            *(self.model, messages, tools, system, PROVIDER), plain=True, images=OPENAI.images
+        )
 
     def make_request(
         self,

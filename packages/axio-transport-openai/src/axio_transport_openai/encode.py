@@ -25,6 +25,7 @@ from axio.blocks import (
 from axio.exceptions import UnsupportedContent
 from axio.messages import Message
 from axio.tool import Tool
+from axio.wire.images import fitted, note
 from axio.wire.names import accepted
 from axio_transport_openai.providers import OPENAI, Provider
 
@@ -39,7 +40,7 @@ __all__ = (
 )
 
 AUDIO_FORMATS = {"audio/wav": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3", "audio/mpga": "mp3"}
-"""What the API takes as `input_audio`, under its own names."""
+"""The formats that the API takes as `input_audio`, under its own names."""
 
 MAX_CALL_ID = 40
 """The longest id of a tool call that OpenAI takes; ids of other providers may be longer."""
@@ -53,7 +54,7 @@ def encode_messages(
     `UnsupportedContent` for what a user message holds and the API has no place for.
     """
     encoded = encode_system(system)
-    for message in messages:
+    for message in fitted(messages, provider.images):
         encoded.extend(encode_message(message, provider))
     return encoded
 
@@ -221,7 +222,7 @@ def _text(content: Iterable[ContentBlock]) -> str:
         if isinstance(block, TextBlock):
             texts.append(block.text)
         elif isinstance(block, ImageBlock | AudioBlock | VideoBlock):
-            texts.append(_note(block))
+            texts.append(note(block))
     return "".join(texts)
 
 
@@ -234,12 +235,8 @@ def _result_text(content: str | list[Any]) -> str:
         if isinstance(block, TextBlock):
             texts.append(block.text)
         elif isinstance(block, AudioBlock | VideoBlock):
-            texts.append(_note(block))
+            texts.append(note(block))
     return "\n".join(texts)
-
-
-def _note(block: ImageBlock | AudioBlock | VideoBlock) -> str:
-    return f"[{block.media_type}, {len(block.data)} bytes, not shown]"
 
 
 def _image(block: ImageBlock) -> dict[str, Any]:
@@ -252,7 +249,7 @@ def _base64(data: bytes) -> str:
 
 
 def _allows_strict(schema: Any) -> bool:
-    """Whether the schema keeps the rules of strict mode: every object closed, every property
+    """True if the schema keeps the rules of strict mode: every object closed, every property
     required. (https://platform.openai.com/docs/guides/structured-outputs#supported-schemas)"""
     if isinstance(schema, list):
         return all(map(_allows_strict, schema))

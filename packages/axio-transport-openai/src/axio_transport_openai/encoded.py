@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from axio.blocks import ContentBlock
 from axio.messages import Message
 from axio.tool import Tool
+from axio.wire.images import NOTHING, Weight, fitted, taken
 from axio.wire.memory import Memory
 from axio.wire.payload import dumps
 from axio_transport_openai.encode import (
@@ -52,13 +53,11 @@ class RequestEncoder:
         With `marks` the end of the last message is marked as that of a cached prefix.
         """
         first = payload.pop("messages")
-        last = messages[-1:] if marks else []
         fragments = [dumps(message) for message in first]
-        fragments += self._messages.encode(messages[:-1] if marks else messages)
-        for message in last:
-            wire = encode_message(message, self.provider)
-            mark_prefix(wire)
-            fragments += map(dumps, wire)
+        history = self._history(messages, marks)
+        if self._messages.images.exceeds(self.provider.images):
+            history = self._history(fitted(messages, self.provider.images), marks)
+        fragments += history
         # Everything is joined at once, by the comma that stands between messages and members
         # alike: the whole may be megabytes, and a second copy costs more than all the rest.
         fragments = fragments or [b""]
@@ -71,6 +70,17 @@ class RequestEncoder:
         fragments[-1] += b"}"
         return b",".join(fragments)
 
+    def _history(self, messages: list[Message], marks: bool) -> list[bytes]:
+        if not marks:
+            return self._messages.encode(messages)
+        fragments = self._messages.encode(messages[:-1])
+        for message in messages[-1:]:
+            wire, images = _on_wire(message, self.provider)
+            mark_prefix(wire)
+            fragments += map(dumps, wire)
+            self._messages.images += images
+        return fragments
+
     def _tools_bytes(self, tools: list[Tool[Any]]) -> bytes:
         known = self._tools
         if len(known) != len(tools) or any(a is not b for a, b in zip(known, tools, strict=True)):
@@ -79,9 +89,17 @@ class RequestEncoder:
         return self._encoded_tools
 
 
-_Entry: TypeAlias = tuple[Message, str, list[ContentBlock], bytes]
+_Entry: TypeAlias = tuple[Message, str, list[ContentBlock], bytes, Weight]
 """A message (held, so that its id stays its own), its role and a copy of its list of blocks (which
-may be changed, while blocks may not), and what it is on the wire."""
+may be changed, while blocks may not), what it is on the wire, and the weight of its images."""
+
+
+def _on_wire(message: Message, provider: Provider) -> tuple[list[dict[str, Any]], Weight]:
+    """A message as it is sent, whatever the others hold, and the weight of its images."""
+    if message.role == "assistant":
+        return encode_message(message, provider), NOTHING
+    content = taken(message.content, provider.images)
+    return encode_message(Message(message.role, content), provider), Weight.of(content)
 
 
 class EncodedMessages:
@@ -92,6 +110,8 @@ class EncodedMessages:
     """
 
     def __init__(self, provider: Provider, max_bytes: int = MAX_BYTES) -> None:
+        self.images = NOTHING
+        """The weight of those that were encoded last."""
         self._provider = provider
         self._reported: set[str] = set()
         self._memory: Memory[_Entry] = Memory(max_bytes)
@@ -99,6 +119,7 @@ class EncodedMessages:
     def encode(self, messages: Iterable[Message]) -> list[bytes]:
         """The messages on the wire, in order; empty ones are left out."""
         known = self._memory.young.get
+        images = NOTHING
         fragments: list[bytes] = []
         for message in messages:
             entry = known(id(message))
@@ -107,14 +128,17 @@ class EncodedMessages:
                 known = self._memory.young.get
             if entry[3]:
                 fragments.append(entry[3])
+                if entry[4] is not NOTHING:
+                    images += entry[4]
+        self.images = images
         return fragments
 
     def _renew(self, message: Message) -> _Entry:
         entry = self._memory.get(id(message))
         if entry is None or entry[2] != message.content or entry[1] != message.role:
-            wire = encode_message(message, self._provider)
+            wire, images = _on_wire(message, self._provider)
             encoded = b",".join(map(dumps, wire))
-            entry = (message, message.role, list(message.content), encoded)
+            entry = (message, message.role, list(message.content), encoded, images)
             self._report(foreign_reasoning(message, self._provider))
         self._memory.put(id(message), entry, len(entry[3]))
         return entry

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
+from axio.media import NO_LIMITS, ImageLimits
+
 __all__ = ("NEBIUS", "OPENAI", "OPENROUTER", "PROVIDERS", "Provider", "endpoint", "provider_for")
 
 
@@ -24,21 +26,28 @@ class Provider:
     max_tokens: str = "max_completion_tokens"
     """The field that limits the answer."""
     stream_options: bool = True
-    """Whether usage has to be asked for. `False`: it comes unasked, and asking is an error."""
+    """True if usage has to be asked for; else it comes unasked, and asking is an error."""
     replays: str = ""
     """The field in which earlier reasoning has to be sent back, if any. Without it DeepSeek and
     Moonshot refuse results of tools, and Claude behind OpenRouter forgets why it called them."""
     call_id_length: int | None = None
     """The exact length, letters and digits only, that ids of tool calls must have."""
     null_content: bool = False
-    """Whether an assistant message with calls alone needs a `content` of null."""
+    """True if an assistant message with calls alone needs a `content` of null."""
     json_schema: bool = True
-    """Whether `response_format` takes a schema, and not just "some JSON object"."""
+    """True if `response_format` takes a schema, and not just "some JSON object"."""
     cache_marks: tuple[str, ...] = ()
     """Beginnings of model ids for which the cached prefix has to be marked in the request."""
+    images: ImageLimits = NO_LIMITS
+    """In place of images over these limits the model gets notes."""
 
 
-OPENAI = Provider("openai", ("api.openai.com", "openai.azure.com"))
+# A request may have 50 MB: https://platform.openai.com/docs/guides/images-vision
+OPENAI = Provider(
+    "openai",
+    ("api.openai.com", "openai.azure.com"),
+    images=ImageLimits(count=500, total=48_000_000),
+)
 
 NEBIUS = Provider("nebius", ("tokenfactory.nebius.com", "studio.nebius.com"))
 
@@ -73,10 +82,18 @@ PROVIDERS = (
         max_tokens="max_tokens",
         stream_options=False,
         call_id_length=9,
+        # 10 MB each: https://docs.mistral.ai/capabilities/vision
+        images=ImageLimits(base64=14_000_000, count=8),
     ),
     Provider("google", ("generativelanguage.googleapis.com", "aiplatform.googleapis.com")),
-    Provider("groq", ("api.groq.com",)),
-    Provider("xai", ("api.x.ai",)),
+    Provider(
+        "groq",
+        ("api.groq.com",),
+        # https://console.groq.com/docs/vision; a request may have 4 MB
+        images=ImageLimits(pixels=33_177_600, count=5, total=4_000_000),
+    ),
+    # 20 MiB each: https://docs.x.ai/docs/guides/image-understanding
+    Provider("xai", ("api.x.ai",), images=ImageLimits(base64=28_000_000)),
     Provider("together", ("api.together.ai", "api.together.xyz"), max_tokens="max_tokens"),
     Provider("perplexity", ("api.perplexity.ai",), max_tokens="max_tokens"),
     Provider("huggingface", ("router.huggingface.co",), max_tokens="max_tokens"),

@@ -92,7 +92,10 @@ class OpenAITransport(HttpTransport):
         """The body of the request, as a new dict. A subclass may change it."""
         provider = self._provider
         if self.wire == "responses":
-            payload = build_request(self.model, messages, tools, system, self._reasoning_of)
+            payload = build_request(
+                *(self.model, messages, tools, system, self._reasoning_of),
+                images=provider.images,
+            )
             if self.model.max_output_tokens > 0:
                 payload["max_output_tokens"] = self.model.max_output_tokens
             payload.update(self.extra_params)

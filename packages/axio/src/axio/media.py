@@ -13,12 +13,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ("ImageLimits", "image_problem", "image_size", "media_problem")
+__all__ = (
+    "NO_LIMITS",
+    "ImageLimits",
+    "encoded_size",
+    "image_problem",
+    "image_size",
+    "media_problem",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """How large an image a receiver takes; None means no limit."""
+    """How large and how many images a receiver takes; None means no limit."""
 
     base64: int | None = None
     """Characters of the image in base64, which is how it travels."""
@@ -26,6 +33,14 @@ class ImageLimits:
     """Pixels of the longer side."""
     pixels: int | None = None
     """Pixels in all."""
+    count: int | None = None
+    """Images in one request."""
+    total: int | None = None
+    """Characters of all images of a request in base64."""
+    many: int | None = None
+    """From one image more than this on, each may be smaller only:"""
+    many_side: int | None = None
+    """the pixels of the longer side of each where there are many."""
 
 
 NO_LIMITS = ImageLimits()
@@ -61,7 +76,7 @@ def image_problem(data: bytes, limits: ImageLimits = NO_LIMITS) -> str | None:
     problem = media_problem(data)
     if problem is not None:
         return problem
-    encoded = (len(data) + 2) // 3 * 4
+    encoded = encoded_size(data)
     if limits.base64 is not None and encoded > limits.base64:
         return f"{encoded} bytes in base64, the limit is {limits.base64}"
     if limits.side is None and limits.pixels is None:
@@ -72,6 +87,11 @@ def image_problem(data: bytes, limits: ImageLimits = NO_LIMITS) -> str | None:
     if limits.pixels is not None and width * height > limits.pixels:
         return f"{width} x {height} pixels, the limit is {limits.pixels} in all"
     return None
+
+
+def encoded_size(data: bytes) -> int:
+    """How many characters `data` has in base64."""
+    return (len(data) + 2) // 3 * 4
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:

@@ -22,8 +22,10 @@ from axio.blocks import (
     VideoBlock,
 )
 from axio.exceptions import UnsupportedContent
+from axio.media import NO_LIMITS, ImageLimits
 from axio.messages import Message
 from axio.tool import Tool
+from axio.wire.images import fitted, note
 from axio.wire.names import accepted
 from axio.wire.payload import untitled
 from axio_transport_openai.encode import response_format
@@ -36,14 +38,19 @@ NOT_EXECUTED = "[this call was not executed]"
 
 
 def encode_input(
-    messages: Iterable[Message], provider: str, *, typed: bool = True
+    messages: Iterable[Message],
+    provider: str,
+    *,
+    typed: bool = True,
+    images: ImageLimits = NO_LIMITS,
 ) -> list[dict[str, Any]]:
     """The items of a history. Reasoning goes back where it is of `provider`, and nowhere else.
-    With `typed` the model's messages say that they are messages, which llama.cpp asks for.
+    With `typed` the model's messages say that they are messages, which llama.cpp asks for. In
+    place of images over the limits stand notes.
 
     `UnsupportedContent` for what a user message holds and the API has no place for.
     """
-    history = list(messages)
+    history = fitted(messages, images)
     results = {
         block.tool_use_id: block
         for message in history
@@ -138,7 +145,7 @@ class _Answer:
                 self._flush()
                 self._items.append({**frame, "result": _base64(block.data)})
             elif isinstance(block, ImageBlock | AudioBlock | VideoBlock):
-                self._texts.append(_note(block))
+                self._texts.append(note(block))
         self._flush()
         while self._items and self._items[-1].get("type") == "reasoning":
             self._items.pop()  # the API refuses reasoning without what it led to
@@ -246,7 +253,7 @@ def _text(content: str | list[Any]) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(
-        part.text if isinstance(part, TextBlock) else _note(part)
+        part.text if isinstance(part, TextBlock) else note(part)
         for part in content
         if not isinstance(part, ImageBlock)
     )
@@ -259,10 +266,6 @@ def _images(content: str | list[Any]) -> list[dict[str, Any]]:
 def _image(block: ImageBlock) -> dict[str, Any]:
     url = f"data:{block.media_type};base64,{_base64(block.data)}"
     return {"type": "input_image", "image_url": url}
-
-
-def _note(block: ImageBlock | AudioBlock | VideoBlock) -> str:
-    return f"[{block.media_type}, {len(block.data)} bytes, not shown]"
 
 
 def _base64(data: bytes) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from axio.media import NO_LIMITS, ImageLimits
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.tool import Tool
@@ -17,7 +18,7 @@ _REASONING = re.compile(r"(^|[./])(o\d|gpt-oss|gpt-[5-9](?!.*-chat)|codex)")
 
 
 def reasons(model: ModelSpec) -> bool:
-    """Whether the model reasons; others refuse to be asked for their encrypted reasoning."""
+    """True if the model reasons; others refuse to be asked for their encrypted reasoning."""
     return Capability.reasoning in model.capabilities or bool(_REASONING.search(model.id))
 
 
@@ -29,12 +30,14 @@ def build_request(
     provider: str,
     *,
     plain: bool = False,
+    images: ImageLimits = NO_LIMITS,
 ) -> dict[str, Any]:
     """The payload without a limit on the answer. `provider` is whose reasoning is sent back.
-    `plain` leaves out what only some servers ask for: types of messages, strictness of tools."""
+    `plain` leaves out what only some servers ask for: types of messages, strictness of tools.
+    `images` are the limits of the server."""
     payload: dict[str, Any] = {
         "model": model.id,
-        "input": encode_input(messages, provider, typed=not plain),
+        "input": encode_input(messages, provider, typed=not plain, images=images),
         "stream": True,
         "store": False,
     }
