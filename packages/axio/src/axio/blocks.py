@@ -115,17 +115,22 @@ class ReasoningBlock(ContentBlock):
     data: dict[str, Any]
 
 
+_HOLDERS = (dict, list)
+
+
 def unshared(data: Any) -> Any:
     """A copy of JSON data. `deepcopy` is many times slower, and fails on what is nested deeply."""
-    whole = [data]
+    if not isinstance(data, _HOLDERS):
+        return data
+    whole = data.copy()
     unfinished: list[Any] = [whole]
     while unfinished:
         holder = unfinished.pop()
         for key, item in holder.items() if isinstance(holder, dict) else enumerate(holder):
-            if isinstance(item, (dict, list)):
+            if isinstance(item, _HOLDERS):
                 holder[key] = copy = item.copy()
                 unfinished.append(copy)
-    return whole[0]
+    return whole
 
 
 @singledispatch

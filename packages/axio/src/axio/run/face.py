@@ -26,10 +26,12 @@ class Run:
     """One run of `agent` on `store`, seen from inside it.
 
     `parent` is the run around it, `budget` the one that it shares with every run inside it.
-    `current` is the call that is being handled; None outside of one.
     """
 
-    __slots__ = ("_dispatch", "_whole", "agent", "budget", "current", "parent", "store")
+    __slots__ = ("_dispatch", "agent", "budget", "parent", "store")
+
+    current: Call | None = None
+    """The call that is being handled; None outside of one."""
 
     def __init__(
         self,
@@ -42,10 +44,7 @@ class Run:
         self.agent = agent
         self.budget = budget
         self.parent = parent
-        self.current: Call | None = None
         self._dispatch: ToolDispatch | None = None
-        self._whole: Run | None = None
-        """Inside a tool call: the same run, outside of the call."""
 
     can_be_resumed = False
     """True if a call may be put off until a person has decided."""
@@ -63,7 +62,7 @@ class Run:
     @property
     def whole(self) -> Run:
         """This run outside of any call."""
-        return self._whole or self
+        return self
 
     def _refusal(self, count: int) -> str | None:
         """The reason why `count` more calls may not run."""
@@ -71,11 +70,7 @@ class Run:
 
     def inside(self, call: Call) -> Run:
         """This run as the tool of `call` sees it."""
-        view = Run(self.store, self.agent, self.budget, self.parent)
-        view.current = call
-        view._dispatch = self._dispatch
-        view._whole = self.whole
-        return view
+        return _InCall(self.whole, call)
 
     def emit(self, event: StreamEvent) -> None:
         """Show `event` to the consumer of the run at once. Any thread may call it."""
@@ -102,17 +97,13 @@ class Run:
 
     def stop(self, reason: str = "") -> None:
         """End the run, successfully, once the results of this turn are stored."""
-        if self._whole is not None:
-            self._whole.stop(reason)
 
     def steer(self, prompt: Prompt) -> bool:
         """Put a user message in before the next model call; False if the run has ended."""
-        return self._whole is not None and self._whole.steer(prompt)
+        return False
 
     def adopt(self, task: Task[Any]) -> None:
         """Cancel `task` when this run is cancelled or left. Its maker still has to await it."""
-        if self._whole is not None:
-            self._whole.adopt(task)
 
     def budgets(self) -> tuple[Budget, ...]:
         """The budget of this run and those of the runs around it."""
@@ -123,6 +114,32 @@ class Run:
                 found.append(run.budget)
             run = run.parent
         return tuple(found)
+
+
+class _InCall(Run):
+    """A run, seen from inside one of its calls."""
+
+    __slots__ = ("_whole", "current")
+
+    def __init__(self, whole: Run, call: Call) -> None:
+        self._whole = whole
+        self.current = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)  # Of its own it has the call alone.
+
+    @property
+    def whole(self) -> Run:
+        return self._whole
+
+    def stop(self, reason: str = "") -> None:
+        self._whole.stop(reason)
+
+    def steer(self, prompt: Prompt) -> bool:
+        return self._whole.steer(prompt)
+
+    def adopt(self, task: Task[Any]) -> None:
+        self._whole.adopt(task)
 
 
 RUN: ContextVar[Run] = ContextVar("axio.RUN")
