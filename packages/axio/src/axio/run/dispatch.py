@@ -66,7 +66,7 @@ class ToolDispatch:
     An `Exception` of a tool is told to the model; anything else is raised by `more`.
     """
 
-    __slots__ = ("_failure", "_loop", "_run", "_running", "_tasks", "_told", "_wakeup", "events")
+    __slots__ = ("_failure", "_loop", "_run", "_running", "_tasks", "_wakeup", "events")
 
     def __init__(self, run: Run) -> None:
         self.events: deque[StreamEvent] = deque()
@@ -77,10 +77,8 @@ class ToolDispatch:
         run._dispatch = self
         self._running = 0
         """The number of calls that have been started and have no result yet."""
-        self._tasks: set[asyncio.Future[None]] = set()
-        """The running calls that had to wait for something."""
-        self._told: frozenset[asyncio.Future[None]] = frozenset()
-        """Those of them that have been cancelled."""
+        self._tasks: dict[asyncio.Future[None], bool] = {}
+        """The running calls that had to wait for something; true if they have been cancelled."""
         self._wakeup: asyncio.Future[None] | None = None
 
     def start(self, calls: Sequence[Call]) -> None:
@@ -92,7 +90,7 @@ class ToolDispatch:
             self._running += 1
             task = start_at_once(self._perform(call), self._loop)
             if not task.done():
-                self._tasks.add(task)
+                self._tasks[task] = False
                 task.add_done_callback(_retrieve)
             elif call.result is None:  # At the end of the stack not even an error can be handled.
                 logger.error("a tool call broke down", exc_info=task.exception())
@@ -154,9 +152,10 @@ class ToolDispatch:
 
     def stop(self) -> None:
         """Cancel the running calls, each of them once: a handler cleans up undisturbed."""
-        for task in self._tasks - self._told:
-            task.cancel()
-        self._told = frozenset(self._tasks)
+        for task, told in self._tasks.items():
+            if not told:
+                self._tasks[task] = True
+                task.cancel()
 
     async def close(self) -> None:
         """Stop the running calls and answer them as interrupted; finished results stay.

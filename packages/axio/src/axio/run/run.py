@@ -196,7 +196,9 @@ class AgentRun(Interruptible):
         known = self._checked[0] and self._prompt is not None
         try:
             # A history that the last run has left valid is read together with the prompt.
-            history = [] if known else await self._load()
+            history = [] if known else await self.store.get_history()
+            if not (known or self._knows(history)):
+                history = await self._mended(history)
         except Exception as exc:
             self._break_down(exc)
             return
@@ -354,11 +356,6 @@ class AgentRun(Interruptible):
             self._visible = None
 
     # ── the history ───────────────────────────────────────────────────────────────────────────
-
-    async def _load(self) -> list[Message]:
-        """The history, which is valid."""
-        history = await self.store.get_history()
-        return history if self._knows(history) else await self._mended(history)
 
     async def _mended(self, history: list[Message]) -> list[Message]:
         """`history`, which is not as the run knows it, made valid."""
