@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from contextvars import Token
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from axio.blocks import TextBlock
@@ -59,14 +59,6 @@ _NOT_RUN = "[not run] The run failed before this call's turn was complete."
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
 
 
-class _End(NamedTuple):
-    """How a run ends: with a last event, after an `Error` event if there was an `error`."""
-
-    stop: StopReason
-    reason: str = ""
-    error: Exception | None = None
-
-
 class AgentRun(Interruptible):
     """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands.
 
@@ -75,18 +67,9 @@ class AgentRun(Interruptible):
     """
 
     __slots__ = (
-        *(
-            "_checked",
-            "_children",
-            "_crash",
-            "_end",
-            "_enough",
-            "_iteration",
-            "_limits",
-            "_owned",
-        ),
-        *("_prompt", "_reply", "_steering", "_stored", "_stream", "_taken", "_usages", "_visible"),
-        "turn",
+        *("_checked", "_children", "_crash", "_end", "_enough", "_error", "_iteration", "_limits"),
+        *("_owned", "_prompt", "_reason", "_reply", "_steering", "_stored", "_stream", "_taken"),
+        *("_usages", "_visible", "turn"),
     )
 
     can_be_resumed = True
@@ -111,12 +94,16 @@ class AgentRun(Interruptible):
         self._children: set[asyncio.Task[Any]] | None = None
         self._crash: Exception | None = None
         """An error of the program, in a store or a selector: raised after the last event."""
-        self._end: _End | None = None
+        self._end: StopReason | None = None
+        """Once the run is to end after this turn: how it says so in its last event."""
         self._enough = enough
+        self._error: Exception | None = None
+        """Told before the last event."""
         self._iteration = 0
         self._limits = None if budget is None else Limits(self.budgets())
         self._owned: AbstractAsyncContextManager[None] | None = None
         self._prompt = prompt
+        self._reason = ""
         self._reply = reply
         self._steering: tuple[Message, ...] = ()
         self._stored: list[Message] = []
@@ -193,15 +180,16 @@ class AgentRun(Interruptible):
         self._owned = owned
         if self._stream is not None:
             open_streams[id(self.store)] = self._stream
-        known = self._checked[0] and self._prompt is not None
-        try:
-            # A history that the last run has left valid is read together with the prompt.
-            history = [] if known else await self.store.get_history()
-            if not (known or self._knows(history)):
-                history = await self._mended(history)
-        except Exception as exc:
-            self._break_down(exc)
-            return
+        history: list[Message] = []
+        if self._prompt is None or not self._checked[0]:
+            # Else it was valid after the last run, and is read together with the prompt.
+            try:
+                history = await self.store.get_history()
+                if not self._knows(history):
+                    history = await self._mended(history)
+            except Exception as exc:
+                self._break_down(exc)
+                return
         if self._prompt is None:
             await self._take_up(history)
         else:
@@ -262,8 +250,7 @@ class AgentRun(Interruptible):
 
     def _new_turn(self, tools: list[Tool[Any]]) -> Turn:
         # Eager tools start while the model still streams: nobody is asked, nothing changes.
-        eager = [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
-        if eager:
+        if tools and (eager := [t.name for t in tools if t.eager and t.read_only and not t.guards]):
             return EagerTurn(self._taken, self._iteration, eager, self._start_early)
         return Turn(self._taken, self._iteration)
 
@@ -299,13 +286,12 @@ class AgentRun(Interruptible):
         turn, and the reason is returned."""
         if self._limits is None:
             return None
-        if self._end is None or self._end.error is None:
+        if self._error is None:
             try:
                 self._limits.call_tools(count)
             except LimitReached as exc:
                 self._finish(StopReason.error, exc.reason, exc)
-        error = None if self._end is None else self._end.error
-        return None if error is None else f"not run: {error}"
+        return None if self._error is None else f"not run: {self._error}"
 
     async def _conclude(self, turn: Turn) -> Turn | None:
         """Store the results, if any, and count the tokens. Returns the next turn, if there is
@@ -385,11 +371,10 @@ class AgentRun(Interruptible):
 
     def _remember(self) -> None:
         """The run has ended well: spare the next one the check."""
-        known, last = self._checked
         if self._stored:
-            known, last = known + len(self._stored), self._stored[-1]
+            self._checked = self._checked[0] + len(self._stored), self._stored[-1]
         try:  # noqa: SIM105 - suppress() costs more than a whole message
-            self.store._checked = known, last
+            self.store._checked = self._checked
         except AttributeError:
             pass  # a store with slots
 
@@ -417,12 +402,12 @@ class AgentRun(Interruptible):
 
     def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
         """The run ends after this turn. An error that came first stays the reason."""
-        if self._end is None or self._end.error is None:
-            self._end = _End(stop, reason, error)
+        if self._error is None:
+            self._end, self._reason, self._error = stop, reason, error
 
     def _break_down(self, exc: Exception) -> None:
         self._crash = exc
-        self._end = _End(StopReason.error, "crash", None if self._end is None else self._end.error)
+        self._end, self._reason = StopReason.error, "crash"
 
     def _fail(self, exc: Exception, reason: str = "") -> None:
         """End the run with an error. Of a turn that is still open, which the transport or a limit
@@ -482,9 +467,9 @@ class AgentRun(Interruptible):
                 self._finish(StopReason.error, "cancelled")
         last: list[StreamEvent] = [] if dispatch is None else [*dispatch.events]
         if self._end is not None:
-            if self._end.error is not None:
-                last.append(Error(self._end.error))
-            last.append(SessionEndEvent(self._end.stop, total(self._usages), self._end.reason))
+            if self._error is not None:
+                last.append(Error(self._error))
+            last.append(SessionEndEvent(self._end, total(self._usages), self._reason))
         return last
 
     async def _wind_up(self) -> None:
