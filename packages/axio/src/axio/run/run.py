@@ -185,7 +185,7 @@ class AgentRun(Interruptible):
             # Else it was valid after the last run, and is read together with the prompt.
             try:
                 history = await self.store.get_history()
-                if not self._knows(history):
+                if history:
                     history = await self._mended(history)
             except Exception as exc:
                 self._break_down(exc)
@@ -301,7 +301,7 @@ class AgentRun(Interruptible):
         if turn.granted:
             await store_approved(self.store, turn)
         elif turn.runs:
-            await self._store_results(turn)
+            await self._store_results(turn.calls)
         self.turn = None
         if turn.runs:
             if self._enough is not None and self._end is None and self._enough(turn.calls):
@@ -317,15 +317,13 @@ class AgentRun(Interruptible):
         self._check()
         return None if self._end is not None else await self._ask()
 
-    async def _store_results(self, turn: Turn) -> None:
-        results = Message("user", [call.result for call in turn.calls if call.result])
+    def _store_results(self, calls: list[Call]) -> Coroutine[Any, Any, None]:
+        results = Message("user", [call.result for call in calls if call.result])
         nudges = getattr(self.agent.transport, "nudge_on_media_tool_result", False)
-        if nudges and holds_media(results):
-            nudge = Message("user", [TextBlock(_NUDGE)])
-            self._stored += [results, nudge]
-            await self.store.extend([results, nudge])
-        else:
-            await self._append(results)
+        if not (nudges and holds_media(results)):
+            return self._append(results)
+        self._stored += [results, Message("user", [TextBlock(_NUDGE)])]
+        return self.store.extend(self._stored[-2:])
 
     def _goes_on(self) -> bool:
         """True if there is something to say to a model that has finished."""
@@ -344,7 +342,7 @@ class AgentRun(Interruptible):
     # ── the history ───────────────────────────────────────────────────────────────────────────
 
     async def _mended(self, history: list[Message]) -> list[Message]:
-        """`history`, which is not as the run knows it, made valid."""
+        """`history`, which may be another one than the run knows, made valid."""
         known, last = self._checked
         if not 0 < known <= len(history) or history[known - 1] is not last:
             known = 0  # It is another history.
