@@ -425,7 +425,15 @@ NETWORK = {
     "s.sendto(b'x', 0x20000000, ('127.0.0.1', port)); s.getpeername()",
     "from a port of the system": "s = socket.socket(); s.settimeout(2); s.bind(('', 1))\n"
     "s.connect(('127.0.0.1', port))",
+    "the machine's name": "connect((socket.gethostname(), port))",
+    "localhost": "connect(('localhost', port))",
+    "a device": "s = socket.socket(); s.settimeout(2)\n"
+    "s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth0'); s.connect((address, port))",
+    "a link": "connect(('169.254.169.254', 80))",
+    "another machine": "connect(('192.0.2.1', 80))",
     "a datagram": "datagram('127.0.0.1')",
+    "a datagram to the machine's address": "datagram(address)",
+    "a datagram to a group": "datagram('224.0.0.1')",
     "a datagram to all": "datagram('127.255.255.255')",
     "a datagram to any address": "datagram('0.0.0.0')",
     "raw": "socket.socket(type=socket.SOCK_RAW, proto=1)",
@@ -472,8 +480,14 @@ CALLS = {
         for name, flag in _NAMESPACES.items()
         if name != "time"
     },
-    "clone3": "435, p, 88",
-    "setns": "308, 0, 0",
+    **{
+        f"clone3 {name}": f"435, struct.pack('11Q', {flag}, *[0] * 10), 88"
+        for name, flag in _NAMESPACES.items()
+    },
+    **{
+        f"setns {name}": f"308, os.open('/proc/self/ns/{name}', os.O_RDONLY), 0"
+        for name in ("mnt", "cgroup", "uts", "ipc", "user", "pid", "net")
+    },
     "ptrace attach": "101, 16, os.getppid()",
     "ptrace seize": "101, 0x4206, os.getppid()",
     "ptrace traceme": "101, 0",
@@ -521,6 +535,7 @@ CALLS = {
     "acct": "163, 0",
     "settimeofday": "164, 0, 0",
     "clock_settime": "227, 0, now",
+    "adjtimex": "159, struct.pack('I4xq', 2, 0) + bytes(240)",
     "sethostname": "170, host, len(host)",
     "setdomainname": "171, domain, len(domain)",
     "iopl": "172, 3",

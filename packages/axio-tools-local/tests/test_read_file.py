@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, strategies as st
 
 from axio.blocks import AudioBlock, ImageBlock, TextBlock, VideoBlock
 from axio.exceptions import HandlerError
@@ -85,6 +89,65 @@ async def test_of_a_huge_file_only_what_is_asked_for_is_read(folder: Path) -> No
 async def test_lines_far_behind_are_found_across_chunks(folder: Path) -> None:
     (folder / "many").write_text("".join(f"line {n} é\n" for n in range(1, 300_001)))
     assert await read_file("many", start_line=299_999) == "line 299999 é\nline 300000 é\n"
+
+
+@example(lines=[""], first=2, more=0, numbered=False, piece=1)
+@given(
+    lines=st.lists(st.text("aé\r \u2028", max_size=4), min_size=1, max_size=12),
+    first=st.integers(1, 14),
+    more=st.integers(0, 5),
+    numbered=st.booleans(),
+    piece=st.integers(1, 9),
+)
+def test_lines_are_the_same_however_the_file_is_read(
+    lines: list[str], first: int, more: int, numbered: bool, piece: int
+) -> None:
+    text = "\n".join(lines)
+    kept = text.split("\n") if text else []
+    if text.endswith("\n"):
+        kept.pop()
+    numbers = range(first, min(first + more, len(kept)) + 1)
+    wanted = "".join(
+        f"{number}\t" * numbered + kept[number - 1] + "\n" * (number <= text.count("\n"))
+        for number in numbers
+    )
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("axio_tools_local.read_file._CHUNK", piece)
+        file = Path(place, "f")
+        file.write_text(text, newline="")
+        reading = read_file(
+            str(file), start_line=first, end_line=first + more, line_numbers=numbered
+        )
+        if first > max(len(kept), 1):
+            with pytest.raises(ValueError, match=f"the file has {len(kept)} lines"):
+                asyncio.run(reading)
+        else:
+            assert asyncio.run(reading) == wanted
+
+
+async def test_no_more_is_read_than_a_conversation_could_hold(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("axio_tools_local.read_file.MAX_CHARS", 1000)
+    (folder / "endless").write_bytes(b"line\n" * 1000)
+    os.truncate("endless", 1 << 40)
+    for start, end in ((None, None), (300, None), (None, 10**9)):
+        text = await read_file("endless", 10**15, start_line=start, end_line=end)
+        assert text == ("line\n" * 1000)[:1000] + "\n...[truncated]"
+
+
+async def test_a_file_of_the_kernel_that_has_nothing_to_say_is_empty(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where reading would wait, the file is empty for now, as the log of the kernel can be."""
+    (folder / "log").touch()
+
+    class Silent(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return None  # type: ignore[return-value] # as a raw stream does
+
+    monkeypatch.setattr("axio_tools_local.local.open", lambda *_, **__: Silent(), raising=False)
+    assert await read_file("log") == ""
 
 
 async def test_what_is_not_text_is_shown_in_hex_or_refused(folder: Path) -> None:

@@ -286,6 +286,25 @@ TOO_MUCH = {
     "open('/dev/shm/{name}', 'ab').write(bytes(200_000_000))",
     "in a file of memory": "import os\nfd = os.memfd_create('x')\n"
     "for _ in range(400): os.write(fd, bytes(1_000_000))",
+    "shared without a name": "import mmap\n"
+    "held = [mmap.mmap(-1, 100_000_000) for _ in range(4)]\n"
+    "for part in held: part.write(bytes(100_000_000))",
+    "shared by a number": "import ctypes\nlibc = ctypes.CDLL(None)\n"
+    "libc.shmat.restype = ctypes.c_void_p\n"
+    "for _ in range(4):\n"
+    "    part = libc.shmget(0, 100_000_000, 0o1600); at = libc.shmat(part, None, 0)\n"
+    "    libc.shmctl(part, 0, None); ctypes.memset(at, 1, 100_000_000)",
+    "in threads": "import threading\nheld = []\n"
+    "rows = [threading.Thread(target=lambda: held.append(b'x' * 50_000_000)) for _ in range(8)]\n"
+    "for row in rows: row.start()\n"
+    "for row in rows: row.join()\n"
+    "assert len(held) == 8",
+    "in children of children": "import os, time\n"
+    "for _ in range(5):\n"
+    "    child = os.fork()\n"
+    "    if child: raise SystemExit(os.wait()[1] != 0)\n"
+    "    x = b'x' * 80_000_000\n"
+    "time.sleep(1)",
     "in children": "import os, time\n"
     "for _ in range(4):\n"
     "    if os.fork() == 0: x = b'x' * 100_000_000; time.sleep(2); os._exit(0)\n"

@@ -217,3 +217,19 @@ async def test_a_line_without_end_is_searched_in_pieces(folder: Path) -> None:
     found = (await search_files("needle")).split("\n")
     assert [line.split(":")[1] for line in found] == ["1", "2"]
     assert found[0].endswith("aaaneedle") and len(found[0]) < 400
+
+
+@pytest.mark.parametrize(
+    ("content", "old", "new"),
+    [("a" * 1000, "a", "b" * 10**7), ("ab" * 30, "b", "c" * 40), ("x", "x", "y" * 2000)],
+)
+async def test_a_replacement_that_would_grow_too_large_is_refused_before_it_is_made(
+    content: str, old: str, new: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("axio_tools_local.replace.MAX_CHANGED_BYTES", 1000)
+    (folder / "f").write_text(content)
+    size = len(content) + content.count(old) * (len(new) - len(old))
+    with pytest.raises(ValueError, match=f"the file would have {size} bytes, the limit for"):
+        await edit_file("f", old, new, replace_all=True)
+    assert (folder / "f").read_text() == content
+    assert "occurrence" in await edit_file("f", old, "z", replace_all=True)

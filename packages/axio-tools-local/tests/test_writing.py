@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,32 @@ async def test_parallel_edits_of_one_file_all_arrive(folder: Path) -> None:
     (folder / "f").write_text("\n".join(names))
     await asyncio.gather(*(edit_file("f", name, name.upper()) for name in names))
     assert (folder / "f").read_text() == "\n".join(names).upper()
+
+
+@pytest.mark.parametrize("stuck", ["_read", "_stat"])
+async def test_a_cancel_is_heard_while_a_file_cannot_be_read(
+    stuck: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that does not answer; the next change does not wait for it."""
+    (folder / "f").write_text("a\n")
+    waiting, answers = threading.Event(), threading.Event()
+
+    def does_not_answer(*_: object) -> bytes:
+        waiting.set()
+        answers.wait(30)
+        return b"late"
+
+    for change in (edit_file("f", "a", "b"), patch_file("f", 1, 1, "b")):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"axio_tools_local.local.{stuck}", does_not_answer)
+            task = asyncio.create_task(change)
+            assert await asyncio.to_thread(waiting.wait, 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert not answers.is_set()
+        await edit_file("f", "a", "aa")
+        await edit_file("f", "aa", "a")
+        answers.set()
+        answers, waiting = threading.Event(), threading.Event()
+    assert (folder / "f").read_text() == "a\n"

@@ -129,7 +129,7 @@ def _read(path: str, offset: int, size: int) -> bytes:
             raise OSError(f"{path} is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             file.seek(offset)
-            return file.read(size)
+            return file.read(size) or b""  # None where a file of the kernel has nothing to say
     finally:
         os.close(descriptor)
 

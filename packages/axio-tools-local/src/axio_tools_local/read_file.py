@@ -16,6 +16,8 @@ from axio_tools_local.media import Media, media_of
 from axio_tools_local.workspace import Workspace
 
 MAX_MEDIA_BYTES = 20 * 1024 * 1024
+MAX_CHARS = 16 * 1024 * 1024
+"""However many are asked for."""
 _CHUNK = 1 << 20
 
 Blocks: TypeAlias = list[TextBlock | ImageBlock | AudioBlock | VideoBlock]
@@ -99,7 +101,7 @@ class _Selection:
         if last is not None and last < self._first:
             raise ValueError(f"end_line must be >= {self._first}, got {last}")
         self._numbered = numbered
-        self._max_chars = max_chars
+        self._max_chars = min(max_chars, MAX_CHARS)
         self._line = 1
         self._at_start = True
         self._parts: list[str] = []
@@ -112,6 +114,11 @@ class _Selection:
         return past or self._size > self._max_chars
 
     def feed(self, text: str) -> None:
+        passed = self._line + text.count("\n")
+        if text and passed < self._first:
+            self._line = passed
+            self._at_start = text.endswith("\n")
+            return
         position = 0
         while position < len(text) and not self.done:
             end = text.find("\n", position) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from axio_tools_local.changes import MAX_CHANGED_BYTES
 from axio_tools_local.style import Style
 
 _SHOWN_PLACES = 5
@@ -33,7 +34,14 @@ def replace_text(data: bytes, old: str, new: str, replace_all: bool) -> tuple[by
             f"old_text stands there {count} times, at {_places(body, wanted, count)}; "
             "give more of the text around it, or set replace_all"
         )
-    return style.mark + body.replace(wanted, style.with_ends(style.piece(new))), count
+    replacement = style.with_ends(style.piece(new))
+    size = len(data) + count * (len(replacement) - len(wanted))
+    if size > MAX_CHANGED_BYTES:
+        raise ValueError(
+            f"the file would have {size} bytes, the limit for a change is {MAX_CHANGED_BYTES}; "
+            "nothing was changed"
+        )
+    return style.mark + body.replace(wanted, replacement), count
 
 
 def _places(data: bytes, old: bytes, count: int) -> str:
