@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -23,11 +24,18 @@ CREDENTIALS = """
     AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN CLIENT_SECRET SECRET_KEY_BASE
     DJANGO_SECRET_KEY STRIPE_KEY PGPASSWORD MYSQL_PWD DB_PASSWORD DB_PASS REDISCLI_AUTH PASSWD_FILE
     GOOGLE_APPLICATION_CREDENTIALS AZURE_STORAGE_CONNECTION_STRING AZURE_EXT_PAT npm_config__auth
+    KEY_OPENAI OPENAI_KEYS TOKEN_GITHUB GITLABTOKEN OPENAI_KEY_PROD GITHUB_TOKEN_RO PASS_DB
+    PAT_GITHUB openaiApiKey OpenAIKey myToken AuthToken openai.api.key openai-api-key API%KEY
+    acme:token x/token SESSION_COOKIE npm_config_//registry.example.org/:_authToken
+    //registry.example.org/:_password ACME_JWT ACME_BEARER HTTP_AUTHORIZATION
+    API__KEY acme-key-1 KEY1 ＡＰＩ＿ＫＥＹ ｔｏｋｅｎ
 """.split()
 NO_CREDENTIALS = """
     PATH HOME PWD OLDPWD LANG SSH_AUTH_SOCK XAUTHORITY DISPLAY VIRTUAL_ENV TOKENIZERS_PARALLELISM
     MAX_TOKENS KEYBOARD_LAYOUT KEYTIMEOUT AUTHOR_NAME PATTERN BYPASS COMPASS_URL AXIO_PASS_VARIABLES
     HTTPS_PROXY DATABASE_URL GIT_AUTHOR_EMAIL XDG_RUNTIME_DIR MONKEY TURKEY_URL
+    AUTH0_DOMAIN AUTH_URL TOKENIZER_PATH LS_COLORS BASH_FUNC_which%% PIP_INDEX_URL COMPOSE_FILE
+    KEYMAP GIT_SSH_COMMAND PATIENCE PASSENGER_ROOT PYTHONPATH CI JAVA_HOME npm_config_cache EDITOR
 """.split()
 
 
@@ -42,14 +50,76 @@ def test_what_commands_need_is_no_credential(name: str) -> None:
 
 
 @given(
-    st.sampled_from(["", "MY_", "acme_", "A1_"]),
-    st.sampled_from(["API_KEY", "TOKEN", "SECRET", "PASSWORD", "Api_Key", "token", "PASSPHRASE"]),
-    st.sampled_from(["", "1", "_2"]),
+    st.lists(st.sampled_from(["my", "acme", "openai", "a1", "prod", "eu"]), max_size=3),
+    st.sampled_from(["api key", "token", "secret", "password", "access token", "key", "api keys"]),
+    st.lists(st.sampled_from(["1", "2", "prod", "eu", "file", "backup"]), max_size=2),
+    st.sampled_from(["_", "-", ".", ":", "/", " ", "__", "Camel"]),
+    st.sampled_from([str.upper, str.lower, str]),
 )
-def test_whoever_the_key_belongs_to(prefix: str, kind: str, number: str) -> None:
-    name = prefix + kind + number
+def test_whoever_the_key_belongs_to_and_however_its_name_is_written(
+    before: list[str], kind: str, after: list[str], between: str, case: Callable[[str], str]
+) -> None:
+    words = [*before, *kind.split(), *after]
+    if between == "Camel":
+        name = words[0] + "".join(word.title() for word in words[1:])
+    else:
+        name = case(between.join(words))
     assert name not in for_command({name: "x"}, ())
     assert for_command({name: "x"}, [name])[name] == "x"
+
+
+KEYS = """
+    sk-proj-Zm9vYmFyYmF6cXV4MTIzNDU2 sk-ant-api03-Zm9vYmFyYmF6cXV4 gsk_Zm9vYmFyYmF6cXV4MTIzN
+    ghp_Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5 github_pat_Zm9vYmFyYmF6cXV4 glpat-Zm9vYmFyYmF6cXV4
+    xoxb-123456789012-Zm9vYmFyYmF6 hf_Zm9vYmFyYmF6cXV4MTIz AKIAZM9VYMFYQMF6CXV4
+    AIzaSyZm9vYmFyYmF6cXV4MTIzNDU2 eyJhbGciOiJub25lIn0.eyJhIjoxMjM0NX0.Zm9v
+    npm_Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5 r8_Zm9vYmFyYmF6cXV4MTIz nvapi-Zm9vYmFyYmF6cXV4MTIz
+""".split()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_known_by_its_form_whatever_it_is_called(key: str) -> None:
+    variables = {
+        "A": key,
+        "B": f"Bearer {key}",
+        "C": f" {key}\n",
+        "D": f"x-api-key: {key}",
+        "E": "e",
+    }
+    assert variables.keys() & for_command(variables, ()).keys() == {"E"}
+    assert for_command(variables, ["B"])["B"] == f"Bearer {key}"
+
+
+def test_a_private_key_and_a_file_of_keys_are_known_by_their_form() -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA\n-----END OPENSSH PRIVATE KEY-----\n"
+    for value in (key, json.dumps({"type": "service_account", "private_key": key})):
+        assert "ACCOUNT" not in for_command({"ACCOUNT": value}, ())
+
+
+def test_a_credential_under_another_name_is_the_same_credential() -> None:
+    secret = "correct horse battery"
+    variables = {"ACME_API_KEY": secret, "LLM": secret, "HEADERS": f"x-key: {secret}, a: b"}
+    assert not variables.keys() & for_command(variables, ()).keys()
+    assert for_command(variables, ["LLM"])["LLM"] == secret
+    # Short ones stand in many values, and a path is no secret.
+    variables = {"DB_PASSWORD": "postgres", "IMAGE": "postgres:16", "KEY_FILE": "/home/me/key.pem",
+                 "FILES": "/home/me/key.pem"}  # fmt: skip
+    assert variables.keys() & for_command(variables, ()).keys() == {"IMAGE", "FILES"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/usr/bin:/home/me/.npm-global-with-a-long-name/bin",
+        "https://example.org/sk-slovakia-and-more-words",
+        "sk-SK.UTF-8",
+        "hf_cache",
+        "a sentence on sk-proj and what follows it here",
+        "-----BEGIN CERTIFICATE-----",
+    ],
+)
+def test_what_only_reminds_of_a_key_is_passed_on(value: str) -> None:
+    assert for_command({"ACME": value}, ())["ACME"] == value
 
 
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────
