@@ -98,3 +98,14 @@ async def use() -> None:
     Message("user", [TextBlock("hello")])
     StubTransport([make_text_response("Done")])
     CONTEXT.get()
+
+
+async def what_a_history_says(context: ContextStore) -> None:
+    for message in await context.get_history():
+        assert_type(message.text, str)
+        for result in message.tool_results:
+            assert_type(result.is_error, bool)
+        for block in message.content:
+            if isinstance(block, TextBlock):
+                assert_type(block.text, str)
+        assert_type(message.to_dict(), dict[str, Any])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict, assert_type
+from typing import Annotated, Literal, TypedDict, assert_type
 
-from axio import Agent, AgentStream, MemoryContextStore, Tool
+from axio import Agent, AgentStream, Field, MemoryContextStore, Tool
 from axio.budget import Budget
 from axio.output import OutputStream
 from axio.testing import StubTransport
@@ -32,6 +32,16 @@ async def answers(agent: Agent) -> None:
     assert_type(stream, OutputStream[Weather])
     assert_type(await stream.get_output(), Weather)
     assert_type(agent.resume(context), AgentStream)
+
+
+async def answers_of_other_types(agent: Agent) -> None:
+    """A union is not a class: its type is the one that the program writes."""
+    context = MemoryContextStore()
+    found: Weather | None = await agent.run("?", context, output=Weather | None)
+    unit: str = await agent.run("?", context, output=Literal["C", "F"])
+    degrees = agent.run_stream("?", context, output=Annotated[float, Field(ge=-273.15)])
+    measured: float = await degrees.get_output()
+    print(found, unit, measured)
 
 
 async def handler(x: int) -> str:

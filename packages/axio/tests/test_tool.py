@@ -370,7 +370,7 @@ def test_an_agent_says_how_a_function_becomes_a_tool() -> None:
         name = function.__name__
         with pytest.raises(TypeError, match=rf"write Tool\(name='{name}', handler={name}\)"):
             Agent("", make_stub_transport(), [Tool("first", greet), function])
-    with pytest.raises(TypeError, match="greet is a function and no tool"):
+    with pytest.raises(TypeError, match="greet is a function, not a tool"):
         Agent("", make_stub_transport()).copy(tools=[greet])
 
 

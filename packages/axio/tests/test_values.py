@@ -75,6 +75,14 @@ def test_every_message_survives_json(message: Message) -> None:
     assert Message.from_dict(json.loads(json.dumps(message.to_dict()))) == message
 
 
+def test_a_message_gives_its_text_and_its_results_apart() -> None:
+    result = ToolResultBlock("call_1", "of the tool")
+    message = Message("user", [TextBlock("one "), result, TextBlock("two")])
+    assert message.text == "one two"
+    assert message.tool_results == [result]
+    assert (Message("user").text, Message("user").tool_results) == ("", [])
+
+
 @pytest.mark.parametrize(
     ("block", "form"),
     [

@@ -56,7 +56,7 @@ class Agent:
             if isinstance(tool, FunctionType | MethodType):
                 name = tool.__name__
                 raise TypeError(
-                    f"{name} is a function and no tool: write Tool(name={name!r}, handler={name})"
+                    f"{name} is a function, not a tool: write Tool(name={name!r}, handler={name})"
                 )
 
     def copy(self, **overrides: Any) -> Agent:
@@ -77,6 +77,16 @@ class Agent:
         output_tries: int = 3,
         budget: Budget | None = None,
     ) -> OutputStream[T]: ...
+    @overload
+    def run_stream(  # unions and other annotations, which are types but not classes
+        self,
+        user_message: Prompt,
+        context: ContextStore,
+        *,
+        output: object,
+        output_tries: int = 3,
+        budget: Budget | None = None,
+    ) -> OutputStream[Any]: ...
     def run_stream(
         self,
         user_message: Prompt,
@@ -137,6 +147,16 @@ class Agent:
         output_tries: int = 3,
         budget: Budget | None = None,
     ) -> T: ...
+    @overload
+    async def run(
+        self,
+        user_message: Prompt,
+        context: ContextStore,
+        *,
+        output: object,
+        output_tries: int = 3,
+        budget: Budget | None = None,
+    ) -> Any: ...
     async def run(
         self,
         user_message: Prompt,

@@ -61,15 +61,15 @@ class ContextStore(ABC):
     `extend` and `replace`, so that a crash leaves all of the messages or none.
     """
 
-    # How much of the history the last run found valid: the number of messages, and the last of them
-    # to notice when they are others. What is known is not checked again.
+    # How many messages the last run found valid, and the last one of them, by which a run sees that
+    # the history is still the same. These are not checked again.
     _checked: tuple[int, Message | None] = (0, None)
 
     _ownership: Ownership | None = None
 
     @abstractmethod
     async def append(self, message: Message) -> None:
-        """Add one message at the end."""
+        """Add one message at the end; it is stored when this returns."""
 
     @abstractmethod
     async def get_history(self) -> list[Message]:

@@ -20,14 +20,28 @@ __all__ = ("Message", "Prompt", "as_message")
 
 @dataclass(slots=True)
 class Message:
+    """One message: its role, and its content as blocks."""
+
     role: Literal["user", "assistant", "system"]
     content: list[ContentBlock] = field(default_factory=list)
 
+    @property
+    def text(self) -> str:
+        """The text of all its text blocks; results of tools are not in it."""
+        return "".join(block.text for block in self.content if isinstance(block, TextBlock))
+
+    @property
+    def tool_results(self) -> list[ToolResultBlock]:
+        """The results of tools in it, in the order of the calls."""
+        return [block for block in self.content if isinstance(block, ToolResultBlock)]
+
     def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, with bytes as base64."""
         return {"role": self.role, "content": [to_dict(block) for block in self.content]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Message:
+        """The message that `to_dict` gave."""
         return cls(data["role"], [from_dict(block) for block in data["content"]])
 
 

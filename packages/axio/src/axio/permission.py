@@ -30,7 +30,13 @@ class PermissionGuard(ABC):
 
     # Users write `check(self, tool, **kwargs)`; type checkers must accept that as an override.
     @abstractmethod
-    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]: ...
+    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+        """Look at one call, and return the arguments that it may be made with.
+
+        `kwargs` are the call's arguments, checked, converted and complete. Raise `GuardError` to
+        refuse the call; its words are told to the model. Raise `axio.exceptions.Deferred` to leave
+        the decision to a person. Calls of one turn are checked at the same time.
+        """
 
     # The tool comes by position or by name: an argument of it may itself be called `tool`.
     async def __call__(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:

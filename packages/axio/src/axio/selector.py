@@ -1,4 +1,4 @@
-"""Which tools the model is shown."""
+"""The choice of the tools that the model is shown."""
 
 from __future__ import annotations
 
@@ -18,4 +18,6 @@ class ToolSelector(Protocol):
 
     async def select(
         self, messages: Iterable[Message], tools: Iterable[Tool[Any]]
-    ) -> Iterable[Tool[Any]]: ...
+    ) -> Iterable[Tool[Any]]:
+        """Return the tools to be shown. `messages` are the history that the model will see."""
+        ...

@@ -66,16 +66,22 @@ _GATES: ContextVar[tuple[Gate, ...]] = ContextVar("axio_gates", default=())
 
 @runtime_checkable
 class CompletionTransport(Protocol):
-    """A model that answers a conversation.
-
-    The events of one answer end with exactly one `IterationEnd`; a failure is raised. Where the
-    iterator has an `aclose`, that must release the connection early. Neither `messages` nor `tools`
-    may be changed.
-    """
+    """A model that answers a conversation: any class with this method, an async generator."""
 
     def stream(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> AsyncIterator[StreamEvent]: ...
+    ) -> AsyncIterator[StreamEvent]:
+        """Ask the model once, and yield the events of its answer as they come.
+
+        `messages` is the whole history, oldest first, valid by `axio.history`; `tools` are those
+        that the model may call, and `system` is the prompt. None of them may be changed.
+
+        The events end with exactly one `IterationEnd`. A call is one `ToolUseStart` and
+        `ToolInputDelta`s whose joined text is a JSON object. A failure, and an answer that is not
+        complete, is raised as a `StreamError`. Cancelling, and `aclose` where the iterator has it,
+        release the connection.
+        """
+        ...
 
 
 @runtime_checkable
@@ -89,13 +95,19 @@ class StructuredTransport(Protocol):
 
 @runtime_checkable
 class ImageGenTransport(Protocol):
+    """A model that draws."""
+
     async def generate_images(
         self, prompt: str, *, model: str | None = None, n: int = 1
-    ) -> list[bytes]: ...
+    ) -> list[bytes]:
+        """Return `n` pictures, each as the bytes of a file."""
+        ...
 
 
 @runtime_checkable
 class VideoGenTransport(Protocol):
+    """A model that makes films; `generate_videos` returns the bytes of `n` files."""
+
     async def generate_videos(
         self,
         prompt: str,
@@ -110,47 +122,75 @@ class VideoGenTransport(Protocol):
 
 @runtime_checkable
 class AudioGenTransport(Protocol):
+    """A model that makes sounds."""
+
     async def generate_audios(
         self, prompt: str, *, model: str | None = None, n: int = 1
-    ) -> list[bytes]: ...
+    ) -> list[bytes]:
+        """Return `n` pieces, each as the bytes of a file."""
+        ...
 
 
 @runtime_checkable
 class TTSTransport(Protocol):
-    def synthesize(self, text: str, *, voice: str | None = None) -> AsyncIterator[bytes]: ...
+    """A model that speaks a text."""
+
+    def synthesize(self, text: str, *, voice: str | None = None) -> AsyncIterator[bytes]:
+        """Yield the sound in pieces, as it is made."""
+        ...
 
 
 @runtime_checkable
 class STTTransport(Protocol):
-    async def transcribe(self, audio: bytes, media_type: str = "audio/wav") -> str: ...
+    """A model that writes down speech."""
+
+    async def transcribe(self, audio: bytes, media_type: str = "audio/wav") -> str:
+        """Return the words of a recording."""
+        ...
 
 
 @runtime_checkable
 class EmbeddingTransport(Protocol):
-    async def embed(self, texts: list[str]) -> list[list[float]]: ...
+    """A model that places texts by their meaning."""
+
+    async def embed(self, texts: list[str]) -> list[list[float]]:
+        """Return one vector for each text, in their order."""
+        ...
 
 
 @runtime_checkable
 class RealtimeSession(Protocol):
     """An open two-way conversation."""
 
-    async def send(self, content: ContentBlock | list[ContentBlock]) -> None: ...
+    async def send(self, content: ContentBlock | list[ContentBlock]) -> None:
+        """Send sound, text or pictures of the user."""
+        ...
 
-    async def commit(self) -> None: ...
+    async def commit(self) -> None:
+        """Say that the user has finished, so that the model may answer."""
+        ...
 
-    async def interrupt(self) -> None: ...
+    async def interrupt(self) -> None:
+        """Stop the answer that the model is giving."""
+        ...
 
-    async def send_tool_result(
-        self, tool_use_id: str, name: str, content: str | list[Any]
-    ) -> None: ...
+    async def send_tool_result(self, tool_use_id: str, name: str, content: str | list[Any]) -> None:
+        """Answer one call of the model."""
+        ...
 
-    def events(self) -> AsyncIterator[StreamEvent]: ...
+    def events(self) -> AsyncIterator[StreamEvent]:
+        """Yield what comes from the model, until the session ends."""
+        ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """End the session and release its connection."""
+        ...
 
 
 @runtime_checkable
 class RealtimeTransport(Protocol):
+    """A model that can be spoken with; `connect` opens a session, which the caller closes."""
+
     async def connect(
         self,
         *,
