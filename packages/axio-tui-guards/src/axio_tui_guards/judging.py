@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from axio_tui_guards.calls import Call, possible_programs
 from axio_tui_guards.parts import Part
@@ -60,8 +60,10 @@ class _Court:
         denying = [rule for rule in self._all if rule.effect == "deny"]
         doubt = ""
         for part in self._call.parts:
+            # Where its output goes is shown, and looked at besides.
+            itself = replace(part, writes=False)
             trusted = any(
-                rule.names(part) and rule.covers(self._call, part)
+                rule.names(part) and rule.covers(self._call, itself)
                 for rule in self._allowing + self.allowed_before
             )
             for rule in denying:

@@ -46,7 +46,7 @@ class Part:
     """Why there may be other places; "" when these are all, as far as arguments tell."""
     unclear_hosts: str = ""
     opaque: str = ""
-    """Why it may do anything; "" when it may not."""
+    """Why it may do anything besides what it shows; "" when it may not."""
     writes: bool = False
     """Its output goes to a file."""
     changes: Changes = "more"
@@ -232,7 +232,6 @@ class _Survey:
 
     def _guessed(self) -> Iterable[str]:
         """Take in all that could be a path or a host."""
-        name = self.program.name
         if not self.program.words:
             return ()
         values = [one.value for one in self.program.variables]
@@ -246,5 +245,4 @@ class _Survey:
                 self.hosts |= hosts_in_word(word.text) if word.literal else frozenset()
             except UnclearHost as error:
                 self.why_hosts = str(error)
-        self.why_hosts = self.why_hosts or f"{name} may reach any host"
-        return {*self.places, *self.here}
+        return set(self.places)

@@ -110,7 +110,7 @@ class Rule:
     def _covers_hosts(self, host: str, part: Part) -> bool:
         hosts = part.hosts | part.possible_hosts
         known = all(fnmatchcase(name, host) for name in hosts)
-        return bool(part.hosts) and known and not part.unclear_hosts
+        return bool(part.hosts) and known and not (part.unclear_hosts or part.opaque)
 
     def _covers_access(self, part: Part) -> bool:
         """True if it is proved to do no more than to read or change the places that it shows."""
