@@ -28,7 +28,7 @@ from axio.exceptions import HandlerError, LimitReached, ProviderError
 from axio.history import INTERRUPTED, check
 from axio.messages import Message
 from axio.stream import AgentStream
-from axio.testing import StubTransport, make_tool_use_response
+from axio.testing import StubTransport, make_echo_tool, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
 from support.clock import in_no_time
@@ -1015,3 +1015,39 @@ async def test_a_stop_is_not_forgotten_by_a_store_that_swallows_a_cancellation()
     end = events[-1]
     assert isinstance(end, SessionEndEvent)
     assert end.reason == "cancelled"
+
+
+async def test_a_turn_that_the_model_breaks_off_tells_how_its_calls_ended() -> None:
+    turn: list[StreamEvent] = [
+        *(ToolUseStart(0, "a", "echo"), ToolInputDelta(0, "a", '{"msg": "x"}')),
+        *(ToolUseStart(1, "b", "echo"), ToolInputDelta(1, "b", "{")),
+        IterationEnd(1, StopReason.error, Usage(3, 1)),
+    ]
+    stream = Agent("", StubTransport([turn]), [make_echo_tool()]).run_stream(
+        "go", MemoryContextStore()
+    )
+    events = [event async for event in stream]
+    ended = [event for event in events if isinstance(event, ToolResult)]
+    assert [(event.tool_use_id, event.is_error) for event in ended] == [("a", True), ("b", True)]
+    end = events[-1]
+    assert isinstance(end, SessionEndEvent)
+    assert end.total_usage == Usage(3, 1)
+
+
+async def test_a_call_that_was_started_early_ends_once_if_its_turn_fails() -> None:
+    class Breaks(StubTransport):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncIterator[StreamEvent]:
+            yield ToolUseStart(0, "a", "look")
+            yield ToolInputDelta(0, "a", "{}")
+            raise OSError("the line is dead")
+
+    async def look() -> str:
+        await asyncio.sleep(0)
+        return "seen"
+
+    tool = Tool("look", look, eager=True, read_only=True)
+    events = [e async for e in Agent("", Breaks(), [tool]).run_stream("go", MemoryContextStore())]
+    [ended] = [event for event in events if isinstance(event, ToolResult)]
+    assert ended.is_error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from axio.agent import Agent
@@ -14,6 +16,7 @@ from axio.run import RUN
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from support.scene import SlowStore
 from support.watching import Watching
 
 
@@ -78,3 +81,50 @@ async def test_a_tool_can_end_the_run_after_its_turn() -> None:
     assert events[-1] == SessionEndEvent(StopReason.end_turn, Usage(10, 5))
     assert len(transport.requests) == 1
     assert (await store.get_history())[-1].content == [ToolResultBlock("call_1", "that is all")]
+
+
+@pytest.mark.parametrize("moment", range(8))
+async def test_a_message_that_was_taken_on_is_stored_once_if_the_run_is_cancelled(
+    moment: int,
+) -> None:
+    taken: list[bool] = []
+
+    async def ask() -> str:
+        taken.append(RUN.get().steer("what about tea?"))
+        asked.set()
+        return "asked"
+
+    asked = asyncio.Event()
+    transport = StubTransport([make_tool_use_response("ask", tool_input={"x": 1})])
+    store = SlowStore(before=2, after=2)
+    agent = Agent("", transport, [Tool(name="ask", handler=ask)], max_iterations=2)
+    task = asyncio.create_task(agent.run("go", store))
+    await asked.wait()
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert taken == [True]
+    history = await store.get_history()
+    assert check(history) == []
+    assert history[-1] == Message("user", [TextBlock("what about tea?")])
+    assert history.count(history[-1]) == 1
+
+
+async def test_a_message_that_cannot_be_stored_at_the_end_of_a_run_is_an_error() -> None:
+    class Full(MemoryContextStore):
+        async def append(self, message: Message) -> None:
+            if message.content == [TextBlock("one more thing")]:
+                raise OSError("the disk is full")
+            await super().append(message)
+
+    async def end() -> str:
+        RUN.get().steer("one more thing")
+        RUN.get().stop()
+        return "ended"
+
+    transport = StubTransport([make_tool_use_response("end", tool_input={"x": 1})])
+    stream = Agent("", transport, [Tool(name="end", handler=end)]).run_stream("go", Full())
+    with pytest.raises(OSError, match="the disk is full"):
+        await stream.get_session_end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from contextvars import Token
@@ -154,8 +155,6 @@ class AgentRun(Interruptible):
                             yield told.popleft()
                             self._resumed()
                 turn = await self._conclude(turn)
-            if self._steering:
-                await self._store_steering()
         except BaseException as exc:
             last = await self._leave(exc)
         else:
@@ -229,7 +228,7 @@ class AgentRun(Interruptible):
                 return None
         self._iteration += 1
         if self._steering:
-            await self._store_steering()
+            await ending.shielded(self._store_steering())
         history = await self.store.get_history()
         if not self._knows(history):
             history = await self._mended(history)
@@ -309,6 +308,7 @@ class AgentRun(Interruptible):
         elif turn.stop_reason == _CUT:
             self._fail(OutputLimit("the model stopped with max_tokens"), "max_tokens")
         elif turn.stop_reason == _FAILED:
+            self._drop_calls(turn)
             self._fail(ModelStopped("the model stopped with error"))
         elif not self._goes_on():
             self._finish(_DONE)
@@ -412,10 +412,16 @@ class AgentRun(Interruptible):
         has ended, nothing is stored: asked again, the model starts it anew."""
         turn, self.turn = self.turn, None
         self._finish(StopReason.error, reason or getattr(exc, "reason", "") or "error", exc)
-        if turn is None or self._dispatch is None:
+        if turn is None:
             return
         if turn.usage is not None:
             self._count(turn.usage)
+        self._drop_calls(turn)
+
+    def _drop_calls(self, turn: Turn) -> None:
+        """Tell the consumer that the calls of a failed turn have ended without a result."""
+        if self._dispatch is None:
+            return
         if turn.holds:
             self._dispatch.events.clear()  # What eager tools found goes with the turn.
         for call in turn.calls:
@@ -443,7 +449,8 @@ class AgentRun(Interruptible):
         try:
             if exc is None or can_wait():
                 try:
-                    if self.turn is not None or (dispatch is not None and dispatch.is_busy):
+                    is_busy = dispatch is not None and dispatch.is_busy
+                    if self.turn is not None or is_busy or self._steering:
                         await self._wind_up()
                     elif self._end is not None and self._crash is None:
                         self._remember()
@@ -471,33 +478,36 @@ class AgentRun(Interruptible):
         return last
 
     async def _wind_up(self) -> None:
-        """The run stops in the middle of a turn: close the response, stop the calls, store what may
-        be kept."""
+        """Something is left to do: close the response, stop the calls, store what may be kept."""
+        told = [] if self._dispatch is None else [*self._dispatch.events]
         try:
             if self.turn is not None:
                 await close_quietly(self.turn.source)
         finally:
-            await ending.shielded(self._settle())
+            await ending.shielded(self._settle(told))
 
-    async def _settle(self) -> None:
+    async def _settle(self, told: list[StreamEvent]) -> None:
         dispatch, turn = self._dispatch, self.turn
         if dispatch is None:
             return
-        told = dispatch.events.copy()
         await dispatch.close()
         if turn is None:
-            dispatch.events = told  # The turn has failed, and the results of eager tools with it.
-            return
-        if turn.usage is not None and not turn.is_closed:
-            self._count(turn.usage)
-        for call in turn.calls:
-            if call.result is None:
-                dispatch.interrupt(call)
+            # If a turn has failed the results of its eager tools, which come now, go with it.
+            dispatch.events = deque(told)
+        else:
+            if turn.usage is not None and not turn.is_closed:
+                self._count(turn.usage)
+            for call in turn.calls:
+                if call.result is None:
+                    dispatch.interrupt(call)
         try:
             async with asyncio.timeout(ending.GRACE):
-                await settle(self.store, self._checked[0], turn)
+                if turn is not None:
+                    await settle(self.store, self._checked[0], turn)
                 await self._store_steering()
-        except Exception:
-            # What ended the run matters more; the next one mends the history before it begins.
-            logger.exception("the interrupted turn could not be stored")
+        except Exception as exc:
+            if turn is None and self._crash is None:
+                self._break_down(exc)
+            # Else what ended the run matters more; the next one mends the history before it begins.
+            logger.exception("the end of a run could not be stored")
         self.turn = None
