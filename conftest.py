@@ -23,8 +23,8 @@ from sybil.parsers.rest import DocTestParser
 
 from support.parts import in_ci
 
-# Whoever starts the tests in the background leaves signals ignored, and every process would inherit
-# that: pressing Ctrl-C in a test would then do nothing.
+# A shell that starts the tests in the background leaves signals ignored, and every process would
+# inherit that: pressing Ctrl-C in a test would then do nothing.
 for _ignorable, _handler in (
     (signal.SIGINT, signal.default_int_handler),
     (signal.SIGHUP, signal.SIG_DFL),
@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was skipped and why, a line for each reason: it must not look like having passed."""
+    """Tell what was skipped, a line for each reason: it must not look like having passed."""
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         _, _, reason = report.longrepr

@@ -11,7 +11,7 @@ from functools import partial
 from benchmarks.measure import Figure, Item, Sample
 
 FLOOR = "import asyncio, dataclasses, json, typing"
-"""What an agent loop of typed events cannot do without."""
+"""Import the modules that no agent loop of typed events can do without."""
 
 AXIO = "import axio; axio.Agent"
 TIMES = 5

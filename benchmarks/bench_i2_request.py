@@ -52,7 +52,7 @@ def history() -> list[Message]:
 
 
 def more(number: int) -> list[Message]:
-    """What a turn without tools adds."""
+    """Do the work that a turn without tools adds."""
     return [
         Message("assistant", [TextBlock(f"answer {number}")]),
         Message("user", [TextBlock(f"question {number}")]),

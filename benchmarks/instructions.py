@@ -85,7 +85,7 @@ def count() -> Counts:
 
 
 def _total(dump: Path) -> int:
-    """What callgrind counted in one part, as its file says near the end."""
+    """The count of one part, which callgrind writes near the end of its file."""
     return int(dump.read_text().rpartition("totals:")[2].split()[0])
 
 
@@ -114,7 +114,7 @@ def grown(counts: Counts, baseline: Counts) -> list[str]:
 
 
 def baseline() -> Counts | None:
-    """What was written for this version of Python."""
+    """The part that was written for this version of Python."""
     found: Counts | None = json.loads(BASELINE.read_text("utf-8")).get(VERSION)
     return found
 

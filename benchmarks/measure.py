@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Figure:
-    """What is shown of the samples: `of` names the field of `Sample`, `scale` makes the unit of it.
+    """One figure of the samples: `of` names the field of `Sample`, `scale` makes the unit of it.
 
     `goal` is the ratio aimed at: to the floor, or to `ideal` (in the unit) where there is one.
     """

@@ -42,11 +42,11 @@ REASONS = (
 
 
 class InstallError(Exception):
-    """What failed, in one line."""
+    """A failure, told in one line."""
 
 
 def main(folder: Path) -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this may have an older one
+    if sys.version_info < (3, 11):  # noqa: UP036 - the Python that runs this may be older
         raise InstallError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     python = create(folder)
     installers = [installer for installer in (uv(python), pip(python)) if installer]
@@ -74,7 +74,7 @@ def create(folder: Path) -> Path:
 
 
 def works(python: Path) -> bool:
-    """Whether the environment runs and has pip; a half-made one is made again."""
+    """True if the environment runs and has pip; a half-made one is made again."""
     try:
         return subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
     except OSError:

@@ -16,7 +16,7 @@ PROVIDER = "pykdtree"
 
 
 def is_missing(python: Path, module: str) -> bool:
-    """Whether `module` cannot be loaded for want of the library alone."""
+    """True if `module` cannot be loaded for want of the library alone."""
     command = [str(python), "-c", f"import {module}"]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode != 0 and f"{LIBRARY}: cannot open shared object" in done.stderr

@@ -92,7 +92,7 @@ def test_on_a_terminal_it_asks_again_and_again_until_end_of_input(home: Path) ->
 
 
 def shown_until_it_asks(terminal: int, seconds: float = 60) -> str:
-    """What the terminal shows up to and with the next prompt, `> ` at the beginning of a line."""
+    """The output up to and with the next prompt, `> ` at the beginning of a line."""
     shown = ""
     deadline = time.monotonic() + seconds
     while not re.search(r"(\A|[\r\n])> \Z", shown):

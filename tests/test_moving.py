@@ -55,7 +55,7 @@ class Encodes(Protocol):
 
 @dataclass(frozen=True)
 class Sent:
-    """What a request says, whatever the wire: texts and calls of the model, results, reasoning."""
+    """The content of a request on any wire: texts and calls of the model, results, reasoning."""
 
     texts: str
     calls: list[tuple[str, dict[str, Any]]]
@@ -207,7 +207,7 @@ BY_NAME = {wire.name: wire for wire in WIRES}
 
 @cache
 def answers(name: str) -> dict[str, list[Message]]:
-    """What a history holds after each recorded answer: the answer, and results of its calls."""
+    """A history after each recorded answer: the answer, and results of its calls."""
     wire = BY_NAME[name]
     histories = {}
     for recording in recordings(wire.api):
@@ -313,7 +313,7 @@ def unique(history: list[Message]) -> list[Message]:
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 def test_reasoning_comes_home_after_a_detour(wire: Wire) -> None:
-    """What was left behind on the way is still in the history and goes back to who made it."""
+    """Blocks left behind on the way are still in the history and go back to their maker."""
     requires("streams")
     home = next(
         turn

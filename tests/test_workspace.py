@@ -1,4 +1,4 @@
-"""What holds for every package of the workspace."""
+"""Rules for every package of the workspace."""
 
 from __future__ import annotations
 

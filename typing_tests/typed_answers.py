@@ -1,4 +1,4 @@
-"""What a run gives is known to type checkers."""
+"""Type checkers know the type of an answer."""
 
 from __future__ import annotations
 

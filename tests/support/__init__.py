@@ -1,1 +1,1 @@
-"""What the tests of several packages share; importable from every test as `support`."""
+"""Helpers that the tests of several packages share; importable from every test as `support`."""

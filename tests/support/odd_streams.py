@@ -40,7 +40,7 @@ from support.parts import PARTS
 
 @dataclass
 class Seen:
-    """What a consumer has of an answer in the end."""
+    """The answer as its consumer has it in the end."""
 
     text: str = ""
     reasoning: str = ""

@@ -126,7 +126,7 @@ def single_bytes(body: bytes) -> list[bytes]:
 
 @dataclass
 class Outcome:
-    """What a consumer has when a stream is over; deltas are joined."""
+    """The answer as its consumer has it when the stream is over; deltas are joined."""
 
     text: str = ""
     reasoning: str = ""

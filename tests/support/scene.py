@@ -237,8 +237,8 @@ class Scene:
         await self.check_that_it_goes_on(history)
 
     def right_history(self, stored: int) -> list[Message]:
-        """What the store must hold, if that is `stored` messages at all: a write that was stopped
-        may have had its effect or not, nothing else is left to chance."""
+        """The messages that the store must hold, if it holds `stored` of them: a write that was
+        stopped may have had its effect or not, and nothing else is left to chance."""
         turns: list[list[str]] = [[], []]
         for event in self.events:
             if isinstance(event, TextDelta):

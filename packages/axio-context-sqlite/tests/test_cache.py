@@ -1,4 +1,4 @@
-"""What a store reads is what the file holds, whoever wrote it, and costs what is new."""
+"""A store reads the file as it is, also where others wrote it, and pays for the new rows only."""
 
 from __future__ import annotations
 

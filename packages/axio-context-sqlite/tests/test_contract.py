@@ -1,4 +1,4 @@
-"""What programs written for release 0.9.6 rely on."""
+"""The behaviour that programs written for release 0.9.6 rely on."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ async def test_a_file_whose_log_is_needed_is_not_read_without_it(disk: Disk) -> 
 async def test_a_folder_that_may_be_written_is_never_taken_for_one_at_rest(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What others may write must not be read as if it could not change."""
+    """A file that others may write must not be read as if it could not change."""
     async with SQLiteContextStore.open(path, "s", "p") as store:
         await store.append(user("a"))
 

@@ -22,7 +22,7 @@ PACKAGE = Path(axio_context_sqlite.__file__).parent
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is taken out of which module, and where that must be noticed."""
+    """A piece that is taken out of a module, and the tests that must notice it."""
 
     without: str
     module: str

@@ -19,7 +19,7 @@ V2_FILES = ("pids.max", "memory.max", "memory.swap.max", "memory.oom.group", "cg
 
 @pytest.fixture(autouse=True)
 def no_memory() -> Iterator[None]:
-    """What was found out on the real machine does not count for another, and the reverse."""
+    """Forget what was found out about the real machine, before and after."""
     cgroup._parent.cache_clear()
     yield
     cgroup._parent.cache_clear()

@@ -1,4 +1,4 @@
-"""What tools write in a run is kept in the session, shown as a diff, and can be undone."""
+"""Changes that tools make in a run are kept in the session, shown as a diff, and can be undone."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ NOT_EVERYWHERE = {
 
 
 class Outside:
-    """What lies outside of the workspace `room`, and may not be reached from inside."""
+    """A place outside of the workspace `room`, which may not be reached from inside."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "out"
@@ -204,7 +204,7 @@ class Outside:
         return sorted(fact(path) for path in self.folder.iterdir())
 
     def harm(self) -> list[str]:
-        """What has happened to it."""
+        """The traces of a tool that reached it."""
         found = []
         if self._facts() != self._before:
             found.append("files")

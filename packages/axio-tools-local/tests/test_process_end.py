@@ -1,4 +1,4 @@
-"""Whatever ends a command, or the program that runs it, ends all that the command started."""
+"""The end of a command, or of the program that runs it, ends all that the command started."""
 
 from __future__ import annotations
 
@@ -396,7 +396,7 @@ async def test_a_stopped_parent_goes_on() -> None:
 
 @pytest.mark.parametrize("number", ["KILL", "STOP"])
 async def test_without_its_keeper_a_command_ends(number: str, marked: Marked) -> None:
-    """What that has let go of is out of reach then; the keeper is the parent of its parent."""
+    """The processes it has let go of are out of reach then; the keeper is their parent's parent."""
     find = "read _ _ _ keeper _ < /proc/$PPID/stat"
     await shell(f"{find}; kill -{number} $keeper; exec sleep 61.{marked.mark}", timeout=1)
     await marked.until(False)

@@ -92,7 +92,7 @@ def test_there_are_recordings_of_all_kinds() -> None:
 
 
 def outcome_of(recording: Recording) -> tuple[Outcome, list[dict[str, Any]]]:
-    """What is expected, and the reasoning to be kept: the signed blocks."""
+    """The expected outcome, and the reasoning to be kept: the signed blocks."""
     kept = []
     for expected in recording.expected["reasoning_blocks"]:
         if expected["signature"]:

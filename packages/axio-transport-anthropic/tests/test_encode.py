@@ -1,4 +1,4 @@
-"""What is sent: against request bodies that the API accepted, and rule by rule."""
+"""Requests, compared with bodies that the API accepted, and rule by rule."""
 
 from __future__ import annotations
 

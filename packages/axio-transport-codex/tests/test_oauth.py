@@ -34,7 +34,7 @@ def server(issuer: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 class Browser:
-    """What a person does with the address: sign in, and visit where that leads."""
+    """Act as a person does with the address: sign in, and visit where that leads."""
 
     def __init__(self, *before: Callable[[str], Awaitable[None]]) -> None:
         self.before = before

@@ -1,4 +1,4 @@
-"""What a server of tokens may answer instead of tokens: told in its words, never with ours."""
+"""Answers of a server of tokens that are not tokens: told in its words, without our secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the examples of a tool teach, and what is made of a tool without any."""
+"""Lessons from the examples of a tool, and from a tool without any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the recordings do not show, or not alone."""
+"""Streams that the recordings do not show, or not alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What servers and gateways send instead of what the documentation shows."""
+"""Chunks of servers and gateways that the documentation does not show."""
 
 from __future__ import annotations
 

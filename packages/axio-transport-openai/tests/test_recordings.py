@@ -1,4 +1,4 @@
-"""What real servers sent decodes to what it should, however it is cut."""
+"""Answers of real servers decode as they should, however they are cut."""
 
 from __future__ import annotations
 

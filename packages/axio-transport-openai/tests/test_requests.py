@@ -29,7 +29,7 @@ from support.recordings import Recording, recordings
 
 
 def by_reference(request: Any) -> bool:
-    """Whether a request holds what a history cannot: files, and media by their address."""
+    """True if a request holds what a history cannot: files, and media by their address."""
     return any(
         part.get("type") == "file"
         or not part.get("image_url", {}).get("url", "data:").startswith("data:")

@@ -1,4 +1,4 @@
-"""What a history becomes on the Responses wire."""
+"""Histories on the Responses wire."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("recording", ANSWERS, ids=lambda recording: recording.name)
 def test_a_recorded_answer_goes_back_as_the_items_that_came(recording: Recording) -> None:
-    """What is sent for an answer that was stored and read again are its own items, less ids."""
+    """An answer that was stored and read again is sent as its own items, less ids."""
     requires("streams")
     decoder, turn = ResponsesDecoder(OURS), Turn()
     for event in [*decoder.feed(recording.body), *decoder.close()]:
@@ -323,7 +323,7 @@ def _says_more(item: dict[str, Any]) -> bool:
 
 
 def same(item: dict[str, Any]) -> dict[str, Any]:
-    """What has to be equal of an item that came and the one that is sent for it."""
+    """The part that an item that came and the one sent for it have in common."""
     kind = item.get("type", "message")
     if kind == "message":
         text = "".join(p.get("text") or p.get("refusal") or "" for p in item["content"])

@@ -326,11 +326,11 @@ class Terminal:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
 
     def silent(self, seconds: float) -> bool:
-        """Whether nothing more comes for so long."""
+        """True if nothing more comes for so long."""
         return not self.seen and not select.select([self._master], [], [], seconds)[0]
 
     def until(self, text: str, seconds: float = 15) -> str:
-        """What came since the last call, up to and with `text`."""
+        """The output since the last call, up to and with `text`."""
         deadline = time.monotonic() + seconds
         while text not in self.seen:
             left = deadline - time.monotonic()
@@ -357,7 +357,7 @@ class Terminal:
         return code, self.seen
 
     def has_line_mode(self) -> bool:
-        """Whether the terminal is in the mode in which a shell expects it."""
+        """True if the terminal is in the mode in which a shell expects it."""
         flags = termios.tcgetattr(self._master)[3]
         return bool(flags & termios.ICANON and flags & termios.ECHO)
 

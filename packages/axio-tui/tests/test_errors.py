@@ -1,4 +1,4 @@
-"""What went wrong, on one line."""
+"""Every failure is told on one line."""
 
 from __future__ import annotations
 

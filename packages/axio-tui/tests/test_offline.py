@@ -17,7 +17,7 @@ TOOLS = ("--tools", "list_files,acme_change")
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the model has learnt about the tools is kept for the tests that follow."""
+    """A home whose cache keeps what the model has read, for the tests that follow."""
     requires("weights")
     return tmp_path_factory.mktemp("cache")
 

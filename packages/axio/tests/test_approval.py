@@ -99,7 +99,7 @@ async def deferred(*amounts: int) -> tuple[Bank, Agent, MemoryContextStore]:
 
 
 async def reopened(store: MemoryContextStore) -> MemoryContextStore:
-    """What another process finds."""
+    """The copy that another process finds."""
     messages = [message.to_dict() for message in await store.get_history()]
     return MemoryContextStore([Message.from_dict(m) for m in json.loads(json.dumps(messages))])
 

@@ -1,4 +1,4 @@
-"""What becomes of a call's arguments and of what its tool gives back."""
+"""The arguments of a call, and the result of its tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store has, and what the one in memory does."""
+"""The defaults of every store, and the store in memory."""
 
 from __future__ import annotations
 

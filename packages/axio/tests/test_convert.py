@@ -1,4 +1,4 @@
-"""What a handler receives: conversion against the schema that the model was shown."""
+"""The arguments that a handler receives: conversion against the schema that the model was shown."""
 
 from __future__ import annotations
 

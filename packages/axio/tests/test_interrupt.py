@@ -806,7 +806,7 @@ async def test_a_transport_that_stops_the_run_is_stopped_itself() -> None:
 async def test_a_cancellation_from_outside_is_not_lost_on_the_second_of_two_readers(
     before: int,
 ) -> None:
-    """What a task had been through before it began to read says nothing about another."""
+    """A stop that a task saw before it began to read says nothing about another task."""
 
     async def begin() -> None:
         try:

@@ -1,4 +1,4 @@
-"""What a run does, event by event and message by message."""
+"""A run, event by event and message by message."""
 
 from __future__ import annotations
 

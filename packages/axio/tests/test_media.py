@@ -1,4 +1,4 @@
-"""What bytes are, whatever their file was called."""
+"""The kind of media by its bytes, however its file was called."""
 
 from __future__ import annotations
 

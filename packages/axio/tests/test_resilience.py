@@ -440,7 +440,7 @@ async def test_a_timeout_of_somebody_else_is_not_taken_for_silence() -> None:
 
 @in_no_time
 async def test_requests_beyond_the_limit_wait() -> None:
-    """What has not been used yet may be used at once; then one comes after the other."""
+    """Requests that were not used yet may be made at once; then one comes after the other."""
     transport = RateLimit(make_stub_transport(), requests_per_minute=6)
     assert await seconds_for(transport, 6) < 1
     assert await seconds_for(transport, 3) == pytest.approx(30, abs=1)

@@ -1,4 +1,4 @@
-"""What a consumer does with a stream, and the placeholders for transports."""
+"""The consumer's side of a stream, and the placeholders for transports."""
 
 from __future__ import annotations
 

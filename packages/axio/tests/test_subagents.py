@@ -1,4 +1,4 @@
-"""What a sub-agent does is seen, guarded, paid and ended by the run it works for."""
+"""A sub-agent is seen, guarded, paid and ended by the run it works for."""
 
 from __future__ import annotations
 

@@ -68,5 +68,5 @@ def spec_of(id: str) -> ModelSpec:
 
 
 def writes_json(id: str) -> bool:
-    """Whether the API can hold this model to a JSON schema."""
+    """True if the API can hold this model to a JSON schema."""
     return id.removeprefix("anthropic/").startswith(_JSON_WRITERS)

@@ -27,7 +27,7 @@ class Limits:
 
 
 def limits_of(headers: Mapping[str, str]) -> Limits | None:
-    """What the headers of an answer say; `None` if they say nothing."""
+    """The limits in the headers of an answer; `None` if there are none."""
     limits = Limits(_limit(headers, "primary"), _limit(headers, "secondary"))
     return None if limits == Limits() else limits
 

@@ -19,7 +19,7 @@ except ImportError:  # not on Windows, where two processes must not share the fi
 __all__ = ("FIELDS", "TokenFile", "default_path", "expires_soon")
 
 FIELDS = ("api_key", "refresh_token", "expires_at", "account_id")
-"""What is stored, all of it text."""
+"""The stored values, all of them text."""
 
 EARLY = 30
 """Seconds before its end at which an access token counts as used up."""
@@ -35,7 +35,7 @@ def default_path() -> Path:
 
 
 def expires_soon(expires_at: str) -> bool:
-    """Whether this time, in seconds since 1970 as text, is (nearly) over; `False` for no time."""
+    """True if this time, in seconds since 1970 as text, is (nearly) over; `False` for no time."""
     try:
         return float(expires_at) - time.time() < EARLY
     except ValueError:
@@ -52,7 +52,7 @@ class TokenFile:
         return f"TokenFile({str(self.path)!r})"
 
     def load(self) -> dict[str, str]:
-        """What is stored; empty if nothing is. ValueError for a file that holds something else."""
+        """The stored values, if there are any. ValueError for a file that holds something else."""
         try:
             with open(self.path, "rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:  # copied there, or written by hand

@@ -1,4 +1,4 @@
-"""What the offline model says: fixed sentences and results of tools, nothing of its own."""
+"""The words of the offline model: fixed sentences and results of tools, nothing of its own."""
 
 from __future__ import annotations
 

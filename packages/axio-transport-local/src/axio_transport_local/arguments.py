@@ -32,7 +32,7 @@ _VERBATIM = re.compile(r":\s+(\S.*)$", re.DOTALL)
 
 
 def fillable(filling: Filling, skill: Skill) -> bool:
-    """Whether every required argument can be had."""
+    """True if every required argument can be had."""
     return all(_has(filling, slot) for slot in skill.slots if slot.parameter.required)
 
 
@@ -141,7 +141,7 @@ class _Writer:
         return value if fits else ABSENT
 
     def _is_grounded(self, value: str, slot: Slot) -> bool:
-        """Whether all words and numbers of a made-up value come from the request or the examples.
+        """True if all words and numbers of a made-up value come from the request or the examples.
 
         The rest would be the model's own invention, such as an option that deletes more.
         """

@@ -1,4 +1,4 @@
-"""What the model knows by heart, kept on disk for the next process."""
+"""The model's memory of the tools it has read, kept on disk for the next process."""
 
 from __future__ import annotations
 

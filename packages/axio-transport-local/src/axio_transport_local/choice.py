@@ -68,7 +68,7 @@ def _descend(
 
 
 def _whole(text: bytes) -> bool:
-    """Whether `text` does not end within a character."""
+    """True if `text` does not end within a character."""
     try:
         text.decode()
     except UnicodeDecodeError:

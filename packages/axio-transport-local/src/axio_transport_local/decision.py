@@ -1,4 +1,4 @@
-"""What to do about a request: call which tool with which arguments, or none."""
+"""The decision about a request: to call a tool with some arguments, or none."""
 
 from __future__ import annotations
 

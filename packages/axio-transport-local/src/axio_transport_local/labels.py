@@ -91,7 +91,7 @@ def _points(label: Any, labels: Sequence[Any], request: Request, slot: Slot, ski
 
 
 def _by_name(request: Request, slot: Slot, when_true: Sequence[frozenset[str]]) -> float:
-    """What the name of a boolean says: it is there, it is denied, or it is missing although the
+    """The state of a boolean by its name: it is there, it is denied, or it is missing although the
     requests that mean it say it."""
     name = stem(slot.parameter.path[-1])
     if name in request.stems:
@@ -109,8 +109,8 @@ def _cues(example: Example, slot: Slot, skill: Skill) -> frozenset[str]:
 
 
 def _words(text: str, slot: Slot, skill: Skill) -> frozenset[str]:
-    """What may speak for a value. Whether an optional one is there at all is not to be seen in
-    function words, nor in words that say what the tool does."""
+    """The words that may speak for a value. Function words, and words that say what the tool
+    does, do not show that an optional one is there."""
     if slot.parameter.required:
         return stems(text)
     name = stem(slot.parameter.path[-1])

@@ -1,4 +1,4 @@
-"""What a schema says about a single value beyond its type."""
+"""The bounds that a schema sets to a single value beyond its type."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def allows(schema: Mapping[str, Any], value: Any) -> bool:
-    """Whether `value`, which has the right type, keeps the limits of `schema`.
+    """True if `value`, which has the right type, keeps the limits of `schema`.
 
-    A pattern that is no Python expression allows nothing, as does `not`: what cannot be checked is
-    not called.
+    A pattern that is not a Python expression allows nothing, as does `not`: a call that cannot be
+    checked is not made.
     """
     if "not" in schema:
         return False

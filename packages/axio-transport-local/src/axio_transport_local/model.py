@@ -1,4 +1,4 @@
-"""What the rest of the package asks of a language model."""
+"""The part of a language model that the rest of the package uses."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SYMBOLS = re.compile(r"(?<!\w)[+*/=<>](?!\w)")
 
 
 def features(text: str, values: Iterable[str] = ()) -> frozenset[str]:
-    """What counts for likeness: stems of words, and the mere shape of names, paths and numbers.
+    """The features that count for likeness: stems of words, shapes of names, paths and numbers.
 
     Texts among `values` are what a person put in: they say nothing of what was wanted.
     """

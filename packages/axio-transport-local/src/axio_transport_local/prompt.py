@@ -1,4 +1,4 @@
-"""What the model reads: the tools, worked examples, and the request to be worked next.
+"""The text that the model reads: the tools, worked examples, and the request to be worked next.
 
 The text looks like a Python module in which each comment is a request and the line below it the
 call that fulfils it. A small model continues that far better than it follows a chat template.

@@ -64,7 +64,7 @@ class Repertoire:
 
     @cached_property
     def fits(self) -> bool:
-        """Whether the model can read of all these tools at once."""
+        """True if the model can read of all these tools at once."""
         return cost(self.prefix) <= PREFIX_TOKENS
 
     @cached_property

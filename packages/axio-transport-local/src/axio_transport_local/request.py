@@ -21,7 +21,7 @@ WORDS = 4000
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for. Making one costs nothing; it is taken apart when asked for parts."""
+    """The user's request. Making one costs nothing; it is taken apart when asked for parts."""
 
     text: str
 

@@ -32,7 +32,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What the examples teach about one parameter.
+    """The lessons of the examples about one parameter.
 
     `copied`: values are taken from the request, else made up from it. The rest is about copied
     ones: their `shapes`, the words `before` and `after` them (see `words.context`), the words
@@ -57,7 +57,7 @@ class Slot:
 
     @property
     def is_found(self) -> bool:
-        """Whether values are looked for in the request (see `spans`), not made up or chosen."""
+        """True if values are looked for in the request (see `spans`), not made up or chosen."""
         return self.copied and self.parameter.kind in ("text", "list", *NUMERIC)
 
 
@@ -76,7 +76,7 @@ class Skill:
 
     @property
     def counts(self) -> bool:
-        """Whether numbers in a request are likely to be arguments of their own."""
+        """True if numbers in a request are likely to be arguments of their own."""
         return any(slot.parameter.kind in NUMERIC for slot in self.slots)
 
 
@@ -122,7 +122,7 @@ def _learn(
     places: Sequence[Mapping[Path, _Found]],
     said: str | None,
 ) -> Slot:
-    """What the examples, or where they are synthesised the words `said` of the tool, teach."""
+    """Learn from the examples; where these are synthesised, from the words `said` of the tool."""
     path, kind = parameter.path, parameter.kind
     given = [
         (request, found, value)

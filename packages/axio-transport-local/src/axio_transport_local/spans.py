@@ -321,6 +321,6 @@ def _takes_text(slot: Slot) -> bool:
 
 
 def usual_points(skill: Skill) -> float:
-    """What the best fillings get for the requests of the tool's own examples, on average."""
+    """The average score of the best fillings for the requests of the tool's own examples."""
     totals = [fillings(Request(example.request), skill)[0].points for example in skill.examples]
     return sum(totals) / len(totals) if totals else 0.0

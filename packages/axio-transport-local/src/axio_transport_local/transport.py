@@ -94,7 +94,7 @@ class LocalTransport:
 
 
 def _answer(memory: Memory, tools: list[Tool[Any]], text: str) -> tuple[Call | None, Usage]:
-    """What to do about a request, and the tokens it took. Runs in the worker's thread."""
+    """The decision about a request, and the tokens it took. Runs in the worker's thread."""
     request = Request.clean(text)
     if not tools or not request.stems:
         return None, Usage(0, 0)

@@ -24,7 +24,7 @@ __all__ = (
 )
 
 Shape: TypeAlias = str
-"""What a text looks like: a name of the table `_SHAPES`, or "empty", "words", "other"."""
+"""The look of a text: a name of the table `_SHAPES`, or "empty", "words", "other"."""
 
 _FILE = r"[\w.~@+-]*[\w~-]\.[A-Za-z][A-Za-z0-9]{0,7}"
 _NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
@@ -114,8 +114,8 @@ def _core(piece: str) -> str:
 
 
 def context(words: list[Word], first: int, last: int) -> tuple[str, str]:
-    """What stands before word `first` and after word `last`: a word, the shape of a number, path
-    or the like, a comma or the like, or "^" and "$" for the ends of the text.
+    """The neighbours of the words `first` to `last`, before and after: a word, the shape of a
+    number, path or the like, a comma or the like, or "^" and "$" for the ends of the text.
 
     >>> context(split("mail Ann: come in"), 1, 1)
     ('mail', ':')
@@ -151,7 +151,7 @@ def listed(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def shape(text: str) -> Shape:
-    """What `text` looks like.
+    """The shape of `text`.
 
     >>> [shape(t) for t in ("lib/a.py", "docs/", "Nina Simone", "12:30", "x@y.org", "two words")]
     ['file', 'folder', 'Name', 'time', 'mail', 'words']

@@ -46,7 +46,7 @@ class Worker:
         atexit.register(self.close)
 
     async def run(self, work: Callable[[Memory], T]) -> T:
-        """What `work` returns or raises, done in the thread.
+        """Do `work` in the thread, and return or raise its outcome.
 
         Cancelled, this returns at once. A job that has begun then ends when it next looks at
         `Memory.engine.stop`, one that has not is never begun.

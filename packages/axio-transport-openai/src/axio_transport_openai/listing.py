@@ -1,4 +1,4 @@
-"""What the lists of models of Nebius and OpenRouter have in common. Pure."""
+"""The common part of the lists of models of Nebius and OpenRouter. Pure."""
 
 from __future__ import annotations
 

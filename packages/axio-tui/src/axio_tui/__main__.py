@@ -83,7 +83,7 @@ def _prepare_streams() -> None:
 
 
 def _finish_stdout() -> None:
-    """What cannot be written any more is dropped; the interpreter would complain about it."""
+    """Drop what cannot be written any more; the interpreter would complain about it."""
     try:
         sys.stdout.flush()
     except OSError:

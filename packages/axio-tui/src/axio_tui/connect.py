@@ -122,7 +122,7 @@ def _no_such_model(choice: Choice, wanted: str, models: Iterable[str]) -> WrongU
 
 
 async def known_models(choice: Choice, transport: Any) -> list[str]:
-    """What there is instead of a model that was refused: what the server lists, else what the
+    """The models to name instead of one that was refused: those the server lists, else those the
     transport knows."""
     registry = getattr(transport, "models", None)
     known = registry.ids() if isinstance(registry, ModelRegistry) else []

@@ -1,4 +1,4 @@
-"""What the command says when it cannot go on: one line, an exit code, never a secret."""
+"""The last words of a command that cannot go on: one line, an exit code, never a secret."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CommandError(Exception):
 
 
 class WrongUse(CommandError):
-    """What was asked for cannot be had: no such name, no key, no prompt."""
+    """The request cannot be met: no such name, no key, no prompt."""
 
     exit_code = 2
 
@@ -62,7 +62,7 @@ def explain(error: BaseException, transport: object = None) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """What `--debug` shows."""
+    """The traceback that `--debug` shows."""
     return plain("".join(traceback.format_exception(error)))
 
 

@@ -1,4 +1,4 @@
-"""What the model is told besides the conversation."""
+"""The system prompt of the command."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """What needs asyncio is loaded when asked for."""
+        """Load a name that needs asyncio when it is asked for."""
         if name == "AgentStream":
             from axio.run.stream import AgentStream as value
         elif name == "RealtimeAgent":

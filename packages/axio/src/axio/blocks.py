@@ -1,4 +1,4 @@
-"""What a message is made of, and its form as JSON-able dicts (also the stores' format)."""
+"""The blocks of a message, and their form as JSON-able dicts (also the stores' format)."""
 
 from __future__ import annotations
 

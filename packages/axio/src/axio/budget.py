@@ -1,4 +1,4 @@
-"""What a run may use: the place that programs import `Budget` from."""
+"""The place that programs import `Budget` from."""
 
 from axio.run.budget import Budget, cost_of
 

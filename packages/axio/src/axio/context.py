@@ -37,7 +37,7 @@ _UNCHANGING = (TextBlock, ImageBlock, AudioBlock, VideoBlock)
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What a list of sessions shows. `created_at` is UTC, "YYYY-MM-DD HH:MM:SS", or empty."""
+    """One line in a list of sessions. `created_at` is UTC, "YYYY-MM-DD HH:MM:SS", or empty."""
 
     session_id: str
     message_count: int

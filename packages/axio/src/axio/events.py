@@ -1,4 +1,4 @@
-"""What a run tells its consumer, in the order it happens.
+"""The events of a run, in the order in which they happen.
 
 Consumers match on these by position and by keyword: field order is API, and new fields come last
 with a default.

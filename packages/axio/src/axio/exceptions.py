@@ -18,7 +18,7 @@
     │   │                          ── the caller's side
     │   ├── UnsupportedContent     the caller sends something the provider cannot take
     │   ├── LimitReached           a budget the caller set is used up
-    │   │                          ── nobody's
+    │   │                          ── neither side's
     │   └── UnexpectedError        a fault in a transport or a wrapper: `__cause__` is it
     ├── HistoryError               a history that cannot be sent, or a cut that would break it
     ├── SessionBusy                another run owns the session
@@ -111,8 +111,7 @@ class ProviderError(StreamError):
 
     @staticmethod
     def passes(status: int) -> bool:
-        """Whether an HTTP status is worth another try: 429 and every server error, 529 and its like
-        included."""
+        """True for an HTTP status that is worth another try: 429, and every error of a server."""
         return status == 429 or status >= 500
 
     def _may_work_later(self) -> bool:

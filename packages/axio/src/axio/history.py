@@ -1,4 +1,4 @@
-"""What makes a history one that every provider accepts, and how to mend one that is not.
+"""The rules of a history that every provider accepts, and how to mend one that breaks them.
 
 The rules: each call of an assistant message has exactly one result; the results are the first
 blocks of the next message, a user message, in the order of the calls; ids are unique within a

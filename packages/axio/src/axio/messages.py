@@ -46,7 +46,7 @@ class Message:
 
 
 Prompt: TypeAlias = str | Sequence[ContentBlock] | Message
-"""What a run starts with: text, blocks, or a whole user message."""
+"""The start of a run: text, blocks, or a whole user message."""
 
 
 def as_message(prompt: Prompt) -> Message:

@@ -67,8 +67,8 @@ class Ownership:
         self._pass_on()
 
     def is_left_behind(self) -> bool:
-        """Whether its holder cannot come back; a late release must not set free what is held anew,
-        so who can takes another one instead."""
+        """True if its holder cannot come back. A new `Ownership` then takes its place, because a
+        late release must not set free what another run holds."""
         return self._loop is not None and self._loop.is_closed()
 
     def _pass_on(self) -> None:

@@ -107,7 +107,7 @@ class RealtimeAgent:
         await self.session.send(content)
 
     async def commit(self) -> None:
-        """What was sent is complete: the model may answer."""
+        """Say that the user has finished: the model may answer."""
         await self.session.commit()
 
     async def interrupt(self) -> None:

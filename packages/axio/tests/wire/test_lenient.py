@@ -1,4 +1,4 @@
-"""What a strict parser refuses is read as far as it can be."""
+"""JSON that a strict parser refuses is read as far as it can be."""
 
 from __future__ import annotations
 

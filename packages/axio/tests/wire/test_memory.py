@@ -1,4 +1,4 @@
-"""What was encoded is remembered as long as it is used, and in bounded space."""
+"""Encoded messages are remembered as long as they are used, and in bounded space."""
 
 from __future__ import annotations
 
