@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cache
-from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
-from axio.context import ContextStore, MemoryContextStore
+from axio.context import ContextStore, MemoryContextStore, require_store
+from axio.exceptions import wrong_kind
 from axio.messages import Message, Prompt, as_message
 from axio.selector import ToolSelector
-from axio.tool import Tool
-from axio.transport import CompletionTransport, takes_tools
+from axio.tool import Tool, require_tools
+from axio.transport import CompletionTransport, require_transport, takes_tools
 
 if TYPE_CHECKING:
     from axio.output import OutputStream
@@ -35,6 +36,14 @@ def _run() -> type[AgentRun]:
     return AgentRun
 
 
+_KINDS: tuple[tuple[str, Any, str], ...] = (
+    ("system", str, "a str"),
+    ("max_iterations", int, "an int"),
+    ("selector", (NoneType, ToolSelector), "an object with a method select"),
+    ("last_iteration_message", (NoneType, Message), "a Message"),
+)
+
+
 @dataclass(slots=True)
 class Agent:
     """May be shared between concurrent runs: all that changes is in the `ContextStore`.
@@ -52,12 +61,12 @@ class Agent:
     last_iteration_message: Message | None = None
 
     def __post_init__(self) -> None:
-        for tool in cast("list[object]", self.tools):
-            if isinstance(tool, FunctionType | MethodType):
-                name = tool.__name__
-                raise TypeError(
-                    f"{name} is a function, not a tool: write Tool(name={name!r}, handler={name})"
-                )
+        require_transport(self.transport)
+        require_tools(self.tools)
+        for name, kind, wanted in _KINDS:
+            value = getattr(self, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise wrong_kind(name, wanted, value)
 
     def copy(self, **overrides: Any) -> Agent:
         """A shallow copy with some fields changed."""
@@ -102,6 +111,7 @@ class Agent:
         `output_tries`.
         """
         message = as_message(user_message)
+        require_store(context)
         if output is None:
             return _run()(self, context, message, budget).start()
         return self._run_for_output(message, context, output, output_tries, budget)
@@ -183,6 +193,7 @@ class Agent:
         Calls that a crash left unanswered get an error result that says so; they are not run again.
         Where the model had the last word the run ends at once.
         """
+        require_store(context)
         return _run()(self, context, None, budget).start()
 
     async def dispatch_tools(
@@ -194,6 +205,7 @@ class Agent:
         from axio.run.call import Call
         from axio.run.dispatch import ToolDispatch
 
+        require_tools(self.tools)
         calls = [Call(str(index), block.name, index) for index, block in enumerate(blocks)]
         for call, block in zip(calls, blocks, strict=True):
             if is_object(block.input):

@@ -25,7 +25,7 @@ from axio.run import RUN
 from axio.run.budget import CHARACTERS_PER_TOKEN, Budget, length_of
 from axio.run.stream import failure_of
 from axio.store_wrapper import StoreWrapper
-from axio.transport import CompletionTransport, model_of
+from axio.transport import CompletionTransport, model_of, require_transport
 from axio.types import StopReason
 
 __all__ = (
@@ -308,6 +308,7 @@ class AutoCompactStore(StoreWrapper):
         strategy: CompactionStrategy | None = None,
     ) -> None:
         super().__init__(store)
+        require_transport(transport)
         self._transport = transport
         self._keep_recent = keep_recent
         self._threshold = threshold

@@ -22,6 +22,7 @@ from axio.blocks import (
     VideoBlock,
     unshared,
 )
+from axio.exceptions import wrong_kind
 from axio.history import open_turn
 from axio.messages import Message
 from axio.ownership import Ownership
@@ -45,6 +46,15 @@ class SessionInfo:
     created_at: str
     input_tokens: int = 0
     output_tokens: int = 0
+
+
+def require_store(store: object, argument: str = "context") -> None:
+    """TypeError for what holds no conversation."""
+    if hasattr(type(store), "_checked"):  # One of ours; isinstance costs more than a short history.
+        return
+    methods = (getattr(store, name, None) for name in ("append", "get_history"))
+    if isinstance(store, type) or not all(map(callable, methods)):
+        raise wrong_kind(argument, "a ContextStore, such as MemoryContextStore()", store)
 
 
 class _Ownership(Ownership):

@@ -192,3 +192,11 @@ def message_of(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:
         return type(error).__name__
+
+
+def wrong_kind(argument: str, wanted: str, value: object) -> TypeError:
+    """The error for an argument of the wrong kind, which names it, the right kind and the value."""
+    shown = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+    if len(shown) > 80:
+        shown = f"{shown[:60]}... (a {type(value).__name__})"
+    return TypeError(f"{argument} must be {wanted}, got {shown}")

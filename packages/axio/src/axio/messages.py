@@ -14,6 +14,7 @@ from axio.blocks import (
     from_dict,
     to_dict,
 )
+from axio.exceptions import wrong_kind
 
 __all__ = ("Message", "Prompt", "as_message")
 
@@ -55,8 +56,10 @@ def as_message(prompt: Prompt) -> Message:
         return Message("user", [TextBlock(prompt)])
     if isinstance(prompt, Message):
         message = prompt
+    elif not isinstance(prompt, Sequence):
+        raise wrong_kind("a prompt", "text, content blocks or a Message", prompt)
     else:
-        message = Message("user", list(prompt))
+        message = Message("user", [*prompt])
     if message.role != "user" or not message.content:
         raise ValueError("a run starts with a user message that has content")
     for block in message.content:

@@ -22,12 +22,13 @@ from axio.events import (
     ToolUseStart,
     TurnComplete,
 )
+from axio.exceptions import wrong_kind
 from axio.run import Run
 from axio.run.call import Call
 from axio.run.dispatch import GRACE, ToolDispatch
 from axio.run.ending import outlast
 from axio.run.turn import Turn
-from axio.tool import Tool
+from axio.tool import Tool, require_tools
 from axio.transport import DummyCompletionTransport, RealtimeSession, RealtimeTransport
 from axio.types import StopReason, ToolCallID
 
@@ -55,6 +56,13 @@ class RealtimeAgent:
     output_audio_format: str = "audio/pcm;rate=24000"
     raise_on_error: bool = True
     _calls: _Calls | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not callable(getattr(self.transport, "connect", None)):
+            raise wrong_kind(
+                "transport", "a realtime one, such as OpenAIRealtimeTransport(...)", self.transport
+            )
+        require_tools(self.tools)
 
     async def __aenter__(self) -> RealtimeAgent:
         await self.connect()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from axio.context import ContextStore, SessionInfo
+from axio.context import ContextStore, SessionInfo, require_store
 from axio.messages import Message
 
 __all__ = ("StoreWrapper",)
@@ -22,6 +22,7 @@ class StoreWrapper(ContextStore):
     """
 
     def __init__(self, inner: ContextStore) -> None:
+        require_store(inner, "the store inside")
         self.inner = inner
 
     def __repr__(self) -> str:

@@ -19,12 +19,12 @@ from axio.agent import Agent
 from axio.approval import pending
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import Error, NestedEvent, SessionEndEvent, StreamEvent, TextDelta
-from axio.exceptions import StreamError, message_of
+from axio.exceptions import StreamError, message_of, wrong_kind
 from axio.permission import PermissionGuard
 from axio.results import words_of
 from axio.run import RUN, Run
 from axio.tool import CONTEXT, Tool
-from axio.transport import CompletionTransport
+from axio.transport import CompletionTransport, require_transport
 from axio.types import StopReason
 
 __all__ = (
@@ -126,6 +126,11 @@ def make_agent_tools(
     tool call of the sub-agents, ahead of the guards their tools have. With `background` a call
     returns at once, and the text comes later.
     """
+    entries: dict[str, object] = {**agents}
+    for name, pair in entries.items():
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Agent)):
+            raise wrong_kind(f"agents[{name!r}]", "a pair of a description and an Agent", pair)
+    require_transport(transport)
     return [
         Tool(
             name=agent_name_prefix + name,

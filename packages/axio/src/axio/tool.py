@@ -5,14 +5,22 @@ A call goes through fixed stations: semaphore, arguments, guards, handler inside
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, nullcontext
 from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass, field, fields
 from inspect import Parameter, isasyncgenfunction, signature
 from time import monotonic
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType, MethodType, NoneType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -22,7 +30,7 @@ from typing import (
     cast,
 )
 
-from axio.exceptions import Deferred, GuardError, HandlerError, message_of
+from axio.exceptions import Deferred, GuardError, HandlerError, message_of, wrong_kind
 from axio.handlers import Example, in_thread, options_of, refuse_sync, tool_options
 from axio.permission import APPROVED, PermissionGuard
 from axio.schema import (
@@ -67,6 +75,15 @@ _EMPTY: MappingProxyType[str, Any] = MappingProxyType({})
 
 CONTEXT: ContextVar[Any] = ContextVar("axio.CONTEXT", default=_EMPTY)
 """`Tool.context` of the tool whose handler is running."""
+
+
+_KINDS: tuple[tuple[str, Any, str], ...] = (
+    ("description", str, "a str"),
+    ("guards", Iterable, "a tuple of guards"),
+    ("concurrency", (int, NoneType), "an int"),
+    ("schema", Mapping, "a JSON Schema as a dict"),
+    ("timeout", (int, float, NoneType), "a number of seconds"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +152,10 @@ class Tool(Generic[T]):
         if not self.name:
             raise ValueError("a tool needs a name, by which the model calls it; got ''")
         refuse_sync(self.handler, self.name)
+        for field_name, kind, wanted in _KINDS:
+            value = getattr(self, field_name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise wrong_kind(f"{field_name} of tool {self.name!r}", wanted, value)
         if self.timeout is not None and not self.timeout > 0:
             raise ValueError(f"timeout of tool {self.name!r} must be above 0, got {self.timeout}")
         if self.eager and not self.read_only:
@@ -297,6 +318,29 @@ AnyTool: TypeAlias = Tool[Any]
 
 def _made_again(cls: type[AnyTool], arguments: dict[str, Any], read_only: Sequence[str]) -> AnyTool:
     return cls(**{**arguments, **{name: MappingProxyType(arguments[name]) for name in read_only}})
+
+
+def require_tools(tools: object) -> None:
+    """TypeError for what is no list of tools, ValueError for two tools of one name in it."""
+    if not isinstance(tools, (list, tuple)):
+        raise wrong_kind("tools", "a list of tools", tools)
+    for tool in tools:
+        if isinstance(tool, FunctionType | MethodType):
+            name = tool.__name__
+            raise TypeError(
+                f"{name} is a function, not a tool: write Tool(name={name!r}, handler={name})"
+            )
+        if isinstance(tool, type) or not hasattr(tool, "name"):
+            raise wrong_kind("tools", "a list of tools", tools)
+    refuse_twins(tools)
+
+
+def refuse_twins(tools: Sequence[AnyTool]) -> None:
+    """ValueError for two tools of one name: a call of the model could mean either."""
+    names = [tool.name for tool in tools]
+    if len(set(names)) < len(names):
+        twin = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two tools have the name {twin!r}; give each a name of its own")
 
 
 def _refuse_guard(guard: PermissionGuard, tool: AnyTool) -> None:

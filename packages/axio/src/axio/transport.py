@@ -16,6 +16,7 @@ from typing import (
     runtime_checkable,
 )
 
+from axio.exceptions import wrong_kind
 from axio.models import Capability, ModelSpec
 
 if TYPE_CHECKING:
@@ -263,6 +264,12 @@ class DummyEmbeddingTransport(DummyTransport):
     def embed(self, texts: list[str]) -> list[list[float]]:
         # Not a coroutine: the refusal comes at the call, before anything is awaited.
         self._refuse()
+
+
+def require_transport(transport: object, argument: str = "transport") -> None:
+    """TypeError for what cannot stream the answers of a model."""
+    if isinstance(transport, type) or not callable(getattr(transport, "stream", None)):
+        raise wrong_kind(argument, "a transport, such as OpenAITransport(...)", transport)
 
 
 def model_of(transport: object) -> ModelSpec | None:

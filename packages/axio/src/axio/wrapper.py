@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from axio.events import StreamEvent
 from axio.messages import Message
-from axio.transport import CompletionTransport, StructuredStream, StructuredTransport
+from axio.transport import (
+    CompletionTransport,
+    StructuredStream,
+    StructuredTransport,
+    require_transport,
+)
 
 if TYPE_CHECKING:
     from axio.tool import Tool
@@ -35,6 +40,7 @@ class Wrapper:
     inner: CompletionTransport
 
     def __init__(self, inner: CompletionTransport) -> None:
+        require_transport(inner, "the transport inside")
         self.inner = inner
 
     def __getattr__(self, name: str) -> Any:

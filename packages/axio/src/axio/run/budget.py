@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import ReasoningDelta, StreamEvent, TextDelta, ToolInputDelta
-from axio.exceptions import LimitReached
+from axio.exceptions import LimitReached, wrong_kind
 from axio.messages import Message
 from axio.models import ModelSpec
 from axio.transport import closing
@@ -112,6 +112,9 @@ class Limits:
     __slots__ = ("_budgets", "_watchdog")
 
     def __init__(self, budgets: tuple[Budget, ...]) -> None:
+        for budget in budgets:
+            if not isinstance(budget, Budget):
+                raise wrong_kind("budget", "a Budget", budget)
         self._budgets = budgets
         self._watchdog: Watchdog | None = None
 

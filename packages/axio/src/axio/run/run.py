@@ -39,6 +39,7 @@ from axio.run.store import (
 )
 from axio.run.stream import AgentStream
 from axio.run.turn import ApprovedTurn, EagerTurn, Turn
+from axio.tool import refuse_twins
 from axio.transport import close_quietly, model_of, takes_tools
 from axio.types import StopReason, ToolCallID, Usage, total
 
@@ -238,6 +239,8 @@ class AgentRun(Interruptible):
         if tools and agent.selector is not None:
             tools = list(await agent.selector.select(history, agent.tools))
         try:
+            if len(tools) > 1:
+                refuse_twins(tools)
             source = agent.transport.stream(history, tools, agent.system)
         except Exception as exc:
             self._fail(exc)
