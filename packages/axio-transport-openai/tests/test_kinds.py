@@ -52,6 +52,7 @@ def test_nebius_starts_with_its_own_models_and_none_chosen(monkeypatch: Any) -> 
     assert made.base_url == "https://api.tokenfactory.nebius.com/v1"
     assert "fetch_models" in made.model.id
     assert (made.model.context_window, made.model.max_output_tokens) == (0, 0)
+    assert made.build_payload([], [], "x")["max_completion_tokens"] == 0
     assert made.models
     assert not set(made.models.ids()) & set(OPENAI_MODELS.ids())
 

@@ -109,6 +109,7 @@ async def test_an_approved_call_runs_once_in_whatever_process_goes_on() -> None:
     store = await reopened(first)
     [call] = pending(await store.get_history())
     assert (call.name, call.input) == ("pay", {"amount": 5})
+    assert call.reason == "Somebody has to allow pay."
     call = PendingCall(**json.loads(json.dumps(dataclasses.asdict(call))))
     await decide(store, call, approve=True)
     store = await reopened(store)
@@ -472,7 +473,24 @@ async def test_a_result_leaves_calls_of_before_that_had_its_id_alone() -> None:
 
 def test_a_call_noted_before_repeats_were_counted_is_the_first() -> None:
     stored = {"tool_use_id": "p", "name": "pay", "input": {}, "digest": "0"}
-    assert PendingCall(**stored).repeat == 0  # type: ignore[arg-type]
+    call = PendingCall(**stored)  # type: ignore[arg-type]
+    assert (call.repeat, call.reason) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [("", "Deferred"), *[(w, w) for w in ("over the limit", "two\nlines [waiting] run. so")]],
+)
+async def test_a_call_that_waits_says_what_its_guard_said(words: str, reason: str) -> None:
+    class Later(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            raise Deferred(words)
+
+    store = MemoryContextStore()
+    agent = Agent("", paying(5), [Tool("pay", Bank().pay, guards=(Later(),))])
+    await agent.run("pay", store)
+    [call] = pending(await store.get_history())
+    assert call.reason == reason
 
 
 async def test_two_approved_calls_with_one_id_are_both_run_and_answered() -> None:

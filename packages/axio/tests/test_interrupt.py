@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
@@ -436,6 +437,27 @@ async def test_what_is_no_exception_goes_through_to_the_program(waits: bool) -> 
     history = await store.get_history()
     assert check(history) == []
     assert history[-1].to_dict()["content"][0]["content"] == "NotForModels: must not be called"
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_the_end_of_the_program_ends_a_run_without_a_word(
+    end: type[BaseException], waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(msg: str) -> str:
+        if waits:
+            await asyncio.sleep(0)
+        raise end
+
+    store = MemoryContextStore()
+    agent = Agent("", StubTransport([make_tool_use_response("work")]), [Tool("work", work)])
+    with pytest.raises(end):
+        asyncio.run(agent.run("go", store))
+    gc.collect()
+    assert caplog.records == []
+    history = asyncio.run(store.get_history())
+    assert check(history) == []
+    assert history[-1].content == [ToolResultBlock("call_1", end.__name__, True)]
 
 
 async def test_a_turn_that_cannot_be_read_is_a_failure_of_the_transport() -> None:

@@ -52,6 +52,15 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
         logger.info("Loaded %d models", len(self.models))
         self.model = choose(self.model, self.models)
 
+    def build_payload(
+        self, messages: list[Message], tools: list[Tool[Any]], system: str
+    ) -> dict[str, Any]:
+        payload = OpenAITransport.build_payload(self, messages, tools, system)
+        if self.model.id == PLACEHOLDER.id:
+            # It is never sent, and has the same keys as for any model.
+            payload.setdefault("max_completion_tokens", PLACEHOLDER.max_output_tokens)
+        return payload
+
     def make_request(
         self,
         messages: list[Message],

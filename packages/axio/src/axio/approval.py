@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -48,7 +48,8 @@ class ApprovalError(AxioError):
 
 @dataclass(frozen=True, slots=True)
 class PendingCall:
-    """A call that waits. All of it is JSON; `digest` stands for these very arguments.
+    """A call that waits. All of it is JSON; `digest` stands for these very arguments, `reason` is
+    what the guard that put it off has said.
 
     `repeat` is the number of calls before it that are the same in all of that: a model may give
     its calls the same ids in every run.
@@ -59,6 +60,7 @@ class PendingCall:
     input: JSONObject
     digest: str
     repeat: int = 0
+    reason: str = ""
 
 
 def digest(id: ToolCallID, name: ToolName, input: JSONObject) -> str:
@@ -74,6 +76,11 @@ def waiting_note(id: ToolCallID, name: ToolName, input: JSONObject, reason: str)
 def pending(history: Sequence[Message]) -> list[PendingCall]:
     """The calls that wait, in the order they were made."""
     return [call for _, call in _marked(history, _WAITS)]
+
+
+def _reason(call: PendingCall, text: str) -> str:
+    """The words of the guard in a note."""
+    return text.removeprefix(waiting_note(call.tool_use_id, call.name, call.input, "")).strip()
 
 
 def approved(history: Sequence[Message]) -> list[PendingCall]:
@@ -92,7 +99,7 @@ def _marked(history: Sequence[Message], note: str) -> list[tuple[_Place, Pending
     mark = note.partition("{")[0]
     # A note for other arguments is void: the call neither waits nor is approved.
     return [
-        (place, call)
+        (place, replace(call, reason=_reason(call, text)) if note is _WAITS else call)
         for place, call, text in _failed(history, mark)
         if text.startswith(f"{mark}{call.digest}]")
     ]

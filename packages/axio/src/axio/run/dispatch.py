@@ -221,8 +221,6 @@ class ToolDispatch:
         except BaseException as exc:
             self._failure = exc
             self._finish(call, words_of(exc), True)
-            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
-                raise  # asyncio has a way of its own for these
         else:
             self._finish(call, content, False)
         finally:
