@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_test_leaves_this_machine() -> Iterator[None]:
-    """Connecting anywhere but to the loopback addresses is an error, whatever the test expects."""
+    """Connecting anywhere but to a loopback address fails, also where a test expects an error."""
     patch = pytest.MonkeyPatch()
     connect = socket.socket.connect
 

@@ -149,7 +149,7 @@ async def connect(db_path: str | Path, *, folders: bool = True) -> aiosqlite.Con
     path = os.fsdecode(db_path)
     if path.startswith("file:"):  # which some builds of SQLite take for an address
         path = os.path.join(os.curdir, path)
-    if path != ":memory:":  # which is no file
+    if path != ":memory:":  # which is not a file
         _make_file(path, folders)
     try:
         return await _opened(path, uri=False)

@@ -5,7 +5,7 @@ AxioError
 │   ├── StoreBusy          another user kept it locked for longer than the store waits
 │   ├── StoreFull          no space is left
 │   ├── StoreReadOnly      it may be read but not written
-│   ├── StoreDamaged       it is no database, or a page or a row of it is broken
+│   ├── StoreDamaged       it is not a database, or a page or a row of it is broken
 │   └── StoreTooNew        a later release has changed its tables
 └── SessionBusy            (of axio) another run owns the session
     └── SessionLost        this run owned it and was taken for dead

@@ -236,7 +236,7 @@ class SQLiteContextStore(ContextStore):
         """Fill this session, which must be empty, from an exported file; the messages' number.
 
         Raises:
-            ValueError: the file is no exported session, or this session is not empty.
+            ValueError: the file is not an exported session, or this session is not empty.
             OSError: the file cannot be read.
         """
 

@@ -53,7 +53,7 @@ async def _ask(url: str) -> str:
         with suppress(RuntimeError):  # the browser was faster, and the loop is gone
             loop.call_soon_threadsafe(_settle, answer, line)
 
-    # No thread of the loop: that would be waited for, and with it a line that nobody needs.
+    # No thread of the loop: that would be waited for, and with it a line that is not needed.
     threading.Thread(target=read, daemon=True).start()
     return await answer
 

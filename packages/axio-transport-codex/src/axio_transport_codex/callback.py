@@ -27,7 +27,7 @@ class Callback(NamedTuple):
 async def listening(state: str, port: int) -> AsyncIterator[Callback]:
     """Listen on loopback while the block lasts; port 0 takes any that is free.
 
-    Requests that do not know `state` are strays (a page that was left open, somebody guessing) and
+    Requests that do not know `state` are strays (a page that was left open, a guess) and
     do not end the wait. OSError when the port is taken.
     """
     answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()

@@ -58,7 +58,7 @@ async def run_oauth_flow(
     without one: it gets the address too, and returns what the person pasted, either the code or the
     whole address that the browser ended at. With both, whichever comes first counts.
 
-    RuntimeError when the sign-in is refused or fails, or when nobody came within `timeout` seconds.
+    RuntimeError when the sign-in is refused or fails, or takes more than `timeout` seconds.
     """
     verifier, challenge = new_pkce()
     state = secrets.token_urlsafe(32)
@@ -199,7 +199,7 @@ def _code(answer: str | Mapping[str, str], state: str) -> str:
 
 
 async def _ended(task: asyncio.Future[Any]) -> None:
-    """Leave no question open that nobody waits for any more."""
+    """Leave no question open whose answer is not waited for any more."""
     task.cancel()
     await asyncio.wait([task])
 

@@ -17,7 +17,7 @@ logger = logging.getLogger("axio_transport_codex")
 class SingleFlight:
     """Runs one piece of work at a time; who asks while it runs waits for the same.
 
-    The work goes on when somebody who waits is cancelled: a refresh token that was sent is used up,
+    The work goes on when a task that waits is cancelled: a refresh token that was sent is used up,
     so its answer must not get lost.
     """
 
@@ -46,6 +46,6 @@ async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def _retrieved(task: asyncio.Task[object]) -> None:
-    """An error is somebody's only if somebody still waits; it is never "not retrieved"."""
+    """An error is raised where a task still waits; it is never "not retrieved"."""
     if not task.cancelled():
         task.exception()

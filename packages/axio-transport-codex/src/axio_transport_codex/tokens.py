@@ -93,7 +93,7 @@ class TokenFile:
     async def locked(self, timeout: float = 60.0) -> AsyncIterator[None]:
         """Hold the file's lock, against other processes and against others in this one.
 
-        TimeoutError when somebody else keeps it for so long. The kernel lets go of it when its
+        TimeoutError when another holder keeps it for so long. The kernel lets go of it when its
         holder dies.
         """
         target = self.path.resolve()

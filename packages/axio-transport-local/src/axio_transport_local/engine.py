@@ -34,7 +34,7 @@ _STATE_TIMEOUT = 30.0
 
 
 class Stopped(Exception):
-    """Nobody wants the result any more."""
+    """The result is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Reading:
 class Engine:
     """A `Model` that holds one prompt in memory: what follows the same beginning is fast.
 
-    Not for several threads at once. `stop`, an event that anybody may set, makes the call under
+    Not for several threads at once. `stop`, an event that any thread may set, makes the call under
     way raise `Stopped` soon, and every later one at once.
     """
 

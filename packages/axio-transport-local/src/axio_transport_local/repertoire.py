@@ -32,7 +32,7 @@ FEW = 3
 """So many examples of each tool are kept, at least, before tools are left out."""
 
 TOO_LIKE = 0.5
-"""Small talk that is so like an example of a tool is no small talk here."""
+"""Small talk that is so like an example of a tool does not count as small talk."""
 
 
 @dataclass(frozen=True)

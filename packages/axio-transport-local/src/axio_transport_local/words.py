@@ -77,7 +77,7 @@ class Word:
     """A word: `text[start:end]`, without the punctuation around it.
 
     `last` is where the piece up to the next blank ends; `after` is the first character of the
-    punctuation behind the word that is no quote, or "".
+    punctuation behind the word that is not a quote, or "".
     """
 
     text: str

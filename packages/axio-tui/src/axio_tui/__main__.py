@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def say(text: str) -> None:
-    """One line on stderr, if anybody is there to read it."""
+    """One line on stderr, if that is still open."""
     from axio_tui.plain import one_line
 
     with suppress(OSError):
@@ -73,7 +73,7 @@ def say(text: str) -> None:
 
 
 def _prepare_streams() -> None:
-    """Streams that exist and can say everything, whatever the locale and whoever started us."""
+    """Streams that exist and can say everything, under any locale and any parent."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115

@@ -32,7 +32,7 @@ class Choice:
     """An entry point of the group `axio.transport` and what its class is to be called with.
 
     `name` is what `--transport` takes for the same choice. `models` are all that the server has,
-    empty when nobody asked it.
+    empty when it was not asked.
     """
 
     name: str
@@ -99,7 +99,7 @@ def _at(running: RunningServer) -> Choice:
         COMPATIBLE,
         f"{server.title} at {server.base_url}",
         "it runs on this machine",
-        # An empty key, said plainly: the user's OpenAI key is no business of this server.
+        # An empty key, said plainly: the user's OpenAI key is not for this server.
         {"base_url": server.base_url, "api_key": "", "model": running.models[0]},
         running.models,
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-# Somebody waits at the terminal: a server that is not there is reported within seconds. A wait
+# A person waits at the terminal: a server that is not there is reported within seconds. A wait
 # that the server itself asks for is kept.
 PATIENCE = {"max_retries": 3, "retry_base_delay": 0.5}
 SHOWN_MODELS = 20

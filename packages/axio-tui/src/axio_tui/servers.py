@@ -49,7 +49,7 @@ async def find_servers(
 ) -> list[RunningServer]:
     """Those of `servers` that give a valid list of models, in the given order.
 
-    All are asked at the same time and directly, whatever proxies are configured; what has not
+    All are asked at the same time and directly, without a configured proxy; what has not
     answered after `patience` seconds is not there.
     """
     servers = list(servers)

@@ -26,7 +26,7 @@ why."""
 
 
 class AskBeforeChange(ConcurrentGuard):
-    """Asks somebody before each call, one question at a time."""
+    """Asks a person before each call, one question at a time."""
 
     def __init__(self, ask: Ask) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ NOBODY_TO_ASK = (
 
 
 class OutputClosed(Exception):
-    """Nobody reads the output any more: the pipe is broken, or the terminal is gone."""
+    """The output is not read any more: the pipe is broken, or the terminal is gone."""
 
 
 class Output:
@@ -60,14 +60,14 @@ class Output:
 
 
 def where_to_ask(*, json: bool) -> TextIO | None:
-    """The stream for questions; None where nobody would see one or could answer it."""
+    """The stream for questions; None where no person would see one or could answer it."""
     streams = [sys.stderr] if json else [sys.stderr, sys.stdout]
     shown = (stream for stream in streams if stream.isatty())
     return next(shown, None) if sys.stdin.isatty() else None
 
 
 class Person:
-    """Somebody who may be asked before a call. `busy` is held while a question stands, so that
+    """The person who may be asked before a call. `busy` is held while a question stands, so that
     nothing is printed into it."""
 
     def __init__(self, questions: TextIO | None) -> None:
@@ -79,7 +79,7 @@ class Person:
         if self._questions is None:
             return NOBODY_TO_ASK
         async with self.busy:
-            # What was typed before the question could be read is no answer to it.
+            # What was typed before the question could be read does not answer it.
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
             call = describe_call(tool, arguments, limit=None)
             Output(self._questions).write(f"{call}\nThis may change something. Run it? [y/N] ")

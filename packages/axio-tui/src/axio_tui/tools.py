@@ -43,7 +43,7 @@ subagent_factory: Callable[[], Awaitable[tuple[Agent, ContextStore]]] | None = N
 vision_transport: CompletionTransport | None = None
 
 SUBAGENT_SYSTEM_PROMPT = """\
-You work on one task that another assistant has given you; nobody reads along and nobody can answer
+You work on one task that another assistant has given you; no person reads along or can answer
 questions. Do the task with the tools you have, then report: what you found or did, with the paths,
 names and figures that matter, and what you could not do. Your last message is all that comes back.
 """

@@ -105,8 +105,8 @@ class ToolResultBlock(ContentBlock):
 class ReasoningBlock(ContentBlock):
     """Reasoning that `provider` wants back unchanged with the next request.
 
-    `data` is the provider's own JSON object, signature and all; nobody else reads it, and the
-    whole block is dropped when the history goes to another provider. `text` is what a person
+    `data` is the provider's own JSON object, signature and all. Only that provider reads it, and
+    the whole block is dropped when the history goes to another provider. `text` is what a person
     may be shown, possibly empty.
     """
 

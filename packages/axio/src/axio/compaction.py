@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_COMPACTION_PROMPT = """\
 You condense the earlier part of a conversation between a user and an assistant that works with \
-tools. Somebody who reads only your summary must be able to carry on without asking again.
+tools. A reader of your summary alone must be able to carry on without asking again.
 
 Keep: what the user wants and every condition they set; what was decided and why; facts that were \
 found, with names, paths, numbers and identifiers exactly as they stand; what was changed and how \

@@ -226,8 +226,8 @@ def _answers(
 def open_turn(messages: Sequence[Message]) -> int:
     """The length of `messages` without a last assistant message whose calls have no results.
 
-    While a run's tools work its store ends in such a message; whoever else reads the store then
-    (forks, sub-agents, compaction) stops before it.
+    While a run's tools work its store ends in such a message. Other readers of the store (forks,
+    sub-agents, compaction) stop before it.
     """
     length = len(messages)
     return length - 1 if length and calls_of(messages[-1]) else length

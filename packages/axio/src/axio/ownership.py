@@ -15,14 +15,14 @@ __all__ = ("Ownership",)
 
 logger = logging.getLogger(__name__)
 
-_LONG = 10.0  # seconds of waiting, after which somebody should know
+_LONG = 10.0  # seconds of waiting, after which a warning is due
 
 
 class Ownership:
-    """A lock that is bound to no event loop and costs next to nothing while nobody waits.
+    """A lock that is bound to no event loop and costs next to nothing while no run waits.
 
     Loops that run one after the other may share it, loops in different threads may not. What was
-    held in a loop that is closed now, which left it no way to let go, is held by nobody.
+    held in a loop that is closed now, which left it no way to let go, counts as free.
     """
 
     warning = ""

@@ -30,7 +30,7 @@ class Semaphore:
         )
 
     def __reduce__(self) -> tuple[type[Semaphore], tuple[int]]:
-        return type(self), (self._value,)  # Nobody holds a copy.
+        return type(self), (self._value,)  # A copy is held by no call.
 
     def _current(self) -> asyncio.Semaphore:
         import asyncio  # Here, so that no program pays for it that only defines agents.

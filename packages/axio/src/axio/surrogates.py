@@ -1,7 +1,7 @@
 """Characters that were cut into the halves of a surrogate pair, put together again. Pure.
 
 JSON may escape a character beyond U+FFFF as two halves, and some servers cut their text between
-them. A half alone is no character: nothing can store it, send it or print it.
+them. A half alone is not a character: nothing can store it, send it or print it.
 """
 
 from __future__ import annotations

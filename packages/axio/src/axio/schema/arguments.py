@@ -50,7 +50,7 @@ class Validator:
         self.names = frozenset(field.name for field in fields)
         """Of the arguments that are known."""
         self._open = open_
-        """True if names that are no fields are kept, as `others` takes them."""
+        """True if names that are not fields are kept, as `others` takes them."""
         self._others = others
         self._whole = whole
         """The check of all arguments together."""

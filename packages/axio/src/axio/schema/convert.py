@@ -1,6 +1,6 @@
 """JSON values into what an annotation says.
 
-Values that already are what is wanted pass. Nothing is guessed: "5" is no int. Two things are
+Values that already are what is wanted pass. Nothing is guessed: "5" is not an int. Two things are
 forgiven because models do them: a whole float for an int, and an object or array that arrives as a
 JSON string where a string is not allowed.
 """

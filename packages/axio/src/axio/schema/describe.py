@@ -147,7 +147,7 @@ class _Builder:
             return {"anyOf": branches}
         if origin is Literal:
             return {"enum": [value for value in json_choices(args) if _is_json(value)]}
-        if not isinstance(hint, Hashable):  # `x: [int]` is no annotation.
+        if not isinstance(hint, Hashable):  # `x: [int]` is not an annotation.
             return {}
         if origin is None and hint in _PRIMITIVES:
             return {"type": _PRIMITIVES[hint]}

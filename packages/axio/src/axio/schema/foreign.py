@@ -150,7 +150,7 @@ class Foreign:
 def foreign(hint: Any, judge: bool = False) -> Foreign | None:
     """How a type travels that pydantic or msgspec knows, else None.
 
-    With `judge` pydantic is asked although it is no type of its own.
+    With `judge` pydantic is asked although it is not a type of its own.
     """
     cls = class_of(hint)
     if judge or (cls is not None and _speaks_pydantic(cls)):
@@ -180,7 +180,7 @@ def _pydantic(hint: Any, cls: type | None) -> Foreign:
     try:
         adapter = pydantic.TypeAdapter(hint)
         schema = adapter.json_schema()
-    except Exception as error:  # It has many kinds, and some are no children of one another.
+    except Exception as error:  # It has many kinds, and some are not children of one another.
         raise Unsupported(f"pydantic has no schema for it: {_first_line(error)}") from error
 
     def convert(value: Any) -> Any:
