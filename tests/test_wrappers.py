@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import pickle
 import random
 from collections.abc import Callable, Iterable
@@ -210,3 +211,19 @@ async def test_wrappers_without_live_parts_can_be_pickled(
     twin = pickle.loads(pickle.dumps(transport))
     assert [type(layer) for layer in layers(twin)] == [type(layer) for layer in layers(transport)]
     assert await Agent("", twin).run("go", MemoryContextStore()) == "ok"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_a_request_that_fails_is_told_once_however_it_is_tried_again(
+    wrapped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(status(503, "busy")) as server:
+        own = OpenAITransport(
+            base_url=server.url, api_key="key-123456", max_retries=3, retry_base_delay=0
+        )
+        outer = Retry(own, 3, base_delay=0) if wrapped else own
+        with pytest.raises(ProviderError):
+            await Agent("", outer).run("hi", MemoryContextStore())
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(server.asked) == 3
+    assert 2 <= len(told) <= 3, "and the last failure is raised"

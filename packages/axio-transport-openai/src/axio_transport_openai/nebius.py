@@ -55,7 +55,7 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
     def build_payload(
         self, messages: list[Message], tools: list[Tool[Any]], system: str
     ) -> dict[str, Any]:
-        payload = OpenAITransport.build_payload(self, messages, tools, system)
+        payload = ThinkingMixin.build_payload(self, messages, tools, system)
         if self.model.id == PLACEHOLDER.id:
             # It is never sent, and has the same keys as for any model.
             payload.setdefault("max_completion_tokens", PLACEHOLDER.max_output_tokens)

@@ -302,7 +302,8 @@ async def _with_retries(
                 return result
         delay = http.policy.delay(number, failure.asked)
         if number >= http.policy.attempts or not watch.allows(delay):
-            http.log.error("%s (attempt %d, the last)", failure.error, number)
+            if number > 1:  # With one attempt, the error itself is all there is to tell.
+                http.log.error("%s (attempt %d, the last)", failure.error, number)
             raise failure.error from failure.__cause__
         http.log.warning("%s (attempt %d, next in %.1f s)", failure.error, number, delay)
         await asyncio.sleep(delay)
