@@ -1,4 +1,4 @@
-"""Who owns a session: the run of one process, named in the file, until it ends or dies.
+"""The owner of a session: the run of one process, named in the file, until it ends or dies.
 
 A lease is a token, the process it belongs to, and a heartbeat. Every write looks at it within
 its own transaction, so an owner that was wrongly taken for dead can write nothing more.
@@ -106,7 +106,7 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
         raise SessionLost(
             f"session {session.shown} was taken over by another run: this run was taken for dead"
         )
-    assert token is not None, "neither the file nor the writer knows an owner: the same"
+    assert token is not None, "without an owner in the file and one here, both are None and equal"
     owner = Process(*json.loads(row[1]))
     if _alive(owner, token, row[2]):
         raise SessionBusy(

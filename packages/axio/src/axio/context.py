@@ -121,9 +121,10 @@ class ContextStore(ABC):
         return copy
 
     def own(self) -> AbstractAsyncContextManager[None]:
-        """Held by a run for its whole length: one run at a time writes to a session.
+        """Return the lock that a run holds from its beginning to its end.
 
-        Others wait. The default knows the runs of this process that share this object.
+        One run at a time writes to a session; others wait. The default knows only the runs of this
+        process that share this object.
         """
         ownership = self._ownership
         if ownership is None or ownership.is_left_behind():

@@ -38,9 +38,9 @@ _FENCE = re.compile(r"\A\s*```\w*\s*|\s*```\s*\Z")
 
 
 class OutputWanted(Generic[T]):
-    """An answer of a type that is wanted, and how far it has come.
+    """The answer that a run shall end in: its type, its value as soon as there is one, its tries.
 
-    `error` is set once the tries are used up. A value that is not a JSON object travels as the
+    `error` is set when the tries are used up. A value that is not a JSON object travels as the
     member "value" of one.
     """
 

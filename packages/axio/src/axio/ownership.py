@@ -21,15 +21,15 @@ _LONG = 10.0  # seconds of waiting, after which a warning is due
 class Ownership:
     """A lock that is bound to no event loop and costs next to nothing while no run waits.
 
-    Loops that run one after the other may share it, loops in different threads may not. What was
-    held in a loop that is closed now, which left it no way to let go, counts as free.
+    Loops that run one after the other may share it, loops in different threads may not. A holder
+    whose loop was closed could not let go: the lock then counts as free.
     """
 
     warning = ""
-    """Logged once for each who has waited for a long time."""
+    """Logged once for each run that has waited for a long time."""
 
     _loop: asyncio.AbstractEventLoop | None = None
-    """The one in which it is held."""
+    """The loop in which it is held."""
     _waiting: deque[asyncio.Future[None]] | None = None
 
     def __reduce__(self) -> tuple[type[Ownership], tuple[()]]:

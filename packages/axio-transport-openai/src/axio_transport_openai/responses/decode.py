@@ -48,12 +48,12 @@ STATUSES = {
 
 
 class ResponsesDecoder:
-    """Events of one answer. A failure is an `Error`, and then the last event; never raises.
+    """Turns the bytes of one answer into events. It never raises: a failure is a last `Error`.
 
-    `provider` is whose reasoning it is; with `keeps_raw` it wants back reasoning that it did not
-    encrypt, too. `own_names` leads from names of tools that had to be changed for the wire to
-    their own. `describe` is how messages of errors begin. With `skips_garbage` events that are no
-    JSON are passed over; without, they are errors.
+    `provider` names the reasoning; with `keeps_raw` reasoning that is not encrypted is kept for it
+    too. `own_names` gives a tool's own name for the one that the wire needed. `describe` begins
+    the messages of errors. With `skips_garbage` events that are not JSON are passed over, else they
+    are errors.
     """
 
     def __init__(

@@ -19,8 +19,10 @@ __all__ = ("RateLimit",)
 
 
 class _Bucket:
-    """The amount that is allowed in a minute flows in evenly. An amount that is known only
-    afterwards may overdraw it: all wait then until it is level again."""
+    """An allowance that fills evenly, `per_minute` at most.
+
+    An amount that is known only afterwards may overdraw it. All then wait until it is paid back.
+    """
 
     def __init__(self, per_minute: float) -> None:
         if per_minute <= 0:

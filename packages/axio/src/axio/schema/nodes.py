@@ -68,11 +68,11 @@ def any_node() -> Node:
 def first_fitting(
     nodes: Sequence[Node], value: Any, wanted: str, near: Sequence[Mismatch] = ()
 ) -> Any:
-    """The value as the first node makes it that accepts it.
+    """Convert the value with the first node that accepts it.
 
-    If none does, the error says what is wanted at all, and what is wrong in each branch that takes
-    this kind of value, with those known before as `near`. An object can be meant for one branch
-    only, if no other takes objects: then it says no more than what is wrong with that.
+    If none does, the error names what is wanted, and the fault in each branch that takes this kind
+    of value; `near` are the faults that the caller knows already. Where one branch alone takes
+    objects, an object was meant for it, and the error names only its fault.
     """
     near = list(near)
     for node in nodes:
