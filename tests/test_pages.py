@@ -104,3 +104,44 @@ def test_every_page_of_the_documentation_is_found_from_its_index() -> None:
                 found.add(target)
                 to_read.append(target)
     assert [page for page in PAGES if "docs" in page.parts and page not in found] == []
+
+
+SOURCES = {
+    path.relative_to(package.source.parent).as_posix(): path
+    for package in PACKAGES
+    for path in package.source.rglob("*.py")
+}
+CONCEPTS = sorted((ROOT / "docs" / "concepts").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", CONCEPTS, ids=lambda page: page.stem)
+def test_a_file_that_a_concept_names_is_there(page: Path) -> None:
+    named = re.findall(r"`([\w./-]+\.(?:py|toml))`", page.read_text("utf-8"))
+    known = {*SOURCES, *(path.rpartition("/")[2] for path in SOURCES)}
+    missing = [name for name in named if name not in known and not (ROOT / name).is_file()]
+    assert missing == []
+
+
+def walks() -> dict[str, list[tuple[int, str, str]]]:
+    """By its title the steps of each walk: number, file, and what is said of it."""
+    page = (ROOT / "docs" / "concepts" / "walks.md").read_text("utf-8")
+    step = re.compile(r"^(\d+)\. `(\S+?)`: (.*?)(?=^\d+\. |^\S|\Z)", re.MULTILINE | re.DOTALL)
+    sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    return {
+        section.partition("\n")[0]: [
+            (int(n), file, text) for n, file, text in step.findall(section)
+        ]
+        for section in sections
+    }
+
+
+@pytest.mark.parametrize("title", walks())
+def test_a_walk_has_ten_steps_at_most_and_finds_what_it_names(title: str) -> None:
+    steps = walks()[title]
+    assert [number for number, *_ in steps] == list(range(1, len(steps) + 1))
+    assert 5 <= len(steps) <= 10
+    sources = "".join(SOURCES[file].read_text("utf-8") for _, file, _ in steps)
+    for _, _, text in steps:
+        for name in re.findall(r"`([A-Za-z_.]+)(?:\([^`]*\))?`", text):
+            for part in name.split("."):
+                assert re.search(rf"\b{part}\b", sources), f"{name} is in none of the files"
