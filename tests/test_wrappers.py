@@ -7,11 +7,11 @@ import json
 import logging
 import pickle
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
@@ -19,23 +19,17 @@ from axio.agent import Agent
 from axio.context import MemoryContextStore
 from axio.events import StreamEvent, TextDelta
 from axio.exceptions import ProviderError
-from axio.output import AnswerText
-from axio.resilience import Fallback, RateLimit, Retry, StopRepetition, Watchdog, Wrapper
+from axio.resilience import Fallback, RateLimit, Retry, Watchdog, Wrapper
 from axio.testing import (
-    FaultTransport,
-    Raises,
-    RecordTransport,
-    ReplayTransport,
     StubTransport,
     make_text_response,
 )
-from axio.tracing import Traced
 from axio.transport import CompletionTransport
 from axio_transport_openai import OpenAITransport
 from support.loopback import Server, serving, status, stream
+from support.wraps import WRAPS, layers, nested
 
 OWN_ATTEMPTS = 4
-SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 ANSWER = stream(
     *(
         f"data: {json.dumps(chunk)}\n\n".encode()
@@ -53,37 +47,9 @@ class Number:
     n: int
 
 
-Wrap: TypeAlias = Callable[[CompletionTransport, Path], Wrapper]
-
-
-WRAPS: dict[str, Wrap] = {
-    "retry": lambda inner, _: Retry(inner, 3, base_delay=0),
-    "fallback": lambda inner, _: Fallback(inner, inner),
-    "rate limit": lambda inner, _: RateLimit(inner, requests_per_minute=1e6, concurrency=9),
-    "watchdog": lambda inner, _: Watchdog(inner, 30),
-    "repetition": lambda inner, _: StopRepetition(inner),
-    "record": lambda inner, folder: RecordTransport(inner, folder / "recorded"),
-    "replay": lambda inner, folder: ReplayTransport(folder / f"{id(inner)}", record=inner),
-    "faults": lambda inner, _: FaultTransport(inner, Raises(0, ValueError("not yet")), 999),
-    "structured": lambda inner, _: AnswerText(inner, SCHEMA),
-    "traced": lambda inner, _: Traced(inner),
-}
 PAIRS = list(product(WRAPS, repeat=2))
 NESTINGS = [*PAIRS, *random.Random(5).sample(list(product(WRAPS, repeat=3)), 60)]
 nestings = pytest.mark.parametrize("names", NESTINGS, ids=" of ".join)
-
-
-def layers(transport: CompletionTransport) -> Iterable[Wrapper]:
-    while isinstance(transport, Wrapper):
-        yield transport
-        transport = transport.inner
-
-
-def nested(names: tuple[str, ...], inner: CompletionTransport, folder: Path) -> Any:
-    """`inner` inside the wrappers of these names, the first one outermost."""
-    for name in reversed(names):
-        inner = WRAPS[name](inner, folder)
-    return inner
 
 
 @pytest.fixture(autouse=True)
