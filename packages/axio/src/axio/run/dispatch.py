@@ -28,7 +28,6 @@ from axio.events import (
 )
 from axio.exceptions import Deferred, message_of
 from axio.history import INTERRUPTED
-from axio.messages import Message
 from axio.permission import APPROVED
 from axio.results import Content, as_content, as_text, words_of
 from axio.run.call import Call
@@ -38,7 +37,7 @@ from axio.run.start import start_at_once
 from axio.tool import Tool
 from axio.types import ToolName
 
-__all__ = ("GRACE", "ToolDispatch", "holds_media")
+__all__ = ("GRACE", "ToolDispatch")
 
 logger = logging.getLogger(__name__)
 
@@ -284,13 +283,3 @@ def _waits_for_itself(call: Call, tool: Tool[Any] | None) -> str | None:
             )
         outer = outer.outer
     return None
-
-
-def holds_media(message: Message) -> bool:
-    """True if a tool result in it holds more than text."""
-    return any(
-        type(block) in _MEDIA_OUTPUT
-        for result in message.content
-        if isinstance(result, ToolResultBlock)
-        for block in result.content
-    )

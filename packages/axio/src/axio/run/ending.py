@@ -47,18 +47,14 @@ class Interruptible(Run):
     """
 
     __slots__ = (
-        "_cancels",
-        "_consumer",
-        "_generator",
-        "_loop",
-        "_phase",
-        "_request",
+        *("_adopted", "_cancels", "_consumer", "_generator", "_loop", "_phase", "_request"),
     )
 
     def __init__(
         self, store: ContextStore, agent: Agent, budget: Budget | None, parent: Run | None
     ) -> None:
         super().__init__(store, agent, budget, parent)
+        self._adopted: set[asyncio.Task[Any]] | None = None
         self._cancels: Cancels | None = None
         """Those that the switch asks for; None before the run has begun."""
         self._consumer: asyncio.Task[Any] | None = None
@@ -112,6 +108,16 @@ class Interruptible(Run):
             return
         if self._is_waiting():
             cancels.cancel(consumer)
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        if self._adopted is None:
+            self._adopted = set()
+        self._adopted.add(task)
+        task.add_done_callback(self._adopted.discard)
+
+    def _cancel_adopted(self) -> None:
+        for task in self._adopted or ():
+            task.cancel()
 
     def _is_waiting(self) -> bool:
         """True while the consumer waits for the next event."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
-from axio.blocks import TextBlock
 from axio.context import ContextStore
 from axio.events import Error, SessionEndEvent, StreamEvent, ToolResult
 from axio.exceptions import LimitReached, ModelStopped, OutputLimit, TruncatedStream
@@ -24,21 +23,19 @@ from axio.messages import Message, Prompt, as_message
 from axio.run import ending
 from axio.run.budget import Budget, Limits
 from axio.run.call import Call
-from axio.run.dispatch import ToolDispatch, holds_media
-from axio.run.ending import LEAVING, RUNNING, Interruptible, can_wait
+from axio.run.dispatch import ToolDispatch
+from axio.run.ending import LEAVING, RUNNING, can_wait
 from axio.run.face import RUN, Run
 from axio.run.start import current_task
 from axio.run.store import (
+    Recorded,
     close_abandoned,
-    mend,
     open_streams,
     refuse_nesting,
-    settle,
-    store_approved,
     take_approved,
 )
 from axio.run.stream import AgentStream
-from axio.run.turn import ApprovedTurn, EagerTurn, Turn
+from axio.run.turn import CUT, DONE, FAILED, ApprovedTurn, EagerTurn, Turn
 from axio.tool import refuse_twins
 from axio.transport import close_quietly, model_of, takes_tools
 from axio.types import StopReason, ToolCallID, Usage, total
@@ -53,15 +50,10 @@ S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
 
-# In Python 3.11 to look up a member of an Enum is a call.
-_DONE, _CUT, _FAILED = StopReason.end_turn, StopReason.max_tokens, StopReason.error
-
 _NOT_RUN = "[not run] The run failed before this call's turn was complete."
 
-_NUDGE = "The media above is the result of the tool call. Go on with the task."
 
-
-class AgentRun(Interruptible):
+class AgentRun(Recorded):
     """One run of `agent` on `store`, begun by `prompt`, or taken up where the history stands.
 
     `reply` is asked when the model ends its turn: a message it returns keeps the run going.
@@ -69,9 +61,8 @@ class AgentRun(Interruptible):
     """
 
     __slots__ = (
-        *("_checked", "_children", "_crash", "_end", "_enough", "_error", "_iteration", "_limits"),
-        *("_owned", "_prompt", "_reason", "_reply", "_steering", "_stored", "_stream", "_taken"),
-        *("_usages", "_visible", "turn"),
+        *("_crash", "_end", "_enough", "_error", "_iteration", "_limits", "_owned", "_prompt"),
+        *("_reason", "_reply", "_steering", "_stream", "_taken", "_usages", "_visible", "turn"),
     )
 
     can_be_resumed = True
@@ -91,9 +82,6 @@ class AgentRun(Interruptible):
         super().__init__(store, agent, budget, outer)
         self.turn: Turn | None = None
         """The one that is open: not stored yet, or without its results."""
-        self._checked = store._checked
-        """The length of the history that was read last, and its last message."""
-        self._children: set[asyncio.Task[Any]] | None = None
         self._crash: Exception | None = None
         """An error of the program, in a store or a selector: raised after the last event."""
         self._end: StopReason | None = None
@@ -108,8 +96,6 @@ class AgentRun(Interruptible):
         self._reason = ""
         self._reply = reply
         self._steering: tuple[Message, ...] = ()
-        self._stored: list[Message] = []
-        """The messages that the run has stored since."""
         self._stream: ref[AgentStream] | None = None
         self._taken: set[ToolCallID] = set()
         self._usages: list[Usage] = []
@@ -169,15 +155,16 @@ class AgentRun(Interruptible):
 
     async def _begin(self) -> None:
         """Take the store, see that its history is valid, and store the prompt."""
+        if self._limits is not None:
+            self._limits.start(self.interrupt)
         if self.parent is not None:
             refuse_nesting(self.store, self.parent)
         if id(self.store) in open_streams:
             await close_abandoned(self.store)
-        if self._limits is not None:
-            self._limits.start(self.interrupt)
         owned = self.store.own()
         await owned.__aenter__()
         self._owned = owned
+        self._checked, self._stored = self.store._checked, []
         if self._stream is not None:
             open_streams[id(self.store)] = self._stream
         history: list[Message] = []
@@ -202,7 +189,7 @@ class AgentRun(Interruptible):
         from axio.approval import approved, pending  # Most runs have a prompt.
 
         if not history or history[-1].role == "assistant":
-            self._finish(StopReason.end_turn)
+            self._finish(DONE)
         if granted := approved(history):
             if self._refusal(len(granted)) is not None:
                 return
@@ -219,7 +206,7 @@ class AgentRun(Interruptible):
             self._visible = RUN.set(self)
         agent = self.agent
         if self._iteration >= agent.max_iterations:
-            self._finish(StopReason.error, "max_iterations")
+            self._finish(FAILED, "max_iterations")
             return None
         if self._limits is not None:
             try:
@@ -292,7 +279,7 @@ class AgentRun(Interruptible):
             try:
                 self._limits.call_tools(count)
             except LimitReached as exc:
-                self._finish(StopReason.error, exc.reason, exc)
+                self._finish(FAILED, exc.reason, exc)
         return None if self._error is None else f"not run: {self._error}"
 
     async def _conclude(self, turn: Turn) -> Turn | None:
@@ -300,33 +287,23 @@ class AgentRun(Interruptible):
         one."""
         if self._visible is None:
             self._visible = RUN.set(self)
-        if turn.granted:
-            await store_approved(self.store, turn)
-        elif turn.runs:
-            await self._store_results(turn.calls)
+        if turn.runs:
+            await self._store_results(turn)
         self.turn = None
         if turn.runs:
             if self._enough is not None and self._end is None and self._enough(turn.calls):
-                self._finish(StopReason.end_turn)
-        elif turn.stop_reason == _CUT:
+                self._finish(DONE)
+        elif turn.stop_reason == CUT:
             self._fail(OutputLimit("the model stopped with max_tokens"), "max_tokens")
-        elif turn.stop_reason == _FAILED:
+        elif turn.stop_reason == FAILED:
             self._drop_calls(turn)
             self._fail(ModelStopped("the model stopped with error"))
         elif not self._goes_on():
-            self._finish(_DONE)
+            self._finish(DONE)
         if turn.usage is not None:
             await self.store.add_context_tokens(turn.usage.input_tokens, turn.usage.output_tokens)
         self._check()
         return None if self._end is not None else await self._ask()
-
-    def _store_results(self, calls: list[Call]) -> Coroutine[Any, Any, None]:
-        results = Message("user", [call.result for call in calls if call.result])
-        nudges = getattr(self.agent.transport, "nudge_on_media_tool_result", False)
-        if not (nudges and holds_media(results)):
-            return self._append(results)
-        self._stored += [results, Message("user", [TextBlock(_NUDGE)])]
-        return self.store.extend(self._stored[-2:])
 
     def _goes_on(self) -> bool:
         """True if there is something to say to a model that has finished."""
@@ -342,43 +319,6 @@ class AgentRun(Interruptible):
             RUN.reset(self._visible)
             self._visible = None
 
-    # ── the history ───────────────────────────────────────────────────────────────────────────
-
-    async def _mended(self, history: list[Message]) -> list[Message]:
-        """`history`, which may be another one than the run knows, made valid."""
-        known, last = self._checked
-        if not 0 < known <= len(history) or history[known - 1] is not last:
-            known = 0  # It is another history.
-        history = await mend(self.store, history, known, self._stored)
-        self._checked, self._stored = (len(history), history[-1] if history else None), []
-        return history
-
-    def _knows(self, history: list[Message]) -> bool:
-        """True if `history` is the one that was read last, and what the run has stored since."""
-        known, last = self._checked
-        length, stored = len(history), self._stored
-        if length != known + len(stored) or (known and history[known - 1] is not last):
-            return False
-        if stored:
-            if history[-1] is not stored[-1]:
-                return False
-            self._checked = length, history[-1]
-            stored.clear()
-        return True
-
-    def _append(self, message: Message) -> Coroutine[Any, Any, None]:
-        self._stored.append(message)
-        return self.store.append(message)
-
-    def _remember(self) -> None:
-        """The run has ended well: spare the next one the check."""
-        if self._stored:
-            self._checked = self._checked[0] + len(self._stored), self._stored[-1]
-        try:  # noqa: SIM105 - suppress() costs more than a whole message
-            self.store._checked = self._checked
-        except AttributeError:
-            pass  # a store with slots
-
     async def _store_steering(self) -> None:
         steering, self._steering = self._steering, ()
         for message in steering:
@@ -387,19 +327,13 @@ class AgentRun(Interruptible):
     # ── the end ───────────────────────────────────────────────────────────────────────────────
 
     def stop(self, reason: str = "") -> None:
-        self._finish(StopReason.end_turn, reason)
+        self._finish(DONE, reason)
 
     def steer(self, prompt: Prompt) -> bool:
         if self._end is not None or self._phase == LEAVING:
             return False
         self._steering += (as_message(prompt),)
         return True
-
-    def adopt(self, task: asyncio.Task[Any]) -> None:
-        if self._children is None:
-            self._children = set()
-        self._children.add(task)
-        task.add_done_callback(self._children.discard)
 
     def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
         """The run ends after this turn. An error that came first stays the reason."""
@@ -408,13 +342,13 @@ class AgentRun(Interruptible):
 
     def _break_down(self, exc: Exception) -> None:
         self._crash = exc
-        self._end, self._reason = StopReason.error, "crash"
+        self._end, self._reason = FAILED, "crash"
 
     def _fail(self, exc: Exception, reason: str = "") -> None:
         """End the run with an error. Of a turn that is still open, which the transport or a limit
         has ended, nothing is stored: asked again, the model starts it anew."""
         turn, self.turn = self.turn, None
-        self._finish(StopReason.error, reason or getattr(exc, "reason", "") or "error", exc)
+        self._finish(FAILED, reason or getattr(exc, "reason", "") or "error", exc)
         if turn is None:
             return
         if turn.usage is not None:
@@ -444,8 +378,7 @@ class AgentRun(Interruptible):
             self._break_down(exc)
             exc = None
         elif exc is not None:
-            for task in self._children or ():
-                task.cancel()
+            self._cancel_adopted()
             if isinstance(exc, GeneratorExit):
                 self._request = None  # A stream that is closed has nobody to be told.
         self._phase, dispatch = LEAVING, self._dispatch
@@ -470,9 +403,9 @@ class AgentRun(Interruptible):
             if not (ours and isinstance(exc, asyncio.CancelledError)):
                 raise exc
             if isinstance(self._request, LimitReached):
-                self._finish(StopReason.error, self._request.reason, self._request)
+                self._finish(FAILED, self._request.reason, self._request)
             else:
-                self._finish(StopReason.error, "cancelled")
+                self._finish(FAILED, "cancelled")
         last: list[StreamEvent] = [] if dispatch is None else [*dispatch.events]
         if self._end is not None:
             if self._error is not None:
@@ -506,7 +439,7 @@ class AgentRun(Interruptible):
         try:
             async with asyncio.timeout(ending.GRACE):
                 if turn is not None:
-                    await settle(self.store, self._checked[0], turn)
+                    await self._keep(turn)
                 await self._store_steering()
         except Exception as exc:
             if turn is None and self._crash is None:

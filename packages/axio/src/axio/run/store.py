@@ -4,35 +4,108 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from axio.blocks import ToolResultBlock
+from axio.blocks import TextBlock, ToolResultBlock
 from axio.context import ContextStore
 from axio.exceptions import SessionBusy
 from axio.history import UNKNOWN_OUTCOME, calls_of, check, repair
 from axio.messages import Message
 from axio.run import ending
+from axio.run.ending import Interruptible
 from axio.run.face import Run
 from axio.run.turn import Turn
 
 if TYPE_CHECKING:
     from axio.run.stream import AgentStream
 
-__all__ = (
-    "close_abandoned",
-    "mend",
-    "open_streams",
-    "refuse_nesting",
-    "settle",
-    "store_approved",
-    "take_approved",
-)
+__all__ = ("Recorded", "close_abandoned", "open_streams", "refuse_nesting", "take_approved")
 
 logger = logging.getLogger(__name__)
 
 open_streams: dict[int, ref[AgentStream]] = {}
 """By the store's id: the stream's own frame keeps the store alive, and removes the entry."""
+
+_NUDGE = "The media above is the result of the tool call. Go on with the task."
+
+
+class Recorded(Interruptible):
+    """A run that knows its history. It has to set what it knows once it has the store."""
+
+    __slots__ = ("_checked", "_stored")
+
+    _checked: tuple[int, Message | None]
+    """The length of the history that was read last, and its last message."""
+
+    _stored: list[Message]
+    """The messages that the run has stored since."""
+
+    def _knows(self, history: list[Message]) -> bool:
+        """True if `history` is the one that was read last, and what the run has stored since."""
+        known, last = self._checked
+        length, stored = len(history), self._stored
+        if length != known + len(stored) or (known and history[known - 1] is not last):
+            return False
+        if stored:
+            if history[-1] is not stored[-1]:
+                return False
+            self._checked = length, history[-1]
+            stored.clear()
+        return True
+
+    async def _mended(self, history: list[Message]) -> list[Message]:
+        """`history`, which may be another one than the run knows, made valid."""
+        known, last = self._checked
+        if not 0 < known <= len(history) or history[known - 1] is not last:
+            known = 0  # It is another history.
+        history = await _mend(self.store, history, known, self._stored)
+        self._checked, self._stored = (len(history), history[-1] if history else None), []
+        return history
+
+    def _append(self, message: Message) -> Coroutine[Any, Any, None]:
+        self._stored.append(message)
+        return self.store.append(message)
+
+    def _store_results(self, turn: Turn) -> Coroutine[Any, Any, None]:
+        if turn.granted:
+            return _store_approved(self.store, turn)
+        results = Message("user", [call.result for call in turn.calls if call.result])
+        nudges = getattr(self.agent.transport, "nudge_on_media_tool_result", False)
+        if not (nudges and _holds_media(results)):
+            return self._append(results)
+        self._stored += [results, Message("user", [TextBlock(_NUDGE)])]
+        return self.store.extend(self._stored[-2:])
+
+    async def _keep(self, turn: Turn) -> None:
+        """Store what may be kept of an interrupted turn.
+
+        The interruption may have come in the middle of a write, so the store is asked what it
+        holds: an open turn is answered, the part of a turn that was never stored is appended.
+        """
+        if turn.granted:
+            await _store_approved(self.store, turn)
+            return
+        history = await self.store.get_history()
+        if calls := calls_of(history[-1]) if history else []:
+            known = {call.id: call.result for call in turn.calls}
+            results = [
+                known.get(call.id) or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
+                for call in calls
+            ]
+            await self.store.append(Message("user", [*results]))
+        elif len(history) == self._checked[0] and (partial := turn.partial()):
+            await self.store.append(Message("assistant", partial))
+
+    def _remember(self) -> None:
+        """The run has ended well: spare the next one the check."""
+        if self._stored:
+            self._checked = self._checked[0] + len(self._stored), self._stored[-1]
+        try:  # noqa: SIM105 - suppress() costs more than a whole message
+            self.store._checked = self._checked
+        except AttributeError:
+            pass  # a store with slots
 
 
 def refuse_nesting(store: ContextStore, run: Run) -> None:
@@ -60,7 +133,7 @@ async def close_abandoned(store: ContextStore) -> None:
         await stream.end_unread()
 
 
-async def mend(
+async def _mend(
     store: ContextStore, history: list[Message], known: int, own: list[Message]
 ) -> list[Message]:
     """`history`, mended in the store if a crash or another writer left it invalid.
@@ -86,26 +159,6 @@ async def mend(
     return await store.get_history()
 
 
-async def settle(store: ContextStore, loaded: int, turn: Turn) -> None:
-    """Store what may be kept of an interrupted turn, which began at a history of `loaded` messages.
-
-    The interruption may have come in the middle of a write, so the store is asked what it holds:
-    an open turn is answered, the part of a turn that was never stored is appended.
-    """
-    if turn.granted:
-        await store_approved(store, turn)
-        return
-    history = await store.get_history()
-    if calls := calls_of(history[-1]) if history else []:
-        known = {call.id: call.result for call in turn.calls}
-        results = [
-            known.get(call.id) or ToolResultBlock(call.id, UNKNOWN_OUTCOME, True) for call in calls
-        ]
-        await store.append(Message("user", [*results]))
-    elif len(history) == loaded and (partial := turn.partial()):
-        await store.append(Message("assistant", partial))
-
-
 async def take_approved(store: ContextStore) -> None:
     """Use up the approvals: after a crash from here on the calls are never run again."""
     from axio.approval import used_up  # Most runs have a prompt, and need none of this.
@@ -113,7 +166,7 @@ async def take_approved(store: ContextStore) -> None:
     await store.replace(used_up(await store.get_history()))
 
 
-async def store_approved(store: ContextStore, turn: Turn) -> None:
+async def _store_approved(store: ContextStore, turn: Turn) -> None:
     """Put the results of approved calls in the place of their approvals."""
     from axio.approval import replaced
 
@@ -125,3 +178,13 @@ async def store_approved(store: ContextStore, turn: Turn) -> None:
     ]
     async with asyncio.timeout(ending.GRACE):
         await store.replace(replaced(await store.get_history(), results))
+
+
+def _holds_media(message: Message) -> bool:
+    """True if a tool result in it holds more than text."""
+    return any(
+        not isinstance(block, TextBlock)
+        for result in message.content
+        if isinstance(result, ToolResultBlock) and not isinstance(result.content, str)
+        for block in result.content
+    )

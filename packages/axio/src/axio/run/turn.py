@@ -34,9 +34,10 @@ from axio.types import StopReason, ToolCallID, ToolName, Usage
 if TYPE_CHECKING:
     from axio.approval import PendingCall
 
-__all__ = ("ApprovedTurn", "EagerTurn", "Turn")
+__all__ = ("CUT", "DONE", "FAILED", "ApprovedTurn", "EagerTurn", "Turn")
 
-_DONE = StopReason.end_turn  # In Python 3.11 to look up a member of an Enum is a call.
+# In Python 3.11 to look up a member of an Enum is a call.
+DONE, CUT, FAILED = StopReason.end_turn, StopReason.max_tokens, StopReason.error
 
 # fmt: off
 _STORED: tuple[type[Any], ...] = (
@@ -78,7 +79,7 @@ class Turn:
         self.calls: list[Call] = []
         self.runs = False
         """True if its calls are to be run, and answered; known after `close`."""
-        self.stop_reason = _DONE
+        self.stop_reason = DONE
         self.usage: Usage | None = None
         """None until an `IterationEnd` has come."""
         self._arrived: list[ContentBlock | Call] = []
@@ -174,12 +175,12 @@ class Turn:
         if not self.calls:
             self.content = self._arrived  # type: ignore[assignment]
             return
-        if self.stop_reason == StopReason.error:
+        if self.stop_reason == FAILED:
             self.content = self.partial()
             return
         self.runs = True
         self._known.clear()
-        cut = self.stop_reason == StopReason.max_tokens
+        cut = self.stop_reason == CUT
         order = self._arrived
         if len(order) > len(self.calls) and not any(isinstance(b, ReasoningBlock) for b in order):
             rest = [item for item in order if not isinstance(item, Call)]
