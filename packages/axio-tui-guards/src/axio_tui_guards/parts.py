@@ -223,7 +223,7 @@ class _Survey:
             self.hosts.add(host_of_address(word.text))
         except UnclearHost as error:
             self.why_hosts = self.why_hosts or str(error)
-        if word.literal and word.text[:5].lower() == "file:":
+        if not word.literal or word.text[:5].lower() == "file:":
             if set(word.text) & _HIDDEN_PATTERN:
                 self.unclear(f"{word.text!r} is a pattern")
             self._path(word)
