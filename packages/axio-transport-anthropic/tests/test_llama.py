@@ -120,7 +120,7 @@ async def test_a_turn_that_is_cut_says_so(llama_forced: Llama) -> None:
 
 
 async def test_an_error_inside_the_stream_is_the_providers(llama_forced: Llama) -> None:
-    async with AnthropicTransport(**options(llama_forced)) as transport:
+    async with AnthropicTransport(**options(llama_forced), max_retries=1) as transport:
         with pytest.raises(ProviderError, match="server_error"):
             async for _ in transport.stream([user("Please greet Alice")], [GREET, LIST_FILES], ""):
                 pass

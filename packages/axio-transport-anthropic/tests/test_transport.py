@@ -288,7 +288,7 @@ async def test_a_server_that_cannot_be_reached_is_told_as_that() -> None:
     ) as transport:
         error = await error_of(transport)
     assert type(error) is ConnectionFailed
-    assert error.retryable
+    assert f"({url}/messages)" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,8 @@ class RecordingSession:
         return self
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b'data: {"type": "content_block_delta", "index": 0, "delta": '
+        yield b'{"type": "text_delta", "text": "a"}}\n\n'
         yield b'data: {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}\n\n'
 
 

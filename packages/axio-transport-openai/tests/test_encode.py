@@ -30,7 +30,7 @@ from axio_transport_openai.encode import (
     response_format,
 )
 from axio_transport_openai.encoded import EncodedMessages, RequestEncoder
-from axio_transport_openai.providers import OPENAI, OPENROUTER, Provider, endpoint, provider_for
+from axio_transport_openai.providers import OPENAI, OPENROUTER, Provider, provider_for
 
 PNG = ImageBlock("image/png", b"\x89PNG")
 PNG_URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}}
@@ -398,9 +398,3 @@ def test_a_marked_body_is_the_payload_s_too() -> None:
 )
 def test_a_provider_is_known_by_its_host(url: str, name: str) -> None:
     assert provider_for(url).name == name
-
-
-def test_a_path_is_put_before_the_query_of_the_base() -> None:
-    assert endpoint("https://x/v1", "a/b") == "https://x/v1/a/b"
-    assert endpoint("https://x/v1/", "a") == "https://x/v1/a"
-    assert endpoint("https://x/v1?api-version=1", "a") == "https://x/v1/a?api-version=1"

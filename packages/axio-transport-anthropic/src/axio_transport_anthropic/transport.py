@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from axio.events import StreamEvent
 from axio.media import ImageLimits
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
@@ -19,6 +17,7 @@ from axio.wire.client import HttpTransport, Request
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
+from axio.wire.secret import Secret
 from axio.wire.settings import ModelOrId, from_environment, model_field, spec_from_dict
 from axio_transport_anthropic.catalogue import (
     ANTHROPIC_MODELS,
@@ -135,11 +134,14 @@ class AnthropicTransport(HttpTransport):
         else:  # of a subclass, which has the last word
             output = {} if schema is None else {"output_config": output_config(schema)}
             body = dumps(self.build_payload(messages, tools, system) | output)
+        decoder = partial(MessagesDecoder, own_names(tools))
+        if self.vertexai:
+            url = vertex_url(self.project, self.location, self.model.id)
+            return Request(url, self._token.headers, body, decoder)
         headers = {"content-type": "application/json", "anthropic-version": ANTHROPIC_API_VERSION}
         if key := self.api_key.strip():  # the end of a line it was read from is no part of it
-            headers["x-api-key"] = key
-        url = self.base_url.rstrip("/") + "/messages"
-        return Request(url, headers, body, partial(MessagesDecoder, own_names(tools)))
+            headers["x-api-key"] = Secret(key)
+        return Request(self._url("messages"), headers, body, decoder)
 
     def to_dict(self) -> dict[str, Any]:
         data = HttpTransport.to_dict(self)
@@ -197,17 +199,3 @@ class AnthropicTransport(HttpTransport):
             pairs.append(("tools", json_array(definitions)))
         pairs.append(("messages", history.messages()))
         return json_object(pairs)
-
-    def _post(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-        return (
-            self._post_to_vertex(request) if self.vertexai else HttpTransport._post(self, request)
-        )
-
-    async def _post_to_vertex(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-        url = vertex_url(self.project, self.location, self.model.id)
-        token = await self._token.get()
-        headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-        there = request._replace(url=url, headers=headers)
-        async with aclosing(HttpTransport._post(self, there)) as events:
-            async for event in events:
-                yield event

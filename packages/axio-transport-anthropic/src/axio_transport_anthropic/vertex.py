@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from axio.exceptions import StreamError
+from axio.wire.secret import Secret
 
 __all__ = ("VERTEX_ANTHROPIC_VERSION", "VertexToken", "vertex_url")
 
@@ -49,6 +50,11 @@ class VertexToken:
 
     def __reduce__(self) -> tuple[type[VertexToken], tuple[()]]:
         return VertexToken, ()  # a copy starts anew: locks cannot be copied
+
+    async def headers(self) -> dict[str, str]:
+        """The headers of a request."""
+        token = Secret(f"Bearer {await self.get()}")
+        return {"content-type": "application/json", "authorization": token}
 
     async def get(self) -> str:
         """The token; `StreamError` when there is no way to one."""

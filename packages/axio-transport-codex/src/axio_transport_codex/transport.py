@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from axio.events import StreamEvent
-from axio.exceptions import ProviderError, StreamError
+from axio.exceptions import StreamError
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
 from axio.tool import Tool
@@ -20,6 +18,7 @@ from axio.wire.client import HttpTransport, Request
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
+from axio.wire.secret import Secret
 from axio.wire.settings import ModelOrId, model_field
 from axio_transport_codex.catalogue import CODEX_MODELS, listed_models, spec_of
 from axio_transport_codex.limits import Limits, limits_of
@@ -127,7 +126,8 @@ class CodexTransport(HttpTransport):
             describe=self.describe,
             skips_garbage=True,
         )
-        return Request(self.base_url.rstrip("/") + "/responses", {}, dumps(payload), decoder)
+        headers = partial(self._headers, "text/event-stream")
+        return Request(self._url("responses"), headers, dumps(payload), decoder)
 
     async def fetch_models(self) -> None:
         """Set `models` to what the account may use; to the built-in list where that cannot be
@@ -139,10 +139,9 @@ class CodexTransport(HttpTransport):
 
     async def _listed(self) -> list[ModelSpec]:
         try:
-            await self._renew_if_due()
             answer = await self._ask(
-                self.base_url.rstrip("/") + "/models?client_version=0.0.1",
-                self._headers("application/json"),
+                "models?client_version=0.0.1",
+                partial(self._headers, "application/json"),
                 attempts=1,
                 timeouts=Timeouts(connect=10.0, total=20.0),
             )
@@ -151,34 +150,15 @@ class CodexTransport(HttpTransport):
             return []
         return listed_models(answer)
 
-    async def _post(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-        await self._renew_if_due()
-        refused = self.api_key
-        began = False
-        try:
-            async with aclosing(self._post_once(request)) as events:
-                async for event in events:
-                    began = True
-                    yield event
-            return
-        except ProviderError as error:
-            if error.status != 401 or began or not self.refresh_token:
-                raise
-        await self._renew(refused)
-        async with aclosing(self._post_once(request)) as events:
-            async for event in events:
-                yield event
-
-    def _post_once(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-        signed = request._replace(headers=self._headers("text/event-stream"))
-        return HttpTransport._post(self, signed)
-
     def observe(self, headers: Mapping[str, str]) -> None:
         self.limits = limits_of(headers) or self.limits
 
-    def _headers(self, accept: str) -> dict[str, str]:
+    async def _headers(self, accept: str) -> dict[str, str]:
+        """The headers of a request, with tokens that are good for a while."""
+        if self.refresh_token and expires_soon(self.expires_at):
+            await self._renew(Secret(self.api_key))
         headers = {
-            "Authorization": f"Bearer {self.api_key.strip()}",
+            "Authorization": self._bearer(),
             "Content-Type": "application/json",
             "Accept": accept,
             "User-Agent": CODEX_USER_AGENT,
@@ -190,9 +170,16 @@ class CodexTransport(HttpTransport):
 
     # ── tokens ────────────────────────────────────────────────────────────────────────────────
 
-    async def _renew_if_due(self) -> None:
-        if self.refresh_token and expires_soon(self.expires_at):
-            await self._renew(self.api_key)
+    async def renew(self, sent: Mapping[str, str]) -> bool:
+        """Have other tokens than those that were refused."""
+        if not self.refresh_token:
+            return False
+        if sent["Authorization"] == self._bearer():
+            await self._renew(Secret(self.api_key))
+        return True
+
+    def _bearer(self) -> Secret:
+        return Secret(f"Bearer {self.api_key.strip()}")
 
     async def _renew(self, used: str) -> None:
         """Have another access token than `used`, which is refused or nearly over."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from axio.media import NO_LIMITS, ImageLimits
 
-__all__ = ("NEBIUS", "OPENAI", "OPENROUTER", "PROVIDERS", "Provider", "endpoint", "provider_for")
+__all__ = ("NEBIUS", "OPENAI", "OPENROUTER", "PROVIDERS", "Provider", "provider_for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,3 @@ def provider_for(base_url: str, default: Provider = OPENAI) -> Provider:
             if known in (place, host) or host.endswith("." + known):
                 return provider
     return default
-
-
-def endpoint(base_url: str, path: str) -> str:
-    """The URL of `path` under `base_url`, whose query (Azure's version, say) stays at the end."""
-    parts = urlsplit(base_url)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}"))

@@ -16,6 +16,7 @@ from axio.wire.client import HttpTransport, Request
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
+from axio.wire.secret import Secret
 from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import OPENAI_MODELS, spec_for
 from axio_transport_openai.decode import ChatDecoder
@@ -27,7 +28,7 @@ from axio_transport_openai.encode import (
     response_format,
 )
 from axio_transport_openai.encoded import RequestEncoder
-from axio_transport_openai.providers import OPENAI, Provider, endpoint, provider_for
+from axio_transport_openai.providers import OPENAI, Provider, provider_for
 from axio_transport_openai.responses import ResponsesDecoder, text_format
 from axio_transport_openai.responses.request import build_request
 
@@ -131,7 +132,7 @@ class OpenAITransport(HttpTransport):
                 extra["text"] = {**(self.extra_params.get("text") or {}), **text_format(schema)}
             keeps_raw = bool(provider.replays)
             return Request(
-                endpoint(self.base_url, "responses"),
+                self._url("responses"),
                 self._headers(),
                 dumps(self.build_payload(messages, tools, system) | extra),
                 partial(ResponsesDecoder, self._reasoning_of, names, keeps_raw=keeps_raw),
@@ -139,7 +140,7 @@ class OpenAITransport(HttpTransport):
         if schema is not None:
             extra["response_format"] = response_format(schema)
         return Request(
-            endpoint(self.base_url, "chat/completions"),
+            self._url("chat/completions"),
             self._headers(),
             self._chat_body(messages, tools, system, extra),
             partial(ChatDecoder, provider.name, provider.replays, names),
@@ -182,14 +183,13 @@ class OpenAITransport(HttpTransport):
         self, path: str, describe: str, body: bytes | None = None, *, attempts: int | None = None
     ) -> Any:
         """The JSON answer to a request that is not a stream."""
-        url = endpoint(self.base_url, path)
-        return await self._ask(url, self._headers(), body, describe=describe, attempts=attempts)
+        return await self._ask(path, self._headers(), body, describe=describe, attempts=attempts)
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}
         key = self.api_key.strip()  # a line end, from the file it was read from, is an error
         if key:
-            headers["Authorization"] = f"Bearer {key}"
+            headers["Authorization"] = Secret(f"Bearer {key}")
         return headers
 
     @property

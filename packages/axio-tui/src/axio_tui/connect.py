@@ -128,14 +128,16 @@ async def known_models(choice: Choice, transport: Any) -> list[str]:
     known = registry.ids() if isinstance(registry, ModelRegistry) else []
     if choice.transport not in LISTING:
         return known
+    from axio.wire.address import Address
     from axio.wire.http import Http, Timeouts, request_json
     from axio.wire.retry import RetryPolicy
+    from axio.wire.secret import Secret
     from axio.wire.session import SessionPool
 
     http = Http(RetryPolicy(attempts=1), Timeouts(connect=3, idle=3, total=3))
-    key = transport.api_key.strip()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    url = transport.base_url.rstrip("/") + "/models"
+    key = Secret(transport.api_key.strip())
+    headers = {"Authorization": Secret(f"Bearer {key.reveal()}")} if key else {}
+    url = Address(transport.base_url).below("models")
     pool = SessionPool()
     try:
         answer = await request_json(pool, url=url, headers=headers, http=http)

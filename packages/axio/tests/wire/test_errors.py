@@ -7,14 +7,16 @@ import json
 import pytest
 
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
-from axio.wire.errors import MAX_ECHO, error_from_answer, error_from_stream
+from axio.wire.address import Address
+from axio.wire.errors import MAX_ECHO, error_from_answer, error_from_stream, secrets_in
 
 KEY = "sk-proj-0123456789abcdef"
 SENT = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
 
 def of(status: int, body: str, **answer: str) -> StreamError:
-    return error_from_answer("OpenAI API error", status, answer, body, sent=SENT)
+    secrets = secrets_in(SENT, Address("https://api.example/v1?version=1"))
+    return error_from_answer("OpenAI API error", status, answer, body, secrets=secrets)
 
 
 def test_the_message_holds_the_status_and_the_body() -> None:

@@ -56,9 +56,9 @@ class Decoder:
         if data == "[DONE]":
             self.done = True
             return END
-        if data == "error":
+        if data in ("error", "later"):
             self.done = True
-            return Error(ProviderError("the model is ill"))
+            return Error(ProviderError("the model is ill", retryable=data == "later"))
         return TextDelta(0, data) if data else None
 
 
@@ -72,7 +72,6 @@ def http(**changes: Any) -> Http:
         "policy": RetryPolicy(3, 0.0),
         "timeouts": Timeouts(idle=5.0),
         "describe": "Test API error",
-        "connection_errors": (aiohttp.ClientError, OSError),
     }
     return Http(**settings | changes)
 
@@ -145,7 +144,7 @@ async def test_after_the_last_attempt_the_server_s_answer_is_the_error(session: 
     async with serving(status(503, "busy", x_request_id="req_7")) as server:
         texts, error = await failure(session, server.url)
     assert (texts, len(server.asked)) == ([], 3)
-    assert str(error) == "Test API error 503: busy"
+    assert str(error) == f"Test API error 503: busy ({server.url}/chat)"
     assert (type(error), error.status, error.request_id) == (ProviderError, 503, "req_7")
 
 
@@ -170,7 +169,7 @@ async def test_waits_double_unless_the_server_names_them(
         status(429, retry_after="999"),
     ]
     async with serving(*replies, stream(A, DONE)) as server:
-        await read(session, server.url, policy=RetryPolicy(10, 5.0))
+        await read(session, server.url, policy=RetryPolicy(10, 5.0, total=None))
     assert [wait for wait in waits if wait] == [5, 10, 7, 60]  # the server's own are of no time
 
 
@@ -180,12 +179,82 @@ async def test_a_connection_that_breaks_before_the_first_event_is_tried_again(se
     assert len(server.asked) == 3
 
 
-async def test_a_server_that_is_not_there_is_tried_again_and_named(session: Any) -> None:
-    async with serving(status(200)) as server:
-        url = server.url
-    _, error = await failure(session, url)
+async def let_go(request: web.Request) -> web.StreamResponse:
+    """Hang up without an answer."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def test_a_kept_connection_that_the_server_lets_go_of_is_replaced_at_once(
+    session: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = {"policy": RetryPolicy(3, 50.0)}
+    async with serving(stream(A, DONE), let_go, stream(B, DONE)) as server, asyncio.timeout(20):
+        for text in "ab":
+            assert await read(session, server.url, **slow) == [TextDelta(0, text), END]
+    assert len(server.asked) == 3
+    assert [record.levelname for record in caplog.records if "attempt 1" in record.message] == []
+
+
+async def test_a_server_that_lets_go_again_and_again_is_given_time(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep, waits = asyncio.sleep, []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    async with serving(let_go) as server:
+        monkeypatch.setattr(asyncio, "sleep", wait)
+        _, error = await failure(session, server.url, policy=RetryPolicy(4, 5.0))
+        monkeypatch.undo()
     assert (type(error), error.retryable) == (ConnectionFailed, True)
-    assert f"({url}/chat)" in str(error)
+    assert ([each for each in waits if each], len(server.asked)) == ([10, 20], 4)
+
+
+async def test_a_server_that_does_not_run_on_this_machine_is_told_at_once(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(status(200)) as server:
+        port = server.url.removesuffix("/v1").rpartition(":")[2]
+    monkeypatch.setattr(asyncio, "sleep", AsyncMock(side_effect=AssertionError("it waits")))
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        _, error = await failure(session, f"http://{host}:{port}/v1")
+        assert (type(error), error.retryable) == (ConnectionFailed, False)
+        assert f"(http://{host}:{port}/v1/chat): refused" in str(error)
+
+
+async def test_a_refusal_by_another_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(asyncio, "sleep", AsyncMock(side_effect=waits.append))
+    session = MagicMock()
+    session.post.side_effect = ConnectionRefusedError(111, "refused")
+    _, error = await failure(session, "http://192.0.2.1", policy=RetryPolicy(3, 5.0))
+    assert (type(error), error.retryable) == (ConnectionFailed, True)
+    assert waits == [5, 10]
+
+
+async def test_all_retries_begin_within_a_minute_unless_more_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(loop, "time", lambda: now + sum(waits))
+    session = MagicMock()
+    session.post.side_effect = OSError("unreachable")
+    await failure(session, "http://192.0.2.1", policy=RetryPolicy(10, 5.0))
+    assert waits == [5, 10, 20]
+    waits.clear()
+    await failure(session, "http://192.0.2.1", policy=RetryPolicy(7, 5.0, total=None))
+    assert waits == [5, 10, 20, 40, 60, 60]
 
 
 @pytest.mark.parametrize(
@@ -219,13 +288,39 @@ async def test_nothing_is_repeated_once_an_event_was_delivered(
         (stream(b"data: error\n\n"), ProviderError),
         (stream(A, b"data: error\n\n", B), ProviderError),
         (stream(A), TruncatedStream),
-        (stream(), TruncatedStream),
     ],
 )
 async def test_what_the_decoder_reports_is_final(session: Any, reply: Reply, kind: type) -> None:
     async with serving(reply) as server:
         _, error = await failure(session, server.url)
     assert (type(error), len(server.asked)) == (kind, 1)
+
+
+@pytest.mark.parametrize(
+    "reply", [stream(), stream(b"\n"), stream(PING), stream(b"data: later\n\n")]
+)
+async def test_an_answer_that_is_cut_before_its_first_event_is_tried_again(
+    session: Any, reply: Reply
+) -> None:
+    async with serving(reply, reply, stream(A, DONE)) as server:
+        assert await read(session, server.url) == [TextDelta(0, "a"), END]
+        assert len(server.asked) == 3
+    async with serving(reply) as server:
+        _, error = await failure(session, server.url)
+        assert type(error) in (TruncatedStream, ProviderError)
+        assert len(server.asked) == 3
+
+
+async def test_an_empty_answer_is_tried_again_and_taken_in_the_end(
+    session: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(stream(DONE), stream(A, DONE)) as server:
+        assert await read(session, server.url) == [TextDelta(0, "a"), END]
+    async with serving(stream(DONE)) as server:
+        assert await read(session, server.url) == [END]
+        assert len(server.asked) == 3
+    assert caplog.records[-1].levelno == logging.WARNING
+    assert "empty" in caplog.records[-1].getMessage()
 
 
 async def test_an_error_inside_the_stream_gets_the_request_id(session: Any) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from axio.wire.http import Timeouts
-from axio.wire.session import SessionPool, aiohttp_options
+from axio.wire.session import SessionPool, Timeouts, sending_options
 from support.loopback import serving, status
 from support.parts import requires
 
@@ -77,9 +76,9 @@ async def test_only_aiohttp_gets_its_options() -> None:
     pool = SessionPool()
     session = await pool.current()
     for known in (pool, session):
-        timeout = aiohttp_options(known, Timeouts(connect=3))["timeout"]
+        timeout = sending_options(known, Timeouts(connect=3))["timeout"]
         assert (timeout.total, timeout.sock_connect) == (None, 3)
-    assert aiohttp_options(object(), Timeouts()) == {}
+    assert sending_options(object(), Timeouts()) == {}
     await pool.close()
 
 

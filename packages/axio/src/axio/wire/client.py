@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from axio.events import StreamEvent
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
-from axio.wire.http import Decoder, Http, Session, Timeouts, request_json, stream_events
+from axio.wire.address import Address
+from axio.wire.http import (
+    Decoder,
+    Headers,
+    Http,
+    Session,
+    Timeouts,
+    request_json,
+    stream_events,
+)
 from axio.wire.retry import RetryPolicy
-from axio.wire.session import SessionPool, aiohttp_options
+from axio.wire.session import SessionPool
 from axio.wire.settings import ModelOrId, spec_from_dict, spec_to_dict
 
 if TYPE_CHECKING:
@@ -35,7 +44,8 @@ class Request(NamedTuple):
     """One POST whose answer is a stream."""
 
     url: str
-    headers: Mapping[str, str]
+    headers: Headers
+    """With the credentials as `axio.wire.secret.Secret`, so that no error shows them."""
     body: bytes
     decoder: Callable[[], Decoder]
     """Makes one that has read nothing yet, for each attempt."""
@@ -102,6 +112,10 @@ class HttpTransport:
     def observe(self, headers: Mapping[str, str]) -> None:
         """The headers of an answer came, also those of a refusal."""
 
+    async def renew(self, sent: Mapping[str, str]) -> bool:
+        """A request with these headers was refused with 401. True if there are better ones now."""
+        return False
+
     # ── what all have ─────────────────────────────────────────────────────────────────────────
 
     if not TYPE_CHECKING:
@@ -109,6 +123,8 @@ class HttpTransport:
         def __setattr__(self, name: str, value: object) -> None:
             if name == "model" and isinstance(value, str) and hasattr(self, "models"):
                 value = self.models.get(value) or self.guess_model(value)
+            elif name == "base_url" and isinstance(value, str):
+                value = Address(value)
             object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:
@@ -145,7 +161,8 @@ class HttpTransport:
         self.models = ModelRegistry(self.catalogue)  # type: ignore[misc]
 
     def without_retries(self: T) -> T:
-        """The same transport, over the same connections, whose requests are made once."""
+        """The same transport, over the same connections, whose requests are made once: for
+        what tries again around it."""
         other = copy.copy(self)
         other.max_retries = 1
         other._sessions = self._sessions
@@ -155,7 +172,7 @@ class HttpTransport:
         """Settings as JSON-able data, the key in clear text; not the active model."""
         return {
             "name": self.name,
-            "base_url": self.base_url,
+            "base_url": str(self.base_url),
             "api_key": self.api_key,
             "models": [spec_to_dict(spec) for spec in self.models],
         }
@@ -199,44 +216,43 @@ class HttpTransport:
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────
 
+    def _url(self, path: str) -> Address:
+        return Address(self.base_url).below(path)
+
     def _post(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         url, headers, body, decoder = request
+        http = self._http(self.describe)
         return stream_events(
-            self._session,
-            url=url,
-            headers=headers,
-            body=body,
-            decoder=decoder,
-            http=self._http(self.describe),
+            self._session, url=url, headers=headers, body=body, decoder=decoder, http=http
         )
 
     async def _ask(
         self,
-        url: str,
-        headers: Mapping[str, str],
+        path: str,
+        headers: Headers,
         body: bytes | None = None,
         *,
         describe: str = "",
-        **changes: Any,
+        attempts: int | None = None,
+        timeouts: Timeouts | None = None,
     ) -> Any:
-        """The JSON answer to a request that is no stream. `changes` are those of `Http`."""
-        http = self._http(describe or self.describe, **changes)
+        """The JSON answer to a request that is no stream."""
+        http = self._http(describe or self.describe, attempts=attempts, timeouts=timeouts)
+        url = self._url(path)
         return await request_json(self._session, url=url, headers=headers, body=body, http=http)
 
     def _http(
         self, describe: str, *, attempts: int | None = None, timeouts: Timeouts | None = None
     ) -> Http:
-        import aiohttp  # takes longer than all the rest, and not every transport is ever used
-
         timeouts = timeouts or self.timeouts
+        attempts = attempts or self.max_retries
         return Http(
-            policy=RetryPolicy(attempts or self.max_retries, self.retry_base_delay),
+            policy=RetryPolicy(attempts, self.retry_base_delay, total=timeouts.retries),
             timeouts=timeouts,
             describe=describe,
             log=self.logger,
             observe=self.observe,
-            connection_errors=(aiohttp.ClientError, OSError),
-            options=aiohttp_options(self._session, timeouts),
+            renew=self.renew,
         )
 
     @property

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from errno import ECONNREFUSED
 from typing import cast
 
-from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
+from axio.exceptions import (
+    ConnectionFailed,
+    ContentFiltered,
+    ProtocolError,
+    ProviderError,
+    StreamError,
+    StreamTimeout,
+    message_of,
+)
 from axio.surrogates import joined
+from axio.wire.address import Address
 from axio.wire.retry import RetryPolicy, retry_after
+from axio.wire.secret import Secret, blotted
 
 __all__ = (
+    "connection_failed",
     "error_code",
     "error_from_answer",
     "error_from_stream",
     "passes",
     "request_id",
-    "without_secrets",
+    "secrets_in",
 )
 
 MAX_ECHO = 2000
@@ -60,32 +72,63 @@ _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 
 
 def error_from_answer(
-    describe: str, status: int, answer: Mapping[str, str], body: str, *, sent: Mapping[str, str]
+    describe: str,
+    status: int,
+    answer: Mapping[str, str],
+    body: str,
+    *,
+    secrets: Collection[str] = (),
+    address: str = "",
 ) -> StreamError:
     """The error for an answer with a bad status, or with a good one and something else than events
     in its body.
 
-    `answer` are the headers that came, `sent` the ones of the request, whose credentials never get
-    into the message.
+    `answer` are the headers that came, `address` is what was asked. None of the `secrets` gets into
+    the message, though some servers repeat the key that they refuse.
     """
     error = _error_object(body)
+    words = _readable(blotted(body, secrets))
+    place = f" ({address})" if address else ""
     if 200 <= status < 300 and error is None:
         what = "an HTML page" if body.lstrip().startswith("<") else "one document"
         return ProtocolError(
             f"{describe}: the server answered with {what} instead of a stream of events"
-            f" (is the base URL right?): {without_secrets(_readable(body), sent)}",
+            f" (is the base URL right?): {words}{place}",
             status=status,
             request_id=request_id(answer),
         )
+    if 300 <= status < 400:
+        target = Address(answer.get("Location") or answer.get("location") or "another address")
+        words = f"the server redirects to {target.shown}, which is not followed"
     code = error_code(error)
     kind = ContentFiltered if code in FILTERED else ProviderError
     return kind(
-        f"{describe} {status}: {without_secrets(_readable(body), sent)}",
+        f"{describe} {status}: {words}{place}",
         status=status,
         code=code,
         request_id=request_id(answer),
         retryable=RetryPolicy.retries(status) and code not in NO_CREDIT,
         retry_after=retry_after(answer),
+    )
+
+
+def connection_failed(
+    describe: str, address: Address, error: BaseException, *, secrets: Collection[str] = ()
+) -> StreamError:
+    """The error for a connection that failed, or was not there in time. It keeps the words of the
+    library's `error`, and nothing else of it.
+
+    Waiting helps neither where this machine refuses, nor where an address is none, nor where a
+    certificate is not trusted; the latter two are `ValueError`s.
+    """
+    cause = getattr(error, "os_error", error)  # aiohttp's own words speak of TLS even without it
+    refused = isinstance(cause, OSError) and cause.errno == ECONNREFUSED
+    late = isinstance(error, TimeoutError)
+    words = "no connection in time" if late else "connection failed"
+    detail = "refused, nothing listens there" if refused else message_of(cause)
+    return (StreamTimeout if late else ConnectionFailed)(
+        f"{describe}: {words} ({address.shown}): {blotted(detail, secrets)}",
+        retryable=not isinstance(error, ValueError) and not (refused and address.loopback),
     )
 
 
@@ -136,15 +179,14 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def without_secrets(text: str, sent: Mapping[str, str]) -> str:
-    """`text` with every credential of the `sent` headers blotted out: some servers repeat the key
-    they refuse."""
+def secrets_in(sent: Mapping[str, str], address: Address) -> set[str]:
+    """The credentials of a request with these headers to this address."""
+    found = set(address.secrets)
     for name, value in sent.items():
-        if name.lower() in _SECRET_HEADERS:
-            for secret in (value, value.partition(" ")[2]):
-                if len(secret) >= 6:
-                    text = text.replace(secret, "***")
-    return text
+        if isinstance(value, Secret) or name.lower() in _SECRET_HEADERS:
+            plain = str.__str__(value)
+            found |= {plain, plain.partition(" ")[2]}  # without its "Bearer"
+    return found
 
 
 def _error_object(body: str) -> object | None:

@@ -1,13 +1,9 @@
-"""The one HTTP loop under all HTTP transports: request, retry, read, translate errors, close.
+"""The one HTTP loop under all HTTP transports: request, retry, decode, translate errors, close.
 
-The session is anything that looks like an `aiohttp.ClientSession` in the few places `Session` and
-`Response` name, so this module needs no HTTP library. Whoever calls says which exceptions of the
-library mean "the connection failed".
-
-What is retried: bad statuses that `RetryPolicy` names and connections that fail, as long as no
-event of the answer was handed out. After the first event nothing is repeated: an error ends the
-stream. An error that a provider reports inside a stream is never retried here, and neither is
-silence, because both may cost as much again.
+What is retried: bad statuses that `RetryPolicy` names, connections that fail, and answers that are
+empty, cut or a passing error, as long as no event of the answer was handed out. After the first
+event nothing is repeated: an error ends the stream. Silence is not retried, because it may cost as
+much again.
 """
 
 from __future__ import annotations
@@ -15,49 +11,41 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from axio.events import Error, IterationEnd, StreamEvent
-from axio.exceptions import ConnectionFailed, StreamError, StreamTimeout, message_of
+from axio.exceptions import ConnectionFailed, ProtocolError, StreamError, TruncatedStream
 from axio.transport import admission
+from axio.types import StopReason
 from axio.watchdog import Watchdog
-from axio.wire.errors import error_from_answer, request_id
-from axio.wire.retry import RetryPolicy, retry_after
+from axio.wire.address import Address
+from axio.wire.errors import request_id
+from axio.wire.exchange import MAX_BODY, MAX_WORDS, Exchange, Failure, Http, Response, Session
+from axio.wire.secret import blotted
+from axio.wire.session import Timeouts
 
-__all__ = ("Decoder", "Http", "Response", "Session", "Timeouts", "request_json", "stream_events")
+__all__ = (
+    "Decoder",
+    "Headers",
+    "Http",
+    "Response",
+    "Session",
+    "Timeouts",
+    "request_json",
+    "stream_events",
+)
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
+_DOCUMENTS = (b"<", b"{", b"[")
+"""How a page and JSON begin, and no line of an event stream."""
 
-MAX_DOCUMENT = 1 << 16
-"""Bytes read of an answer that should have been a stream and is a document."""
+MAX_SILENCE = 1 << 26
+"""Bytes of an answer without an event: one huge line, or comments without end."""
 
-
-class Response(Protocol):
-    """What is used of an answer. `content` yields bytes by ``iter_any()`` or by iteration."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def content(self) -> Any: ...
-    async def text(self) -> str: ...
-
-
-class Session(Protocol):
-    """What is used of a session: each call gives a context manager that sends on entry and closes
-    on exit."""
-
-    @property
-    def get(self) -> Callable[..., AbstractAsyncContextManager[Any]]: ...
-    @property
-    def post(self) -> Callable[..., AbstractAsyncContextManager[Any]]: ...
+Headers: TypeAlias = Mapping[str, str] | Callable[[], Awaitable[Mapping[str, str]]]
+"""Headers of a request, or what makes them for each attempt anew."""
 
 
 class Decoder(Protocol):
@@ -66,7 +54,7 @@ class Decoder(Protocol):
 
     @property
     def done(self) -> bool:
-        """Whether the answer is complete, so that nobody need wait for the connection to end."""
+        """True once the answer is complete, so that nobody need wait for the connection to end."""
 
     def feed(self, chunk: bytes) -> list[StreamEvent]: ...
     def close(self) -> list[StreamEvent]:
@@ -74,45 +62,11 @@ class Decoder(Protocol):
         stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds; ``None`` means no limit."""
-
-    connect: float | None = 30.0
-    """For the connection. Only sessions that axio opens itself, or real aiohttp ones, know the
-    difference."""
-    idle: float | None = 600.0
-    """Without an event. Keep-alive comments and pings do not count as events; the consumer's own
-    time is not counted. Reasoning models may well be silent for minutes."""
-    total: float | None = None
-    """For the whole answer, retries and the consumer's time included."""
-
-
-@dataclass(frozen=True, slots=True)
-class Http:
-    """How to talk: everything about requests to one provider that does not change from one to the
-    next."""
-
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    describe: str = "API error"
-    """How error messages begin, as in ``"OpenAI API error 404: …"``."""
-    log: logging.Logger = _log
-    """Gets a warning for each retry and an error for each refusal; never bodies or headers of
-    requests."""
-    connection_errors: tuple[type[BaseException], ...] = (OSError,)
-    """What the session raises when the connection fails; `TimeoutError` is an OSError."""
-    observe: Callable[[Mapping[str, str]], None] | None = None
-    """Is shown the headers of each answer, also of a refusal."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Further keyword arguments for the session's methods."""
-
-
 async def stream_events(
     session: Session,
     *,
     url: str,
-    headers: Mapping[str, str],
+    headers: Headers,
     body: bytes,
     decoder: Callable[[], Decoder],
     http: Http,
@@ -123,258 +77,225 @@ async def stream_events(
     Raises a `StreamError`: what the decoder reports as `Error`, or what went wrong on the way. The
     response is closed whenever this generator ends, is closed or is cancelled.
     """
+    url = Address(url)
     watch = Watchdog(http.timeouts.idle, http.timeouts.total)
 
-    async def begin(opened: AsyncExitStack) -> tuple[_Answer, list[StreamEvent]]:
-        def post() -> AbstractAsyncContextManager[Response]:
-            return session.post(url, data=body, headers=headers, **http.options)
+    async def attempt() -> tuple[_Answer, list[StreamEvent]] | Failure:
+        return await _Answer(Exchange(session, url, body, http, watch), decoder()).begin(headers)
 
-        response = await _open(post, opened, url=url, sent=headers, http=http, watch=watch)
-        answer = _Answer(response, decoder(), url=url, sent=headers, http=http, watch=watch)
-        try:
-            events = await answer.start()
-            while not events and not answer.ended:
-                events = await answer.read()
-        except StreamTimeout:
-            raise  # it may be thinking, and would think as long again
-        except ConnectionFailed as error:
-            raise _TryAgain(error) from error.__cause__
-        return answer, events
-
-    async with AsyncExitStack() as opened:
-        try:
-            answer, events = await _with_retries(begin, opened, http=http, watch=watch)
-            while True:
-                for event in events:
-                    if type(event) is Error:
-                        raise answer.blame(event.exception)
-                    yield event
-                if answer.ended:
-                    http.log.info("Stream complete")
-                    return
-                if events:
-                    watch.progress()
-                events = await answer.read()
-        finally:
-            watch.stop()
+    opened = None
+    try:
+        answer, events = await _attempts(attempt, http, watch)
+        opened = answer.exchange
+        while True:
+            for event in events:
+                yield event
+            if answer.ended:
+                break
+            if events:
+                watch.progress()
+            events = await answer.read()
+        answer.finish()
+        http.log.info("Stream complete")
+    finally:
+        watch.stop()
+        if opened is not None:
+            await opened.close()
 
 
 async def request_json(
-    session: Session, *, url: str, headers: Mapping[str, str], body: bytes | None = None, http: Http
+    session: Session, *, url: str, headers: Headers, body: bytes | None = None, http: Http
 ) -> Any:
     """GET, or POST `body`, and return the JSON document of the answer. Retries and errors as in
     `stream_events`."""
+    url = Address(url)
     watch = Watchdog(http.timeouts.idle, http.timeouts.total)
 
-    async def ask(opened: AsyncExitStack) -> Any:
-        def send() -> AbstractAsyncContextManager[Response]:
-            if body is None:
-                return session.get(url, headers=headers, **http.options)
-            return session.post(url, data=body, headers=headers, **http.options)
-
-        response = await _open(send, opened, url=url, sent=headers, http=http, watch=watch)
-        text = await watch.wait(_text(response))
+    async def attempt() -> Any:
+        exchange = Exchange(session, url, body, http, watch)
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            failure = error_from_answer(
-                http.describe, response.status, _headers(response), text, sent=headers
-            )
-            raise failure from error
-
-    async with AsyncExitStack() as opened:
-        try:
-            return await _with_retries(ask, opened, http=http, watch=watch)
+            failure = await exchange.open(await _made(headers))
+            if failure is not None:
+                return failure
+            document = await exchange.document(MAX_BODY)
+            try:
+                return json.loads(document)
+            except (ValueError, RecursionError):
+                return Failure(exchange.refusal(document), again=False)
+        except ConnectionFailed as error:
+            return exchange.failure(error)
         finally:
-            watch.stop()
+            await exchange.close()
+
+    try:
+        return await _attempts(attempt, http, watch)
+    finally:
+        watch.stop()
+
+
+async def _made(headers: Headers) -> Mapping[str, str]:
+    return headers if isinstance(headers, Mapping) else await headers()
+
+
+async def _attempts(
+    attempt: Callable[[], Awaitable[T | Failure]], http: Http, watch: Watchdog
+) -> T:
+    """The result of the first attempt that is no failure."""
+    clock = asyncio.get_running_loop().time
+    number, failing_since, renewed = 0, 0.0, False
+    while True:
+        number += 1
+        watch.progress()
+        result = await attempt()
+        if not isinstance(result, Failure):
+            return result
+        if result.error.status == 401 and http.renew is not None and not renewed:
+            renewed = True
+            if await http.renew(result.sent):
+                number -= 1
+                continue
+        now = clock()
+        if number == 1:
+            failing_since = now
+        # A server may let go of a kept connection just when it is used again: that is no trouble.
+        stale = result.lost and number == 1
+        delay = 0.0 if stale else http.policy.delay(number, result.error.retry_after)
+        allowed = http.policy.allows(number, now - failing_since + delay)
+        if not (result.again and allowed and watch.allows(delay)):
+            break
+        level = logging.INFO if stale else logging.WARNING
+        http.log.log(level, "%s (attempt %d, next in %.1f s)", result.error, number, delay)
+        await asyncio.sleep(delay)
+        await admission()
+    if result.instead is not None:
+        http.log.warning("%s", result.error)
+        return result.instead  # type: ignore[no-any-return]
+    if not result.again:
+        http.log.error("%s", result.error)
+    elif number > 1:  # with one attempt, the error itself is all there is to tell
+        http.log.error("%s (attempt %d, the last)", result.error, number)
+    # No variable may hold the error while it is raised: its traceback would hold the variable.
+    error = result.error
+    del result
+    try:
+        raise error
+    finally:
+        del error
 
 
 class _Answer:
-    """One answer being read through its decoder."""
+    """What is decoded of one attempt. An `Error` of the decoder becomes what `finish` raises."""
 
-    def __init__(
-        self,
-        response: Response,
-        decoder: Decoder,
-        *,
-        url: str,
-        sent: Mapping[str, str],
-        http: Http,
-        watch: Watchdog,
-    ) -> None:
+    __slots__ = ("_decoder", "_failed", "_size", "_unheard", "ended", "exchange")
+
+    def __init__(self, exchange: Exchange, decoder: Decoder) -> None:
+        self.exchange = exchange
         self.ended = False
-        self._response = response
-        self._chunks = _chunks(response.content)
         self._decoder = decoder
-        self._url = url
-        self._sent = sent
-        self._http = http
-        self._watch = watch
+        self._failed: BaseException | None = None
+        self._size = 0
+        self._unheard = 0
 
-    async def start(self) -> list[StreamEvent]:
-        """The events of the first bytes; raises when they are those of a document and not of a
-        stream."""
-        head = b""
-        while not head.strip():
-            chunk = await self._next()
-            if chunk is None:
-                return self._end()
-            head += chunk
-        if not head.lstrip().startswith((b"<", b"{", b"[")):  # no line of an event stream starts so
-            return self._decode(head)
-        parts = [head]
-        size = len(head)
-        while size < MAX_DOCUMENT and (chunk := await self._next()) is not None:
-            parts.append(chunk)
-            size += len(chunk)
-        text = b"".join(parts).decode("utf-8", "replace")
-        response = self._response
-        raise error_from_answer(
-            self._http.describe, response.status, _headers(response), text, sent=self._sent
-        )
+    async def begin(self, headers: Headers) -> tuple[_Answer, list[StreamEvent]] | Failure:
+        """Send, and read as far as the first events."""
+        exchange = self.exchange
+        handed_over = False
+        try:
+            failure = await exchange.open(await _made(headers))
+            if failure is not None:
+                return failure
+            events = await self._start()
+            while not events and not self.ended:
+                events = await self.read()
+            failure = self._failure(events)
+            if failure is not None:
+                return failure
+            handed_over = True
+            return self, events
+        except ConnectionFailed as error:
+            return exchange.failure(error)
+        finally:
+            if not handed_over:
+                await exchange.close()
 
     async def read(self) -> list[StreamEvent]:
         """The events of the next bytes, often none; sets `ended` with the last ones."""
         try:
-            chunk = await self._next()
-        except ConnectionFailed as error:
-            events = self._end()
-            if events and type(events[-1]) is IterationEnd:
-                return events  # all was said; only the goodbye is missing
-            raise error
-        return self._end() if chunk is None else self._decode(chunk)
+            piece = await self.exchange.piece()
+        except ConnectionFailed:
+            events = self._decoder.close()
+            if not any(type(event) is IterationEnd for event in events):
+                raise
+            return self._take(events, ended=True)  # all was said; only the goodbye is missing
+        if piece is None:
+            return self._take(self._decoder.close(), ended=True)
+        return self._decode(piece)
 
-    def blame(self, error: BaseException) -> BaseException:
-        """`error` of the decoder with the request id that only the headers know."""
-        if isinstance(error, StreamError) and error.request_id is None:
-            error.request_id = request_id(_headers(self._response))
-        return error
+    def finish(self) -> None:
+        """Raise what the answer ended in, if that was an error."""
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            try:
+                raise failed
+            finally:
+                del failed
 
-    def _decode(self, chunk: bytes) -> list[StreamEvent]:
-        events = self._decoder.feed(chunk)
-        self.ended = self._decoder.done
+    async def _start(self) -> list[StreamEvent]:
+        """The events of the first bytes, if they are no document's."""
+        while (piece := await self.exchange.piece()) is not None:
+            if piece.lstrip().startswith(_DOCUMENTS):
+                rest = await self.exchange.document(MAX_WORDS)
+                self._failed, self.ended = self.exchange.refusal(piece + rest), True
+                return []
+            events = self._decode(piece)
+            if events or self.ended or piece.strip():
+                return events
+        return self._take(self._decoder.close(), ended=True)
+
+    def _decode(self, piece: bytes) -> list[StreamEvent]:
+        events = self._decoder.feed(piece)
+        self._size += len(piece)
+        self._unheard = 0 if events else self._unheard + len(piece)
+        if self._unheard > MAX_SILENCE or self._size > MAX_BODY:
+            about = "one event" if self._unheard > MAX_SILENCE else "the answer"
+            text = f"{self.exchange.describe}: {about} is longer than anything that is read"
+            return self._take([*events, Error(ProtocolError(text))], ended=True)
+        return self._take(events, ended=self._decoder.done)
+
+    def _take(self, events: list[StreamEvent], *, ended: bool) -> list[StreamEvent]:
+        self.ended = ended
+        if events and (ended or type(events[-1]) is Error):
+            for at, event in enumerate(events):
+                if isinstance(event, Error):
+                    self.ended = True
+                    self._failed = self._blamed(event.exception)
+                    return events[:at]
         return events
 
-    def _end(self) -> list[StreamEvent]:
-        self.ended = True
-        return self._decoder.close()
+    def _blamed(self, error: BaseException) -> BaseException:
+        """`error` of the decoder with the request id that only the headers know, and without what
+        it may know of the bytes that came: some servers repeat the key."""
+        secrets = self.exchange.secrets
+        error.args = tuple(
+            blotted(arg, secrets) if isinstance(arg, str) else arg for arg in error.args
+        )
+        error.__cause__ = error.__context__ = None
+        if isinstance(error, StreamError) and error.request_id is None:
+            error.request_id = request_id(self.exchange.headers)
+        return error.with_traceback(None)
 
-    async def _next(self) -> bytes | None:
-        try:
-            return await self._watch.wait(self._chunks.__anext__())
-        except StopAsyncIteration:
-            return None
-        except self._http.connection_errors as error:
-            raise _connection_failed(self._http.describe, self._url, error) from error
-
-
-class _TryAgain(Exception):
-    """An attempt failed in a way that may pass; `asked` is the wait in seconds that the server
-    wished for."""
-
-    def __init__(self, error: StreamError, asked: float | None = None) -> None:
-        self.error = error
-        self.asked = asked
-
-
-async def _with_retries(
-    attempt: Callable[[AsyncExitStack], Awaitable[T]],
-    opened: AsyncExitStack,
-    *,
-    http: Http,
-    watch: Watchdog,
-) -> T:
-    """The result of the first attempt that succeeds; what it opened is handed over to `opened`."""
-    number = 0
-    while True:
-        number += 1
-        watch.progress()
-        async with AsyncExitStack() as own:
-            try:
-                result = await attempt(own)
-            except _TryAgain as again:
-                failure = again
-            except StreamError as error:
-                http.log.error("%s", error)
-                raise
-            else:
-                opened.push_async_exit(own.pop_all())
-                return result
-        delay = http.policy.delay(number, failure.asked)
-        if number >= http.policy.attempts or not watch.allows(delay):
-            if number > 1:  # With one attempt, the error itself is all there is to tell.
-                http.log.error("%s (attempt %d, the last)", failure.error, number)
-            raise failure.error from failure.__cause__
-        http.log.warning("%s (attempt %d, next in %.1f s)", failure.error, number, delay)
-        await asyncio.sleep(delay)
-        await admission()
+    def _failure(self, events: list[StreamEvent]) -> Failure | None:
+        """What is wrong with an answer that begins, or is over, with these events."""
+        if isinstance(self._failed, StreamError) and not events:
+            again = self._failed.retryable or isinstance(self._failed, TruncatedStream)
+            failure = Failure(self._failed, again)
+            self._failed = None
+            return failure
+        if self.ended and len(events) == 1 and _says_nothing(events[0]):
+            error = TruncatedStream(f"{self.exchange.describe}: the answer is empty")
+            return Failure(error, again=True, instead=(self, events))
+        return None
 
 
-async def _open(
-    send: Callable[[], AbstractAsyncContextManager[Response]],
-    opened: AsyncExitStack,
-    *,
-    url: str,
-    sent: Mapping[str, str],
-    http: Http,
-    watch: Watchdog,
-) -> Response:
-    """Send and wait for the headers; a bad status becomes an error."""
-    if not url.startswith(("http://", "https://")):
-        text = f"{http.describe}: {url} does not begin with http:// or https://"
-        raise ConnectionFailed(text, retryable=False)
-    errors: tuple[type[BaseException], ...] = (ValueError, *http.connection_errors)
-    try:
-        response = await watch.wait(opened.enter_async_context(send()))
-    except errors as error:
-        failure = _connection_failed(http.describe, url, error)
-        if failure.retryable:
-            raise _TryAgain(failure) from error
-        raise failure from error
-    if http.observe is not None:
-        http.observe(_headers(response))
-    if response.status < 300:
-        return response
-    try:
-        body = await watch.wait(_text(response))
-    except http.connection_errors:
-        body = ""  # the status says enough
-    failure = error_from_answer(http.describe, response.status, _headers(response), body, sent=sent)
-    if failure.retryable:
-        raise _TryAgain(failure, retry_after(_headers(response)))
-    raise failure
-
-
-def _headers(response: Response) -> Mapping[str, str]:
-    """The headers of an answer; a stand-in for a response may have none."""
-    return getattr(response, "headers", None) or {}
-
-
-async def _text(response: Any) -> str:
-    try:
-        text = await response.text()
-    except (UnicodeDecodeError, LookupError):  # the charset it claims is wrong or unknown
-        text = (await response.read()).decode("utf-8", "replace")
-    return text if isinstance(text, str) else ""
-
-
-def _chunks(content: Any) -> AsyncIterator[bytes]:
-    """The body as it comes in; by lines only where nothing better is offered."""
-    for name in ("iter_any", "iter_chunked"):
-        # looked for on the class: on some stand-ins every attribute exists once it is asked for
-        if hasattr(type(content), name) or name in getattr(content, "__dict__", ()):
-            chunks = content.iter_any() if name == "iter_any" else content.iter_chunked(1 << 16)
-            return chunks.__aiter__()  # type: ignore[no-any-return]
-    return content.__aiter__()  # type: ignore[no-any-return]
-
-
-def _connection_failed(describe: str, url: str, error: BaseException) -> StreamError:
-    """A connection error in our words; `error` stays its cause."""
-    parts = urlsplit(url)
-    address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    kind = StreamTimeout if isinstance(error, TimeoutError) else ConnectionFailed
-    what = "no connection in time" if kind is StreamTimeout else "connection failed"
-    detail = message_of(error)
-    # A ValueError is an address that is none, or a certificate that is not trusted.
-    retryable = not isinstance(error, ValueError)
-    return kind(f"{describe}: {what} ({address}): {detail}", retryable=retryable)
+def _says_nothing(event: StreamEvent) -> bool:
+    return isinstance(event, IterationEnd) and event.stop_reason is StopReason.end_turn

@@ -33,6 +33,15 @@ class RetryPolicy:
     """Share of a computed delay that is taken off at random (0 to 1), so that many clients do not
     return at once. A delay that the server named is kept."""
 
+    total: float | None = MAX_DELAY
+    """Seconds after the first failure in which all further requests have to begin; ``None`` for no
+    limit."""
+
+    def allows(self, attempt: int, waited: float) -> bool:
+        """True if another request may follow attempt number `attempt`, which begins `waited`
+        seconds after the first failure."""
+        return attempt < self.attempts and (self.total is None or waited <= self.total)
+
     @staticmethod
     def retries(status: int) -> bool:
         """Whether an HTTP status is worth another try: what `ProviderError` says of it."""
@@ -48,25 +57,31 @@ class RetryPolicy:
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, as a number or as an HTTP date (RFC 9110,
-    10.2.3).
+    """Seconds that a server asks to wait: in ``retry-after-ms``, or in ``Retry-After``, as a number
+    or as an HTTP date (RFC 9110, 10.2.3).
 
     ``None`` where there is no such header or it says nothing usable; never negative.
     """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:  # the finer one, where both are there
+        return milliseconds / 1000
     value = headers.get("Retry-After") or headers.get("retry-after")
-    if not isinstance(value, str):
-        return None
+    seconds = _number(value)
+    if seconds is not None or not isinstance(value, str):
+        return seconds
     try:
-        seconds = float(value)
+        when = parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+    if when.tzinfo is None:  # the zone "-0000" parses as unknown; HTTP dates are always GMT
+        when = when.replace(tzinfo=UTC)
+    return max((when - (now or datetime.now(UTC))).total_seconds(), 0.0)
+
+
+def _number(value: object) -> float | None:
+    """A finite number that is not negative."""
+    try:
+        number = float(value) if isinstance(value, str) else -1.0
     except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, IndexError, TypeError, OverflowError):
-            return None
-        if when.tzinfo is None:  # the zone "-0000" parses as unknown; HTTP dates are always GMT
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - (now or datetime.now(UTC))).total_seconds()
-    else:
-        if not isfinite(seconds) or seconds < 0:
-            return None
-    return max(seconds, 0.0)
+        return None
+    return number if isfinite(number) and number >= 0 else None

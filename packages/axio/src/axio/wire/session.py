@@ -7,23 +7,41 @@ aiohttp is imported when a session is opened, not before; the core does not depe
 from __future__ import annotations
 
 import asyncio
-import atexit
 import weakref
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from axio.wire.http import Timeouts
+from axio.wire.proxies import Proxies, authorities
 
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ("SessionPool", "aiohttp_options")
+__all__ = ("SessionPool", "Timeouts", "sending_options")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; ``None`` means no limit."""
+
+    connect: float | None = 30.0
+    """For the connection. Only sessions that axio opens itself, or real aiohttp ones, know the
+    difference."""
+    idle: float | None = 600.0
+    """Without an event. Keep-alive comments and pings do not count as events; the consumer's own
+    time is not counted. Reasoning models may well be silent for minutes."""
+    total: float | None = None
+    """For the whole answer, retries and the consumer's time included."""
+    retries: float | None = 60.0
+    """After the first failure of a request: no other attempt begins later."""
 
 
 class _Held(NamedTuple):
     session: aiohttp.ClientSession
     owner: AsyncGenerator[aiohttp.ClientSession, None]
+    proxies: Proxies
 
 
 class SessionPool:
@@ -31,32 +49,38 @@ class SessionPool:
 
     `current` gives the running loop's session. It ends with `close`, with its event loop
     (``asyncio.run`` closes the async generators that are still open, and one of these holds the
-    session), or at the latest with the interpreter, and never with a warning. A copy of a pool, by
-    `copy`, `copy.deepcopy` or `pickle`, is a new and empty one.
+    session), with the pool, or at the latest with the interpreter, and never with a warning. A copy
+    of a pool, by `copy`, `copy.deepcopy` or `pickle`, is a new and empty one.
 
-    Proxies are taken from ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``, further certificate
-    authorities from ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
+    Proxies and certificate authorities are taken from the environment, see `axio.wire.proxies`;
+    ``~/.netrc`` is not read.
     """
 
     def __init__(self) -> None:
+        # A session is held here and by the finalizer alone. So it outlives a pool that is collected
+        # as part of a cycle, and can be closed.
         self._held: dict[asyncio.AbstractEventLoop, _Held] = {}
+        weakref.finalize(self, _let_go, self._held)
 
     def __reduce__(self) -> tuple[type[SessionPool], tuple[()]]:
         return SessionPool, ()
 
-    def __del__(self) -> None:
-        self._abandon(closed_loops_only=True)  # an open loop closes the orphaned generator itself
-
     async def current(self) -> aiohttp.ClientSession:
         """The running loop's session, opened now if there is none."""
-        return self._current()
+        return self._current().session
 
     def get(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
         """As the running loop's session does; so a pool can be used in the place of a session."""
-        return self._current().get(url, **options)
+        held = self._current()
+        return held.session.get(url, proxy=held.proxies[url], **options)
 
     def post(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
-        return self._current().post(url, **options)
+        held = self._current()
+        return held.session.post(url, proxy=held.proxies[url], **options)
+
+    def ws_connect(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        held = self._current()
+        return held.session.ws_connect(url, proxy=held.proxies[url], **options)
 
     async def close(self) -> None:
         """Close the running loop's session, if one is open. The pool can be used again."""
@@ -64,39 +88,74 @@ class SessionPool:
         if held is not None:
             await held.owner.aclose()
 
-    def _current(self) -> aiohttp.ClientSession:
+    def _current(self) -> _Held:
         loop = asyncio.get_running_loop()
         held = self._held.get(loop)
         if held is None or held.session.closed:
-            self._abandon(closed_loops_only=True)
+            for other in [other for other in self._held if other.is_closed()]:
+                _abandon(self._held.pop(other))
             owner = _open_session()
-            held = self._held[loop] = _Held(_first(owner), owner)
-            _pools.add(self)
-        return held.session
-
-    def _abandon(self, *, closed_loops_only: bool) -> None:
-        """Let go of sessions whose loop cannot close them any more."""
-        for loop in list(self._held):
-            if loop.is_closed() or not closed_loops_only:
-                session, owner = self._held.pop(loop)
-                connector = session.connector
-                session.detach()
-                if connector is not None:
-                    _begin(connector.close())
-                _begin(owner.aclose())  # at its end: its loop's hook must not find it half-way
+            held = self._held[loop] = _Held(_first(owner), owner, Proxies())
+        return held
 
 
-def aiohttp_options(session: object, timeouts: Timeouts) -> dict[str, Any]:
-    """Keyword arguments for requests on `session`: without them aiohttp ends every answer after
-    five minutes.
+def _let_go(held: dict[asyncio.AbstractEventLoop, _Held]) -> None:
+    """Close what a pool held that is gone, or all at the end of the interpreter. This may come from
+    any thread."""
+    for loop, one in held.items():
+        if loop.is_running():
+            loop.call_soon_threadsafe(_close_soon, loop, one.owner)
+        else:
+            _abandon(one)
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, owner: AsyncGenerator[Any, None]) -> None:
+    closing = loop.create_task(_closed(owner))
+    _closings.add(closing)
+    closing.add_done_callback(_closings.discard)
+
+
+async def _closed(owner: AsyncGenerator[Any, None]) -> None:
+    await owner.aclose()
+
+
+_closings: set[asyncio.Task[None]] = set()
+"""Tasks that nobody else keeps alive."""
+
+
+def _abandon(held: _Held) -> None:
+    """Let go of a session whose loop cannot close it any more."""
+    session, owner, _ = held
+    connector = session.connector
+    session.detach()
+    if connector is not None:
+        _begin(connector.close())
+    _begin(owner.aclose())  # at its end: its loop's hook must not find it half-way
+
+
+def sending_options(session: object, timeouts: Timeouts) -> Mapping[str, Any]:
+    """Keyword arguments for requests on `session`: without them aiohttp would end every answer
+    after five minutes, follow redirects with the key and the conversation, and decompress what it
+    gets without a bound.
 
     Empty where the session is not aiohttp's.
     """
-    import aiohttp
+    known, options = _aiohttp(timeouts.connect)
+    return options if isinstance(session, known) else {}
 
-    if not isinstance(session, aiohttp.ClientSession | SessionPool):
-        return {}
-    return {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect)}
+
+@lru_cache(32)
+def _aiohttp(connect: float | None) -> tuple[tuple[type, ...], Mapping[str, Any]]:
+    try:
+        import aiohttp
+    except ImportError:
+        return (), {}
+    options = {
+        "timeout": aiohttp.ClientTimeout(total=None, sock_connect=connect),
+        "allow_redirects": False,
+        "auto_decompress": False,
+    }
+    return (aiohttp.ClientSession, SessionPool), options
 
 
 async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
@@ -109,8 +168,8 @@ async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
 
     # No limit on connections: how many requests run at once is for the application to say, not for
     # a queue that nobody sees.
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
+    connector = aiohttp.TCPConnector(limit=0, ssl=authorities() or True)
+    async with aiohttp.ClientSession(connector=connector) as session:
         yield session
 
 
@@ -133,12 +192,3 @@ def _first(owner: AsyncGenerator[aiohttp.ClientSession, None]) -> aiohttp.Client
         session: aiohttp.ClientSession = yielded.value
         return session
     raise AssertionError("opening a session never waits")
-
-
-_pools: weakref.WeakSet[SessionPool] = weakref.WeakSet()
-
-
-@atexit.register
-def _abandon_at_exit() -> None:
-    for pool in list(_pools):
-        pool._abandon(closed_loops_only=False)

@@ -1,0 +1,70 @@
+"""The address of a server, which may hold credentials in its query or before its host. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+__all__ = ("Address",)
+
+
+class _Parts(NamedTuple):
+    shown: str
+    secrets: tuple[str, ...]
+    loopback: bool
+
+
+class Address(str):
+    """A URL. It is used as it is; its `repr` shows no query and no user."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    @property
+    def shown(self) -> str:
+        """Scheme, host, port and path: what a message may say."""
+        return _parts(str(self)).shown
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be a credential: the values of the query, the user and the password."""
+        return _parts(str(self)).secrets
+
+    @property
+    def loopback(self) -> bool:
+        """True for a server on this machine."""
+        return _parts(str(self)).loopback
+
+    def below(self, path: str) -> Address:
+        """The address of `path` under this one, whose query (Azure's version, say) stays."""
+        parts = urlsplit(self)
+        path, _, query = path.partition("?")
+        query = "&".join(filter(None, (query, parts.query)))
+        return Address(
+            urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}", query=query))
+        )
+
+
+@lru_cache(256)
+def _parts(url: str) -> _Parts:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        values = [value for _, value in parse_qsl(parts.query)]
+        found = (*values, parts.username, parts.password)
+    except ValueError:
+        return _Parts("an address that is none", (url,), False)
+    secrets = {text for value in found if value for text in (value, unquote(value))}
+    return _Parts(shown or url, tuple(secrets), _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
