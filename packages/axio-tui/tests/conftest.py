@@ -187,6 +187,15 @@ ENTRY_POINTS += "".join(f"{name.lower()} = acme_parts:{name}\n" for name in TRAN
 ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
 BROKEN = "[axio.transport]\nbroken = acme_absent:Transport\n[axio.tools]\nbroken = acme_absent:t\n"
 
+STRANGE_PARTS = """
+number = 7
+async def look() -> str: ...
+class Silent:
+    pass
+class Stern:
+    def __init__(self):
+        raise SystemExit(9)
+"""
 STRANGE = """
 [axio.tools]
 acme_look = aardvark:look
@@ -194,6 +203,8 @@ leaves = aardvark_leaves:tool
 read_file = aardvark:look
 [axio.transport]
 number = aardvark:number
+silent = aardvark:Silent
+stern = aardvark:Stern
 """
 
 
@@ -300,7 +311,7 @@ def broken(axio: Axio, tmp_path: Path) -> None:
 @pytest.fixture
 def strange(axio: Axio, tmp_path: Path) -> None:
     """A second distribution: its parts have names of others, end the program, or are nothing."""
-    (tmp_path / "aardvark.py").write_text("number = 7\nasync def look() -> str: ...\n")
+    (tmp_path / "aardvark.py").write_text(STRANGE_PARTS)
     (tmp_path / "aardvark_leaves.py").write_text("import sys\nsys.exit(7)\n")
     folder = install(tmp_path, "aardvark", STRANGE)
     axio.environment["PYTHONPATH"] = f"{axio.acme}:{folder}"

@@ -238,8 +238,13 @@ def test_strange_plug_ins_are_named_in_one_line_each_and_the_others_go_on(axio: 
     twins = next(line for line in done.err.splitlines() if "'read_file'" in line)
     assert "using axio_tools_local" in twins and "not aardvark:look of aardvark" in twins
     assert len(done.err.splitlines()) == 3
-    done = axio("run", "--transport", "number", "--tools", "none", "hi")
-    assert done.code == 1 and "'number' is an object of int, not a class" in done.err
+    for transport, problem in (
+        ("number", "'number' is an object of int, not a class"),
+        ("silent", "the transport silent cannot be used: Silent has no method 'stream'"),
+        ("stern", "the transport stern cannot be used: SystemExit: 9"),
+    ):
+        done = axio("run", "--transport", transport, "--tools", "none", "hi")
+        assert done.code == 1 and problem in done.err
 
 
 def test_the_system_prompt_can_be_replaced(axio: Any) -> None:

@@ -274,6 +274,9 @@ class Tool:
 """
 
 
+INTERRUPTED = "import signal\nsignal.raise_signal(signal.SIGINT)"
+
+
 def test_a_part_that_ends_the_program_is_left_out_in_one_line(install: Install) -> None:
     install(
         "acme-leaving",
@@ -296,6 +299,60 @@ def test_a_part_that_ends_the_program_is_left_out_in_one_line(install: Install) 
         parts.load("axio.transport", "acme_a")
     with pytest.raises(PluginError, match="cannot be made: SystemExit: 7"):
         parts.load_tool("acme_b")
+
+
+# Each ends the import of a module, or the making of a tool, in a way of its own.
+ENDS = {
+    "raise SystemExit": "SystemExit",
+    "raise SystemExit('not on this machine')": "SystemExit: not on this machine",
+    "import asyncio; raise asyncio.CancelledError('later')": "CancelledError: later",
+    "raise GeneratorExit": "GeneratorExit",
+    "class Skipped(BaseException): ...\nraise Skipped('not\\nnow')": "Skipped: not now",
+    "raise BaseExceptionGroup('many', [SystemExit(1)])": "BaseExceptionGroup: many",
+    "def again(): again()\nagain()": "RecursionError",
+    "class Mute(Exception):\n    def __str__(self): raise SystemExit\nraise Mute": "Mute",
+    "1 +": "SyntaxError: invalid syntax",
+    "import acme_is_not_there": "ModuleNotFoundError",
+    "tool: undefined": "NameError",
+}
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_nothing_that_is_raised_while_a_part_is_loaded_ends_the_program(
+    code: str, install: Install
+) -> None:
+    body = "".join(f"        {line}\n" for line in code.splitlines())
+    install(
+        "acme-odd",
+        {
+            "axio.tools": {
+                "acme_a": "acme_at_import:tool",
+                "acme_b": "acme_when_made:Tool",
+                "acme_c": "acme_fine:tool",
+            }
+        },
+        {
+            "acme_at_import": code,
+            "acme_when_made": f"class Tool:\n    def __init__(self):\n{body}",
+            "acme_fine": "async def tool() -> str: ...",
+        },
+    )
+    lines: list[str] = []
+    parts = Installed(lines.append)
+    found = [tool.name for _, tool in parts.each("axio.tools", plugins.as_tool)]
+    assert [name for name in found if name.startswith("acme_")] == ["acme_c"]
+    mine = [line for line in lines if "acme_" in line]
+    assert ["'acme_a'" in mine[0], "'acme_b'" in mine[1], len(mine)] == [True, True, 2]
+    assert ENDS[code] in mine[0] and "\n" not in "".join(mine)
+    for name in ("acme_a", "acme_b"):
+        with pytest.raises(PluginError, match=name):
+            parts.load_tool(name)
+
+
+def test_ctrl_c_while_a_part_is_loaded_ends_the_program(install: Install) -> None:
+    install("acme-slow", {"axio.tools": {"acme_a": "acme_slow:tool"}}, {"acme_slow": INTERRUPTED})
+    with pytest.raises(KeyboardInterrupt):
+        Installed().load_tool("acme_a")
 
 
 @pytest.mark.parametrize("stranger", ["aardvark", "zebra"])

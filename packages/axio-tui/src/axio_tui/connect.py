@@ -8,19 +8,17 @@ import ipaddress
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from axio.exceptions import AxioError
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
+from axio.transport import CompletionTransport
 from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE, Choice
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.plain import visible
 from axio_tui.servers import models_in
-
-if TYPE_CHECKING:
-    from axio.transport import CompletionTransport
 
 __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
 
@@ -82,11 +80,19 @@ async def _construct(
         settings["session"] = await opened.enter_async_context(session)
     try:
         transport = make(**settings)
-    except (Exception, SystemExit) as error:  # the message of a foreign constructor is the best
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the message of a foreign constructor is the best
         kind = WrongUse if isinstance(error, LookupError | ValueError) else CommandError
-        raise kind(f"the transport {choice.transport} cannot be used: {error}") from error
+        words = str(error) if isinstance(error, Exception) else f"{type(error).__name__}: {error}"
+        raise kind(f"the transport {choice.transport} cannot be used: {words}") from error
     if closes_itself:
         opened.push_async_callback(transport.close)
+    if not isinstance(transport, CompletionTransport):
+        raise CommandError(
+            f"the transport {choice.transport} cannot be used: {type(transport).__name__} has no "
+            "method 'stream'"
+        )
     return transport
 
 

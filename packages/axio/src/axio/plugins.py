@@ -19,6 +19,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -56,9 +57,6 @@ __all__ = (
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_FAILURES = (Exception, SystemExit)
-"""Raised by other people's modules and constructors, which must not end the program."""
 
 
 class PluginError(AxioError):
@@ -110,12 +108,8 @@ class Installed:
     def load_tool(self, name: str) -> Tool[Any]:
         """The tool called `name`, without importing any other. Raises `PluginError`."""
         part = self.load(TOOLS_GROUP, name)
-        try:
+        with _code_of_others(f"tool {name!r} cannot be made"):
             return as_tool(name, part)
-        except PluginError:
-            raise
-        except _FAILURES as error:  # its constructor, or annotations that cannot be read
-            raise PluginError(f"tool {name!r} cannot be made: {_words(error)}") from error
 
     def each(
         self, group: str, convert: Callable[[str, object], T]
@@ -123,10 +117,11 @@ class Installed:
         """Every part of `group` that `convert(name, part)` accepts; what it raises is reported."""
         for entry in self._entries(group).values():
             try:
-                part = convert(entry.name, _import(entry))
-            except _FAILURES as error:
-                words = str(error) if isinstance(error, PluginError) else _words(error)
-                self._report(f"{group}: skipping {entry.name!r}: {words}")
+                imported = _import(entry)
+                with _code_of_others("it cannot be made"):
+                    part = convert(entry.name, imported)
+            except PluginError as error:
+                self._report(f"{group}: skipping {entry.name!r}: {error}")
             else:
                 yield entry, part
 
@@ -157,18 +152,30 @@ def _origin(entry: metadata.EntryPoint) -> str:
     return f"{entry.value} of {_distribution(entry)}"
 
 
-def _words(error: BaseException) -> str:
-    """One line, also of an error that has many or none."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-
-
 def _import(entry: metadata.EntryPoint) -> Any:
-    try:
+    with _code_of_others(f"{entry.name!r} ({_origin(entry)}) cannot be imported"):
         return entry.load()
-    except _FAILURES as error:
-        raise PluginError(
-            f"{entry.name!r} ({_origin(entry)}) cannot be imported: {_words(error)}"
-        ) from error
+
+
+@contextmanager
+def _code_of_others(problem: str) -> Iterator[None]:
+    """Whatever is raised in it becomes a `PluginError`, for it must not end the program; only
+    Ctrl-C is the person's, and passes."""
+    try:
+        yield
+    except (PluginError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(f"{problem}: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    """One line, also of an error that has many or none, or cannot be turned into text."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:
+        text = ""
+    return f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 # ── tools ─────────────────────────────────────────────────────────────────────────────────────
