@@ -32,7 +32,9 @@ def offline(axio: Any, cache: Path) -> Any:
 
 def test_it_lists_the_files_that_were_asked_for(offline: Any) -> None:
     done = offline("--transport", "local", "List the files in docs")
-    assert done.code == 0 and not done.err
+    assert done.code == 0
+    # Nothing but the notice that reading the tools takes long, where it does.
+    assert all(line.startswith("axio: waiting for") for line in done.err.splitlines())
     assert done.out.startswith('-> list_files(directory="docs")\n')
     assert "guide.md" in done.out and " tokens in, " in done.out
 
@@ -67,4 +69,4 @@ def test_ctrl_c_while_it_reads_ends_it_with_130(offline: Any, axio: Any, tmp_pat
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(10) == 130
     assert time.monotonic() - started < 4
-    assert process.stderr.read() == b"axio: interrupted\n"
+    assert process.stderr.read().splitlines()[-1] == b"axio: interrupted"

@@ -156,9 +156,10 @@ class _Chat:
         return 1
 
     def _say_that_it_waits(self) -> None:
-        if sys.stderr.isatty():
-            first = " (with new tools its first answer takes about ten seconds)"
-            self.say(f"waiting for {self.choice.title}{first * (self.choice.name == OFFLINE)}")
+        is_offline = self.choice.name == OFFLINE
+        if is_offline or sys.stderr.isatty():
+            first = " (its first answer with new tools takes about 8 s of one core)"
+            self.say(f"waiting for {self.choice.title}{first * is_offline}")
 
     async def _report(self, failure: BaseException, end: SessionEndEvent | None) -> None:
         """One line for what went wrong; with --debug the traceback above it."""
