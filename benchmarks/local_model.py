@@ -31,6 +31,7 @@ from typing import Any
 from axio.blocks import TextBlock
 from axio.events import ToolInputDelta, ToolUseStart
 from axio.messages import Message
+from axio.plugins import discover_tools
 from axio.tool import Tool
 from axio_transport_local import LocalTransport
 
@@ -77,9 +78,20 @@ def load(wanted: Sequence[str]) -> Iterator[RequestSet]:
         if wanted and path.stem not in wanted:
             continue
         data = json.loads(path.read_text("utf-8"))
-        tools = six if data["tools"] == "six" else [_tool(tool) for tool in data["tools"]]
+        match data["tools"]:
+            case "six":
+                tools = six
+            case "own":
+                tools = _own_tools()
+            case described:
+                tools = [_tool(tool) for tool in described]
         if tools is not None:
             yield RequestSet(path.stem, tools, [_case(*case) for case in data["cases"]])
+
+
+def _own_tools() -> list[Tool[Any]]:
+    """The tools that the command offers, with their own examples."""
+    return list(discover_tools())
 
 
 def _tool(described: dict[str, Any]) -> Tool[Any]:

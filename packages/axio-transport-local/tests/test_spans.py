@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from axio import Tool
+from axio_transport_local.fillings import fillings
 from axio_transport_local.parameters import nest
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill, skill_of
-from axio_transport_local.spans import candidates, fillings
+from axio_transport_local.spans import candidates
 
 
 async def _handler(**_: Any) -> str:
@@ -142,3 +143,90 @@ def test_a_long_quotation_or_end_is_copied_whole() -> None:
     best = fillings(Request(f"replace lines 1 to 2 of a.txt with {content}"), PATCH)[0]
     assert best.pieces[("content",)].value == content
     assert json.dumps(best.pieces[("start",)].value) == "1"
+
+
+# ── values that are made of a request ─────────────────────────────────────────────────────────
+
+COMMAND = skill(
+    "command",
+    {"line": TEXT},
+    "",
+    *(
+        (request, {"line": line})
+        for request, line in (
+            ("svn diff", "svn diff"),
+            ("run gulp watch", "gulp watch"),
+            ("execute the command whoami", "whoami"),
+            ("brew install jq", "brew install jq"),
+            ("delete old.bin", "rm old.bin"),
+            ("make a folder called lib", "mkdir lib"),
+            ("rename one.txt to two.txt", "mv one.txt two.txt"),
+            ("note 'call Kim' in log.txt", "echo 'call Kim' >> log.txt"),
+            ("how much memory is used?", "free -h"),
+        )
+    ),
+)
+
+
+def best(request: str, learned: Skill) -> Any:
+    pieces = fillings(Request(request), learned)[0].pieces
+    return next((piece.value for piece in pieces.values()), None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "line"),
+    [
+        ("delete tmp/cache.db", "rm tmp/cache.db"),
+        ("please delete the file readme.md", "rm readme.md"),
+        ("make a folder named build", "mkdir build"),
+        ("rename a.py to lib/b.py", "mv a.py lib/b.py"),
+        ("note 'tea and milk' in list.md", "echo 'tea and milk' >> list.md"),
+        ("how much memory have I used?", "free -h"),
+        ("run cargo test", "cargo test"),
+        ("hg status", "hg status"),
+    ],
+)
+def test_a_value_is_made_as_that_of_the_example_was_made(request_: str, line: str) -> None:
+    assert best(request_, COMMAND) == line
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "delete everything on my computer",
+        "run the checks",
+        "send a letter to kim@example.org",
+        "delete all of it",
+    ],
+)
+def test_ordinary_wording_is_no_command(request_: str) -> None:
+    assert best(request_, COMMAND) is None
+
+
+@given(st.text(min_size=1, max_size=12))
+def test_what_is_put_into_a_made_value_has_no_marks_that_the_example_has_not(text: str) -> None:
+    made = best(f"note '{text}' in log.txt", COMMAND) or ""
+    inside = made.removeprefix("echo '").removesuffix("' >> log.txt")
+    if made.startswith("echo '"):
+        assert not set(inside) & set("'\"`$;&|<>\\")
+
+
+LOOK = skill(
+    "look",
+    {"pattern": TEXT, "place": TEXT},
+    "",
+    ("look for *.ini in etc", {"pattern": "*.ini", "place": "etc"}),
+    ("find every *.tex file", {"pattern": "*.tex", "place": "."}),
+    ("which *.bak files are in var/tmp?", {"pattern": "*.bak", "place": "var/tmp"}),
+)
+
+
+@pytest.mark.parametrize("request_", ["list the files", "show me files here", "find my letters"])
+def test_plain_words_fill_no_slot_whose_examples_hold_none(request_: str) -> None:
+    pieces = fillings(Request(request_), LOOK)[0].pieces
+    assert ("pattern",) not in pieces
+
+
+def test_a_file_is_no_folder_where_the_examples_name_folders() -> None:
+    found = [piece.value for piece in candidates(Request("look in a.txt"), LOOK.slots[1], LOOK)]
+    assert "a.txt" not in found

@@ -22,7 +22,7 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.types import StopReason, Usage
-from axio_tui.render import COLOUR, Renderer, describe_call
+from axio_tui.render import COLOUR, OUTPUT_MARK, Renderer, describe_call
 
 USAGE = Usage(1200, 34)
 
@@ -60,6 +60,30 @@ def test_a_whole_run_reads_from_top_to_bottom() -> None:
         "There are two: a.py and b.py.\n"
         "-- 1,200 tokens in, 34 out, 1 call, 2.3 s\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("output", "answer", "printed"),
+    [
+        ("a\nb\n", "list_files gave:\na\nb", "(the answer is the output above)\n"),
+        ("391", "391", "391\n"),
+        ("a\nb", "They are:\nb\na", "They are:\nb\na\n"),
+        ("a\n" * 80, "list_files gave:\n" + "a\n" * 80, "list_files gave:\n" + "a\n" * 80),
+        ("", "It gave:\n", "It gave:\n"),
+    ],
+)
+def test_an_answer_that_only_repeats_the_output_above_is_not_printed_again(
+    output: str, answer: str, printed: str
+) -> None:
+    events: list[StreamEvent] = [
+        *call("1", "list_files"),
+        turn(),
+        ToolResult("1", "list_files", False, output, {}),
+        TextDelta(0, answer),
+    ]
+    text = rendered(events)
+    assert text.endswith(printed)
+    assert text.removesuffix(printed).splitlines()[-1].startswith(OUTPUT_MARK)
 
 
 def test_text_is_printed_the_moment_it_comes() -> None:

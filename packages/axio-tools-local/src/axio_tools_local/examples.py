@@ -24,6 +24,14 @@ LIST_FILES = _examples(
     ("show the contents of the directory lib/core", "lib/core"),
     ("list the files in /var/log", "/var/log"),
     ("what files are in the current directory?", "."),
+    ("list files", "."),
+    ("what is in vendor?", "vendor"),
+    ("list everything in vendor/assets", "vendor/assets"),
+    ("show all files in scripts", "scripts"),
+    ("what do I have in this folder?", "."),
+    ("which files are there?", "."),
+    ("list this folder", "."),
+    ("what's inside the media directory?", "media"),
 )
 READ_FILE = _examples(
     "filename",
@@ -33,6 +41,14 @@ READ_FILE = _examples(
     ("read src/parser.c", "src/parser.c"),
     ("print data/users.csv", "data/users.csv"),
     ("explain worker.js to me", "worker.js"),
+    ("show me the contents of index.rst", "index.rst"),
+    ("what version is in pom.xml?", "pom.xml"),
+    ("open the file server.log", "server.log"),
+    ("what is written in plan.txt?", "plan.txt"),
+    ("what does build.gradle do?", "build.gradle"),
+    ("display the content of api/routes.rb", "api/routes.rb"),
+    ("summarize thesis.tex", "thesis.tex"),
+    ("how many lines are in table.csv?", "table.csv"),
 )
 WRITE_FILE = _examples(
     "file_path content",
@@ -42,6 +58,10 @@ WRITE_FILE = _examples(
     ("make a new file home.html with <p>Welcome</p>", "home.html", "<p>Welcome</p>"),
     ("create bye.py that prints bye", "bye.py", "print('bye')"),
     ("create an empty file named marker.tmp", "marker.tmp", ""),
+    ("make a file poem.txt with the text roses are red", "poem.txt", "roses are red"),
+    ("write 'it works' into result.log", "result.log", "it works"),
+    ("put the words see you soon in card.txt", "card.txt", "see you soon"),
+    ("create a file sum.csv with the content a,b", "sum.csv", "a,b"),
 )
 PATCH_FILE = _examples(
     "file_path from_line to_line content",
@@ -67,6 +87,11 @@ SEARCH_FILES = _examples(
     ("grep for import json", "import json", "."),
     ("find the word deprecated in web", "deprecated", "web"),
     ("which files mention jquery?", "jquery", "."),
+    ("where is the word invoice used?", "invoice", "."),
+    ("grep timeout in vendor", "timeout", "vendor"),
+    ("where do we use the function send_mail?", "send_mail", "."),
+    ("look for cookie in lib", "cookie", "lib"),
+    ("which file contains secret_key?", "secret_key", "."),
 )
 GLOB_FILES = _examples(
     "pattern directory",
@@ -75,6 +100,20 @@ GLOB_FILES = _examples(
     ("where is the file invoice.pdf?", "invoice.pdf", "."),
     ("find files matching *_test.go in pkg", "*_test.go", "pkg"),
     ("find every *.css file", "*.css", "."),
+    ("find all python files", "**/*.py", "."),
+    ("are there any markdown files?", "**/*.md", "."),
+    ("list all javascript files", "**/*.js", "."),
+    ("find all typescript files", "**/*.ts", "."),
+    ("find all text files", "**/*.txt", "."),
+    ("find all shell scripts", "**/*.sh", "."),
+    ("find all html files", "**/*.html", "."),
+    ("find all json files", "**/*.json", "."),
+    ("find all yaml files", "**/*.yaml", "."),
+    ("find all csv files", "**/*.csv", "."),
+    ("find all rust files", "**/*.rs", "."),
+    ("find all files that end in .log", "**/*.log", "."),
+    ("are there any .toml files?", "**/*.toml", "."),
+    ("is there a file called Makefile?", "**/Makefile", "."),
 )
 SHELL = _examples(
     "command",
@@ -86,6 +125,21 @@ SHELL = _examples(
     ("npm install express", "npm install express"),
     ("how much space is on the disk?", "df -h"),
     ("which version of ruby is installed?", "ruby --version"),
+    ("remove the file draft.txt", "rm draft.txt"),
+    ("create a folder called assets", "mkdir assets"),
+    ("make the directory lib/assets", "mkdir -p lib/assets"),
+    ("rename draft.txt to final.txt", "mv draft.txt final.txt"),
+    ("move draft.txt to old/draft.txt", "mv draft.txt old/draft.txt"),
+    ("copy draft.txt to copy.txt", "cp draft.txt copy.txt"),
+    ("add 'buy milk' to draft.txt", "echo 'buy milk' >> draft.txt"),
+    ("append 'buy milk' to draft.txt", "echo 'buy milk' >> draft.txt"),
+    ("how much free disk space is there?", "df -h"),
+    ("how full is the disk?", "df -h"),
+    ("what is the git status?", "git status"),
+    ("show me the git log", "git log"),
+    ("which git branch am I on?", "git branch"),
+    ("what time is it?", "date"),
+    ("which date is today?", "date"),
 )
 RUN_PYTHON = _examples(
     "code",
@@ -95,4 +149,7 @@ RUN_PYTHON = _examples(
     ("compute 144 / 12 with python", "print(144 / 12)"),
     ("use python to print the current year", "import time; print(time.strftime('%Y'))"),
     ("what is 250 minus 75?", "print(250 - 75)"),
+    ("what is 6 * 7?", "print(6 * 7)"),
+    ("calculate 3 + 4 * 5", "print(3 + 4 * 5)"),
+    ("what is 96 divided by 8?", "print(96 / 8)"),
 )

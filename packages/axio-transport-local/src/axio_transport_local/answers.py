@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from axio.blocks import (
@@ -23,25 +22,22 @@ SHOWN = 4000
 """So many characters of a result are repeated."""
 
 _CONNECT = (
-    "For conversation, connect a larger model: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or start "
-    "a model server on this machine, such as Ollama; the command axio then takes it by itself."
+    "for conversation set ANTHROPIC_API_KEY or OPENAI_API_KEY, or start a model server on this "
+    "machine, such as Ollama, which the command axio then takes by itself."
 )
 
 
-def no_tool_fits(tools: Sequence[tuple[str, str]]) -> str:
-    """For a request that none of `tools`, pairs of name and description, can do."""
-    if not tools:
+def no_tool_fits(names: Sequence[str]) -> str:
+    """For a request that none of the tools with these `names` can do: one line."""
+    if not names:
         return (
-            "I have no tools here, and choosing tools is all I can do: "
-            f"I am a small offline model and answer no questions myself. {_CONNECT}"
+            "I have no tools here, and choosing tools is all that I, a small offline model, can "
+            f"do; {_CONNECT}"
         )
-    lines = [f"- {name}: {_first_sentence(text)}".rstrip(": ") for name, text in tools[:LISTED]]
-    if len(tools) > LISTED:
-        lines.append(f"- and {len(tools) - LISTED} more")
-    listed = "\n".join(lines)
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return (
-        "None of my tools fits this request. I am a small offline model: I choose a tool and fill "
-        f"in its arguments, and answer no questions myself. What I can do:\n{listed}\n{_CONNECT}"
+        "None of my tools fits this request: I am a small offline model that only picks a tool, of "
+        f"{', '.join(names[:LISTED])}{more}, and fills it in; {_CONNECT}"
     )
 
 
@@ -70,8 +66,3 @@ def _text(content: str | Sequence[ContentBlock]) -> str:
             case ImageBlock(kind, data) | AudioBlock(kind, data) | VideoBlock(kind, data):
                 parts.append(f"[{kind}, {len(data)} bytes]")
     return "\n".join(parts)
-
-
-def _first_sentence(text: str) -> str:
-    line = " ".join(text.split())
-    return re.split(r"(?<=[.!?])\s", line, maxsplit=1)[0][:120]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from axio.exceptions import HandlerError
+from axio_transport_local.fillings import Filling
 from axio_transport_local.grammar import one_of, text_until
 from axio_transport_local.labels import ABSENT, likely_labels
 from axio_transport_local.limits import allows
@@ -17,7 +18,6 @@ from axio_transport_local.parameters import Path, nest, value_at
 from axio_transport_local.prompt import ask, begun
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill, Slot
-from axio_transport_local.spans import Filling
 from axio_transport_local.words import stems
 
 __all__ = ("fill", "fillable")
@@ -88,7 +88,7 @@ class _Writer:
                 found = self._chosen(slot, values)
             case "unknown":
                 found = ABSENT
-            case "text" if not slot.copied:
+            case "text" if not (slot.copied or slot.parameter.path in self.ways[0].pieces):
                 found = self._made_up(slot, values)
             case _:
                 found = self._copied(slot, values)

@@ -8,11 +8,11 @@ from typing import Any
 
 from axio_transport_local.arguments import fill, fillable
 from axio_transport_local.choice import likelihoods
+from axio_transport_local.fillings import Filling, fillings
 from axio_transport_local.model import Model
 from axio_transport_local.repertoire import Repertoire
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill
-from axio_transport_local.spans import Filling, fillings
 
 __all__ = ("Call", "decide")
 
@@ -20,6 +20,7 @@ __all__ = ("Call", "decide")
 # on the sets of requests that are for working; each may be a third larger or smaller.
 LIKENESS = 7.0  # wording like that of the tool's examples, from 0 to 1
 FIT = 0.3  # points that a slot of the tool gets less than in its examples
+MADE = 2.0  # a value is made of the request as one of an example
 LEFT_OVER = 1.0  # each path, number or the like that the call would not use
 RELUCTANCE = 1.2  # in favour of calling no tool: a wrong call does more harm than none
 
@@ -56,10 +57,11 @@ def decide(
 
 
 def _fit(request: Request, skill: Skill, best: Filling, usual: float) -> float:
-    """At most 0: how much worse the request fills the tool's slots than its examples do."""
+    """How much worse the request fills the tool's slots than its examples do."""
     slots = sum(slot.is_found for slot in skill.slots)
     missing = min(0.0, best.points - usual) / max(1, slots)
-    return FIT * missing - LEFT_OVER * _left_over(request, skill, best)
+    made = max((piece.likeness for piece in best.pieces.values()), default=0.0)
+    return FIT * missing + MADE * made - LEFT_OVER * _left_over(request, skill, best)
 
 
 def _left_over(request: Request, skill: Skill, best: Filling) -> int:

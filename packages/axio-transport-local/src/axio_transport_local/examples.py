@@ -10,10 +10,21 @@ from typing import Any
 from axio_transport_local.parameters import Parameter, Path, nest
 from axio_transport_local.words import Shape, stems
 
-__all__ = ("SMALL_TALK", "Example", "accepted", "likely_shapes", "synthesised")
+__all__ = (
+    "MAX_READ",
+    "MORE_TALK",
+    "SMALL_TALK",
+    "Example",
+    "accepted",
+    "likely_shapes",
+    "synthesised",
+)
 
-MAX_EXAMPLES = 8
-"""More examples than this of one tool are not read: each costs a tenth of a second, once."""
+MAX_EXAMPLES = 40
+"""So many examples of one tool teach its wording, and how values are made of a request."""
+
+MAX_READ = 8
+"""So many of them the model reads: each costs a tenth of a second, once."""
 
 BRIEF = 3
 """A description of more words says too many things to be a hint."""
@@ -31,6 +42,23 @@ SMALL_TALK = (
     "explain how magnets work",
 )
 """Requests that need no tool, unless a tool for just that is there."""
+
+MORE_TALK = (
+    "exit",
+    "quit",
+    "bye",
+    "stop",
+    "hello",
+    "thanks!",
+    "who are you?",
+    "how are you?",
+    "who made you?",
+    "tell me a joke",
+    "sing me a song",
+    "what is the capital of Spain?",
+    "what is the meaning of life?",
+)
+"""More of them, which the model does not read."""
 
 
 @dataclass(frozen=True, slots=True)

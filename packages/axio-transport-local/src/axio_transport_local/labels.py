@@ -51,7 +51,9 @@ def likely_labels(request: Request, slot: Slot, skill: Skill) -> list[Any]:
     if not slot.parameter.required:
         if slot.parameter.kind == "choice":
             return [ABSENT]
-        labels = (*labels, ABSENT)
+        taught = {_label_of(example, slot) for example in skill.examples}
+        named = stem(slot.parameter.path[-1]) in request.stems
+        labels = (*(label for label in labels if named or label in taught), ABSENT)
     points = {id(label): _points(label, labels, request, slot, skill) for label in labels}
     ranked = sorted(labels, key=lambda label: -points[id(label)])
     close = [label for label in ranked if points[id(label)] > points[id(ranked[0])] - CLOSE]

@@ -13,8 +13,8 @@ from axio_transport_local.words import STRICT, shape, split, stem
 
 __all__ = ("NearestExamples", "features")
 
-NEAREST = 2
-"""Of each tool so many examples count, their mean: one alone may be close by accident."""
+NEAREST = (0.5, 0.5)
+"""How much the nearest examples of a tool count: one alone may be close by accident."""
 
 UNSEEN = 0.5
 """Weight of a word that no example has, against one that a single example has."""
@@ -54,7 +54,7 @@ class NearestExamples:
         """For each label how like its nearest examples the request is, from 0 to 1."""
         asked = features(request.text)
         return {
-            label: _mean(sorted((self._cosine(asked, e) for e in examples), reverse=True)[:NEAREST])
+            label: _mean(sorted((self._cosine(asked, e) for e in examples), reverse=True))
             for label, examples in self._examples.items()
         }
 
@@ -76,4 +76,4 @@ def _texts(value: object) -> list[str]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / NEAREST if values else 0.0
+    return sum(value * share for value, share in zip(values, NEAREST, strict=False))

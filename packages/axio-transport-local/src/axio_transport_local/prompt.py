@@ -44,7 +44,7 @@ def prefix(skills: Sequence[Skill], small_talk: Sequence[str], reply: str) -> st
     worked = [
         f"{ask(_line(example.request, VALUE))}{_call(skill, example.arguments)}\n\n"
         for skill in skills
-        for example in skill.examples
+        for example in skill.read
     ]
     worked += [f"{ask(request)}{reply}()\n\n" for request in small_talk]
     random.Random(ORDER).shuffle(worked)

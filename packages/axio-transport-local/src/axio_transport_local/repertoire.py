@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from axio_transport_local.examples import SMALL_TALK, Example
+from axio_transport_local.examples import MORE_TALK, SMALL_TALK, Example
+from axio_transport_local.fillings import usual_points
 from axio_transport_local.nearest import NearestExamples
 from axio_transport_local.prompt import cost, prefix, reply_name
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill, skill_of
-from axio_transport_local.spans import usual_points
+from axio_transport_local.words import shape
 
 if TYPE_CHECKING:
     from axio.tool import Tool
@@ -37,17 +38,18 @@ TOO_LIKE = 0.5
 
 @dataclass(frozen=True)
 class Repertoire:
-    """Some tools, and small talk that needs none of them."""
+    """Some tools, and small talk that needs none of them, of which the model reads a part."""
 
     skills: tuple[Skill, ...]
     small_talk: tuple[str, ...]
+    more_talk: tuple[str, ...]
 
     @classmethod
     def of(cls, tools: Sequence[Tool[Any]]) -> Repertoire:
         """Learn the tools; of several with one name the first."""
         by_name = {tool.name: tool for tool in reversed(tools)}
         skills = tuple(skill_of(by_name[name]) for name in dict.fromkeys(t.name for t in tools))
-        return cls(skills, _small_talk(skills))._with_few_examples()
+        return cls(skills, *_small_talk(skills))._with_few_examples()
 
     @cached_property
     def reply(self) -> str:
@@ -69,8 +71,10 @@ class Repertoire:
 
     @cached_property
     def nearest(self) -> NearestExamples:
-        labelled = {skill.name: list(skill.examples) for skill in self.skills}
-        labelled[self.reply] = [Example(request, {}) for request in self.small_talk]
+        labelled = {skill.name: _worded(skill) for skill in self.skills}
+        labelled[self.reply] = [
+            Example(request, {}) for request in (*self.small_talk, *self.more_talk)
+        ]
         return NearestExamples(labelled)
 
     @cached_property
@@ -90,22 +94,36 @@ class Repertoire:
 
         chosen: list[Skill] = []
         for skill in sorted(self.skills, key=relevance, reverse=True):
-            few = replace(skill, examples=skill.examples[:FEW])
+            few = replace(skill, read=skill.read[:FEW])
             more = prefix([*chosen, few], self.small_talk, self.reply)
             if chosen and cost(more) > SHORTLIST_TOKENS:
                 break
             chosen.append(few)
-        return Repertoire(tuple(chosen), self.small_talk)
+        return Repertoire(tuple(chosen), self.small_talk, self.more_talk)
 
     def _with_few_examples(self) -> Repertoire:
         """The same with fewer examples of each tool, where that makes them fit."""
         fitting = self
-        most = max((len(skill.examples) for skill in self.skills), default=0)
+        most = max((len(skill.read) for skill in self.skills), default=0)
         while not fitting.fits and most > FEW:
             most -= 1
-            skills = tuple(replace(s, examples=s.examples[:most]) for s in self.skills)
+            skills = tuple(replace(s, read=s.read[:most]) for s in self.skills)
             fitting = replace(self, skills=skills)
         return fitting if fitting.fits else self
+
+
+def _worded(skill: Skill) -> list[Example]:
+    """The examples, with what was put into their requests; single words may mean the tool."""
+    put_in: dict[str, list[Any]] = {}
+    for slot in skill.slots:
+        for template in slot.templates:
+            for example in template.holes.examples:
+                long = [text for text in example.arguments.values() if shape(text) != "word"]
+                put_in.setdefault(example.request, []).extend(long)
+    return [
+        Example(e.request, {"given": [*e.arguments.values(), *put_in.get(e.request, ())]})
+        for e in skill.examples
+    ]
 
 
 def fingerprint(tools: Sequence[Tool[Any]]) -> str:
@@ -116,12 +134,9 @@ def fingerprint(tools: Sequence[Tool[Any]]) -> str:
     return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()
 
 
-def _small_talk(skills: Sequence[Skill]) -> tuple[str, ...]:
+def _small_talk(skills: Sequence[Skill]) -> Iterator[tuple[str, ...]]:
     """The small talk that no tool is for, such as rain where there is a weather tool."""
-    nearest = NearestExamples({skill.name: list(skill.examples) for skill in skills})
-    kept = []
-    for text in SMALL_TALK:
-        likeness = nearest.likeness(Request(text))
-        if max(likeness.values(), default=0.0) < TOO_LIKE:
-            kept.append(text)
-    return tuple(kept)
+    nearest = NearestExamples({skill.name: _worded(skill) for skill in skills})
+    for talk in (SMALL_TALK, MORE_TALK):
+        likeness = [max(nearest.likeness(Request(text)).values(), default=0.0) for text in talk]
+        yield tuple(text for text, like in zip(talk, likeness, strict=True) if like < TOO_LIKE)

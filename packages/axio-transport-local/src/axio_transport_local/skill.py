@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from axio.schema import Validator, compile_signature
-from axio_transport_local.examples import Example, accepted, likely_shapes, synthesised
+from axio_transport_local.examples import MAX_READ, Example, accepted, likely_shapes, synthesised
 from axio_transport_local.parameters import NUMERIC, Parameter, Path, parameters, value_at
 from axio_transport_local.request import Request
-from axio_transport_local.words import Shape, context, listed, shape, stems
+from axio_transport_local.words import CLOSED, Shape, context, listed, shape, stems
 
 if TYPE_CHECKING:
     from axio.tool import Tool
 
-__all__ = ("Constant", "Skill", "Slot", "skill_of")
+__all__ = ("Constant", "Skill", "Slot", "Template", "skill_of")
 
 COPIED = 0.5
 """From this share of examples on whose value stands in the request, values are copied from it."""
@@ -31,14 +31,27 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A value that is made of its request, such as "rm a.txt" for "delete a.txt".
+
+    The `literals` stand around what fills the slots of `holes`, of which there is one fewer;
+    `said` are the stems of what the request says besides.
+    """
+
+    literals: tuple[str, ...]
+    holes: Skill
+    said: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """The lessons of the examples about one parameter.
 
     `copied`: values are taken from the request, else made up from it. The rest is about copied
     ones: their `shapes`, the words `before` and `after` them (see `words.context`), the words
     they begin with (`openings`), whether all are one `single` word, one was the `whole` request,
-    one `keeps` its final stop; `requests` they were copied from; `constants`; and `shared`, the
-    slots that took the same piece of a request.
+    one `keeps` its final stop; the `texts`, and the `requests` they were copied from;
+    `constants`; `templates`; and `shared`, the slots that took the same piece of a request.
     """
 
     parameter: Parameter
@@ -51,8 +64,10 @@ class Slot:
     single: bool
     whole: bool
     keeps: bool
+    texts: tuple[str, ...]
     requests: tuple[str, ...]
     constants: tuple[Constant, ...]
+    templates: tuple[Template, ...]
     shared: frozenset[Path]
 
     @property
@@ -63,12 +78,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """`frame`: words of the examples' requests that are not part of a value. `own`: stems of the
-    tool's name and description."""
+    """`read`: the examples that the model reads; the others teach as well. `frame`: words of the
+    examples' requests that are not part of a value. `own`: stems of the tool's name and
+    description."""
 
     name: str
     description: str
     examples: tuple[Example, ...]
+    read: tuple[Example, ...]
     slots: tuple[Slot, ...]
     frame: frozenset[str]
     own: frozenset[str]
@@ -90,6 +107,9 @@ class _Found:
     last: int
 
 
+_ANYTHING = compile_signature(None, {"type": "object"})
+
+
 def skill_of(tool: Tool[Any]) -> Skill:
     """Learn a tool. One whose schema nothing can be made of has slots that cannot be filled."""
     schema = tool.input_schema
@@ -97,9 +117,21 @@ def skill_of(tool: Tool[Any]) -> Skill:
     examples = accepted(tool.examples)
     known = bool(examples)
     examples = examples or synthesised(tool.name, tool.description, wanted)
+    validator = compile_signature(None, schema)
+    return _learnt(tool.name, tool.description, wanted, examples, known, validator)
+
+
+def _learnt(
+    name: str,
+    description: str,
+    wanted: Sequence[Parameter],
+    examples: tuple[Example, ...],
+    known: bool,
+    validator: Validator,
+) -> Skill:
     places = [_places(example, wanted) for example in examples]
     requests = [Request(example.request) for example in examples]
-    said = f"{tool.name} {tool.description}"
+    said = f"{name} {description}"
     slots = tuple(
         _learn(parameter, examples, requests, places, None if known else said)
         for parameter in wanted
@@ -110,9 +142,8 @@ def skill_of(tool: Tool[Any]) -> Skill:
         for word in request.words
         if not any(place.start <= word.start < place.end for place in found.values())
     }
-    validator = compile_signature(None, schema)
-    own = stems(said)
-    return Skill(tool.name, tool.description, examples, slots, frozenset(frame), own, validator)
+    own, read = stems(said), examples[:MAX_READ]
+    return Skill(name, description, examples, read, slots, frozenset(frame), own, validator)
 
 
 def _learn(
@@ -133,7 +164,8 @@ def _learn(
     texts = [request.text[place.start : place.end] for request, place, _ in copied]
     looks = [item for text in texts for item in (listed(text) if kind == "list" else [text])]
     around = [context(request.words, place.first, place.last) for request, place, _ in copied]
-    constants = _constants([(r, value) for r, found, value in given if path not in found])
+    unseen = [(request, value) for request, found, value in given if path not in found]
+    constants = _constants(unseen)
     known = said is None and bool(given)
     shapes = map(shape, looks) if known else likely_shapes(parameter)
     before = {before for before, _ in around}
@@ -141,7 +173,7 @@ def _learn(
         before.update(re.findall(r"[^\W_]+", f"{parameter.name} {said or ''}".lower()))
     return Slot(
         parameter,
-        copied=not given or len(copied) + _uses(constants) >= COPIED * len(given),
+        copied=_is_copied(given[:MAX_READ], path),
         known=known,
         shapes=frozenset(shapes),
         before=frozenset(before),
@@ -152,8 +184,10 @@ def _learn(
             text == request.text for (request, _, _), text in zip(copied, texts, strict=True)
         ),
         keeps=any(text[-1:] in "?!." for text in texts if text),
+        texts=tuple(texts),
         requests=tuple(request.text for request, _, _ in copied),
         constants=constants,
+        templates=tuple(_templates(unseen)) if kind == "text" and known else (),
         shared=frozenset(
             other
             for found in places
@@ -172,8 +206,44 @@ def _constants(unseen: Sequence[tuple[Request, Any]]) -> tuple[Constant, ...]:
     return tuple(Constant(value, tuple(requests)) for value, requests in values.items())
 
 
-def _uses(constants: Sequence[Constant]) -> int:
-    return sum(len(constant.requests) for constant in constants)
+def _templates(unseen: Sequence[tuple[Request, Any]]) -> Iterator[Template]:
+    """How each longer text that does not stand in its request is made of it."""
+    for request, value in unseen:
+        if not isinstance(value, str) or len(value) <= 1:
+            continue
+        literals, pieces = _taken_apart(request, value)
+        wanted = [Parameter((str(number),), "text", True, {}) for number in range(len(pieces))]
+        example = Example(request.text, {str(n): piece for n, piece in enumerate(pieces)})
+        holes = _learnt("", "", wanted, (example,), True, _ANYTHING)
+        yield Template(literals, holes, stems(" ".join(holes.frame)))
+
+
+def _taken_apart(request: Request, value: str) -> tuple[tuple[str, ...], list[str]]:
+    """A text as what is its own, and between that what it has from its request."""
+    pieces: list[tuple[int, str]] = []
+    words = request.words
+    for length in range(len(words), 0, -1):
+        for first in range(len(words) - length + 1):
+            run = words[first : first + length]
+            text = request.text[run[0].start : run[-1].end]
+            if all(word.key in CLOSED for word in run):
+                continue
+            for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", value):
+                if not any(at < match.end() and match.start() < at + len(t) for at, t in pieces):
+                    pieces.append((match.start(), text))
+                    break
+    literals, end = [], 0
+    for start, text in sorted(pieces):
+        literals.append(value[end:start])
+        end = start + len(text)
+    return (*literals, value[end:]), [text for _, text in sorted(pieces)]
+
+
+def _is_copied(given: Sequence[tuple[Request, Mapping[Path, _Found], Any]], path: Path) -> bool:
+    held = [
+        path in found or (isinstance(value, str) and len(value) <= 1) for _, found, value in given
+    ]
+    return sum(held) >= COPIED * len(held)
 
 
 def _places(example: Example, wanted: Sequence[Parameter]) -> dict[Path, _Found]:

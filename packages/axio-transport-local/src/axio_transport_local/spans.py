@@ -1,34 +1,34 @@
 """Which pieces of a request the arguments of a tool may be, judged by what stands around them.
 
 The examples of a tool show the words before and after each value and what values look like. Every
-piece of the request gets points for being like that; the best set of pieces that do not overlap
-fills the slots. No model is asked.
+piece of the request gets points for being like that; see `fillings` for which are taken.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from axio_transport_local.limits import allows
-from axio_transport_local.parameters import NUMERIC, Path
+from axio_transport_local.parameters import NUMERIC
 from axio_transport_local.request import Request
 from axio_transport_local.skill import Skill, Slot
 from axio_transport_local.words import (
     ARTICLES,
     CLOSED,
+    POINTING,
     STRICT,
+    Word,
     context,
     family,
     listed,
     shape,
+    split,
     stem,
-    stems,
 )
 
-__all__ = ("Filling", "Piece", "candidates", "fillings", "usual_points")
+__all__ = ("Piece", "candidates")
 
 # Points. Found by trying round values on several sets of tools; none matters by itself.
 CUE = 2.0  # beside it stands what stands there in an example
@@ -48,93 +48,31 @@ SWALLOWS = -4.0  # it is a text around something that alone would look right
 NUMBER = -1.5  # for each number in it that another slot may want
 QUOTED = 4.0  # it is just what is quoted
 UNQUOTED = -3.0  # it is not, though something is quoted
-CONSTANT = 1.5  # a value that does not stand in the request, before resemblance
-RESEMBLANCE = 6.0  # how much a request like that of the constant's example counts
 UNHEARD_OF = -1.5  # a number for a slot that no example fills
-GIVEN_AWAY = -1.0  # a number in the request is left over
-UNASKED = -2.5  # an optional text is filled
-SHARED = -1.0  # two slots take the same piece
-EMPTY = -6.0  # a required slot stays empty although something could fill it
 
 MAX_WORDS = 14
 """Pieces are no longer, except up to the end of the request or a word that follows values."""
 
+_PLAIN = frozenset(("word", "words", "Name", "CAPS"))
 _NEAR = 32
 _FAR = 4
-_BEAM = 40
-_BEST = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A value for a slot and where it stands; a constant stands nowhere, at -1."""
+    """A value for a slot and where it stands; a constant stands nowhere, at -1. `likeness`, up to
+    1, tells how like an example's the request is that it was made of."""
 
     value: Any
     start: int
     end: int
     points: float
+    likeness: float = 0.0
 
     def overlaps(self, other: Piece) -> bool:
         if self.start < 0 or other.start < 0:
             return False
         return self.start < other.end and other.start < self.end
-
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """Pieces for the slots of a tool, by path; a slot without one is not there."""
-
-    pieces: dict[Path, Piece]
-    points: float
-
-
-def fillings(request: Request, skill: Skill) -> list[Filling]:
-    """The best ways to fill the slots that are copied from the request, best first.
-
-    Slots that are made up or chosen from a few values are left to others. The first filling may
-    lack a required slot: then the tool cannot be called.
-    """
-    found = [Filling({}, 0.0)]
-    for slot in skill.slots:
-        if not slot.is_found:
-            continue
-        options = sorted(candidates(request, slot, skill), key=lambda piece: -piece.points)[:_BEST]
-        options += _constants(request, slot)
-        extended = [more for old in found for more in _extended(old, slot, options)]
-        found = sorted(extended, key=lambda filling: -filling.points)[:_BEAM]
-    return found
-
-
-def _extended(old: Filling, slot: Slot, options: list[Piece]) -> Iterator[Filling]:
-    path, required = slot.parameter.path, slot.parameter.required
-    numeric = slot.parameter.kind in NUMERIC
-    if required:
-        yield Filling(old.pieces, old.points + EMPTY)
-    else:
-        yield Filling(old.pieces, old.points + (GIVEN_AWAY if numeric and options else 0.0))
-    for piece in options:
-        rivals = [other for other, taken in old.pieces.items() if piece.overlaps(taken)]
-        if not all(_may_share(slot, other, old.pieces[other], piece) for other in rivals):
-            continue
-        points = old.points + piece.points + (SHARED if rivals else 0.0)
-        points += 0.0 if required or numeric else UNASKED
-        yield Filling({**old.pieces, path: piece}, points)
-
-
-def _may_share(slot: Slot, other: Path, taken: Piece, piece: Piece) -> bool:
-    return other in slot.shared and (taken.start, taken.end) == (piece.start, piece.end)
-
-
-def _constants(request: Request, slot: Slot) -> Iterator[Piece]:
-    usual = max((_resemblance(request, other) for other in slot.requests), default=0.0)
-    for constant in slot.constants:
-        like = max(_resemblance(request, other) for other in constant.requests)
-        yield Piece(constant.value, -1, -1, CONSTANT + RESEMBLANCE * (like - usual))
-
-
-def _resemblance(request: Request, other: str) -> float:
-    theirs = stems(other)
-    return len(request.stems & theirs) / math.sqrt(len(request.stems) * len(theirs) or 1)
 
 
 def candidates(request: Request, slot: Slot, skill: Skill) -> Iterator[Piece]:
@@ -210,16 +148,42 @@ def _points(
 ) -> float | None:
     """How much words `first` to `last` look like a value of the slot; None for not at all."""
     words, text = request.words, request.text[request.words[first].start : end]
+    quoted = (words[first].start, end) in request.quotes
+    whole = first == 0 and last == len(words) - 1
+    before, after = context(words, first, last)
+    if not quoted:
+        run = words[first : last + 1]
+        if slot.known and _only_points(run, slot):
+            return None
+        if slot.whole and (_is_prose(run, slot) or not (whole or _begins(run[0], before, slot))):
+            return None
     looks = _look_points(slot, _form(request, first, last, text))
     if looks is None:
         return None
-    before, after = context(words, first, last)
     cued = before in slot.before, after in slot.after
     points = looks + _edge_points(slot, skill, before, after)
     points += _word_points(request, slot, skill, first, last, all(cued))
-    if first == 0 and last == len(words) - 1 and not slot.whole:
+    if whole and not slot.whole:
         points += WHOLE
     return points + _quote_points(request, slot, words[first].start, end)
+
+
+def _only_points(words: Sequence[Word], slot: Slot) -> bool:
+    """True if words say no more than "here", "this folder" or "all of it"."""
+    return all(word.key in POINTING | CLOSED and word.key not in slot.openings for word in words)
+
+
+def _is_prose(words: Sequence[Word], slot: Slot) -> bool:
+    """True if words that may be a whole request, such as a command, are ordinary wording."""
+    learnt = {word.key for text in slot.texts for word in split(text)}
+    return any(word.key in CLOSED | POINTING and word.key not in learnt for word in words)
+
+
+def _begins(word: Word, before: str, slot: Slot) -> bool:
+    """True if a value that may be a whole request, such as a command, can begin here inside one."""
+    if word.key in slot.openings:
+        return True
+    return word.start > 0 and before in slot.before - ARTICLES and word.key not in CLOSED
 
 
 def _form(request: Request, first: int, last: int, text: str) -> str:
@@ -231,6 +195,8 @@ def _form(request: Request, first: int, last: int, text: str) -> str:
 def _look_points(slot: Slot, form: str) -> float | None:
     if not slot.shapes:
         return 0.0
+    if slot.known and _is_of_another_kind(slot, form):
+        return None
     kin = {family(known) for known in slot.shapes}
     if slot.parameter.kind == "list" or form in slot.shapes:
         return LOOKS
@@ -245,6 +211,16 @@ def _look_points(slot: Slot, form: str) -> float | None:
         return None
     named = slot.shapes <= {"Name", "CAPS"}
     return points + (ALIEN if named and form not in ("Name", "CAPS") else 0.0)
+
+
+def _is_of_another_kind(slot: Slot, form: str) -> bool:
+    """True if no example's value is anything like it: plain words where all are file names, a file
+    where they are folders, several words where each is one."""
+    if slot.parameter.kind == "text" and form in _PLAIN and not slot.shapes & _PLAIN:
+        return True
+    if form == "file":
+        return "folder" in slot.shapes and "file" not in slot.shapes
+    return slot.single and form == "words" and not slot.shapes & {"word", "Name"}
 
 
 def _edge_points(slot: Slot, skill: Skill, before: str, after: str) -> float:
@@ -318,9 +294,3 @@ def _quote_points(request: Request, slot: Slot, start: int, end: int) -> float:
 
 def _takes_text(slot: Slot) -> bool:
     return not slot.shapes or any(family(form) == "text" for form in slot.shapes)
-
-
-def usual_points(skill: Skill) -> float:
-    """The average score of the best fillings for the requests of the tool's own examples."""
-    totals = [fillings(Request(example.request), skill)[0].points for example in skill.examples]
-    return sum(totals) / len(totals) if totals else 0.0

@@ -84,7 +84,7 @@ class LocalTransport:
         known, text = list(tools), _last_text(messages)
         call, usage = await shared_worker().run(lambda memory: _answer(memory, known, text))
         if call is None:
-            yield TextDelta(0, no_tool_fits([(tool.name, tool.description) for tool in known]))
+            yield TextDelta(0, no_tool_fits([tool.name for tool in known]))
             yield IterationEnd(0, StopReason.end_turn, usage)
             return
         call_id = f"local_{os.urandom(8).hex()}"

@@ -9,7 +9,10 @@ from typing import TypeAlias
 
 __all__ = (
     "ARTICLES",
+    "ASKING",
     "CLOSED",
+    "NAMING",
+    "POINTING",
     "STRICT",
     "Shape",
     "Word",
@@ -58,6 +61,20 @@ CLOSED = frozenset(
     "saying says containing".split()
 )
 """Function words and the like: they stand around a value more often than in it."""
+
+ASKING = frozenset(
+    "what what's which where how when who why much many there have has we us show tell give let "
+    "want need".split()
+)
+"""Words that ask, and say little about what for."""
+
+POINTING = frozenset(
+    "here there it them this that these those everything anything something all any now current "
+    "folder folders directory directories file files place computer machine".split()
+)
+"""Words that point to something and are not its name."""
+
+NAMING = frozenset(("called", "named", "titled"))
 
 ARTICLES = frozenset(("the", "a", "an", "my"))
 

@@ -33,6 +33,7 @@ SHOWN_CHARACTERS = 20_000
 SHOWN_VALUE = 300
 OUTPUT_MARK = "  | "
 ERROR_MARK = "  ! "
+ANSWERED = "(the answer is the output above)\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,13 @@ class Renderer:
         self._turn_over = False
         self._speaker = ""  # whose line is open: "text", "reasoning", a call's id or its naming
         self._line_open = False
+        self._output_shown = ""  # the last result, if all of it was shown
 
     def feed(self, event: StreamEvent) -> str:
         match event:
             case TextDelta(delta=delta):
+                if self._repeats(delta):
+                    delta = ANSWERED
                 return self._finish_calls() + self._speak("text", delta)
             case ReasoningDelta(delta=delta):
                 return self._finish_calls() + self._speak(
@@ -199,6 +203,7 @@ class Renderer:
     def _result(self, result: ToolResult) -> str:
         id = result.tool_use_id
         streamed = id in self._filters
+        self._output_shown = "" if result.is_error else result.content.strip()
         if streamed and not result.is_error:
             return self._end_line()
         style, mark = self._style.dim, OUTPUT_MARK
@@ -207,12 +212,20 @@ class Renderer:
         shown = plain(result.content[:SHOWN_CHARACTERS]).rstrip("\n") or "(no output)"
         lines = shown.split("\n")
         if len(lines) > SHOWN_LINES:
+            self._output_shown = ""
             lines[SHOWN_LINES:] = [f"... {result.content.count(chr(10)) + 1:,} lines in all"]
         elif len(result.content) > SHOWN_CHARACTERS:
+            self._output_shown = ""
             lines.append(f"... {len(result.content):,} characters in all")
         header = self._header(id, describe_call(result.name, result.input))
         text = "\n".join(mark + line for line in lines)
         return self._end_line() + header + self._styled(text, style) + "\n"
+
+    def _repeats(self, answer: str) -> bool:
+        """True if an answer is one line that announces the output above it, and that output."""
+        shown, self._output_shown = self._output_shown, ""
+        opening, _, rest = answer.partition(":\n")
+        return bool(shown) and rest.strip() == shown and "\n" not in opening
 
     def _header(self, id: str, call: str) -> str:
         """Whose output follows, where more than one call could have made it."""
