@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 GRACE = 5.0
 """Seconds a cancelled handler has to clean up before it is left behind."""
 
+_NOT_RUN = "[not run] The run failed before this call's turn was complete."
+
 _MEDIA = (ImageBlock, AudioBlock, VideoBlock)
 _MEDIA_OUTPUT: dict[type, Any] = {
     ImageBlock: ImageOutput,
@@ -182,6 +184,16 @@ class ToolDispatch:
             except Exception:
                 logger.exception("tool %r cannot format its own output", call.name)
         self._finish(call, text, True)
+
+    def drop(self, calls: Sequence[Call], held: bool) -> None:
+        """Tell the consumer that the calls of a failed turn have ended without a result.
+
+        Those `held` back until now go with the turn.
+        """
+        if held:
+            self.events.clear()
+        for call in calls:
+            self._push(ToolResult(call.id, call.name, True, _NOT_RUN, call.input))
 
     def emit(self, event: StreamEvent) -> None:
         """Hand an event to the consumer; from any thread."""

@@ -20,6 +20,7 @@ from axio.cancellation import Cancels
 from axio.exceptions import LimitReached
 from axio.run.face import Run
 from axio.run.start import current_task
+from axio.types import StopReason
 
 if TYPE_CHECKING:
     from axio.agent import Agent
@@ -40,14 +41,15 @@ it unwinds, whatever the reason."""
 
 
 class Interruptible(Run):
-    """A run with a stop switch, which knows the task that waits for it.
+    """A run that can come to an end: with a stop switch, which knows the task that waits for it.
 
     `_request` is the reason to stop: a limit, or a CancelledError for `AgentStream.cancel`. It
     stays until the run unwinds, so that nothing that swallows a cancel can lose it.
     """
 
     __slots__ = (
-        *("_adopted", "_cancels", "_consumer", "_generator", "_loop", "_phase", "_request"),
+        *("_adopted", "_cancels", "_consumer", "_crash", "_end", "_error", "_generator"),
+        *("_loop", "_phase", "_reason", "_request"),
     )
 
     def __init__(
@@ -59,11 +61,37 @@ class Interruptible(Run):
         """Those that the switch asks for; None before the run has begun."""
         self._consumer: asyncio.Task[Any] | None = None
         """The task that asked for an event last."""
+        self._crash: Exception | None = None
+        """An error of the program, in a store or a selector: raised after the last event."""
+        self._end: StopReason | None = None
+        """Once the run is to end after this turn: how it says so in its last event."""
+        self._error: Exception | None = None
+        """Told before the last event."""
         self._generator: ref[AsyncGenerator[Any, None]] | None = None
         """The run as it is iterated."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._phase = READY
+        self._reason = ""
         self._request: LimitReached | asyncio.CancelledError | None = None
+
+    def stop(self, reason: str = "") -> None:
+        self._finish(StopReason.end_turn, reason)
+
+    def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
+        """The run ends after this turn. An error that came first stays the reason."""
+        if self._error is None:
+            self._end, self._reason, self._error = stop, reason, error
+
+    def _finish_stopped(self) -> None:
+        """The run ends because of the stop switch."""
+        if isinstance(self._request, LimitReached):
+            self._finish(StopReason.error, self._request.reason, self._request)
+        else:
+            self._finish(StopReason.error, "cancelled")
+
+    def _break_down(self, exc: Exception) -> None:
+        self._crash = exc
+        self._end, self._reason = StopReason.error, "crash"
 
     def _enter(self) -> asyncio.AbstractEventLoop:
         """The first event is asked for; CancelledError if the run is not to begin."""
@@ -71,7 +99,8 @@ class Interruptible(Run):
         task = self._consumer = current_task(loop)
         self._cancels = Cancels(task)
         self._phase = BEGINNING
-        self._check()
+        if self._request is not None:
+            raise asyncio.CancelledError
         return loop
 
     def _resumed(self) -> None:
@@ -137,11 +166,10 @@ class Interruptible(Run):
         A task that was cancelled from outside as well still counts more cancels than when the run
         began.
         """
-        cancels = self._cancels
-        if cancels is None:
-            return self._request is not None
-        cancels.take_back()
-        return self._request is not None and not cancels.come_from_elsewhere(self._consumer)
+        if self._cancels is None:
+            return True
+        self._cancels.take_back()
+        return not self._cancels.come_from_elsewhere(self._consumer)
 
 
 def can_wait() -> bool:

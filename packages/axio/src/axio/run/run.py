@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import Token
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import ref
 
 from axio.context import ContextStore
-from axio.events import Error, SessionEndEvent, StreamEvent, ToolResult
+from axio.events import Error, SessionEndEvent, StreamEvent
 from axio.exceptions import LimitReached, ModelStopped, OutputLimit, TruncatedStream
 from axio.messages import Message, Prompt, as_message
 from axio.run import ending
@@ -27,30 +27,21 @@ from axio.run.dispatch import ToolDispatch
 from axio.run.ending import LEAVING, RUNNING, can_wait
 from axio.run.face import RUN, Run
 from axio.run.start import current_task
-from axio.run.store import (
-    Recorded,
-    close_abandoned,
-    open_streams,
-    refuse_nesting,
-    take_approved,
-)
+from axio.run.store import Recorded, make_way, open_streams, take_approved
 from axio.run.stream import AgentStream
-from axio.run.turn import CUT, DONE, FAILED, ApprovedTurn, EagerTurn, Turn
+from axio.run.turn import CUT, DONE, FAILED, ApprovedTurn, EagerTurn, Turn, names_of_eager
 from axio.tool import refuse_twins
 from axio.transport import close_quietly, model_of, takes_tools
-from axio.types import StopReason, ToolCallID, Usage, total
+from axio.types import ToolCallID, Usage, total
 
 if TYPE_CHECKING:
     from axio.agent import Agent
-    from axio.tool import Tool
 
 __all__ = ("AgentRun",)
 
 S = TypeVar("S", bound=AgentStream)
 
 logger = logging.getLogger(__name__)
-
-_NOT_RUN = "[not run] The run failed before this call's turn was complete."
 
 
 class AgentRun(Recorded):
@@ -61,8 +52,8 @@ class AgentRun(Recorded):
     """
 
     __slots__ = (
-        *("_crash", "_end", "_enough", "_error", "_iteration", "_limits", "_owned", "_prompt"),
-        *("_reason", "_reply", "_steering", "_stream", "_taken", "_usages", "_visible", "turn"),
+        *("_enough", "_iteration", "_limits", "_owned", "_prompt", "_reply", "_steering"),
+        *("_stream", "_taken", "_usages", "_visible", "turn"),
     )
 
     can_be_resumed = True
@@ -82,18 +73,11 @@ class AgentRun(Recorded):
         super().__init__(store, agent, budget, outer)
         self.turn: Turn | None = None
         """The one that is open: not stored yet, or without its results."""
-        self._crash: Exception | None = None
-        """An error of the program, in a store or a selector: raised after the last event."""
-        self._end: StopReason | None = None
-        """Once the run is to end after this turn: how it says so in its last event."""
         self._enough = enough
-        self._error: Exception | None = None
-        """Told before the last event."""
         self._iteration = 0
         self._limits = None if budget is None else Limits(self.budgets())
         self._owned: AbstractAsyncContextManager[None] | None = None
         self._prompt = prompt
-        self._reason = ""
         self._reply = reply
         self._steering: tuple[Message, ...] = ()
         self._stream: ref[AgentStream] | None = None
@@ -157,16 +141,13 @@ class AgentRun(Recorded):
         """Take the store, see that its history is valid, and store the prompt."""
         if self._limits is not None:
             self._limits.start(self.interrupt)
-        if self.parent is not None:
-            refuse_nesting(self.store, self.parent)
-        if id(self.store) in open_streams:
-            await close_abandoned(self.store)
+        if self.parent is not None or id(self.store) in open_streams:
+            await make_way(self.store, self.parent)
         owned = self.store.own()
         await owned.__aenter__()
         self._owned = owned
         self._checked, self._stored = self.store._checked, []
-        if self._stream is not None:
-            open_streams[id(self.store)] = self._stream
+        open_streams[id(self.store)] = self._stream
         history: list[Message] = []
         if self._prompt is None or not self._checked[0]:
             # Else it was valid after the last run, and is read together with the prompt.
@@ -232,16 +213,12 @@ class AgentRun(Recorded):
         except Exception as exc:
             self._fail(exc)
             return None
-        turn = self._new_turn(tools)
+        turn = Turn(self._taken, self._iteration)
+        if tools and (early := names_of_eager(tools)):
+            turn = EagerTurn(self._taken, self._iteration, early, self._start_early)
         turn.source = source if self._limits is None else self._limits.listen(source)
         self.turn = turn
         return turn
-
-    def _new_turn(self, tools: list[Tool[Any]]) -> Turn:
-        # Eager tools start while the model still streams: nobody is asked, nothing changes.
-        if tools and (eager := [t.name for t in tools if t.eager and t.read_only and not t.guards]):
-            return EagerTurn(self._taken, self._iteration, eager, self._start_early)
-        return Turn(self._taken, self._iteration)
 
     def _start_early(self, call: Call) -> None:
         call.parse(cut=False)
@@ -283,8 +260,7 @@ class AgentRun(Recorded):
         return None if self._error is None else f"not run: {self._error}"
 
     async def _conclude(self, turn: Turn) -> Turn | None:
-        """Store the results, if any, and count the tokens. Returns the next turn, if there is
-        one."""
+        """Store the results and count the tokens. Returns the next turn, if there is one."""
         if self._visible is None:
             self._visible = RUN.set(self)
         if turn.runs:
@@ -296,7 +272,8 @@ class AgentRun(Recorded):
         elif turn.stop_reason == CUT:
             self._fail(OutputLimit("the model stopped with max_tokens"), "max_tokens")
         elif turn.stop_reason == FAILED:
-            self._drop_calls(turn)
+            if self._dispatch is not None:
+                self._dispatch.drop(turn.calls, turn.holds)
             self._fail(ModelStopped("the model stopped with error"))
         elif not self._goes_on():
             self._finish(DONE)
@@ -307,10 +284,8 @@ class AgentRun(Recorded):
 
     def _goes_on(self) -> bool:
         """True if there is something to say to a model that has finished."""
-        if self._reply is not None and not self._steering:
-            message = self._reply()
-            if message is not None:
-                self._steering = (message,)
+        if not self._steering and self._reply is not None and (message := self._reply()):
+            self._steering = (message,)
         return bool(self._steering)
 
     def _hide(self) -> None:
@@ -326,23 +301,11 @@ class AgentRun(Recorded):
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────
 
-    def stop(self, reason: str = "") -> None:
-        self._finish(DONE, reason)
-
     def steer(self, prompt: Prompt) -> bool:
         if self._end is not None or self._phase == LEAVING:
             return False
         self._steering += (as_message(prompt),)
         return True
-
-    def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
-        """The run ends after this turn. An error that came first stays the reason."""
-        if self._error is None:
-            self._end, self._reason, self._error = stop, reason, error
-
-    def _break_down(self, exc: Exception) -> None:
-        self._crash = exc
-        self._end, self._reason = FAILED, "crash"
 
     def _fail(self, exc: Exception, reason: str = "") -> None:
         """End the run with an error. Of a turn that is still open, which the transport or a limit
@@ -353,16 +316,8 @@ class AgentRun(Recorded):
             return
         if turn.usage is not None:
             self._count(turn.usage)
-        self._drop_calls(turn)
-
-    def _drop_calls(self, turn: Turn) -> None:
-        """Tell the consumer that the calls of a failed turn have ended without a result."""
-        if self._dispatch is None:
-            return
-        if turn.holds:
-            self._dispatch.events.clear()  # What eager tools found goes with the turn.
-        for call in turn.calls:
-            self._dispatch.emit(ToolResult(call.id, call.name, True, _NOT_RUN, call.input))
+        if self._dispatch is not None:
+            self._dispatch.drop(turn.calls, turn.holds)
 
     async def _leave(self, exc: BaseException | None) -> list[StreamEvent]:
         """The end of the run, however it comes about; returns the last events.
@@ -370,8 +325,7 @@ class AgentRun(Recorded):
         Leaves a valid history and nothing running. `exc` is raised again unless it is a crash,
         which is raised after the last events, or the CancelledError of this run's own stop.
         """
-        if self._visible is not None:
-            self._hide()
+        self._hide()
         if self._limits is not None:
             self._limits.stop()
         if isinstance(exc, Exception) and self._phase == RUNNING:
@@ -379,14 +333,12 @@ class AgentRun(Recorded):
             exc = None
         elif exc is not None:
             self._cancel_adopted()
-            if isinstance(exc, GeneratorExit):
-                self._request = None  # A stream that is closed has nobody to be told.
+        closed = isinstance(exc, GeneratorExit)
         self._phase, dispatch = LEAVING, self._dispatch
         try:
             if exc is None or can_wait():
                 try:
-                    is_busy = dispatch is not None and dispatch.is_busy
-                    if self.turn is not None or is_busy or self._steering:
+                    if self.turn or self._steering or (dispatch and dispatch.is_busy):
                         await self._wind_up()
                     elif self._end is not None and self._crash is None:
                         self._remember()
@@ -398,14 +350,12 @@ class AgentRun(Recorded):
             exc = later
         finally:
             self._dispatch = None
-        ours = self._take_back()
+        # A stream that is closed has nobody to be told.
+        ours = self._request is not None and self._take_back() and not closed
         if exc is not None:
             if not (ours and isinstance(exc, asyncio.CancelledError)):
                 raise exc
-            if isinstance(self._request, LimitReached):
-                self._finish(FAILED, self._request.reason, self._request)
-            else:
-                self._finish(FAILED, "cancelled")
+            self._finish_stopped()
         last: list[StreamEvent] = [] if dispatch is None else [*dispatch.events]
         if self._end is not None:
             if self._error is not None:

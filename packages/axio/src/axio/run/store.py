@@ -21,11 +21,11 @@ from axio.run.turn import Turn
 if TYPE_CHECKING:
     from axio.run.stream import AgentStream
 
-__all__ = ("Recorded", "close_abandoned", "open_streams", "refuse_nesting", "take_approved")
+__all__ = ("Recorded", "make_way", "open_streams", "take_approved")
 
 logger = logging.getLogger(__name__)
 
-open_streams: dict[int, ref[AgentStream]] = {}
+open_streams: dict[int, ref[AgentStream] | None] = {}
 """By the store's id: the stream's own frame keeps the store alive, and removes the entry."""
 
 _NUDGE = "The media above is the result of the tool call. Go on with the task."
@@ -108,24 +108,20 @@ class Recorded(Interruptible):
             pass  # a store with slots
 
 
-def refuse_nesting(store: ContextStore, run: Run) -> None:
-    """`SessionBusy` if `run`, or one around it, works on `store`: it would wait for itself."""
-    outer: Run | None = run
-    while outer is not None:
+async def make_way(store: ContextStore, around: Run | None) -> None:
+    """End a stream on this store that its consumer left without closing it.
+
+    Its last events wait for the consumer, should it come back. `SessionBusy` if the run `around`
+    this one, or one around that, works on the store: it would wait for itself.
+    """
+    while around is not None:
         # A wrapper, as AutoCompactStore, hands on what its inner store is held by.
-        if outer.store is store or outer.store.own() is store.own():
+        if around.store is store or around.store.own() is store.own():
             raise SessionBusy(
                 "this session belongs to the run that is going on: use `await context.fork()` "
                 "or a new context for a run inside it"
             )
-        outer = outer.parent
-
-
-async def close_abandoned(store: ContextStore) -> None:
-    """End a stream on this store that its consumer left without closing it.
-
-    Its last events wait for the consumer, should it come back.
-    """
+        around = around.parent
     known = open_streams.get(id(store))
     stream = None if known is None else known()
     if stream is not None and stream.is_abandoned():

@@ -33,8 +33,9 @@ from axio.types import StopReason, ToolCallID, ToolName, Usage
 
 if TYPE_CHECKING:
     from axio.approval import PendingCall
+    from axio.tool import Tool
 
-__all__ = ("CUT", "DONE", "FAILED", "ApprovedTurn", "EagerTurn", "Turn")
+__all__ = ("CUT", "DONE", "FAILED", "ApprovedTurn", "EagerTurn", "Turn", "names_of_eager")
 
 # In Python 3.11 to look up a member of an Enum is a call.
 DONE, CUT, FAILED = StopReason.end_turn, StopReason.max_tokens, StopReason.error
@@ -239,6 +240,11 @@ class EagerTurn(Turn):
             if call.name in self._eager:
                 self._scanners[call.id] = ToolArgStream(call.id, call.index)
         return event
+
+
+def names_of_eager(tools: Iterable[Tool[Any]]) -> list[ToolName]:
+    """The tools that start while the model still streams: nobody is asked, nothing changes."""
+    return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
 
 
 class ApprovedTurn(Turn):
