@@ -126,6 +126,4 @@ def _text(name: str, value: Any) -> str:
         return str.__str__(value)
     if isinstance(value, PurePath):
         return str(value)
-    if isinstance(value, bytes):
-        return os.fsdecode(value)
     raise Unresolvable(f"{name} is of type {type(value).__name__}, not a path")

@@ -26,6 +26,7 @@ _ADDRESS = re.compile(
 _MARKS = ("//", "\\\\", "http:", "https:", "ftp:", "ftps:", "ws:", "wss:")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):[/\\]{2,}|(https?|ftps?|wss?|file):[/\\]*", re.I)
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)+|localhost", re.I)
+_ONE_ADDRESS = re.compile(r"(?:[\w.:%-]*@)?\[[0-9a-f:.]+\](?::\d*)?", re.I)
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _HOST = re.compile(
     r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
@@ -110,6 +111,8 @@ def host_of_address(text: str) -> str:
         return "localhost"
     rest = text[scheme.end() :] if scheme else text.lstrip("/")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if set(authority) & set("[]{}") and not _ONE_ADDRESS.fullmatch(authority):
+        raise UnclearHost(f"{authority[:60]!r} is not plainly a host")
     host = _host_of(authority)
     if not (_HOST.fullmatch(host) or _is_address(host)) or len(host) > _MAX_HOST:
         raise UnclearHost(f"{authority[:60]!r} is not plainly a host")

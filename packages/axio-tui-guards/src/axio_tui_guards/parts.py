@@ -13,7 +13,7 @@ from axio_tui_guards.paths import Finder, leads_anywhere
 from axio_tui_guards.programs import Program, with_files
 from axio_tui_guards.shell_command import Assignment
 from axio_tui_guards.shell_words import Word
-from axio_tui_guards.subcommands import without_texts
+from axio_tui_guards.subcommands import runs_an_argument, without_texts
 
 __all__ = ("Part", "parts_of")
 
@@ -234,6 +234,8 @@ class _Survey:
         """Take in all that could be a path or a host."""
         if not self.program.words:
             return ()
+        if why := runs_an_argument(self.program.words):
+            self.unclear(why)
         values = [one.value for one in self.program.variables]
         for word in (*without_texts(self.program.words), *values):
             paths = possible_paths(word.text) if word.literal else None

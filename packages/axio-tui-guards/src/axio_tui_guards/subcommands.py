@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from axio_tui_guards.shell_words import Word
 from axio_tui_guards.usage import Usage, read_table
 
-__all__ = ("SUBCOMMANDS", "Subcommands", "without_texts")
+__all__ = ("SUBCOMMANDS", "Subcommands", "runs_an_argument", "without_texts")
 
 _OPTIONS = read_table(r"""
 git: -C=d --git-dir=r --work-tree=r -p,--paginate -P,--no-pager --bare --no-replace-objects \
@@ -122,3 +122,32 @@ def without_texts(words: Sequence[Word]) -> Iterator[Word]:
         if not (before in options and word.single):
             yield word
         before = word.text if word.literal else ""
+
+
+# Options behind which stands a program, of programs that may do anything; "" for any argument.
+_PROGRAMS = {
+    **dict.fromkeys(("ssh", "scp", "sftp", "rsync", "watch", "script", "parallel"), ("",)),
+    **dict.fromkeys(("python", "python3"), ("-c",)),
+    **dict.fromkeys(("perl", "ruby", "node", "lua"), ("-e", "-E", "-p", "--eval", "--print")),
+    **dict.fromkeys(("vi", "vim", "nvim", "ex", "less", "more", "man"), ("+", "-c", "-P", "--")),
+    **dict.fromkeys(("split", "csplit"), ("--f",)),
+}
+
+
+def runs_an_argument(words: Sequence[Word]) -> str:
+    """Why one of the words may be a program; "" if none is known to be."""
+    name = words[0].text.rpartition("/")[2]
+    options = _PROGRAMS.get(name, ())
+    for word in words[1:]:
+        if options and word.text.startswith(options):
+            return f"{word.text!r} may tell {name} what to run"
+    subcommands = SUBCOMMANDS.get(name)
+    if subcommands is None:
+        return ""
+    reading = subcommands.options.read(words[1:])
+    settings = next(
+        (f"{word.text!r} is a setting" for k, word in reading.arguments if k == "x"), ""
+    )
+    first, *rest = reading.rest or (Word(""),)
+    plain = not reading.rest or (first.literal and subcommands.is_plain(first.text, rest))
+    return reading.unclear or settings or ("" if plain else f"{name} {first.text} may run others")

@@ -173,7 +173,9 @@ xargs: -0,--null -r,--no-run-if-empty -t,--verbose -x,--exit -n,--max-args=t -L,
  -P,--max-procs=t -I=i -d,--delimiter=t -s,--max-chars=t -E=t -a=x : c
 """
 
-USAGES: Mapping[str, Usage] = read_table(_FILES + _CHANGES + _TEXTS + _NET + _LANGUAGES)
+_TABLE = read_table(_FILES + _CHANGES + _TEXTS + _NET + _LANGUAGES)
+
+USAGES: Mapping[str, Usage] = {**_TABLE, ":": _TABLE["true"]}
 """Programs that run no other, whatever their arguments."""
 
 WRAPPERS: Mapping[str, Usage] = read_table(_WRAPPERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from enum import Enum
 from pathlib import PurePath
@@ -22,7 +23,9 @@ class Unreadable(ValueError):
 
 
 def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    """The single values in an argument, in order. `Unreadable` when there is no end of them.
+    """The single values in an argument, in order, bytes as the text that they are to the system.
+
+    `Unreadable` when there is no end of them.
 
     The keys of a mapping are values too: a tool may take a mapping of paths to contents.
     """
@@ -36,7 +39,7 @@ def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[Leaf]:
             count += 1
             if count > MAX_LEAVES:
                 raise Unreadable(f"it holds more than {MAX_LEAVES} values")
-            yield names, value
+            yield names, os.fsdecode(value) if isinstance(value, bytes) else value
         elif len(pending) > _MAX_DEPTH:
             raise Unreadable("it is nested too deeply")
         else:
