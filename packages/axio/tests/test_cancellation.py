@@ -67,6 +67,13 @@ async def test_another_task_has_no_cancels_of_before() -> None:
         await task
 
 
+async def test_outside_of_any_task_nothing_is_being_cancelled() -> None:
+    loop = asyncio.get_running_loop()
+    told = loop.create_future()
+    loop.call_soon(lambda: told.set_result(is_being_cancelled()))
+    assert await told is False
+
+
 async def test_a_task_knows_that_it_is_being_cancelled() -> None:
     assert not is_being_cancelled()
     task = asyncio.current_task()

@@ -541,3 +541,67 @@ async def test_a_session_that_takes_no_answers_does_not_hold_up_a_close(
     assert "does not take the answers" in caplog.text
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_calls_of_a_second_turn_join_those_that_still_run() -> None:
+    async def work(text: str) -> str:
+        await going.wait()
+        return text
+
+    going = asyncio.Event()
+    two = call("c2", "work", '{"text": "you"}')
+    conversation = Conversation(*call("c1", "work"), CALLED, *two, CALLED)
+    before = asyncio.all_tasks()
+    async with RealtimeAgent("", Line(conversation), [Tool("work", work)]) as agent:
+        stream = agent.events()
+        turns = 0
+        while turns < 2:
+            turns += (await anext(stream)) is CALLED
+        going.set()
+        conversation.end()
+        assert [event async for event in stream] == []
+    assert conversation.results == {"c1": "hi", "c2": "you"}
+    assert asyncio.all_tasks() == before
+
+
+@in_no_time
+async def test_a_cancel_while_a_tool_cleans_up_goes_on() -> None:
+    async def slow_to_end() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(2)
+        return ""
+
+    conversation = Conversation(*call("c1", "slow_to_end", "{}"), CALLED)
+    tools = [Tool("slow_to_end", slow_to_end)]
+    async with RealtimeAgent("", Line(conversation), tools) as agent:
+        stream = agent.events()
+        while (await anext(stream)) is not CALLED:
+            pass
+        task = asyncio.create_task(agent.interrupt())
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+    assert conversation.results == {"c1": INTERRUPTED}
+
+
+@in_no_time
+async def test_a_cancel_while_the_last_answers_are_sent_goes_on() -> None:
+    class Slow(Conversation):
+        async def send_tool_result(self, tool_use_id: str, name: str, content: Any) -> None:
+            await asyncio.sleep(2)
+            await super().send_tool_result(tool_use_id, name, content)
+
+    conversation = Slow(*call("c1", "hang", "{}"), CALLED)
+    async with RealtimeAgent("", Line(conversation), TOOLS) as agent:
+        stream = agent.events()
+        while (await anext(stream)) is not CALLED:
+            pass
+        task = asyncio.create_task(agent.interrupt())
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+    assert conversation.results == {"c1": INTERRUPTED}

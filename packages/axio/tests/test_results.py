@@ -219,6 +219,7 @@ async def _told(error: BaseException) -> str:
         (RuntimeError(), "RuntimeError"),
         (HandlerError("say it so"), "say it so"),
         (HandlerError(), "HandlerError"),
+        (HandlerError("None"), "None"),
     ],
 )
 async def test_an_error_of_a_handler_is_told_with_its_class(error: Exception, words: str) -> None:
