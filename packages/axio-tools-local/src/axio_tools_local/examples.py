@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-Examples: TypeAlias = tuple[tuple[str, dict[str, Any]], ...]
+from axio.types import JSONObject
+
+Examples: TypeAlias = tuple[tuple[str, JSONObject], ...]
 
 
 def _examples(names: str, *rows: tuple[Any, ...]) -> Examples:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from axio.blocks import ReasoningBlock
 from axio.events import ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
 from axio.exceptions import ProtocolError
 from axio.surrogates import Halves, joined
+from axio.types import JSONObject
 from axio.wire.calls import Call, Calls
 from axio_transport_anthropic.payloads import text_in
 
@@ -31,7 +31,7 @@ class _Thinking:
 
     __slots__ = ("signature", "start", "text")
 
-    def __init__(self, start: dict[str, Any]) -> None:
+    def __init__(self, start: JSONObject) -> None:
         self.start = start
         self.text = [text_in(start, "thinking")]
         self.signature = [text_in(start, "signature")]
@@ -75,7 +75,7 @@ class Content:
         for open_blocks in (self._kept, self._waiting, self._stray):
             open_blocks.clear()
 
-    def start(self, index: int, block: dict[str, Any], events: list[StreamEvent]) -> None:
+    def start(self, index: int, block: JSONObject, events: list[StreamEvent]) -> None:
         """A block begins, perhaps with all that is in it."""
         self.begun = True
         for blocks in (self._kept, self._waiting, self._stray):
@@ -162,7 +162,7 @@ class Content:
             self.begun = True
             events.append(ReasoningDelta(index, text))
 
-    def _call(self, index: int, block: dict[str, Any], events: list[StreamEvent]) -> Call:
+    def _call(self, index: int, block: JSONObject, events: list[StreamEvent]) -> Call:
         name, id, given = text_in(block, "name"), block.get("id"), block.get("input")
         if not name:
             raise ProtocolError("Anthropic began a tool call without a name")

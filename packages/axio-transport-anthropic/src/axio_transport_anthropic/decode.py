@@ -13,7 +13,7 @@ import msgspec
 
 from axio.events import Error, IterationEnd, StreamEvent
 from axio.exceptions import ProtocolError, ProviderError, StreamError, TruncatedStream
-from axio.types import StopReason, Usage
+from axio.types import JSONObject, StopReason, Usage
 from axio.wire.endings import reason_of, stop_for
 from axio.wire.lenient import count, place_of
 from axio.wire.sse import ServerSentEvent, SSEDecoder
@@ -135,13 +135,13 @@ class MessagesDecoder:
             self._count(message.get("usage"))
             self._given = message.get("content")
 
-    def _block_start(self, data: dict[str, Any], events: list[StreamEvent]) -> None:
+    def _block_start(self, data: JSONObject, events: list[StreamEvent]) -> None:
         block = data.get("content_block")
         if not isinstance(block, dict):
             raise ProtocolError("Anthropic began a content block without saying what it is")
         self._content.start(_index(data), block, events)
 
-    def _odd_delta(self, data: dict[str, Any], events: list[StreamEvent]) -> None:
+    def _odd_delta(self, data: JSONObject, events: list[StreamEvent]) -> None:
         """A delta that is none of the four kinds, or is one but with odd fields."""
         delta = data.get("delta")
         if not isinstance(delta, dict):
@@ -162,7 +162,7 @@ class MessagesDecoder:
         else:
             self._content.signature(index, value)
 
-    def _message_delta(self, data: dict[str, Any]) -> None:
+    def _message_delta(self, data: JSONObject) -> None:
         self._count(data.get("usage"))
         delta = data.get("delta")
         if isinstance(delta, dict):

@@ -22,13 +22,14 @@ from axio.blocks import (
 )
 from axio.exceptions import UnsupportedContent
 from axio.media import NO_LIMITS, ImageLimits
+from axio.types import JSONObject
 from axio.wire.images import NOTHING, Weight, note, taken
 from axio.wire.names import accepted
 from axio.wire.payload import dumps, untitled
 from axio_transport_anthropic.decode import PROVIDER
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = (
     "CACHE_MARK",
@@ -144,12 +145,12 @@ def _tool_use(block: ToolUseBlock, id: str) -> bytes:
 
 
 def _tool_result(block: ToolResultBlock, id: str) -> bytes:
-    content: str | list[dict[str, Any]]
+    content: str | list[JSONObject]
     if isinstance(block.content, str):
         content = block.content
     else:
         content = [item for part in block.content if (item := _result_part(part))]
-    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": id, "content": content}
+    result: JSONObject = {"type": "tool_result", "tool_use_id": id, "content": content}
     if block.is_error:
         result["is_error"] = True
     return dumps(result)
@@ -157,7 +158,7 @@ def _tool_result(block: ToolResultBlock, id: str) -> bytes:
 
 def _result_part(
     part: TextBlock | ImageBlock | AudioBlock | VideoBlock,
-) -> dict[str, Any] | None:
+) -> JSONObject | None:
     if isinstance(part, TextBlock):
         return {"type": "text", "text": part.text} if part.text.strip() else None
     if (image := _image(part)) is not None:
@@ -167,7 +168,7 @@ def _result_part(
     return {"type": "text", "text": note(part, "this model cannot take it")}
 
 
-def _image(block: ImageBlock | AudioBlock | VideoBlock) -> dict[str, Any] | None:
+def _image(block: ImageBlock | AudioBlock | VideoBlock) -> JSONObject | None:
     media_type = IMAGE_TYPES.get(block.media_type)
     if not isinstance(block, ImageBlock) or media_type is None:
         return None
@@ -175,7 +176,7 @@ def _image(block: ImageBlock | AudioBlock | VideoBlock) -> dict[str, Any] | None
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 
-def encode_tool(tool: Tool[Any]) -> bytes:
+def encode_tool(tool: AnyTool) -> bytes:
     return dumps(
         {
             "name": accepted(tool.name),
@@ -186,7 +187,7 @@ def encode_tool(tool: Tool[Any]) -> bytes:
     )
 
 
-def _input_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _input_schema(schema: Mapping[str, Any]) -> JSONObject:
     """The schema of a tool's input: always an object's, and without the titles nobody reads."""
     return {"type": "object", **untitled(schema)}
 

@@ -7,7 +7,7 @@ new in it; joining the pieces of a long history costs next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from axio.blocks import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.media import NO_LIMITS, ImageLimits
@@ -25,7 +25,7 @@ from axio_transport_anthropic.encode import (
 )
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("Encoder", "History")
 
@@ -42,7 +42,7 @@ class Encoder:
     def __init__(self, limits: ImageLimits = NO_LIMITS) -> None:
         self._limits = limits
         self._messages: Memory[Encoded] = Memory()
-        self._tools: Memory[tuple[Tool[Any], bytes]] = Memory()
+        self._tools: Memory[tuple[AnyTool, bytes]] = Memory()
 
     def __reduce__(self) -> tuple[type[Encoder], tuple[ImageLimits]]:
         return Encoder, (self._limits,)  # a copy starts anew: other objects have other ids
@@ -98,7 +98,7 @@ class Encoder:
         self._messages.put(key, known, len(known.json))
         return known
 
-    def tools(self, tools: Iterable[Tool[Any]]) -> list[bytes]:
+    def tools(self, tools: Iterable[AnyTool]) -> list[bytes]:
         """The definitions of `tools`."""
         definitions: list[bytes] = []
         for tool in tools:

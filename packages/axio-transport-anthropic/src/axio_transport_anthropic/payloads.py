@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from axio.exceptions import ProtocolError
+from axio.types import JSONObject
 from axio.wire.lenient import load
 
 __all__ = (
@@ -60,7 +61,7 @@ FIELDS = {
 }
 
 
-def parse_object(data: str) -> dict[str, Any]:
+def parse_object(data: str) -> JSONObject:
     try:
         value = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from axio.types import JSONObject
+
 __all__ = ("output_config",)
 
 # What holds for values but not for the grammar behind; the model is told in words instead.
@@ -29,7 +31,7 @@ _TOLD = (
 )
 
 
-def output_config(schema: Mapping[str, Any]) -> dict[str, Any]:
+def output_config(schema: Mapping[str, Any]) -> JSONObject:
     """The request's `output_config` that holds the answer to `schema`.
 
     Every object is closed, as the API demands. Limits that it does not know (lengths, ranges) go
@@ -43,8 +45,8 @@ def _closed(schema: Any) -> Any:
         return [_closed(item) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
-    closed: dict[str, Any] = {}
-    told: dict[str, Any] = {}
+    closed: JSONObject = {}
+    told: JSONObject = {}
     for key, value in schema.items():
         if key in _TOLD:
             told[key] = value

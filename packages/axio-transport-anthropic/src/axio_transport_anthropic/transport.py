@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from axio.media import ImageLimits
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
+from axio.types import JSONObject
 from axio.wire.client import HttpTransport, Request
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
@@ -35,7 +36,7 @@ from axio_transport_anthropic.vertex import VERTEX_ANTHROPIC_VERSION, VertexToke
 if TYPE_CHECKING:
     import aiohttp
 
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("ANTHROPIC_API_VERSION", "AnthropicTransport")
 
@@ -116,16 +117,16 @@ class AnthropicTransport(HttpTransport):
         return not self.vertexai and writes_json(self.model.id)
 
     def build_payload(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> dict[str, Any]:
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> JSONObject:
         """The body of the request, as a new dict."""
-        payload: dict[str, Any] = json.loads(self._body(messages, tools, system))
+        payload: JSONObject = json.loads(self._body(messages, tools, system))
         return payload
 
     def make_request(
         self,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> Request:
@@ -143,7 +144,7 @@ class AnthropicTransport(HttpTransport):
             headers["x-api-key"] = Secret(key)
         return Request(self._url("messages"), headers, body, decoder)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSONObject:
         data = HttpTransport.to_dict(self)
         if self.vertexai:
             data |= {"vertexai": True, "project": self.project, "location": self.location}
@@ -153,7 +154,7 @@ class AnthropicTransport(HttpTransport):
     def _stored_model(data: Mapping[str, Any]) -> ModelSpec:
         return with_cache_prices(spec_from_dict(data))
 
-    def _sampling(self) -> dict[str, Any]:
+    def _sampling(self) -> JSONObject:
         names = ("temperature", "top_p", "top_k", "thinking_budget")
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
@@ -161,7 +162,7 @@ class AnthropicTransport(HttpTransport):
     def _body(
         self,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> bytes:
@@ -174,7 +175,7 @@ class AnthropicTransport(HttpTransport):
         if definitions:
             definitions[-1] = definitions[-1][:-1] + CACHE_MARK
 
-        settings: dict[str, Any] = self._sampling()
+        settings: JSONObject = self._sampling()
         budget = settings.pop("thinking_budget", None)
         if budget is not None:
             if not history.may_think():

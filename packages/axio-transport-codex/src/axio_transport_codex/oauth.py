@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 
+from axio.types import JSONObject
 from axio_transport_codex.callback import CALLBACK_PATH, listening
 
 __all__ = (
@@ -138,7 +139,7 @@ def account_id_of(*tokens: str) -> str:
     return ""
 
 
-def _claims(token: str) -> dict[str, Any]:
+def _claims(token: str) -> JSONObject:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -204,7 +205,7 @@ async def _ended(task: asyncio.Future[Any]) -> None:
     await asyncio.wait([task])
 
 
-async def _ask(describe: str, **body: Any) -> dict[str, Any]:
+async def _ask(describe: str, **body: Any) -> JSONObject:
     """POST to the token endpoint. Errors name the server's reason and never what was sent."""
     try:
         async with (

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from axio.exceptions import StreamError
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.client import HttpTransport, Request
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
@@ -102,8 +103,8 @@ class CodexTransport(HttpTransport):
         await self._sessions.close()
 
     def build_payload(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> dict[str, Any]:
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> JSONObject:
         """The body of the request, as a new dict. A subclass may change it."""
         return build_request(
             *(self.model, messages, tools, system, PROVIDER), plain=True, images=OPENAI.images
@@ -112,7 +113,7 @@ class CodexTransport(HttpTransport):
     def make_request(
         self,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> Request:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from axio.exceptions import HandlerError
+from axio.types import JSONObject
 from axio_transport_local.fillings import Filling
 from axio_transport_local.grammar import one_of, text_until
 from axio_transport_local.labels import ABSENT, likely_labels
@@ -49,7 +50,7 @@ def _has(filling: Filling, slot: Slot) -> bool:
 
 def fill(
     model: Model, prefix: str, request: Request, skill: Skill, ways: Sequence[Filling]
-) -> dict[str, Any] | None:
+) -> JSONObject | None:
     """Arguments that are valid by the tool's schema, or None where there are no such."""
     values = _Writer(model, prefix + ask(request.line), request, skill, ways).values()
     if values is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from axio.types import JSONObject
 from axio_transport_local.arguments import fill, fillable
 from axio_transport_local.choice import likelihoods
 from axio_transport_local.fillings import Filling, fillings
@@ -28,7 +28,7 @@ RELUCTANCE = 1.2  # in favour of calling no tool: a wrong call does more harm th
 @dataclass(frozen=True, slots=True)
 class Call:
     name: str
-    arguments: dict[str, Any]
+    arguments: JSONObject
 
 
 def decide(

@@ -9,10 +9,10 @@ import secrets
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from axio.exceptions import StreamError
+from axio.types import JSONObject
 from axio_transport_local.weights import require_runtime
 
 __all__ = ("WINDOW", "Engine", "Reading", "Stopped")
@@ -129,13 +129,13 @@ class Engine:
         exactly what it wrote: the caller has made sure that it is."""
         self._slot("restore", name)
 
-    def _complete(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+    def _complete(self, body: JSONObject) -> list[JSONObject]:
         if self.stop.is_set():
             raise Stopped
-        events: list[dict[str, Any]] = []
+        events: list[JSONObject] = []
         stopped = self.stop.is_set
 
-        def take(event: dict[str, Any]) -> bool:
+        def take(event: JSONObject) -> bool:
             events.append(event)
             return stopped()
 
@@ -178,11 +178,11 @@ class Engine:
             raise StreamError(f"the offline model cannot {action} its state: {text[:200]}")
 
 
-def _reading(usage: dict[str, Any]) -> Reading:
+def _reading(usage: JSONObject) -> Reading:
     known = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
     return Reading(usage["prompt_tokens"], known, usage["completion_tokens"])
 
 
-def _message(event: dict[str, Any]) -> str:
+def _message(event: JSONObject) -> str:
     error = event.get("error")
     return str(error.get("message", error) if isinstance(error, dict) else event)[:300]

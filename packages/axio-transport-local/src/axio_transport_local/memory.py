@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from axio.exceptions import StreamError
 from axio_transport_local.cache import StateCache
@@ -16,7 +16,7 @@ from axio_transport_local.repertoire import Repertoire, fingerprint
 from axio_transport_local.request import Request
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("Memory",)
 
@@ -46,7 +46,7 @@ class Memory:
         self._repertoires: dict[str, Repertoire] = {}  # the last used last
 
     def learn(
-        self, tools: Sequence[Tool[Any]], request: Request | None = None
+        self, tools: Sequence[AnyTool], request: Request | None = None
     ) -> tuple[Repertoire, dict[str, float]]:
         """Be ready to choose among `tools`; the model's leaning to each name to choose from.
 
@@ -62,7 +62,7 @@ class Memory:
         repertoire = repertoire.shortlist(request)
         return repertoire, self._recall(repertoire, keep=False)
 
-    def _repertoire(self, tools: Sequence[Tool[Any]]) -> Repertoire:
+    def _repertoire(self, tools: Sequence[AnyTool]) -> Repertoire:
         key = fingerprint(tools)
         known = self._repertoires.pop(key, None)
         repertoire = self._repertoires[key] = known or Repertoire.of(tools)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from axio.types import JSONObject
+
 __all__ = ("NUMERIC", "Kind", "Parameter", "Path", "nest", "parameters", "value_at")
 
 Kind: TypeAlias = Literal["text", "number", "integer", "boolean", "choice", "list", "unknown"]
@@ -62,9 +64,9 @@ def value_at(arguments: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
-def nest(values: Mapping[Path, Any]) -> dict[str, Any]:
+def nest(values: Mapping[Path, Any]) -> JSONObject:
     """The arguments that hold each value at its path."""
-    arguments: dict[str, Any] = {}
+    arguments: JSONObject = {}
     for path, value in values.items():
         inner = arguments
         for key in path[:-1]:
@@ -136,7 +138,7 @@ def _follow(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return _mapping(target)
 
 
-def _without(schema: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def _without(schema: Mapping[str, Any], *keys: str) -> JSONObject:
     return {key: value for key, value in schema.items() if key not in keys}
 
 

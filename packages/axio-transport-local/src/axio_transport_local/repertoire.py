@@ -19,7 +19,7 @@ from axio_transport_local.skill import Skill, skill_of
 from axio_transport_local.words import shape
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("PREFIX_TOKENS", "SHORTLIST_TOKENS", "Repertoire", "fingerprint")
 
@@ -45,7 +45,7 @@ class Repertoire:
     more_talk: tuple[str, ...]
 
     @classmethod
-    def of(cls, tools: Sequence[Tool[Any]]) -> Repertoire:
+    def of(cls, tools: Sequence[AnyTool]) -> Repertoire:
         """Learn the tools; of several with one name the first."""
         by_name = {tool.name: tool for tool in reversed(tools)}
         skills = tuple(skill_of(by_name[name]) for name in dict.fromkeys(t.name for t in tools))
@@ -126,7 +126,7 @@ def _worded(skill: Skill) -> list[Example]:
     ]
 
 
-def fingerprint(tools: Sequence[Tool[Any]]) -> str:
+def fingerprint(tools: Sequence[AnyTool]) -> str:
     """Equal for tools that are the same to the offline model."""
     described = [
         [tool.name, tool.description, dict(tool.schema), list(tool.examples)] for tool in tools

@@ -14,7 +14,7 @@ from axio_transport_local.request import Request
 from axio_transport_local.words import CLOSED, Shape, context, listed, shape, stems
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("Constant", "Skill", "Slot", "Template", "skill_of")
 
@@ -110,7 +110,7 @@ class _Found:
 _ANYTHING = compile_signature(None, {"type": "object"})
 
 
-def skill_of(tool: Tool[Any]) -> Skill:
+def skill_of(tool: AnyTool) -> Skill:
     """Learn a tool. One whose schema nothing can be made of has slots that cannot be filled."""
     schema = tool.input_schema
     wanted = parameters(schema)

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
@@ -24,7 +24,7 @@ from axio_transport_local.weights import SMOLLM2, locate, require_runtime
 from axio_transport_local.worker import Worker
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("LocalTransport",)
 
@@ -67,13 +67,13 @@ class LocalTransport:
         require_runtime()
         locate()
 
-    async def warm(self, tools: list[Tool[Any]]) -> None:
+    async def warm(self, tools: list[AnyTool]) -> None:
         """Load the model and have it read of `tools`, so that the first request is fast."""
         known = list(tools)
         await shared_worker().run(lambda memory: memory.learn(known))
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         """One call, or one text. `StreamError` when the model is not installed or fails."""
         blocks = messages[-1].content if messages else []
@@ -93,7 +93,7 @@ class LocalTransport:
         yield IterationEnd(0, StopReason.tool_use, usage)
 
 
-def _answer(memory: Memory, tools: list[Tool[Any]], text: str) -> tuple[Call | None, Usage]:
+def _answer(memory: Memory, tools: list[AnyTool], text: str) -> tuple[Call | None, Usage]:
     """The decision about a request, and the tokens it took. Runs in the worker's thread."""
     request = Request.clean(text)
     if not tools or not request.stems:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from axio.events import ImageOutput
+from axio.types import JSONObject
 
 __all__ = (
     "Choice",
@@ -82,7 +83,7 @@ parse_chunk = msgspec.json.Decoder(Chunk).decode
 """Raises `msgspec.ValidationError` for JSON of another shape, else `msgspec.DecodeError`."""
 
 
-def odd_chunk(payload: dict[str, Any]) -> Chunk | None:
+def odd_chunk(payload: JSONObject) -> Chunk | None:
     """The chunk that a payload is which `parse_chunk` refused; None for what is none."""
     choices = payload.get("choices")
     for choice in choices if isinstance(choices, list) else ():

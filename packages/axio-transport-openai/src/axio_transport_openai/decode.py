@@ -27,7 +27,7 @@ from axio.blocks import ReasoningBlock
 from axio.events import Error, IterationEnd, ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
 from axio.exceptions import ProtocolError, TruncatedStream
 from axio.surrogates import Halves
-from axio.types import StopReason
+from axio.types import JSONObject, StopReason
 from axio.wire.calls import Calls
 from axio.wire.endings import reason_of, stop_for
 from axio.wire.errors import error_from_stream
@@ -276,7 +276,7 @@ class ChatDecoder:
             self._reasoned = True
 
     def _is_error(
-        self, payload: dict[str, Any], sent: ServerSentEvent, events: list[StreamEvent]
+        self, payload: JSONObject, sent: ServerSentEvent, events: list[StreamEvent]
     ) -> bool:
         """Fail if a payload without an answer is an error."""
         error = error_in(payload, sent.event)
@@ -368,7 +368,7 @@ class ChatDecoder:
 
     def _reasoning_block(self) -> ReasoningBlock | None:
         text = ""
-        data: dict[str, Any] = {}
+        data: JSONObject = {}
         if self._details:
             data["reasoning_details"] = merged(self._details, bool(self._untold.repeats))
             text = "".join(map(detail_text, data["reasoning_details"]))
@@ -381,7 +381,7 @@ class ChatDecoder:
         return ReasoningBlock(text, self._provider, data) if data else None
 
 
-def _object(data: str) -> dict[str, Any]:
+def _object(data: str) -> JSONObject:
     """The object that a payload is; an empty one where it is none."""
     try:
         payload = load(data)

@@ -24,7 +24,8 @@ from axio.blocks import (
 )
 from axio.exceptions import UnsupportedContent
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.images import fitted, note
 from axio.wire.names import accepted
 from axio_transport_openai.providers import OPENAI, Provider
@@ -48,7 +49,7 @@ MAX_CALL_ID = 40
 
 def encode_messages(
     messages: Iterable[Message], system: str = "", provider: Provider = OPENAI
-) -> list[dict[str, Any]]:
+) -> list[JSONObject]:
     """The `messages` of a request.
 
     `UnsupportedContent` for what a user message holds and the API has no place for.
@@ -59,11 +60,11 @@ def encode_messages(
     return encoded
 
 
-def encode_system(system: str) -> list[dict[str, Any]]:
+def encode_system(system: str) -> list[JSONObject]:
     return [{"role": "system", "content": system}] if system else []
 
 
-def encode_message(message: Message, provider: Provider = OPENAI) -> list[dict[str, Any]]:
+def encode_message(message: Message, provider: Provider = OPENAI) -> list[JSONObject]:
     """The messages on the wire that one message of a history becomes; none for an empty one."""
     if message.role == "assistant":
         return _assistant(message.content, provider)
@@ -73,7 +74,7 @@ def encode_message(message: Message, provider: Provider = OPENAI) -> list[dict[s
     return _user(message.content, provider)
 
 
-def encode_tools(tools: Iterable[Tool[Any]]) -> list[dict[str, Any]]:
+def encode_tools(tools: Iterable[AnyTool]) -> list[JSONObject]:
     return [
         {
             "type": "function",
@@ -87,7 +88,7 @@ def encode_tools(tools: Iterable[Tool[Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def mark_prefix(messages: list[dict[str, Any]]) -> None:
+def mark_prefix(messages: list[JSONObject]) -> None:
     """Mark, in place, where a cached prefix ends: behind the system prompt, if that comes first,
     and behind the last message, if that is text of the user."""
     for at, role in ((0, "system"), (-1, "user")):
@@ -97,7 +98,7 @@ def mark_prefix(messages: list[dict[str, Any]]) -> None:
             messages[at] = {**messages[at], "content": [part]}
 
 
-def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+def response_format(schema: Mapping[str, Any]) -> JSONObject:
     """The field of a request that binds the answer to a JSON schema.
 
     Strict wherever the schema allows it; else the provider only tries.
@@ -107,11 +108,11 @@ def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": form}
 
 
-def _user(content: list[ContentBlock], provider: Provider) -> list[dict[str, Any]]:
+def _user(content: list[ContentBlock], provider: Provider) -> list[JSONObject]:
     """Results first: they have to follow the calls directly, whatever else the message says."""
-    encoded: list[dict[str, Any]] = []
-    parts: list[dict[str, Any]] = []
-    rest: list[dict[str, Any]] = []
+    encoded: list[JSONObject] = []
+    parts: list[JSONObject] = []
+    rest: list[JSONObject] = []
     for block in content:
         if isinstance(block, ToolResultBlock):
             call_id = _call_id(block.tool_use_id, provider)
@@ -135,7 +136,7 @@ def _user(content: list[ContentBlock], provider: Provider) -> list[dict[str, Any
     return encoded
 
 
-def _user_part(block: ContentBlock) -> dict[str, Any]:
+def _user_part(block: ContentBlock) -> JSONObject:
     if isinstance(block, TextBlock):
         return {"type": "text", "text": block.text}
     if isinstance(block, ImageBlock):
@@ -150,8 +151,8 @@ def _user_part(block: ContentBlock) -> dict[str, Any]:
     )
 
 
-def _assistant(content: list[ContentBlock], provider: Provider) -> list[dict[str, Any]]:
-    message: dict[str, Any] = {"role": "assistant"}
+def _assistant(content: list[ContentBlock], provider: Provider) -> list[JSONObject]:
+    message: JSONObject = {"role": "assistant"}
     calls = [_call(block, provider) for block in content if isinstance(block, ToolUseBlock)]
     text = _text(content)
     if text:
@@ -192,7 +193,7 @@ def _takes(block: ReasoningBlock, provider: Provider) -> bool:
     }
 
 
-def _call(block: ToolUseBlock, provider: Provider) -> dict[str, Any]:
+def _call(block: ToolUseBlock, provider: Provider) -> JSONObject:
     return {
         "id": _call_id(block.id, provider),
         "type": "function",
@@ -239,7 +240,7 @@ def _result_text(content: str | list[Any]) -> str:
     return "\n".join(texts)
 
 
-def _image(block: ImageBlock) -> dict[str, Any]:
+def _image(block: ImageBlock) -> JSONObject:
     url = f"data:{block.media_type};base64,{_base64(block.data)}"
     return {"type": "image_url", "image_url": {"url": url}}
 

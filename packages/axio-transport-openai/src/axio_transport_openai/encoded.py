@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from axio.blocks import ContentBlock
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.images import NOTHING, Weight, fitted, taken
 from axio.wire.memory import Memory
 from axio.wire.payload import dumps
@@ -34,7 +35,7 @@ class RequestEncoder:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._messages = EncodedMessages(provider)
-        self._tools: list[Tool[Any]] = []
+        self._tools: list[AnyTool] = []
         self._encoded_tools = b""
 
     def __reduce__(self) -> tuple[type[RequestEncoder], tuple[Provider]]:
@@ -42,9 +43,9 @@ class RequestEncoder:
 
     def body(
         self,
-        payload: dict[str, Any],
+        payload: JSONObject,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         *,
         marks: bool = False,
     ) -> bytes:
@@ -81,7 +82,7 @@ class RequestEncoder:
             self._messages.images += images
         return fragments
 
-    def _tools_bytes(self, tools: list[Tool[Any]]) -> bytes:
+    def _tools_bytes(self, tools: list[AnyTool]) -> bytes:
         known = self._tools
         if len(known) != len(tools) or any(a is not b for a, b in zip(known, tools, strict=True)):
             self._encoded_tools = dumps(encode_tools(tools))
@@ -94,7 +95,7 @@ _Entry: TypeAlias = tuple[Message, str, list[ContentBlock], bytes, Weight]
 may be changed, while blocks may not), what it is on the wire, and the weight of its images."""
 
 
-def _on_wire(message: Message, provider: Provider) -> tuple[list[dict[str, Any]], Weight]:
+def _on_wire(message: Message, provider: Provider) -> tuple[list[JSONObject], Weight]:
     """A message as it is sent, whatever the others hold, and the weight of its images."""
     if message.role == "assistant":
         return encode_message(message, provider), NOTHING

@@ -6,11 +6,12 @@ from typing import Any
 
 from axio.exceptions import ProtocolError
 from axio.models import Capability, ModelRegistry, ModelSpec
+from axio.types import JSONObject
 
 __all__ = ("choose", "dollars_per_million", "entries", "number")
 
 
-def entries(answer: Any) -> list[dict[str, Any]]:
+def entries(answer: Any) -> list[JSONObject]:
     """The models of a `GET /models` answer; entries without an id are left out."""
     rows = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(rows, list):

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from axio.messages import Message
 from axio.models import Capability, ModelRegistry, ModelSpec
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.client import Request
 from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import NEBIUS_MODELS
@@ -53,8 +54,8 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
         self.model = choose(self.model, self.models)
 
     def build_payload(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> dict[str, Any]:
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> JSONObject:
         payload = ThinkingMixin.build_payload(self, messages, tools, system)
         if self.model.id == PLACEHOLDER.id:
             # It is never sent, and has the same keys as for any model.
@@ -64,7 +65,7 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
     def make_request(
         self,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> Request:
@@ -73,7 +74,7 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
         return OpenAITransport.make_request(self, messages, tools, system, schema)
 
 
-def _spec(entry: dict[str, Any]) -> ModelSpec:
+def _spec(entry: JSONObject) -> ModelSpec:
     model_id = entry["id"]
     takes, _, gives = str((entry.get("architecture") or {}).get("modality") or "").partition("->")
     names = {"tool_use" if f == "tools" else f for f in entry.get("supported_features") or ()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from axio.models import Capability, ModelRegistry, ModelSpec
+from axio.types import JSONObject
 from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import OPENROUTER_MODELS
 from axio_transport_openai.listing import dollars_per_million, entries, number
@@ -42,7 +43,7 @@ class OpenRouterTransport(ThinkingMixin, OpenAITransport):
         self.model = self.models.get(self.model.id, self.model)
 
 
-def _spec(entry: dict[str, Any]) -> ModelSpec:
+def _spec(entry: JSONObject) -> ModelSpec:
     architecture = entry.get("architecture") or {}
     top = entry.get("top_provider") or {}
     pricing = entry.get("pricing") or {}

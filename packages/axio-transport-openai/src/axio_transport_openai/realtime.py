@@ -17,7 +17,8 @@ import aiohttp
 from axio.blocks import AudioBlock, ContentBlock, TextBlock
 from axio.events import Error, StreamEvent
 from axio.exceptions import ConnectionFailed, ProviderError
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.names import own_names
 from axio_transport_openai.pcm import Resampler
 from axio_transport_openai.realtime_events import RealtimeDecoder
@@ -73,7 +74,7 @@ class OpenAIRealtimeTransport:
         self,
         *,
         system: str,
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         voice: str | None = None,
         input_audio_format: str = DEFAULT_PCM_MEDIA_TYPE,
         output_audio_format: str = DEFAULT_PCM_MEDIA_TYPE,
@@ -117,9 +118,9 @@ class OpenAIRealtimeTransport:
         return session
 
     def _session_update(
-        self, system: str, tools: list[Tool[Any]], voice: str | None, heard: str, spoken: str
-    ) -> dict[str, Any]:
-        session: dict[str, Any] = {
+        self, system: str, tools: list[AnyTool], voice: str | None, heard: str, spoken: str
+    ) -> JSONObject:
+        session: JSONObject = {
             "instructions": system,
             "input_audio_format": heard,
             "output_audio_format": spoken,
@@ -236,10 +237,10 @@ class OpenAIRealtimeSession:
         if not self._due:
             await self._send({"type": "response.create"})
 
-    async def _add(self, item: dict[str, Any]) -> None:
+    async def _add(self, item: JSONObject) -> None:
         await self._send({"type": "conversation.item.create", "item": item})
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: JSONObject) -> None:
         try:
             await self.ws.send_str(json.dumps(message))
         except (aiohttp.ClientError, OSError) as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from axio.types import JSONObject
+
 __all__ = ("Untold", "detail_text", "joined", "merged")
 
 
@@ -44,14 +46,14 @@ def detail_text(detail: Any) -> str:
     return joined(detail.get("text") or detail.get("summary"))
 
 
-def merged(details: list[dict[str, Any]], repeats: bool = False) -> list[dict[str, Any]]:
+def merged(details: list[JSONObject], repeats: bool = False) -> list[JSONObject]:
     """Streamed pieces of `reasoning_details` as the whole entries they are pieces of.
 
     Pieces of an entry share its type and index and follow one another; their text is joined, and
     of everything else, the signature above all, the last value that is not null is the entry's.
     With `repeats` a piece that begins with the one before it takes its place.
     """
-    entries: list[dict[str, Any]] = []
+    entries: list[JSONObject] = []
     texts: list[list[str]] = []
     for detail in details:
         field = _text_field(detail)
@@ -71,7 +73,7 @@ def merged(details: list[dict[str, Any]], repeats: bool = False) -> list[dict[st
     return entries
 
 
-def _text_field(detail: dict[str, Any]) -> str:
+def _text_field(detail: JSONObject) -> str:
     """Where the text of an entry is that may come in pieces; empty for one that comes whole."""
     kind = detail.get("type")
     if kind == "reasoning.text":

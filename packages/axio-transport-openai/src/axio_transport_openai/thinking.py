@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from axio.models import Capability
+from axio.types import JSONObject
 
 if TYPE_CHECKING:
     from axio.messages import Message
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("Piece", "ThinkTagParser", "ThinkingMixin", "without_thought")
 
@@ -97,15 +98,15 @@ class ThinkingMixin:
         model: Any
 
     def build_payload(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> dict[str, Any]:
-        payload: dict[str, Any] = super().build_payload(messages, tools, system)  # type: ignore[misc]
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> JSONObject:
+        payload: JSONObject = super().build_payload(messages, tools, system)  # type: ignore[misc]
         if self.thinking and Capability.reasoning in self.model.capabilities:
             payload.setdefault("enable_thinking", True)
         return payload
 
-    def to_dict(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().to_dict()  # type: ignore[misc]
+    def to_dict(self) -> JSONObject:
+        data: JSONObject = super().to_dict()  # type: ignore[misc]
         if self.thinking:
             data["thinking"] = True
         return data

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.client import HttpTransport, Request
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
@@ -88,8 +89,8 @@ class OpenAITransport(HttpTransport):
         return self._provider.json_schema
 
     def build_payload(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
-    ) -> dict[str, Any]:
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> JSONObject:
         """The body of the request, as a new dict. A subclass may change it."""
         provider = self._provider
         if self.wire == "responses":
@@ -120,13 +121,13 @@ class OpenAITransport(HttpTransport):
     def make_request(
         self,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> Request:
         provider = self._provider
         names = own_names(tools)
-        extra: dict[str, Any] = {}
+        extra: JSONObject = {}
         if self.wire == "responses":
             if schema is not None:
                 extra["text"] = {**(self.extra_params.get("text") or {}), **text_format(schema)}
@@ -151,7 +152,7 @@ class OpenAITransport(HttpTransport):
         body = dumps({"model": self.model.id, "input": list(texts)})
         return vectors(await self._fetch("embeddings", "Embedding API error", body))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSONObject:
         data = HttpTransport.to_dict(self)
         if self.extra_params:
             data["extra_params"] = dict(self.extra_params)
@@ -160,7 +161,7 @@ class OpenAITransport(HttpTransport):
         return data
 
     def _chat_body(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str, extra: dict[str, Any]
+        self, messages: list[Message], tools: list[AnyTool], system: str, extra: JSONObject
     ) -> bytes:
         if self._changes_payload() or not self.extra_params.keys().isdisjoint(_ENCODED_ONCE):
             return dumps(self.build_payload(messages, tools, system) | extra)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio_tui_guards.looks import leaving_parts, looks_leaving
 from axio_tui_guards.names import names_command, names_directory, names_path, words_of
 from axio_tui_guards.paths import Finder, Unresolvable, is_within
@@ -41,14 +41,14 @@ class Claim:
         return os.path.dirname(place) if is_file and not self.is_directory else place
 
 
-def base_of(tool: Tool[Any]) -> str:
+def base_of(tool: AnyTool) -> str:
     """Where relative paths of a tool start: its workspace's root, or the current directory."""
     root = getattr(tool.context, "root", None)
     return os.path.join(os.getcwd(), root) if isinstance(root, str | PurePath) else os.getcwd()
 
 
 def claims(
-    tool: Tool[Any],
+    tool: AnyTool,
     kwargs: Mapping[str, Any],
     extra: Container[str] = (),
     finder: Finder | None = None,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio_tui_guards.arguments import base_of, claims
 from axio_tui_guards.hosts import UnclearHost, hosts_in, hosts_in_word, looks_like_host
 from axio_tui_guards.names import names_code, names_command, names_host, names_path, words_of
@@ -43,7 +43,7 @@ class Call:
     """The directory in which the tool works, resolved."""
 
 
-def read_call(tool: Tool[Any], kwargs: Mapping[str, Any]) -> Call:
+def read_call(tool: AnyTool, kwargs: Mapping[str, Any]) -> Call:
     """Take a call apart. Never raises for what the arguments hold."""
     finder = Finder()
     places: frozenset[str] = frozenset()
@@ -88,7 +88,7 @@ def _unclear(part: Part, why: str) -> Part:
 
 
 def _fingerprint(
-    tool: Tool[Any], kwargs: Mapping[str, Any], held: list[Leaf], places: frozenset[str]
+    tool: AnyTool, kwargs: Mapping[str, Any], held: list[Leaf], places: frozenset[str]
 ) -> str:
     if kwargs and not held:
         return ""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio_tui_guards.arguments import Claim, claims
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
 from axio_tui_guards.paths import Identities, PathSet, Unresolvable, leads_anywhere
@@ -41,7 +41,7 @@ class PathGuard(ConcurrentGuard):
         self._prompt_fn = prompt_fn or ask_user
 
     async def check(  # type: ignore[override]
-        self, tool: Tool[Any], /, **kwargs: Any
+        self, tool: AnyTool, /, **kwargs: Any
     ) -> dict[str, Any]:
         found = self._claims(tool, kwargs)
         unknown = self._unknown(found)
@@ -54,7 +54,7 @@ class PathGuard(ConcurrentGuard):
             )
         return kwargs
 
-    def _claims(self, tool: Tool[Any], kwargs: dict[str, Any]) -> list[Claim]:
+    def _claims(self, tool: AnyTool, kwargs: dict[str, Any]) -> list[Claim]:
         try:
             found = claims(tool, kwargs, self.PATH_FIELDS)
         except (Unreadable, Unresolvable) as error:
@@ -77,7 +77,7 @@ class PathGuard(ConcurrentGuard):
             )
         ]
 
-    async def _ask(self, tool: Tool[Any], unknown: list[Claim]) -> None:
+    async def _ask(self, tool: AnyTool, unknown: list[Claim]) -> None:
         answer = await put(self._prompt_fn, _question(tool, unknown))
         if says_yes(answer):
             return
@@ -88,7 +88,7 @@ class PathGuard(ConcurrentGuard):
         raise GuardError(f"denied: {reason}")
 
 
-def _question(tool: Tool[Any], unknown: list[Claim]) -> str:
+def _question(tool: AnyTool, unknown: list[Claim]) -> str:
     lines = [visible(f"{tool.name!r} wants to use:")]
     for claim in unknown:
         lines.append(visible(f"  {claim.field} = {claim.path!r}"))

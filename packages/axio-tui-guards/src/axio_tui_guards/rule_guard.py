@@ -11,7 +11,7 @@ from typing import Any
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
 from axio.run import RUN, Run
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
 from axio_tui_guards.audit import AuditLog
 from axio_tui_guards.calls import Call, read_call
@@ -59,7 +59,7 @@ class RuleGuard(ConcurrentGuard):
         self._counted = 0
 
     async def check(  # type: ignore[override]
-        self, tool: Tool[Any], /, **kwargs: Any
+        self, tool: AnyTool, /, **kwargs: Any
     ) -> dict[str, Any]:
         call = read_call(tool, kwargs)
         judgement = self._judge(call)
@@ -96,7 +96,7 @@ class RuleGuard(ConcurrentGuard):
         scopes["run"] = self._runs[id(run)][1]
         return scopes
 
-    async def _ask(self, tool: Tool[Any], call: Call, why: Judgement) -> Judgement:
+    async def _ask(self, tool: AnyTool, call: Call, why: Judgement) -> Judgement:
         """The person's judgement, remembered if they want it."""
         scopes = self._scopes()
         try:

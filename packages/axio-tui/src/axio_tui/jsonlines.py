@@ -15,6 +15,7 @@ from typing import Any
 
 from axio.blocks import ContentBlock, to_dict
 from axio.events import StreamEvent
+from axio.types import JSONObject
 from axio_tui.errors import explain
 
 __all__ = ("to_line", "to_record")
@@ -24,9 +25,9 @@ def to_line(event: StreamEvent, transport: object = None) -> str:
     return json.dumps(to_record(event, transport), default=str) + "\n"
 
 
-def to_record(event: StreamEvent, transport: object = None) -> dict[str, Any]:
+def to_record(event: StreamEvent, transport: object = None) -> JSONObject:
     name = type(event).__name__.removesuffix("Event")
-    record: dict[str, Any] = {"type": re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()}
+    record: JSONObject = {"type": re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()}
     for field in dataclasses.fields(event):
         record[field.name] = _plain(getattr(event, field.name), transport)
     return record

@@ -14,7 +14,7 @@ from axio.context import ContextStore, MemoryContextStore
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
 from axio.stream import AgentStream
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport
 from axio_tui.prompt import LAST_ITERATION_MESSAGE
 
@@ -34,7 +34,7 @@ class AskBeforeChange(ConcurrentGuard):
 
     # Positional only: an argument of the tool may itself be called `tool`.
     async def check(  # type: ignore[override]
-        self, tool: Tool[Any], /, **kwargs: Any
+        self, tool: AnyTool, /, **kwargs: Any
     ) -> dict[str, Any]:
         refusal = await self._ask(tool.name, kwargs)
         if refusal is not None:
@@ -51,7 +51,7 @@ class ChatSession:
     def __init__(
         self,
         transport: CompletionTransport,
-        tools: Iterable[Tool[Any]],
+        tools: Iterable[AnyTool],
         *,
         system: str,
         max_iterations: int,
@@ -75,6 +75,6 @@ class ChatSession:
         return self.agent.run_stream(prompt, self.store)
 
 
-def _guarded(tool: Tool[Any], guard: AskBeforeChange) -> Tool[Any]:
+def _guarded(tool: AnyTool, guard: AskBeforeChange) -> AnyTool:
     # Last, so that the person sees what the tool's own guards made of the arguments.
     return dataclasses.replace(tool, guards=(*tool.guards, guard))

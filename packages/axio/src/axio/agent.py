@@ -13,7 +13,7 @@ from axio.context import ContextStore, MemoryContextStore, require_store
 from axio.exceptions import wrong_kind
 from axio.messages import Message, Prompt, as_message
 from axio.selector import ToolSelector
-from axio.tool import Tool, require_tools
+from axio.tool import AnyTool, require_tools
 from axio.transport import CompletionTransport, require_transport, takes_tools
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Agent:
 
     system: str
     transport: CompletionTransport
-    tools: list[Tool[Any]] = field(default_factory=list)
+    tools: list[AnyTool] = field(default_factory=list)
     selector: ToolSelector | None = None
     max_iterations: int = 50
     last_iteration_message: Message | None = None

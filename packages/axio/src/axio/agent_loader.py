@@ -15,8 +15,9 @@ from typing import Any, ClassVar, TypeAlias
 from axio.agent import Agent
 from axio.context import ContextStore, MemoryContextStore
 from axio.subagents import AgentContext, Agents, OnEvent, agent_tool, make_agent_tools
-from axio.tool import Tool
+from axio.tool import AnyTool, Tool
 from axio.transport import CompletionTransport, DummyCompletionTransport
+from axio.types import JSONObject
 
 __all__ = (
     "AgentContext",
@@ -35,7 +36,7 @@ __all__ = (
     "make_agent_tools",
 )
 
-Toolbox: TypeAlias = Mapping[str, Tool[Any]]
+Toolbox: TypeAlias = Mapping[str, AnyTool]
 """The tools that a file may name."""
 
 _NO_TOOLS: Toolbox = {}
@@ -143,7 +144,7 @@ class IniAgentLoader(AgentLoader):
         if not parser.has_section("agent"):
             raise ValueError("there is no section [agent]")
         _check_keys(parser.sections(), ("agent", "system"), "section")
-        data: dict[str, Any] = dict(parser["agent"])
+        data: JSONObject = dict(parser["agent"])
         if parser.has_section("system"):
             data["system"] = {"text": data.get("system", ""), **parser["system"]}
         names = (name.strip() for name in data.get("tools", "").split(","))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, Literal, TypeAlias
 
-from axio.types import ToolCallID, ToolName
+from axio.types import JSONObject, ToolCallID, ToolName
 
 __all__ = (
     "AudioBlock",
@@ -89,7 +89,7 @@ class ToolUseBlock(ContentBlock):
 
     id: ToolCallID
     name: ToolName
-    input: dict[str, Any]
+    input: JSONObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ReasoningBlock(ContentBlock):
 
     text: str
     provider: str
-    data: dict[str, Any]
+    data: JSONObject
 
 
 _HOLDERS = (dict, list)
@@ -134,18 +134,18 @@ def unshared(data: Any) -> Any:
 
 
 @singledispatch
-def to_dict(block: Any) -> dict[str, Any]:
+def to_dict(block: Any) -> JSONObject:
     """The block as JSON-able data. Other block types may be registered."""
     raise TypeError(f"Unknown block type: {type(block).__name__}")
 
 
 @to_dict.register
-def _(block: TextBlock) -> dict[str, Any]:
+def _(block: TextBlock) -> JSONObject:
     return {"type": "text", "text": block.text}
 
 
-def _media(kind: str) -> Callable[[Any], dict[str, Any]]:
-    def encode(block: ImageBlock | AudioBlock | VideoBlock) -> dict[str, Any]:
+def _media(kind: str) -> Callable[[Any], JSONObject]:
+    def encode(block: ImageBlock | AudioBlock | VideoBlock) -> JSONObject:
         data = b2a_base64(block.data, newline=False).decode("ascii")
         return {"type": kind, "media_type": block.media_type, "data": data}
 
@@ -158,12 +158,12 @@ to_dict.register(VideoBlock, _media("video"))
 
 
 @to_dict.register
-def _(block: ToolUseBlock) -> dict[str, Any]:
+def _(block: ToolUseBlock) -> JSONObject:
     return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input}
 
 
 @to_dict.register
-def _(block: ToolResultBlock) -> dict[str, Any]:
+def _(block: ToolResultBlock) -> JSONObject:
     content = block.content
     return {
         "type": "tool_result",
@@ -174,7 +174,7 @@ def _(block: ToolResultBlock) -> dict[str, Any]:
 
 
 @to_dict.register
-def _(block: ReasoningBlock) -> dict[str, Any]:
+def _(block: ReasoningBlock) -> JSONObject:
     return {
         "type": "reasoning",
         "text": block.text,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from axio.blocks import AudioMediaType, ImageMediaType, ReasoningBlock, VideoMediaType
-from axio.types import StopReason, ToolCallID, ToolName, Usage
+from axio.types import JSONObject, StopReason, ToolCallID, ToolName, Usage
 
 __all__ = (
     "AudioOutput",
@@ -119,7 +119,7 @@ class ToolResult:
     name: ToolName
     is_error: bool
     content: str = ""
-    input: dict[str, Any] = field(default_factory=dict)
+    input: JSONObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

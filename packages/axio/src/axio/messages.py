@@ -15,6 +15,7 @@ from axio.blocks import (
     to_dict,
 )
 from axio.exceptions import wrong_kind
+from axio.types import JSONObject
 
 __all__ = ("Message", "Prompt", "as_message")
 
@@ -36,7 +37,7 @@ class Message:
         """The results of tools in it, in the order of the calls."""
         return [block for block in self.content if isinstance(block, ToolResultBlock)]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSONObject:
         """Plain data for JSON, with bytes as base64."""
         return {"role": self.role, "content": [to_dict(block) for block in self.content]}
 

@@ -24,7 +24,7 @@ from axio.run.stream import AgentStream, failure_of
 from axio.run.turn import Turn
 from axio.schema import Validator, converter, value_schema
 from axio.schema.streaming import parse_partial
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, StructuredTransport, closing
 from axio.wrapper import Structured
 
@@ -44,7 +44,7 @@ class OutputWanted(Generic[T]):
     member "value" of one.
     """
 
-    def __init__(self, type: Any, tools: list[Tool[Any]], tries: int) -> None:
+    def __init__(self, type: Any, tools: list[AnyTool], tries: int) -> None:
         if tries < 1:
             raise ValueError(f"output_tries must be at least 1, got {tries}")
         schema = value_schema(type)
@@ -63,7 +63,7 @@ class OutputWanted(Generic[T]):
         self.error: OutputError | None = None
         self.name = unique_id(_TOOL, {tool.name for tool in tools})
 
-    def tool(self) -> Tool[Any]:
+    def tool(self) -> AnyTool:
         """The tool that takes the answer."""
 
         async def take(**answer: Any) -> str:
@@ -163,7 +163,7 @@ class OutputWanted(Generic[T]):
         raise OutputError(f"the run ended before an answer was given{why}", reason=reason)
 
 
-class _AnswerTool(Tool[Any]):
+class _AnswerTool(AnyTool):
     """Arguments reach the handler as they are: it converts them itself, and counts the tries."""
 
     __slots__ = ()
@@ -192,7 +192,7 @@ class AnswerText(Structured):
         return "".join(self._parts)
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         self._parts = parts = []
         async with closing(super().stream(messages, tools, system)) as source:

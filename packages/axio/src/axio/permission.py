@@ -12,7 +12,7 @@ from axio.semaphore import Semaphore
 from axio.types import ToolName
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("APPROVED", "AllowAllGuard", "ConcurrentGuard", "DenyAllGuard", "PermissionGuard")
 
@@ -30,7 +30,7 @@ class PermissionGuard(ABC):
 
     # Users write `check(self, tool, **kwargs)`; type checkers must accept that as an override.
     @abstractmethod
-    async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+    async def check(self, tool: AnyTool, **kwargs: Any) -> dict[str, Any]:
         """Look at one call, and return the arguments that it may be made with.
 
         `kwargs` are the call's arguments, checked, converted and complete. Raise `GuardError` to
@@ -39,7 +39,7 @@ class PermissionGuard(ABC):
         """
 
     # The tool comes by position or by name: an argument of it may itself be called `tool`.
-    async def __call__(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
+    async def __call__(self, tool: AnyTool | None = None, /, **kwargs: Any) -> dict[str, Any]:
         return await self.check(_or_named(tool, kwargs), **kwargs)
 
 
@@ -53,22 +53,22 @@ class ConcurrentGuard(PermissionGuard, ABC):
         # Made when it is needed: a subclass with an `__init__` of its own may not call ours.
         return Semaphore(self.concurrency)
 
-    async def __call__(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
+    async def __call__(self, tool: AnyTool | None = None, /, **kwargs: Any) -> dict[str, Any]:
         async with self._semaphore:
             return await self.check(_or_named(tool, kwargs), **kwargs)
 
 
 class AllowAllGuard(PermissionGuard):
-    async def check(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
+    async def check(self, tool: AnyTool | None = None, /, **kwargs: Any) -> dict[str, Any]:
         _or_named(tool, kwargs)
         return kwargs
 
 
 class DenyAllGuard(PermissionGuard):
-    async def check(self, tool: Tool[Any] | None = None, /, **kwargs: Any) -> dict[str, Any]:
+    async def check(self, tool: AnyTool | None = None, /, **kwargs: Any) -> dict[str, Any]:
         raise GuardError("denied")
 
 
-def _or_named(tool: Tool[Any] | None, kwargs: dict[str, Any]) -> Tool[Any]:
+def _or_named(tool: AnyTool | None, kwargs: dict[str, Any]) -> AnyTool:
     """The tool, which is taken out of the arguments if it came by name."""
-    return cast("Tool[Any]", kwargs.pop("tool", None) if tool is None else tool)
+    return cast("AnyTool", kwargs.pop("tool", None) if tool is None else tool)

@@ -25,7 +25,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from axio.exceptions import AxioError
 from axio.permission import PermissionGuard
-from axio.tool import Tool, options_of
+from axio.tool import AnyTool, Tool, options_of
 
 TOOLS_GROUP = "axio.tools"
 TOOLS_SETTINGS_GROUP = "axio.tools.settings"
@@ -71,7 +71,7 @@ class ToolsPlugin(Protocol):
     def label(self) -> str: ...
 
     @property
-    def all_tools(self) -> list[Tool[Any]]: ...
+    def all_tools(self) -> list[AnyTool]: ...
 
     async def init(self, config: Any = None, global_config: Any = None) -> None: ...
 
@@ -105,7 +105,7 @@ class Installed:
         """The class behind one entry point. Raises `PluginError`."""
         return _class(name, self.load(group, name))
 
-    def load_tool(self, name: str) -> Tool[Any]:
+    def load_tool(self, name: str) -> AnyTool:
         """The tool called `name`, without importing any other. Raises `PluginError`."""
         part = self.load(TOOLS_GROUP, name)
         with _code_of_others(f"tool {name!r} cannot be made"):
@@ -181,7 +181,7 @@ def _words(error: BaseException) -> str:
 # ── tools ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def as_tool(name: str, part: object) -> Tool[Any]:
+def as_tool(name: str, part: object) -> AnyTool:
     """`part` as a tool called `name`: a coroutine function, an async generator function, a `Tool`,
     an object with an async `__call__`, or a class of such objects that needs no arguments.
 
@@ -217,14 +217,14 @@ def _handler_of(name: str, instance: object) -> Callable[..., Any]:
 # ── all parts of a group ──────────────────────────────────────────────────────────────────────
 
 
-def discover_tools() -> list[Tool[Any]]:
+def discover_tools() -> list[AnyTool]:
     """Every tool of the group `axio.tools` that loads, sorted by name."""
     return [tool for _, tool in Installed().each(TOOLS_GROUP, as_tool)]
 
 
-def discover_tools_by_package() -> dict[str, list[Tool[Any]]]:
+def discover_tools_by_package() -> dict[str, list[AnyTool]]:
     """The same tools under the name of the distribution that offers each."""
-    packages: dict[str, list[Tool[Any]]] = {}
+    packages: dict[str, list[AnyTool]] = {}
     for entry, tool in Installed().each(TOOLS_GROUP, as_tool):
         packages.setdefault(_distribution(entry), []).append(tool)
     return packages

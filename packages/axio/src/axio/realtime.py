@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from math import inf
 from types import TracebackType
-from typing import Any
 
 from axio.agent import Agent
 from axio.blocks import ContentBlock
@@ -28,7 +27,7 @@ from axio.run.call import Call
 from axio.run.dispatch import GRACE, ToolDispatch
 from axio.run.ending import outlast
 from axio.run.turn import Turn
-from axio.tool import Tool, require_tools
+from axio.tool import AnyTool, require_tools
 from axio.transport import DummyCompletionTransport, RealtimeSession, RealtimeTransport
 from axio.types import StopReason, ToolCallID
 
@@ -50,7 +49,7 @@ class RealtimeAgent:
 
     system: str
     transport: RealtimeTransport
-    tools: list[Tool[Any]] = field(default_factory=list)
+    tools: list[AnyTool] = field(default_factory=list)
     voice: str | None = None
     input_audio_format: str = "audio/pcm;rate=16000"
     output_audio_format: str = "audio/pcm;rate=24000"
@@ -158,7 +157,7 @@ class _Calls:
         self._turn = Turn(self._taken)
         self._unanswered: dict[ToolCallID, Call] = {}
 
-    def feed(self, event: StreamEvent, tools: list[Tool[Any]]) -> None:
+    def feed(self, event: StreamEvent, tools: list[AnyTool]) -> None:
         """Take an event of the session; the end of a turn starts its calls."""
         if isinstance(event, (ToolUseStart, ToolInputDelta)):
             self._turn.feed(event)

@@ -25,7 +25,7 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, closing, model_of
 from axio.types import ToolCallID, Usage
 from axio.wrapper import Wrapper
@@ -66,7 +66,7 @@ class Traced(Wrapper):
         return self.around(lambda inner: copy.deepcopy(inner, memo))
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         attributes = self._attributes()
         model = attributes.get("gen_ai.request.model")

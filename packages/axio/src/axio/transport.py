@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from axio.blocks import ContentBlock
     from axio.events import StreamEvent
     from axio.messages import Message
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = (
     "AudioGenTransport",
@@ -59,7 +59,7 @@ Gate: TypeAlias = "Callable[[], Awaitable[object]]"
 """Returns when another request may be made."""
 
 StructuredStream: TypeAlias = (
-    "Callable[[list[Message], list[Tool[Any]], str, Mapping[str, Any]], AsyncIterator[StreamEvent]]"
+    "Callable[[list[Message], list[AnyTool], str, Mapping[str, Any]], AsyncIterator[StreamEvent]]"
 )
 
 _GATES: ContextVar[tuple[Gate, ...]] = ContextVar("axio_gates", default=())
@@ -70,7 +70,7 @@ class CompletionTransport(Protocol):
     """A model that answers a conversation: any class with this method, an async generator."""
 
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
         """Ask the model once, and yield the events of its answer as they come.
 
@@ -196,7 +196,7 @@ class RealtimeTransport(Protocol):
         self,
         *,
         system: str,
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         voice: str | None = None,
         input_audio_format: str = "audio/pcm;rate=16000",
         output_audio_format: str = "audio/pcm;rate=24000",
@@ -217,7 +217,7 @@ class DummyTransport:
 
 class DummyCompletionTransport(DummyTransport):
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
         self._refuse()
 

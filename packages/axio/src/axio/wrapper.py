@@ -17,7 +17,7 @@ from axio.transport import (
 )
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("Structured", "Wrapper", "without_retries")
 
@@ -63,7 +63,7 @@ class Wrapper:
         return f"{type(self).__name__}({self.inner!r})"
 
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
         return self.inner.stream(messages, tools, system)
 
@@ -75,7 +75,7 @@ class Wrapper:
 
         def stream(
             messages: list[Message],
-            tools: list[Tool[Any]],
+            tools: list[AnyTool],
             system: str,
             schema: Mapping[str, Any],
         ) -> AsyncIterator[StreamEvent]:
@@ -136,7 +136,7 @@ class Structured(Wrapper):
         return cast(StructuredTransport, self.inner).stream_structured
 
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
         if isinstance(self.inner, StructuredTransport):
             return self.inner.stream_structured(messages, tools, system, self._schema)

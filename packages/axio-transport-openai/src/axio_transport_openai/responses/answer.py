@@ -13,6 +13,7 @@ from typing import Any
 from axio.blocks import ReasoningBlock
 from axio.events import ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
 from axio.surrogates import Halves, joined
+from axio.types import JSONObject
 from axio.wire.calls import Call, Calls
 from axio_transport_openai.responses.items import (
     arguments_text,
@@ -109,7 +110,7 @@ class Answer:
         if call is not None and isinstance(event.arguments, str):
             self.calls.finish(call, event.arguments, events)
 
-    def start(self, item: dict[str, Any], place: int | None, events: list[StreamEvent]) -> None:
+    def start(self, item: JSONObject, place: int | None, events: list[StreamEvent]) -> None:
         """An item begins."""
         id, call_id, name = _address(item)
         if _is_call(item):
@@ -119,7 +120,7 @@ class Answer:
             self.telling = None
             self._items.announced(item["type"], id, place)
 
-    def end(self, item: dict[str, Any], place: int | None, events: list[StreamEvent]) -> None:
+    def end(self, item: JSONObject, place: int | None, events: list[StreamEvent]) -> None:
         """An item is over, and here is all of it."""
         if _is_call(item):
             self._end_call(self._call_at(item, place), item, place, events)
@@ -128,7 +129,7 @@ class Answer:
             found = self._items.ended(item["type"], text_at(item.get("id")), place, text)
             self._complete(found, item, text, events)
 
-    def listed(self, item: dict[str, Any], place: int, events: list[StreamEvent]) -> None:
+    def listed(self, item: JSONObject, place: int, events: list[StreamEvent]) -> None:
         """An item stands at this place of the list at the end, where places may have shifted."""
         if _is_call(item):
             call = self._end_call(self._listed_call(item, place), item, place, events)
@@ -168,7 +169,7 @@ class Answer:
             events.append(ReasoningDelta(0, text))
 
     def _complete(
-        self, found: Item, item: dict[str, Any], text: str, events: list[StreamEvent]
+        self, found: Item, item: JSONObject, text: str, events: list[StreamEvent]
     ) -> None:
         """Tell the rest of an item, and keep what has to be kept."""
         self.telling = None
@@ -196,7 +197,7 @@ class Answer:
             case _:
                 self._keep(item, events)
 
-    def _call_at(self, item: dict[str, Any], place: int | None) -> Call | None:
+    def _call_at(self, item: JSONObject, place: int | None) -> Call | None:
         """The call that is over; None for one that had not begun."""
         id, call_id, name = _address(item)
         call = self.calls.addressed(place, call_id, id)
@@ -206,7 +207,7 @@ class Answer:
                 call = here
         return call
 
-    def _listed_call(self, item: dict[str, Any], place: int) -> Call | None:
+    def _listed_call(self, item: JSONObject, place: int) -> Call | None:
         """The call that is listed; None for one that had not begun."""
         id, call_id, name = _address(item)
         call = self.calls.addressed(None, call_id, id)
@@ -227,7 +228,7 @@ class Answer:
         return alike[-1] if alike else None
 
     def _end_call(
-        self, call: Call | None, item: dict[str, Any], place: int | None, events: list[StreamEvent]
+        self, call: Call | None, item: JSONObject, place: int | None, events: list[StreamEvent]
     ) -> Call | None:
         """All of a call, which it may have begun. Returns it; None for one without a name."""
         id, call_id, name = _address(item)
@@ -246,11 +247,11 @@ class Answer:
             self._keep_frame(item, events)
         return call
 
-    def _keep_frame(self, item: dict[str, Any], events: list[StreamEvent]) -> None:
+    def _keep_frame(self, item: JSONObject, events: list[StreamEvent]) -> None:
         if (frame := frame_of(item)) is not None:
             self._keep(frame, events)
 
-    def _keep(self, data: dict[str, Any], events: list[StreamEvent], text: str = "") -> None:
+    def _keep(self, data: JSONObject, events: list[StreamEvent], text: str = "") -> None:
         self._kept = True
         events.append(ReasoningEnd(0, ReasoningBlock(text, self._provider, data)))
 

@@ -24,7 +24,8 @@ from axio.blocks import (
 from axio.exceptions import UnsupportedContent
 from axio.media import NO_LIMITS, ImageLimits
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio.wire.images import fitted, note
 from axio.wire.names import accepted
 from axio.wire.payload import untitled
@@ -43,7 +44,7 @@ def encode_input(
     *,
     typed: bool = True,
     images: ImageLimits = NO_LIMITS,
-) -> list[dict[str, Any]]:
+) -> list[JSONObject]:
     """The items of a history. Reasoning goes back where it is of `provider`, and nowhere else.
     With `typed` the model's messages say that they are messages, which llama.cpp asks for. In
     place of images over the limits stand notes.
@@ -57,8 +58,8 @@ def encode_input(
         for block in message.content
         if isinstance(block, ToolResultBlock)
     }
-    frames: dict[str, dict[str, Any]] = {}
-    items: list[dict[str, Any]] = []
+    frames: dict[str, JSONObject] = {}
+    items: list[JSONObject] = []
     for message in history:
         if message.role == "assistant":
             items += _Answer(provider, results, frames, typed).encode(message.content)
@@ -73,12 +74,10 @@ def encode_input(
     return items
 
 
-def encode_tools(
-    tools: Iterable[Tool[Any]], *, strict: bool | None = False
-) -> list[dict[str, Any]]:
+def encode_tools(tools: Iterable[AnyTool], *, strict: bool | None = False) -> list[JSONObject]:
     """Definitions of `tools`. The API holds a model to a schema unless `strict` says no, and then
     makes every argument a required one; `None` leaves that to the server."""
-    definitions: list[dict[str, Any]] = []
+    definitions: list[JSONObject] = []
     for tool in tools:
         definition = {
             "type": "function",
@@ -92,7 +91,7 @@ def encode_tools(
     return definitions
 
 
-def text_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+def text_format(schema: Mapping[str, Any]) -> JSONObject:
     """The field `text` of a request that binds the answer to a JSON schema."""
     return {"format": {"type": "json_schema", **response_format(schema)["json_schema"]}}
 
@@ -104,21 +103,21 @@ class _Answer:
         self,
         provider: str,
         results: Mapping[str, ToolResultBlock],
-        frames: dict[str, dict[str, Any]],
+        frames: dict[str, JSONObject],
         typed: bool,
     ) -> None:
         self._provider = provider
         self._results = results
         self._frames = frames
         self._head = {"type": "message"} if typed else {}
-        self._items: list[dict[str, Any]] = []
+        self._items: list[JSONObject] = []
         self._texts: list[str] = []
 
-    def encode(self, content: list[ContentBlock]) -> list[dict[str, Any]]:
+    def encode(self, content: list[ContentBlock]) -> list[JSONObject]:
         blocks = [b for b in content if not isinstance(b, ReasoningBlock) or self._takes(b)]
         if not any(isinstance(block, ReasoningBlock) for block in blocks):
             blocks.sort(key=lambda block: isinstance(block, ToolUseBlock))
-        unanswered: list[dict[str, Any]] = []
+        unanswered: list[JSONObject] = []
         for block, following in zip_longest(blocks, blocks[1:]):
             if isinstance(block, TextBlock):
                 if block.text:
@@ -161,13 +160,13 @@ class _Answer:
             self._items.append({**head, "role": "assistant", "content": parts})
             self._texts = []
 
-    def _call(self, block: ToolUseBlock, frame: dict[str, Any] | None) -> None:
+    def _call(self, block: ToolUseBlock, frame: JSONObject | None) -> None:
         kind = frame["type"] if frame is not None else "function_call"
         result = self._results.get(block.id)
         if result is None or (kind == "computer_call" and not _images(result.content)):
             frame, kind = None, "function_call"  # nothing that its own output could hold
         self._frames[block.id] = frame or {}  # also over that of an earlier call with this id
-        item: dict[str, Any] = {**(frame or {}), "type": kind, "call_id": accepted(block.id)}
+        item: JSONObject = {**(frame or {}), "type": kind, "call_id": accepted(block.id)}
         if kind in ARGUMENTS:
             item[ARGUMENTS[kind]] = block.input
         else:
@@ -188,7 +187,7 @@ _CALLS = FRAMED.keys() - _IMAGES - {"message"}
 
 def _frame(
     block: ContentBlock | None, kinds: Container[str] = frozenset(FRAMED)
-) -> dict[str, Any] | None:
+) -> JSONObject | None:
     """The frame of one of these kinds that this block is, if it is one; see `items`."""
     if not isinstance(block, ReasoningBlock):
         return None
@@ -198,12 +197,10 @@ def _frame(
     return None if any(key in block.data for key in FRAMED[kind]) else block.data
 
 
-def _user(
-    content: list[ContentBlock], frames: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def _user(content: list[ContentBlock], frames: Mapping[str, Mapping[str, Any]]) -> list[JSONObject]:
     """Results first: they have to follow the calls directly, whatever else the message says."""
-    items: list[dict[str, Any]] = []
-    parts: list[dict[str, Any]] = []
+    items: list[JSONObject] = []
+    parts: list[JSONObject] = []
     for block in content:
         if isinstance(block, ToolResultBlock):
             items.append(_result(block, frames.get(block.tool_use_id) or {}))
@@ -224,10 +221,10 @@ def _user(
     return items
 
 
-def _result(block: ToolResultBlock, frame: Mapping[str, Any]) -> dict[str, Any]:
+def _result(block: ToolResultBlock, frame: Mapping[str, Any]) -> JSONObject:
     """The output of a call, in the form that the kind of its call wants."""
     kind = frame.get("type", "function_call")
-    item: dict[str, Any] = {"type": f"{kind}_output", "call_id": accepted(block.tool_use_id)}
+    item: JSONObject = {"type": f"{kind}_output", "call_id": accepted(block.tool_use_id)}
     text = _text(block.content)
     images = _images(block.content)
     if kind == "apply_patch_call":
@@ -259,11 +256,11 @@ def _text(content: str | list[Any]) -> str:
     )
 
 
-def _images(content: str | list[Any]) -> list[dict[str, Any]]:
+def _images(content: str | list[Any]) -> list[JSONObject]:
     return [_image(part) for part in content if isinstance(part, ImageBlock)]
 
 
-def _image(block: ImageBlock) -> dict[str, Any]:
+def _image(block: ImageBlock) -> JSONObject:
     url = f"data:{block.media_type};base64,{_base64(block.data)}"
     return {"type": "input_image", "image_url": url}
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from axio.events import ImageOutput
+from axio.types import JSONObject
 
 __all__ = (
     "ARGUMENTS",
@@ -97,7 +98,7 @@ def message_text(item: Mapping[str, Any]) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def frame_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
+def frame_of(item: Mapping[str, Any]) -> JSONObject | None:
     """The frame to be kept of an item that is stored as a block; `None` where it says nothing."""
     kind = item["type"]
     content = FRAMED[kind]

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from axio.types import JSONObject
 from axio.wire.lenient import place_of
 
 __all__ = ("Event", "Response", "odd_event", "parse_event")
@@ -42,7 +43,7 @@ parse_event = msgspec.json.Decoder(Event).decode
 """Raises `msgspec.ValidationError` for JSON of another shape, else `msgspec.DecodeError`."""
 
 
-def odd_event(payload: dict[str, Any]) -> Event | None:
+def odd_event(payload: JSONObject) -> Event | None:
     """The event that a payload is which `parse_event` refused; None for what is none."""
     place = payload.get("output_index")
     if isinstance(place, str | float) and place_of(place) is not None:

@@ -4,12 +4,12 @@ everything it needs to go on is sent. Pure."""
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from axio.media import NO_LIMITS, ImageLimits
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
-from axio.tool import Tool
+from axio.tool import AnyTool
+from axio.types import JSONObject
 from axio_transport_openai.responses.encode import encode_input, encode_tools
 
 __all__ = ("build_request", "reasons")
@@ -25,17 +25,17 @@ def reasons(model: ModelSpec) -> bool:
 def build_request(
     model: ModelSpec,
     messages: list[Message],
-    tools: list[Tool[Any]],
+    tools: list[AnyTool],
     system: str,
     provider: str,
     *,
     plain: bool = False,
     images: ImageLimits = NO_LIMITS,
-) -> dict[str, Any]:
+) -> JSONObject:
     """The payload without a limit on the answer. `provider` is whose reasoning is sent back.
     `plain` leaves out what only some servers ask for: types of messages, strictness of tools.
     `images` are the limits of the server."""
-    payload: dict[str, Any] = {
+    payload: JSONObject = {
         "model": model.id,
         "input": encode_input(messages, provider, typed=not plain, images=images),
         "stream": True,

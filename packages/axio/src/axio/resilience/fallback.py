@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
 
 from axio.events import StreamEvent
 from axio.exceptions import UnsupportedContent
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, admission, closing, takes_tools
 from axio.wrapper import Wrapper
 
@@ -45,7 +44,7 @@ class Fallback(Wrapper):
         return twin
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         for number, transport in enumerate(self._transports, 1):
             began = False

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
-from typing import Any
 
 from axio.events import IterationEnd, StreamEvent
 from axio.messages import Message
 from axio.ownership import Ownership
 from axio.semaphore import Semaphore
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, closing, gated
 from axio.wrapper import Wrapper
 
@@ -67,7 +66,7 @@ class RateLimit(Wrapper):
         self._queue = Ownership()
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         async with self._slots:
             await self._admit()

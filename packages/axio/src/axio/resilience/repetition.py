@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from axio.events import (
     IterationEnd,
@@ -17,7 +16,7 @@ from axio.messages import Message
 from axio.run.budget import estimate, length_of
 from axio.run.call import Call
 from axio.run.turn import Turn
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import closing
 from axio.types import StopReason, Usage
 from axio.wrapper import Wrapper
@@ -96,7 +95,7 @@ class StopRepetition(Wrapper):
     """
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         before = getattr(self.inner, "last_usage", None)
         seen, turn, written = Repetition(), Turn(), 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from axio.events import StreamEvent
 from axio.exceptions import StreamError
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, admission, closing
 from axio.wire.retry import RetryPolicy
 from axio.wrapper import Wrapper, without_retries
@@ -42,7 +41,7 @@ class Retry(Wrapper):
         self._policy = RetryPolicy(attempts, base_delay, jitter)
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         for attempt in range(1, self._policy.attempts + 1):
             began = False

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from axio import watchdog
 from axio.events import StreamEvent
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, closing
 from axio.wrapper import Wrapper
 
@@ -28,7 +27,7 @@ class Watchdog(Wrapper):
         self._seconds = seconds
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         watch = watchdog.Watchdog(self._seconds, None)
         try:

@@ -34,7 +34,7 @@ from axio.run.call import Call
 from axio.run.ending import outlast
 from axio.run.face import RUN, Run
 from axio.run.start import start_at_once
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.types import ToolName
 
 __all__ = ("GRACE", "ToolDispatch")
@@ -141,7 +141,7 @@ class ToolDispatch:
         assert call.result is not None
         return call.result
 
-    def _find(self, name: ToolName) -> Tool[Any] | None:
+    def _find(self, name: ToolName) -> AnyTool | None:
         for tool in self._run.agent.tools:
             if tool.name == name:
                 return tool
@@ -253,7 +253,7 @@ class ToolDispatch:
             f"{message_of(exc)}"
         )
 
-    async def _stream(self, call: Call, tool: Tool[Any]) -> Any:
+    async def _stream(self, call: Call, tool: AnyTool) -> Any:
         chunks = call.output = []
         start = monotonic()
         async with aclosing(tool.call_streaming(**call.arguments())) as source:
@@ -282,7 +282,7 @@ def _retrieve(task: asyncio.Future[None]) -> None:
         task.exception()
 
 
-def _waits_for_itself(call: Call, tool: Tool[Any] | None) -> str | None:
+def _waits_for_itself(call: Call, tool: AnyTool | None) -> str | None:
     """The reason not to run a call of a tool that a call around it holds."""
     if tool is None or tool.concurrency is None:
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from axio.blocks import ToolResultBlock
 from axio.events import StreamEvent, ToolOutputDelta
 from axio.messages import Prompt
-from axio.types import ToolCallID, ToolName
+from axio.types import JSONObject, ToolCallID, ToolName
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -83,7 +83,7 @@ class Run:
             raise RuntimeError("progress can only be shown from inside a tool call")
         self.emit(ToolOutputDelta(self.current.id, self.current.name, key, text))
 
-    async def call(self, name: ToolName, arguments: dict[str, Any]) -> ToolResultBlock:
+    async def call(self, name: ToolName, arguments: JSONObject) -> ToolResultBlock:
         """Run another tool of this run from inside a tool call, and return its result.
 
         The tool's guards are asked, budgets count the call, the consumer sees its events, and a

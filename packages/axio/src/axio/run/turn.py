@@ -33,7 +33,7 @@ from axio.types import StopReason, ToolCallID, ToolName, Usage
 
 if TYPE_CHECKING:
     from axio.approval import PendingCall
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("CUT", "DONE", "FAILED", "ApprovedTurn", "EagerTurn", "Turn", "names_of_eager")
 
@@ -242,7 +242,7 @@ class EagerTurn(Turn):
         return event
 
 
-def names_of_eager(tools: Iterable[Tool[Any]]) -> list[ToolName]:
+def names_of_eager(tools: Iterable[AnyTool]) -> list[ToolName]:
     """The tools that start while the model still streams: nobody is asked, nothing changes."""
     return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
 

@@ -22,7 +22,7 @@ from axio.blocks import ReasoningBlock, from_dict, to_dict
 from axio.events import Error, StreamEvent
 from axio.exceptions import AxioError
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, DummyCompletionTransport, closing
 from axio.types import JSONObject, StopReason, Usage
 from axio.wrapper import Wrapper
@@ -86,7 +86,7 @@ def _event_from_json(record: JSONObject) -> StreamEvent:
     return cast(StreamEvent, event(**record))
 
 
-def _request(messages: list[Message], tools: list[Tool[Any]], system: str) -> JSONObject:
+def _request(messages: list[Message], tools: list[AnyTool], system: str) -> JSONObject:
     return {
         "system": system,
         "tools": {tool.name: tool.input_schema for tool in tools},
@@ -139,7 +139,7 @@ class RecordTransport(Wrapper):
         self._path = Path(path)
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         request = _request(messages, tools, system)
         events: list[JSONObject] = []
@@ -177,7 +177,7 @@ class ReplayTransport(Wrapper):
         super().__init__(record or DummyCompletionTransport())
 
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
         if self._left is None:
             return RecordTransport(self.inner, self._path).stream(messages, tools, system)

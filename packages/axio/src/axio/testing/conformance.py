@@ -29,7 +29,7 @@ from axio.events import (
 )
 from axio.messages import Message
 from axio.testing.stub import make_echo_tool
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport
 
 __all__ = ("check_store", "check_transport")
@@ -205,7 +205,7 @@ async def check_transport(
     make: Callable[[], CompletionTransport | Awaitable[CompletionTransport]],
     *,
     prompt: str = "Say hello in one word.",
-    tool: Tool[Any] | None = None,
+    tool: AnyTool | None = None,
     tool_prompt: str | None = None,
 ) -> None:
     """Check the transports that `make` returns against a real, recorded or scripted model.
@@ -257,7 +257,7 @@ def _check_events(events: list[StreamEvent]) -> IterationEnd:
     return ends[0]
 
 
-async def _check_text(transport: CompletionTransport, prompt: str, tool: Tool[Any]) -> None:
+async def _check_text(transport: CompletionTransport, prompt: str, tool: AnyTool) -> None:
     messages, tools = _ask(prompt), [tool]
     events = await _collect(transport.stream(messages, tools, "Be brief."))
     _check_events(events)
@@ -298,7 +298,7 @@ async def _check_side_by_side(transport: CompletionTransport, prompt: str) -> No
         _check_events(events)
 
 
-async def _check_histories(transport: CompletionTransport, prompt: str, tool: Tool[Any]) -> None:
+async def _check_histories(transport: CompletionTransport, prompt: str, tool: AnyTool) -> None:
     """Histories that agents really have: two user turns in a row, failed and empty results, calls
     with other providers' ids, opaque reasoning of another provider, system notes."""
     foreign = ReasoningBlock("hm", "somebody else", {"signature": "x"})
@@ -326,7 +326,7 @@ def _check_secrets(transport: CompletionTransport) -> None:
         _require(secret not in repr(transport), "repr shows no key")
 
 
-async def _check_calling(transport: CompletionTransport, prompt: str, tool: Tool[Any]) -> None:
+async def _check_calling(transport: CompletionTransport, prompt: str, tool: AnyTool) -> None:
     events = await _collect(transport.stream(_ask(prompt), [tool], ""))
     end = _check_events(events)
     starts = [event for event in events if isinstance(event, ToolUseStart)]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from axio.events import IterationEnd, StreamEvent, ToolInputDelta, ToolUseStart
 from axio.exceptions import ConnectionFailed, ProviderError
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport, closing
 from axio.types import StopReason
 from axio.wrapper import Wrapper
@@ -147,7 +146,7 @@ class FaultTransport(Wrapper):
         self._left = response
 
     async def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         self._left -= 1
         async with closing(self.inner.stream(messages, tools, system)) as source:

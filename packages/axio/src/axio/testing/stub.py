@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 from axio.context import MemoryContextStore
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
 from axio.messages import Message
-from axio.tool import Tool
+from axio.tool import AnyTool, Tool
 from axio.types import JSONObject, StopReason, Usage
 
 __all__ = (
@@ -33,7 +32,7 @@ class StubTransport:
         self._call_count = 0
 
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
         if not self._responses:
             raise IndexError("no scripted answer left")
@@ -89,7 +88,7 @@ def make_ephemeral_context() -> MemoryContextStore:
     return MemoryContextStore()
 
 
-def make_echo_tool() -> Tool[Any]:
+def make_echo_tool() -> AnyTool:
     """A tool that gives its argument `msg` back as JSON."""
 
     async def echo(msg: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from axio.events import StreamEvent
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
+from axio.types import JSONObject
 from axio.wire.address import Address
 from axio.wire.http import (
     Decoder,
@@ -28,14 +29,14 @@ from axio.wire.session import SessionPool
 from axio.wire.settings import ModelOrId, spec_from_dict, spec_to_dict
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("HttpTransport", "Request", "StructuredStream")
 
 T = TypeVar("T", bound="HttpTransport")
 
 StructuredStream: TypeAlias = Callable[
-    ["list[Message]", "list[Tool[Any]]", str, Mapping[str, Any]],
+    ["list[Message]", "list[AnyTool]", str, Mapping[str, Any]],
     AsyncGenerator[StreamEvent, None],
 ]
 
@@ -91,7 +92,7 @@ class HttpTransport:
     def make_request(
         self,
         messages: list[Message],
-        tools: list[Tool[Any]],
+        tools: list[AnyTool],
         system: str,
         schema: Mapping[str, Any] | None = None,
     ) -> Request:
@@ -142,7 +143,7 @@ class HttpTransport:
         await self._sessions.close()
 
     def stream(
-        self, messages: list[Message], tools: list[Tool[Any]], system: str
+        self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncGenerator[StreamEvent, None]:
         """One answer. `UnsupportedContent` for media that the provider does not take, before
         anything is sent; `StreamError` for what goes wrong afterwards."""
@@ -168,7 +169,7 @@ class HttpTransport:
         other._sessions = self._sessions
         return other
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSONObject:
         """Settings as JSON-able data, the key in clear text; not the active model."""
         return {
             "name": self.name,

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from axio.surrogates import joined
+from axio.types import JSONObject
 
 __all__ = ("count", "load", "place_of")
 
@@ -55,7 +56,7 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= DIGITS else float(digits)
 
 
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(members: list[tuple[str, Any]]) -> JSONObject:
     return {joined(key): value for key, value in members}
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from axio.tool import Tool
+    from axio.tool import AnyTool
 
 __all__ = ("accepted", "own_names")
 
@@ -29,6 +29,6 @@ def accepted(name: str, length: int = 64) -> str:
     return f"{readable[: length - 9]}_{mark}"
 
 
-def own_names(tools: Iterable[Tool[Any]]) -> dict[str, str]:
+def own_names(tools: Iterable[AnyTool]) -> dict[str, str]:
     """The way back from names that had to be changed to the tools' own."""
     return {name: tool.name for tool in tools if (name := accepted(tool.name)) != tool.name}

@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from axio.models import Capability, ModelSpec
+from axio.types import JSONObject
 
 __all__ = ("ModelOrId", "from_environment", "model_field", "spec_from_dict", "spec_to_dict")
 
@@ -32,7 +33,7 @@ def model_field(default: Callable[[], ModelSpec]) -> Any:
     return field(default_factory=default)
 
 
-def spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
+def spec_to_dict(spec: ModelSpec) -> JSONObject:
     return {
         "id": spec.id,
         "context_window": spec.context_window,
