@@ -255,6 +255,19 @@ async def test_what_installs_packages_asks_nothing(monkeypatch: pytest.MonkeyPat
     assert await shell("echo $DEBIAN_FRONTEND") == "[stdout] text"
 
 
+@pytest.mark.parametrize(
+    "name", "HGEDITOR SVN_EDITOR KUBE_EDITOR SUDO_EDITOR BAT_PAGER PSQL_PAGER ACME_EDITOR".split()
+)
+async def test_the_editor_of_any_program_is_none(
+    name: str, monkeypatch: pytest.MonkeyPatch, inside: Callable[[object], None]
+) -> None:
+    monkeypatch.setenv(name, "vi")
+    stand_in = "true" if name.endswith("EDITOR") else "cat"
+    assert await shell(f"echo ${name}") == f"[stdout] {stand_in}"
+    inside(LocalWorkspace(pass_variables=[name]))
+    assert await shell(f"echo ${name}") == "[stdout] vi"
+
+
 async def test_who_wants_an_editor_passes_its_name(
     folder: Path, inside: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,7 +79,16 @@ def for_command(environment: Mapping[str, str], passed: Iterable[str]) -> dict[s
     hidden.update(_TERMINALS)
     hidden.update(name for name, value in others.items() if any(s in value for s in secrets))
     kept = {
-        name: value for name, value in environment.items() if name in passed or name not in hidden
+        name: value if name in passed else _without_person(name, value)
+        for name, value in environment.items()
+        if name in passed or name not in hidden
     }
     settings = {name: value for name, value in _NO_PERSON.items() if name not in passed}
     return {**_DEFAULTS, **kept, **settings}
+
+
+def _without_person(name: str, value: str) -> str:
+    """As in `_NO_PERSON`: many programs have an editor or a pager of their own."""
+    if name.upper().endswith("EDITOR"):
+        return "true"
+    return "cat" if name.upper().endswith("PAGER") else value
