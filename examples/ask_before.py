@@ -38,5 +38,5 @@ if __name__ == "__main__":
     asyncio.run(main())
 
 # Prints:
-# denied: nobody deploys on a Friday; propose Monday
+# denied: GuardError: nobody deploys on a Friday; propose Monday
 # allowed: deployed on Monday
