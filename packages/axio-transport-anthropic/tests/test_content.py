@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, Strea
 from axio.types import StopReason, Usage
 from axio_transport_anthropic.decode import MessagesDecoder
 from support.odd_streams import Seen
+from support.pieces import cut
 
 Event = dict[str, Any]
 ROME, OSLO = '{"town":"Rome"}', '{"town":"Oslo"}'
@@ -236,13 +236,6 @@ class Server:
     off: int  # by how much the index of pieces is off
     stops: bool  # sends an event at the end of a block
     ids: str  # own, none, same
-
-
-def cut(text: str, at: list[int]) -> list[str]:
-    """A text in pieces, as UTF-16 has it: also between the halves of a pair."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    edges = sorted({0, len(units) // 2, *(n % (len(units) // 2 + 1) for n in at)})
-    return [units[2 * a : 2 * b].decode("utf-16-le", "surrogatepass") for a, b in pairwise(edges)]
 
 
 def sent_by(server: Server, blocks: list[tuple[str, str]], cuts: list[int]) -> Iterator[Event]:

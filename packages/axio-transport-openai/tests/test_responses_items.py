@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from axio.exceptions import ProtocolError
 from axio.types import StopReason
 from axio_transport_openai.responses import ResponsesDecoder
 from support.odd_streams import Seen
+from support.pieces import cut
 
 Event = dict[str, Any]
 ROME, OSLO = '{"town":"Rome"}', '{"town":"Oslo"}'
@@ -207,14 +207,6 @@ def fields(server: Server, number: int, event: int) -> tuple[int | None, str | N
         "fresh": (number, f"item{number}.{event}"),
         "none": (None, None),
     }[server.address]
-
-
-def cut(text: str, at: list[int]) -> list[str]:
-    """A text in pieces, as UTF-16 has it: also between the halves of a pair."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    edges = sorted({0, len(units) // 2, *(n % (len(units) // 2 + 1) for n in at)})
-    pairs = pairwise(edges)
-    return [units[2 * a : 2 * b].decode("utf-16-le", "surrogatepass") for a, b in pairs]
 
 
 def whole(kind: str, number: int, text: str, id: str | None, call_id: str) -> Event:

@@ -24,9 +24,8 @@ from typing import Any
 import msgspec
 
 from axio.blocks import ReasoningBlock
-from axio.events import Error, IterationEnd, ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
+from axio.events import Error, IterationEnd, ReasoningEnd, StreamEvent, TextDelta
 from axio.exceptions import ProtocolError, TruncatedStream
-from axio.surrogates import Halves
 from axio.types import JSONObject, StopReason
 from axio.wire.calls import Calls
 from axio.wire.endings import reason_of, stop_for
@@ -45,9 +44,9 @@ from axio_transport_openai.chunks import (
     parse_chunk,
 )
 from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error
-from axio_transport_openai.reasoning import Untold, detail_text, joined, merged
-from axio_transport_openai.thinking import Piece, ThinkTagParser, without_thought
+from axio_transport_openai.reasoning import Untold, detail_text, joined, merged, reasoning_in
 from axio_transport_openai.usage import Counts
+from axio_transport_openai.words import Words
 
 __all__ = ("DESCRIBE", "ChatDecoder")
 
@@ -81,14 +80,9 @@ class ChatDecoder:
         self._counts = Counts()
         self._finish: str | None = None
         self._counted: tuple[int, int] | None = None  # how much had come before the counts
-        self._think = ThinkTagParser(leading=True)
-        self._plain = False  # text is what it seems: no tag in it counts, no half waits
-        self._said: list[str] = []
-        self._whole = False  # text came in messages and not in deltas
+        self._words = Words()
+        self._whole = False  # words came in messages and not in deltas
         self._shown = False  # an image came
-        self._halves = Halves()
-        self._reasoned = False
-        self._reasoning_halves = Halves()
         self._untold = Untold()
         self._reasoning: list[str] = []  # only what goes back
         self._details: list[Any] = []
@@ -132,6 +126,7 @@ class ChatDecoder:
         choices = chunk.choices
         if (not choices or chunk.error) and self._is_error(_object(sent.data), sent, events):
             return
+        words = self._words
         for choice in choices or ():
             if choice is None or (choice.index and place_of(choice.index)):
                 continue  # further choices are other answers
@@ -147,9 +142,9 @@ class ChatDecoder:
                 content = delta.content
                 if not content:
                     self._read_rest(delta, events)
-                elif self._plain and content.__class__ is str:
+                elif words.plain and content.__class__ is str:
                     events.append(TextDelta(0, content))
-                    self._said.append(content)
+                    words.said.append(content)
                 else:
                     self._read_content(content, events)
                 if delta.tool_calls:
@@ -178,40 +173,39 @@ class ChatDecoder:
     def _read_reasoning(self, delta: Delta, events: list[StreamEvent]) -> None:
         details = delta.reasoning_details
         details = details if isinstance(details, list) else []
-        # The same text comes in several fields at once where a server pleases several clients.
-        text = delta.reasoning_content or delta.reasoning or delta.reasoning_text
-        text = text or "".join(map(detail_text, details))
-        if isinstance(text, str) and text:
+        if text := reasoning_in(delta):
             text = self._untold.feed(text)
-            self._reason(text, events)
-            if self._replays and self._replays != "reasoning_details":
-                self._reasoning.append(text)
+            self._words.reason(text, events)
+            self._keep_reasoning(text)
         if self._replays == "reasoning_details":
             self._details.extend(detail for detail in details if isinstance(detail, dict))
 
+    def _keep_reasoning(self, text: str) -> None:
+        if text and self._replays and self._replays != "reasoning_details":
+            self._reasoning.append(text)
+
     def _read_content(self, content: Any, events: list[StreamEvent]) -> None:
         """Text that may hold tags or half a character, or a list of parts."""
+        words = self._words
         if isinstance(content, str):
-            if text := self._halves.feed(content):
-                self._say(self._think.feed(text), events)
-            self._plain = self._think.over and not self._halves.held
+            words.text(content, events)
         elif isinstance(content, list):
             for part in content:
-                if part and isinstance(part, str):
-                    self._read_content(part, events)
+                if isinstance(part, str):
+                    words.text(part, events)
                 elif isinstance(part, dict):
                     thought = part.get("thinking") or part.get("summary")
                     if thought:
-                        self._reason(joined(thought), events)
+                        words.reason(joined(thought), events)
                     elif part.get("type") == "reasoning":
-                        self._reason(joined(part.get("text")), events)
-                    elif text := joined(part.get("text")):
-                        self._read_content(text, events)
+                        words.reason(joined(part.get("text")), events)
+                    else:
+                        words.text(joined(part.get("text")), events)
 
     def _read_rest(self, delta: Delta, events: list[StreamEvent]) -> None:
         """The rarer parts of an answer: a refusal, a call in the old form, generated images."""
         if isinstance(delta.refusal, str) and delta.refusal:
-            self._say([("text", delta.refusal)], events)
+            self._words.say(delta.refusal, events)
         if delta.function_call is not None:
             self._read_calls([ToolCall(index=0, function=delta.function_call)], events)
         for image in delta.images if isinstance(delta.images, list) else ():
@@ -235,19 +229,21 @@ class ChatDecoder:
         message = odd_delta(choice.message) if choice.message is not None else None
         if message is None:
             return
-        if self._whole or not self._reasoned:
+        words = self._words
+        self._whole = self._whole or not words.begun
+        if self._whole or not words.thought:
             self._read_reasoning(message, events)
-        told = "".join(self._said)
+        else:
+            self._keep_reasoning(words.complete_reasoning(reasoning_in(message), events))
         content = joined(message.content)
-        if not told:
-            self._whole = True
-            self._read_content(message.content, events)
-            if not content:
+        if not content:
+            if not words.said:
                 self._read_rest(message, events)
-        elif (text := without_thought(content)).startswith(told):
-            self._read_content(text[len(told) :] or None, events)
-        elif self._whole:
-            self._read_content(content, events)
+        else:
+            grows = bool(words.said) or not self._whole
+            told = grows and words.complete(content, events)
+            if self._whole and not told:
+                self._read_content(message.content, events)
         for number, piece in enumerate(message.tool_calls or ()):
             if piece is not None:
                 self._read_whole_call(number, piece, events)
@@ -261,19 +257,6 @@ class ChatDecoder:
         if call is None:
             call = self._calls.begin(events, None, id, name)
         self._calls.finish(call, arguments, events)
-
-    def _say(self, pieces: list[Piece], events: list[StreamEvent]) -> None:
-        for kind, text in pieces:
-            if kind == "text":
-                events.append(TextDelta(0, text))
-                self._said.append(text)
-            else:
-                self._reason(text, events)
-
-    def _reason(self, text: str, events: list[StreamEvent]) -> None:
-        if text and (text := self._reasoning_halves.feed(text)):
-            events.append(ReasoningDelta(0, text))
-            self._reasoned = True
 
     def _is_error(
         self, payload: JSONObject, sent: ServerSentEvent, events: list[StreamEvent]
@@ -301,7 +284,7 @@ class ChatDecoder:
         chunk = None
         if isinstance(payload, dict):
             chunk = odd_chunk(payload)
-            self._plain = False  # there may be halves of characters in it
+            self._words.plain = False  # there may be halves of characters in it
             if chunk is None and self._is_error(payload, sent, events):
                 return None
         if chunk is None:
@@ -323,20 +306,21 @@ class ChatDecoder:
     def _progress(self) -> tuple[int, int]:
         """How much of an answer has come."""
         calls = self._calls.all
-        return len(self._said), len(calls) + sum(call.pieces for call in calls)
+        return len(self._words.said), len(calls) + sum(call.pieces for call in calls)
 
     def _end(self, events: list[StreamEvent]) -> None:
-        self._tell_rest(events)
+        self._words.flush(events)
         problem = self._calls.close(events)
         if problem is not None:
             self._fail(events, ProtocolError(f"{DESCRIBE}: {problem}"))
             return
         called = self._calls.begun
-        answered = bool(self._said or called or self._shown)
+        words = self._words
+        answered = bool(words.said or called or self._shown)
         if self._finish is not None:
-            reasoned = answered or bool(self._reasoned)
-            stop = stop_for(self._finish, DESCRIBE, answered=reasoned, called=called)
-        elif answered or self._reasoned:
+            came = answered or bool(words.thought)
+            stop = stop_for(self._finish, DESCRIBE, answered=came, called=called)
+        elif answered or words.thought:
             stop = StopReason.tool_use if called else StopReason.end_turn
         else:
             stop = TruncatedStream(f"{DESCRIBE}: {_EMPTY}", retryable=True)
@@ -352,17 +336,9 @@ class ChatDecoder:
         events.append(IterationEnd(0, stop, self._counts.usage()))
         self.done = True
 
-    def _tell_rest(self, events: list[StreamEvent]) -> None:
-        """Tell all that was held back."""
-        if text := self._halves.flush():
-            self._say(self._think.feed(text), events)
-        self._say(self._think.flush(), events)
-        if text := self._reasoning_halves.flush():
-            events.append(ReasoningDelta(0, text))
-
     def _fail(self, events: list[StreamEvent], error: Exception) -> None:
         if not self.done:
-            self._tell_rest(events)
+            self._words.flush(events)
             events.append(Error(error))
             self.done = True
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from axio.types import JSONObject
+from axio_transport_openai.chunks import Delta
 
-__all__ = ("Untold", "detail_text", "joined", "merged")
+__all__ = ("Untold", "detail_text", "joined", "merged", "reasoning_in")
 
 
 class Untold:
-    """What is new in each piece of reasoning.
+    """The part of each piece of reasoning that is new.
 
     Some servers begin every piece anew from the first word. The second piece shows it: it begins
     with all of the first.
@@ -44,6 +45,15 @@ def detail_text(detail: Any) -> str:
     if not isinstance(detail, dict):
         return ""
     return joined(detail.get("text") or detail.get("summary"))
+
+
+def reasoning_in(delta: Delta) -> str:
+    """The reasoning of a delta or a message, once: where a server pleases several clients the same
+    text comes in several fields."""
+    text = delta.reasoning_content or delta.reasoning or delta.reasoning_text
+    if not text and isinstance(delta.reasoning_details, list):
+        text = "".join(map(detail_text, delta.reasoning_details))
+    return text if isinstance(text, str) else ""
 
 
 def merged(details: list[JSONObject], repeats: bool = False) -> list[JSONObject]:

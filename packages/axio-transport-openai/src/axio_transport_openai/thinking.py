@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from axio.messages import Message
     from axio.tool import AnyTool
 
-__all__ = ("Piece", "ThinkTagParser", "ThinkingMixin", "without_thought")
+__all__ = ("Piece", "ThinkTagParser", "ThinkingMixin")
 
 Kind: TypeAlias = Literal["text", "reasoning"]
 Piece: TypeAlias = tuple[Kind, str]
@@ -37,6 +37,11 @@ class ThinkTagParser:
         self._tag = _OPEN  # the tag that ends the current kind
         self._held = ""  # a proper prefix of that tag, or empty
 
+    @property
+    def waits(self) -> bool:
+        """True inside of tags, and while it holds back what may be the beginning of one."""
+        return bool(self._held) or self._tag is _CLOSE
+
     def feed(self, delta: str) -> list[Piece]:
         """The pieces that `delta` completes, in order, none of them empty."""
         pieces: list[Piece] = []
@@ -59,7 +64,7 @@ class ThinkTagParser:
         return pieces
 
     def flush(self) -> list[Piece]:
-        """What was held back, as what it turned out to be at the end: no tag."""
+        """Tell what was held back, as what it turned out to be at the end: no tag."""
         pieces: list[Piece] = []
         self._add(pieces, self._held)
         self._held = ""
@@ -68,13 +73,6 @@ class ThinkTagParser:
     def _add(self, pieces: list[Piece], text: str) -> None:
         if text:
             pieces.append(("text" if self._tag is _OPEN else "reasoning", text))
-
-
-def without_thought(answer: str) -> str:
-    """The text of a whole answer, without the reasoning that it may begin with."""
-    parser = ThinkTagParser(leading=True)
-    pieces = parser.feed(answer) + parser.flush()
-    return "".join(text for kind, text in pieces if kind == "text")
 
 
 def _overlap(text: str, tag: str) -> int:
