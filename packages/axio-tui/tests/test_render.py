@@ -66,6 +66,7 @@ def test_a_whole_run_reads_from_top_to_bottom() -> None:
     ("output", "answer", "printed"),
     [
         ("a\nb\n", "list_files gave:\na\nb", "(the answer is the output above)\n"),
+        ("no such file", "read_file failed: no such file", "(the answer is the output above)\n"),
         ("391", "391", "391\n"),
         ("a\nb", "They are:\nb\na", "They are:\nb\na\n"),
         ("a\n" * 80, "list_files gave:\n" + "a\n" * 80, "list_files gave:\n" + "a\n" * 80),

@@ -203,7 +203,7 @@ class Renderer:
     def _result(self, result: ToolResult) -> str:
         id = result.tool_use_id
         streamed = id in self._filters
-        self._output_shown = "" if result.is_error else result.content.strip()
+        self._output_shown = result.content.strip()
         if streamed and not result.is_error:
             return self._end_line()
         style, mark = self._style.dim, OUTPUT_MARK
@@ -224,8 +224,9 @@ class Renderer:
     def _repeats(self, answer: str) -> bool:
         """True if an answer is one line that announces the output above it, and that output."""
         shown, self._output_shown = self._output_shown, ""
-        opening, _, rest = answer.partition(":\n")
-        return bool(shown) and rest.strip() == shown and "\n" not in opening
+        said = answer.strip()
+        opening = said.removesuffix(shown).rstrip()
+        return bool(shown) and said.endswith(shown) and opening[-1:] == ":" and "\n" not in opening
 
     def _header(self, id: str, call: str) -> str:
         """Whose output follows, where more than one call could have made it."""
