@@ -22,7 +22,7 @@ from axio_tui_guards.guards import ASK_LOCK, ask_user
 
 @pytest.fixture
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """What is written to it, a person types."""
+    """A terminal whose person types what is written to it."""
     keys, terminal = pty.openpty()
     with os.fdopen(terminal, "r") as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)

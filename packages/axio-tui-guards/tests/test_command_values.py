@@ -1,5 +1,5 @@
-"""What holds a command may be of any type: only texts and lists of texts are read as commands, and
-where something else stands no rule allows the call."""
+"""Commands of any type: only texts and lists of texts are read as commands, and no rule allows
+a call with another value."""
 
 from __future__ import annotations
 

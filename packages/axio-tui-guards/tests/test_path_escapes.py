@@ -350,7 +350,7 @@ def through(
 
 
 def is_outside(path: str, room: Path) -> bool:
-    """Whether one usual way of opening `path` leaves the room: not the guard's own arithmetic."""
+    """True if one usual way of opening `path` leaves the room: not by the guard's arithmetic."""
     inside = os.path.realpath(room)
     readings = [path, os.path.normpath(path), os.path.expanduser(path), path.strip()]
     places = [os.path.realpath(os.path.join(room, reading)) for reading in readings]

@@ -503,7 +503,7 @@ def table() -> list[tuple[str, str]]:
 
 
 def runs_rm(shell: str, text: str, folder: Path) -> bool:
-    """Whether a real shell, given the text, starts the program `rm`, which here only marks it."""
+    """True if a real shell, given the text, starts the program `rm`, which here only marks it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     program = folder / "rm"

@@ -1,4 +1,4 @@
-"""What is not plainly harmless is asked about, and what is denied is seen wherever it stands."""
+"""Calls that are not plainly harmless are asked about, and a denied word is seen at any place."""
 
 from __future__ import annotations
 

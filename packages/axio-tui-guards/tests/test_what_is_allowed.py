@@ -1,4 +1,4 @@
-"""What rules allow does nothing that a rule denies: the allowed commands are run to see it.
+"""Allowed commands do nothing that a rule denies: they are run to see it.
 
 Commands are generated: a program or a path that is denied, in many spellings, in all places where a
 shell or a program could find it, with options at random. Each that the rules allow runs in dash and

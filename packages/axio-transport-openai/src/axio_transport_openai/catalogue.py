@@ -54,7 +54,7 @@ NEBIUS_MODELS = ModelRegistry(
 
 
 def spec_for(model_id: str, models: ModelRegistry) -> ModelSpec:
-    """What is known of a model: its entry in `models`, else a guess that it can use tools.
+    """The entry of a model in `models`, else a guess that it can use tools.
 
     A guess has `max_output_tokens=0`, which means that no limit is sent: a limit above the model's
     own is an error at some providers.

@@ -180,7 +180,7 @@ class OpenAIRealtimeSession:
                 await self._add({"type": "message", "role": "user", "content": [part]})
 
     async def commit(self) -> None:
-        """What was sent is complete: ask for a response."""
+        """Ask for a response to what was sent."""
         if self._heard:
             self._heard = False
             await self._send({"type": "input_audio_buffer.commit"})
@@ -204,8 +204,8 @@ class OpenAIRealtimeSession:
             await self._respond()
 
     async def events(self) -> AsyncIterator[StreamEvent]:
-        """What the server sends, until somebody closes the conversation. A connection that is lost
-        is an `Error`, and then the last event."""
+        """The events of the server, until the conversation is closed on either side. A connection
+        that is lost is an `Error`, and then the last event."""
         async for message in self.ws:
             if message.type == aiohttp.WSMsgType.TEXT:
                 for event in self._decoder.feed(message.data):

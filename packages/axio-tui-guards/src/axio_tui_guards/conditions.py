@@ -1,4 +1,4 @@
-"""What `test`, `[` and `[[` look at, and when bash would run something while they look.
+"""The operands of `test`, `[` and `[[`, and those that bash would run commands in.
 
 Bash reads the operand of `-v`, and in `[[` those of `-eq` and its kin, as arithmetic, and runs
 commands in what it takes for the index of a list. So an operator has to be one that is seen, and

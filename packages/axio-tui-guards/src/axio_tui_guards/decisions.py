@@ -1,4 +1,4 @@
-"""What a person has decided, for how long, and how it is taken back."""
+"""The decisions of a person: made for a time, listed, and taken back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Decision:
     lifetime: Lifetime
     scope: str
     note: str
-    """What it was about, without secrets, for a list that a person reads."""
+    """The call it was about, without secrets, for a list that a person reads."""
     created: str
     """UTC, ISO 8601."""
 

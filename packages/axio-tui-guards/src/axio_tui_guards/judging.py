@@ -18,18 +18,18 @@ __all__ = ("Judgement", "describe", "judge")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the rules say of a call, and why."""
+    """The verdict of the rules on a call, and the reason."""
 
     effect: Effect
     reason: str
 
 
 def judge(call: Call, rules: Iterable[Rule], remembered: Iterable[Rule] = ()) -> Judgement:
-    """What follows from the configured rules and the remembered ones.
+    """The verdict of the configured rules and the remembered ones together.
 
     In this order: what any rule denies is refused; what a person has allowed passes, but not where
     a configured rule may deny it and was not seen for certain; what a configured rule asks about,
-    what nobody can read and what no rule allows is asked about.
+    what cannot be read and what no rule allows is asked about.
     """
     rules, remembered = list(rules), list(remembered)
     court = _Court(call, rules, remembered)
@@ -143,7 +143,7 @@ class _Court:
 
 
 def describe(rule: Rule) -> str:
-    """What a rule speaks of, in words for a person."""
+    """The subject of a rule, in words for a person."""
     told = [f"tool {rule.tool!r}"] if rule.tool != "*" else []
     told += [f"{name} {pattern!r}" for name, pattern in rule.arguments.items()]
     told += [

@@ -30,7 +30,7 @@ _reviewing: ContextVar[bool] = ContextVar("axio_tui_guards.reviewing", default=F
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """What the reviewer said: a verdict, why, and which kind of call this is."""
+    """The reviewer's answer: a verdict, its reason, and the kind of call this is."""
 
     verdict: Verdict
     reason: str

@@ -1,4 +1,4 @@
-"""What the name of an argument says of its value. A hint, and never the only one."""
+"""The kind of an argument's value by its name. A hint, and never the only one."""
 
 from __future__ import annotations
 

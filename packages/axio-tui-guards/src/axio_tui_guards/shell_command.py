@@ -60,7 +60,7 @@ class Command:
     redirects: tuple[Redirect, ...] = ()
     """Also those of all compound commands around it."""
     stdin: Word | None = None
-    """What a here-document or here-string feeds to it."""
+    """The text that a here-document or here-string feeds to it."""
     repeated: bool = False
     """Inside a loop or function: what follows in the text may have happened before it."""
 

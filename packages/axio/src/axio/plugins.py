@@ -159,7 +159,7 @@ def _import(entry: metadata.EntryPoint) -> Any:
 
 @contextmanager
 def _code_of_others(problem: str) -> Iterator[None]:
-    """Whatever is raised in it becomes a `PluginError`, for it must not end the program; only
+    """Turn all that is raised in it into a `PluginError`, for it must not end the program; only
     Ctrl-C is the person's, and passes."""
     try:
         yield

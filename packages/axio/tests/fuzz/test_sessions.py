@@ -23,7 +23,7 @@ def made_up(kind: str, seed: int) -> Session:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """What is logged of failing stores is not looked at here, and makes gigabytes."""
+    """Switch off the log of failing stores, which is not looked at here and makes gigabytes."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ("CHARACTERS_PER_TOKEN", "Budget", "Limits", "cost_of", "estimate", "length_of")
 
-CHARACTERS_PER_TOKEN = 4  # a low estimate of tokens for most texts, where nobody has counted them
+CHARACTERS_PER_TOKEN = (
+    4  # a low estimate of tokens for most texts, where the provider does not count them
+)
 
 
 @dataclass(slots=True, eq=False)
 class Budget:
-    """Limits, and what has been used of them; None is no limit.
+    """Limits, and what has been used of them; None means no limit.
 
     One object may serve several runs, which then share it. A run inside another one (a sub-agent's,
     a guard's, a summary's) also uses up the outer run's. A limit ends the run with
@@ -176,7 +178,7 @@ def _spare(name: str, limit: float | None, used: float, what: str = "") -> None:
 
 
 def cost_of(usage: Usage, model: ModelSpec) -> float:
-    """What `usage` costs, in USD. Cached input has its own prices where the model has them."""
+    """The cost of `usage` in USD. Cached input has its own prices where the model has them."""
     plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
     return (
         plain * model.input_cost
@@ -204,7 +206,7 @@ def length_of(message: Message) -> int:
 
 
 def estimate(read: int, written: int) -> Usage:
-    """The tokens of a response that nobody has counted, from the characters read and written."""
+    """Estimate the tokens of a response from the characters read and written."""
     return Usage(read // CHARACTERS_PER_TOKEN, written // CHARACTERS_PER_TOKEN)
 
 

@@ -31,7 +31,7 @@ class Address(str):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What may be a credential: the values of the query, the user and the password."""
+        """The parts that may be a credential: values of the query, the user and the password."""
         return _parts(str(self)).secrets
 
     @property

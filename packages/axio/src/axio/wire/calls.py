@@ -4,8 +4,8 @@ A piece has an address (the id of an item, the id of a call, the place that the 
 at; each may be missing or wrong), and it may bring a name and a part of the arguments.
 
 * An item's id decides; then the id of a call at that place; then the place; then the order.
-* A piece without a name begins no call: at a known place it goes on with the call that is there,
-  whatever its id.
+* A piece without a name begins no call: at a known place it goes on with the call that
+  is there, with any id.
 * A name that comes again begins another call if the arguments are complete, or if it comes with an
   id of its own and no arguments; else it goes on with the same one. Another name before the first
   argument is the rest of the name.
@@ -56,7 +56,7 @@ class Call:
         self.void = False
         """The answer was begun anew, and this call has not come again."""
         self.extra: Any = None
-        """What else the decoder wants to know of it."""
+        """A note of the decoder's own."""
         self.clear()
 
     def clear(self) -> None:

@@ -103,7 +103,7 @@ class HttpTransport:
         raise NotImplementedError
 
     def guess_model(self, id: str) -> ModelSpec:
-        """What may be relied on of a model that is not in `models`."""
+        """A spec with what may be relied on of a model that is not in `models`."""
         raise NotImplementedError
 
     def can_structure(self) -> bool:
@@ -180,7 +180,7 @@ class HttpTransport:
 
     @classmethod
     def from_dict(cls: type[T], data: Mapping[str, Any], *, session: Any = None) -> T:
-        """What `to_dict` wrote. Without a URL or a key those of the environment are taken."""
+        """The transport of these settings. A URL or a key that is missing is the environment's."""
         names = ("name", "base_url", "api_key", *cls.stored)
         settings = {name: data[name] for name in names if data.get(name) not in (None, "")}
         if "models" in data:
@@ -237,7 +237,7 @@ class HttpTransport:
         attempts: int | None = None,
         timeouts: Timeouts | None = None,
     ) -> Any:
-        """The JSON answer to a request that is no stream."""
+        """The JSON answer to a request that is not a stream."""
         http = self._http(describe or self.describe, attempts=attempts, timeouts=timeouts)
         url = self._url(path)
         return await request_json(self._session, url=url, headers=headers, body=body, http=http)

@@ -32,7 +32,7 @@ REASONS = {
     "model_length": StopReason.max_tokens,  # Mistral: the context is full
     "model_context_window_exceeded": StopReason.max_tokens,
 }
-"""In lower case. There are more than anybody knows: see `stop_for`."""
+"""In lower case. There are others than these: see `stop_for`."""
 
 FILTERED = frozenset(
     {
@@ -53,7 +53,7 @@ def reason_of(sent: Any) -> str | None:
 def stop_for(
     reason: str, describe: str, *, answered: bool, called: bool
 ) -> StopReason | StreamError:
-    """The meaning of a reason. One that nobody knows ends the turn if there is an answer, and is
+    """The meaning of a reason. An unknown one ends the turn if there is an answer, and is
     logged. `describe` is how messages of errors begin."""
     name = reason.lower()
     stop = REASONS.get(name)

@@ -133,7 +133,7 @@ def connection_failed(
 
 
 def error_from_stream(describe: str, error: object) -> StreamError:
-    """The error for an error object inside a stream, whatever its shape: ``{"message", "type",
+    """The error for an error object inside a stream, in any shape: ``{"message", "type",
     "code"}`` or a string."""
     code = error_code(error)
     message = error

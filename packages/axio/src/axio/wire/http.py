@@ -58,7 +58,7 @@ class Decoder(Protocol):
 
     def feed(self, chunk: bytes) -> list[StreamEvent]: ...
     def close(self) -> list[StreamEvent]:
-        """What the end of the bytes means: usually nothing, `IterationEnd`, or an `Error` for a cut
+        """The events of the end of the bytes: usually none, `IterationEnd`, or an `Error` for a cut
         stream."""
 
 
@@ -184,7 +184,7 @@ async def _attempts(
 
 
 class _Answer:
-    """What is decoded of one attempt. An `Error` of the decoder becomes what `finish` raises."""
+    """The decoded events of one attempt. An `Error` of the decoder becomes what `finish` raises."""
 
     __slots__ = ("_decoder", "_failed", "_size", "_unheard", "ended", "exchange")
 
@@ -285,7 +285,7 @@ class _Answer:
         return error.with_traceback(None)
 
     def _failure(self, events: list[StreamEvent]) -> Failure | None:
-        """What is wrong with an answer that begins, or is over, with these events."""
+        """The fault of an answer that begins, or is over, with these events."""
         if isinstance(self._failed, StreamError) and not events:
             again = self._failed.retryable or isinstance(self._failed, TruncatedStream)
             failure = Failure(self._failed, again)

@@ -4,7 +4,7 @@ An image that is refused spoils not only one request but all that follow, since 
 it. So it is left out before the request, and the model is told why. Pure.
 
     fitted(messages, limits)   the messages of a request, whose images all fit
-    taken(content, limits)     the content of one message, whatever the others hold
+    taken(content, limits)     the content of one message, apart from the others
 """
 
 from __future__ import annotations

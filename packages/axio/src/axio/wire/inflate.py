@@ -25,7 +25,7 @@ class Inflater:
         self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """What `chunk` holds, piece by piece; nothing is unpacked before it is asked for."""
+        """The content of `chunk`, piece by piece; nothing is unpacked before it is asked for."""
         for start in range(0, len(chunk), TAKEN):
             taken = chunk[start : start + TAKEN]
             while taken and not self._inflate.eof:

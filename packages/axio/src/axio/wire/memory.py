@@ -1,4 +1,4 @@
-"""What was encoded once, so that a long history costs a request only what is new in it. Pure."""
+"""Encoded messages, kept so that a long history costs a request only what is new in it. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Memory(Generic[T]):
         return type(self), (self._max_bytes,)
 
     def get(self, key: int) -> T | None:
-        """What is remembered, in either generation; `put` it again so that it stays young."""
+        """The remembered value, of either generation; `put` it again so that it stays young."""
         return self.young.get(key) or self._old.get(key)
 
     def put(self, key: int, value: T, size: int) -> None:

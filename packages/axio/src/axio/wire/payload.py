@@ -1,4 +1,4 @@
-"""JSON for requests: always valid UTF-8, whatever a history or a schema holds. Pure."""
+"""JSON for requests: always valid UTF-8, with any text in a history or a schema. Pure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from axio.exceptions import ProviderError
 __all__ = ("MAX_DELAY", "RetryPolicy", "retry_after")
 
 MAX_DELAY = 60.0
-"""No single wait is longer, in seconds, whatever the server asks for."""
+"""No single wait is longer, in seconds, however long the server asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RetryPolicy:
 
     @staticmethod
     def retries(status: int) -> bool:
-        """Whether an HTTP status is worth another try: what `ProviderError` says of it."""
+        """True for an HTTP status that is worth another try, by the rule of `ProviderError`."""
         return ProviderError.passes(status)
 
     def delay(self, attempt: int, asked: float | None = None) -> float:

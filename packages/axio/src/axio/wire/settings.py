@@ -45,7 +45,7 @@ def spec_to_dict(spec: ModelSpec) -> JSONObject:
 
 
 def spec_from_dict(data: Mapping[str, Any]) -> ModelSpec:
-    """What `spec_to_dict` wrote; capabilities that this version does not know are left out."""
+    """The spec of this data; capabilities that this version does not know are left out."""
     return ModelSpec(
         data["id"],
         frozenset(Capability(name) for name in data.get("capabilities", ()) if name in _KNOWN),
