@@ -14,7 +14,13 @@ from random import Random
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import Error, SessionEndEvent, StreamEvent, ToolResult, ToolUseStart
-from axio.exceptions import ContentFiltered, ProviderError, StreamError, UnexpectedError
+from axio.exceptions import (
+    ContentFiltered,
+    LimitReached,
+    ProviderError,
+    StreamError,
+    UnexpectedError,
+)
 from axio.history import INTERRUPTED, UNKNOWN_OUTCOME, calls_of, check
 from axio.messages import Message
 from axio.types import StopReason
@@ -282,13 +288,17 @@ def _faults_of(run: RunRecord) -> Iterator[str]:
 
 
 def _lost_stops(run: RunRecord) -> Iterator[str]:
-    # A cancel from outside that a transport swallows is over; one of the stream's is remembered.
-    excused = run.swallowed and run.stopped is None
+    # A cancel from outside that a transport swallows is over; one of the stream's is remembered,
+    # until the run ends with an error of its own.
+    errors = [event.exception for event in run.events if isinstance(event, Error)]
+    failed = any(not isinstance(exc, LimitReached) for exc in [*errors, run.raised] if exc)
+    excused = run.swallowed and (run.stopped is None or failed)
     if run.task_cancels and not isinstance(run.raised, CancelledError) and not excused:
         yield f"a cancel of the consumer's task was lost: it ended with {run.raised!r}"
     if run.stopped is not None:
-        # What was on its way in the turn of the stop, and in the one in which it is told, goes on.
-        late = [turn for turn in [*run.requests, *run.starts] if turn > run.stopped + 1]
+        # In the next turn the consumer is told, in the one after that it is seen to: until then
+        # what was on its way goes on.
+        late = [turn for turn in [*run.requests, *run.starts] if turn > run.stopped + 2]
         if late:
             yield f"a stop in turn {run.stopped} was lost: requests and tools in {late}"
 

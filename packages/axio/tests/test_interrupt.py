@@ -28,11 +28,13 @@ from axio.events import (
 from axio.exceptions import HandlerError, LimitReached, ProviderError
 from axio.history import INTERRUPTED, check
 from axio.messages import Message
+from axio.run import RUN
 from axio.stream import AgentStream
 from axio.testing import StubTransport, make_echo_tool, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
 from support.clock import in_no_time
+from support.scene import SlowStore
 
 
 class Slow(StubTransport):
@@ -1056,20 +1058,26 @@ async def test_a_turn_that_the_model_breaks_off_tells_how_its_calls_ended() -> N
     assert end.total_usage == Usage(3, 1)
 
 
-async def test_a_call_that_was_started_early_ends_once_if_its_turn_fails() -> None:
-    class Breaks(StubTransport):
+@pytest.mark.parametrize("breaks", [True, False])
+async def test_a_call_that_was_started_early_ends_once_if_its_turn_fails(breaks: bool) -> None:
+    class Fails(StubTransport):
         async def stream(
             self, messages: list[Message], tools: list[Tool[Any]], system: str
         ) -> AsyncIterator[StreamEvent]:
             yield ToolUseStart(0, "a", "look")
             yield ToolInputDelta(0, "a", "{}")
-            raise OSError("the line is dead")
+            if breaks:
+                raise OSError("the line is dead")
+            yield IterationEnd(1, StopReason.error, Usage(1, 1))
 
     async def look() -> str:
         await asyncio.sleep(0)
+        RUN.get().progress("found it")
         return "seen"
 
     tool = Tool("look", look, eager=True, read_only=True)
-    events = [e async for e in Agent("", Breaks(), [tool]).run_stream("go", MemoryContextStore())]
-    [ended] = [event for event in events if isinstance(event, ToolResult)]
+    stream = Agent("", Fails(), [tool]).run_stream("go", SlowStore(after=3))
+    events = [event async for event in stream]
+    [ended] = [event for event in events if isinstance(event, (ToolOutputDelta, ToolResult))]
+    assert isinstance(ended, ToolResult)
     assert ended.is_error

@@ -67,10 +67,12 @@ class ToolDispatch:
     An `Exception` of a tool is told to the model; anything else is raised by `more`.
     """
 
-    __slots__ = ("_failure", "_loop", "_run", "_running", "_tasks", "_wakeup", "events")
+    __slots__ = ("_dropped", "_failure", "_loop", "_run", "_running", "_tasks", "_wakeup", "events")
 
     def __init__(self, run: Run) -> None:
         self.events: deque[StreamEvent] = deque()
+        self._dropped = False
+        """True once the turn of the calls has failed."""
         self._failure: BaseException | None = None
         """An error that a tool raised for the program, not for the model."""
         self._loop = asyncio.get_running_loop()
@@ -188,12 +190,13 @@ class ToolDispatch:
     def drop(self, calls: Sequence[Call], held: bool) -> None:
         """Tell the consumer that the calls of a failed turn have ended without a result.
 
-        Those `held` back until now go with the turn.
+        Those `held` back until now go with the turn, and so does all that its calls still tell.
         """
         if held:
             self.events.clear()
         for call in calls:
             self._push(ToolResult(call.id, call.name, True, _NOT_RUN, call.input))
+        self._dropped = True
 
     def emit(self, event: StreamEvent) -> None:
         """Hand an event to the consumer; from any thread."""
@@ -203,6 +206,8 @@ class ToolDispatch:
             self._loop.call_soon_threadsafe(self._push, event)
 
     def _push(self, event: StreamEvent) -> None:
+        if self._dropped:
+            return
         self.events.append(event)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)

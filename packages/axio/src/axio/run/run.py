@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import Token
@@ -365,22 +364,18 @@ class AgentRun(Recorded):
 
     async def _wind_up(self) -> None:
         """Something is left to do: close the response, stop the calls, store what may be kept."""
-        told = [] if self._dispatch is None else [*self._dispatch.events]
         try:
             if self.turn is not None:
                 await close_quietly(self.turn.source)
         finally:
-            await ending.shielded(self._settle(told))
+            await ending.shielded(self._settle())
 
-    async def _settle(self, told: list[StreamEvent]) -> None:
+    async def _settle(self) -> None:
         dispatch, turn = self._dispatch, self.turn
         if dispatch is None:
             return
         await dispatch.close()
-        if turn is None:
-            # If a turn has failed the results of its eager tools, which come now, go with it.
-            dispatch.events = deque(told)
-        else:
+        if turn is not None:
             if turn.usage is not None and not turn.is_closed:
                 self._count(turn.usage)
             for call in turn.calls:
