@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import struct
 
 import pytest
@@ -118,6 +119,13 @@ def test_no_bytes_are_too_odd(data: bytes, head: bytes) -> None:
         (b"[]", "JSON text"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
         (b"version http://git-media.io/v/2\n", "a Git LFS pointer"),
+        (b"version https://hawser.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b'"not found"\n', "JSON text"),
+        (b"null", "JSON text"),
+        ("<html>".encode("utf-16"), "an HTML or XML page"),
+        ('\n<?xml version="1.0"?>'.encode("utf-16"), "an HTML or XML page"),
+        ('{"a": 1}'.encode("utf-16"), "JSON text"),
+        (codecs.BOM_UTF16_BE + "<svg/>".encode("utf-16-be"), "an HTML or XML page"),
         (PNG, "a signature without content"),
         (b"\xff\xd8\xff", "a signature without content"),
         (b"\xff\xd8\xff\xe0", "a signature without content"),
@@ -141,6 +149,10 @@ def test_what_poses_as_media_is_named(data: bytes, what: str) -> None:
         b"{binary",
         b"[binary",
         b"<3",
+        b'"quoted" and more',
+        b"nullable",
+        b"\xff\xfe\x00",
+        codecs.BOM_UTF16_LE + bytes(2000),
         b"\x00\x00",
         PNG + bytes(8),
         b"\xff\xd8\xff\xe0..",

@@ -9,6 +9,7 @@ Content of a kind that is not known here is believed to be what it is said to be
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,10 +49,12 @@ NO_LIMITS = ImageLimits()
 # The files that pose as media most often, by how they begin. A blank beginning changes nothing.
 _POSING = (
     (re.compile(rb"\s*\Z"), "an empty file"),
-    (re.compile(rb"\s*version https?://git-(lfs|media)\."), "a Git LFS pointer"),
+    (re.compile(rb"\s*version https?://(git-lfs|git-media|hawser)\."), "a Git LFS pointer"),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<[!?/A-Za-z]"), "an HTML or XML page"),
     (re.compile(rb'(\xef\xbb\xbf)?\s*(\{\s*["}]|\[\s*["{}\[\]0-9tfn-])'), "JSON text"),
+    (re.compile(rb'(\xef\xbb\xbf)?\s*(null|true|false|-?\d+|"[^"\\]*")\s*\Z'), "JSON text"),
 )
+_BEGINNING = 1024  # bytes that tell in text of two bytes a character
 
 _SIGNATURE_ALONE = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8(\xff[\xc0-\xff]?)?|GIF8[79]a|RIFF(.{4}(WEBP|WAVE|AVI )?)?"
@@ -64,6 +67,8 @@ def media_problem(data: bytes) -> str | None:
     """Say what `data` is when it cannot be an image, a sound or a film; None when it may be one."""
     if _SIGNATURE_ALONE.fullmatch(data):
         return "a signature without content"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data[:_BEGINNING].decode("utf-16", "replace").encode("utf-8", "replace")
     for pattern, what in _POSING:
         if pattern.match(data):
             return what
