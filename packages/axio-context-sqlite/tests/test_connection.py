@@ -276,7 +276,9 @@ async def test_connecting_to_what_cannot_be_a_database_says_why(tmp_path: Path) 
         await connect(tmp_path)
     with pytest.raises(StoreError, match=r"the folder of .* cannot be made"):
         await connect(tmp_path / "text" / "below" / "c.db")
-    for path in ("", f"{tmp_path}/a\0b.db"):
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await connect(tmp_path / ("x" * 300))
+    for path in ("", f"{tmp_path}/a\0b.db", f"{tmp_path}/half of a \ud83d.db"):
         with pytest.raises(StoreError, match="names no file: nothing would be kept"):
             await connect(path)
     await asyncio.to_thread(no_thread_is_left)

@@ -164,7 +164,7 @@ async def connect(db_path: str | Path, *, folders: bool = True) -> aiosqlite.Con
 
 
 def _make_file(path: str, folders: bool) -> None:
-    if not path or "\0" in path:
+    if not _is_a_name(path):
         raise StoreError(f"the path {path!r} names no file: nothing would be kept")
     folder = Path(path).parent
     try:
@@ -180,6 +180,13 @@ def _make_file(path: str, folders: bool) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
+def _is_a_name(path: str) -> bool:
+    try:
+        return path != "" and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:  # half of a character, which no file system can hold
+        return False
+
+
 def _is_at_rest(path: str) -> bool:
     """True if nothing is in the file's log, and its folder may not be written."""
     try:
@@ -187,6 +194,8 @@ def _is_at_rest(path: str) -> bool:
             return False
     except FileNotFoundError:
         pass
+    except OSError:
+        return False
     return os.access(path, os.R_OK) and not os.access(os.path.dirname(path) or ".", os.W_OK)
 
 
