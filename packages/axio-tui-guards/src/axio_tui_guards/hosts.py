@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 from itertools import islice
 from urllib.parse import unquote
 
@@ -119,6 +120,7 @@ def host_of_address(text: str) -> str:
     return host
 
 
+@lru_cache(1000)
 def normal_host(host: str) -> str:
     """`HOST.` and `host`, `0x7f.1` and `127.0.0.1` are the same."""
     host = host.strip("[]").rstrip(".")

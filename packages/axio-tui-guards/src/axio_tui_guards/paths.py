@@ -26,6 +26,7 @@ __all__ = (
 )
 
 _MAX_LINKS = 40  # as Linux
+_MAX_PATH = 4096  # as Linux
 _MAX_STEPS = 5000
 _NO_LINK = (errno.EINVAL, errno.ENOENT, errno.ENOTDIR)
 _LINKS_OF_PROC = re.compile(
@@ -88,6 +89,8 @@ def leads_anywhere(place: str) -> bool:
 
 def leads_to(path: str, bases: Iterable[str]) -> frozenset[str]:
     """Every resolved path that a tool may reach with `path`, relative to any of `bases`."""
+    if len(path) > _MAX_PATH:
+        raise Unresolvable(f"{path[:60]!r}... is longer than any path")
     texts = {path, path.strip()}
     if "$" in path:
         texts |= {os.path.expandvars(text) for text in texts}

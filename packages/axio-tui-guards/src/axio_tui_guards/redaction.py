@@ -18,7 +18,7 @@ __all__ = ("REMOVED", "without_secrets")
 REMOVED = "[secret removed]"
 _MAX_TEXT = 2000
 _MARGIN = 1000  # read, so that a secret that begins in the part that is kept is seen whole
-_MAX_TOTAL = 50_000
+_MAX_TOTAL = 30_000
 _MAX_ITEMS = 200
 _MAX_DEPTH = 20
 

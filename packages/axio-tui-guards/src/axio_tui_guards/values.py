@@ -14,6 +14,9 @@ Leaf: TypeAlias = tuple[tuple[str, ...], Any]
 """A value with the names of all that it is in."""
 
 MAX_LEAVES = 5000
+_LOOKED_INTO = 4096
+"""Characters of a text that may be a path, a host or a command as a whole."""
+_MAX_LOOKED_INTO = 200_000
 _MAX_DEPTH = 50
 _SINGLE = (str, bytes, PurePath, int, float, type(None))
 
@@ -31,6 +34,7 @@ def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[Leaf]:
     """
     pending: list[Iterator[Leaf]] = [iter(((names, value),))]
     count = 0
+    left = _MAX_LOOKED_INTO
     while pending:
         names, value = next(pending[-1], ((), pending))
         if value is pending:
@@ -39,7 +43,12 @@ def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[Leaf]:
             count += 1
             if count > MAX_LEAVES:
                 raise Unreadable(f"it holds more than {MAX_LEAVES} values")
-            yield names, os.fsdecode(value) if isinstance(value, bytes) else value
+            value = os.fsdecode(value) if isinstance(value, bytes) else value
+            if isinstance(value, str) and len(value) <= _LOOKED_INTO:
+                left -= len(value)
+                if left < 0:
+                    raise Unreadable("it holds more texts than can be looked into")
+            yield names, value
         elif len(pending) > _MAX_DEPTH:
             raise Unreadable("it is nested too deeply")
         else:
