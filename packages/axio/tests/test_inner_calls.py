@@ -10,7 +10,15 @@ import pytest
 from axio import RUN, Agent, GuardError, MemoryContextStore, PermissionGuard, Tool
 from axio.blocks import ToolResultBlock
 from axio.budget import Budget
-from axio.events import Error, NestedEvent, SessionEndEvent, StreamEvent, ToolResult, ToolUseStart
+from axio.events import (
+    Error,
+    NestedEvent,
+    SessionEndEvent,
+    StreamEvent,
+    ToolInputDelta,
+    ToolResult,
+    ToolUseStart,
+)
 from axio.exceptions import Deferred, LimitReached
 from axio.history import check
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
@@ -51,6 +59,8 @@ async def test_inner_calls_are_told_with_ids_of_their_own_and_are_no_part_of_the
     begun = [e.tool_use_id for e in events if isinstance(e, ToolUseStart)]
     ended = [e.tool_use_id for e in events if isinstance(e, ToolResult)]
     assert begun == ["a", "a/1", "a/2"]
+    sent = [(e.tool_use_id, e.partial_json) for e in events if isinstance(e, ToolInputDelta)]
+    assert sent[1:] == [("a/1", '{"n": 1}'), ("a/2", '{"n": 2}')]
     assert ended == ["a/1", "a/2", "a"]
     history = await store.get_history()
     assert check(history) == []

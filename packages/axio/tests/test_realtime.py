@@ -232,7 +232,7 @@ async def test_what_was_half_received_is_dropped_by_an_interruption() -> None:
     [
         ("nothing", "{}", "Unknown tool"),
         ("fail", "{}", "error: ValueError: no luck"),
-        ("cancels_itself", "{}", "error: "),
+        ("cancels_itself", "{}", "error: the tool was cancelled from within"),
         ("echo", "{}", "error: "),
         ("echo", '{"text": ', "error: The arguments of this call are not valid JSON"),
         ("echo", "[1]", "error: The arguments of this call are not a JSON object"),
