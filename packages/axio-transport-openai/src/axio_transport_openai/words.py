@@ -10,7 +10,7 @@ __all__ = ("Words",)
 
 
 class Words:
-    """What was said so far. Methods add to `events`."""
+    """The words of an answer so far. Methods add to `events`."""
 
     __slots__ = ("_halves", "_think", "_thought_halves", "plain", "said", "thought")
 

@@ -41,7 +41,7 @@ MAX_BODY = 1 << 28
 
 
 class Response(Protocol):
-    """What is used of an answer. `content` yields bytes by ``iter_any()`` or by iteration."""
+    """The used part of an answer. `content` yields bytes by ``iter_any()`` or by iteration."""
 
     @property
     def status(self) -> int: ...
@@ -53,7 +53,7 @@ class Response(Protocol):
 
 
 class Session(Protocol):
-    """What is used of a session: each call gives a context manager that sends on entry and closes
+    """The used part of a session: each call gives a context manager that sends on entry and closes
     on exit."""
 
     @property
@@ -172,7 +172,7 @@ class Exchange:
 
     @property
     def secrets(self) -> set[str]:
-        """What no text may show."""
+        """The texts that no message may show."""
         return secrets_in(self.sent, self.address)
 
     async def piece(self) -> bytes | None:
@@ -275,7 +275,7 @@ class Exchange:
 
 @lru_cache(1)
 def library_errors() -> tuple[type[BaseException], ...]:
-    """What a session raises when a connection fails, or when an address is none."""
+    """The errors of a session when a connection fails, or when an address is not one."""
     try:
         import aiohttp  # takes longer than all the rest
     except ImportError:

@@ -185,7 +185,7 @@ def _begin(awaitable: Awaitable[object]) -> None:
 
 
 def _first(owner: AsyncGenerator[aiohttp.ClientSession, None]) -> aiohttp.ClientSession:
-    """What an async generator yields first, when it need not wait for that."""
+    """The first value of an async generator that need not wait for it."""
     try:
         owner.asend(None).send(None)
     except StopIteration as yielded:
