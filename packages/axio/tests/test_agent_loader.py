@@ -96,6 +96,7 @@ def test_ini_takes_percent_signs_and_several_lines_as_they_are() -> None:
         (IniAgentLoader(), "[agent]\nmax_iterations = many", "whole number, got 'many'"),
         (JsonAgentLoader(), '{"max_iterations": null}', "whole number, got None"),
         (JsonAgentLoader(), '{"tools": "echo"}', "tools must be a list of names, got 'echo'"),
+        (JsonAgentLoader(), '{"tools": ["a", "b", "a"]}', "tools must name each tool once"),
         (TomlAgentLoader(), "tools = [1]", "tools must be a list of names"),
         (TomlAgentLoader(), "name = 5", "name must be a string, got 5"),
         (TomlAgentLoader(), "system = 5", "system must be a string, got 5"),

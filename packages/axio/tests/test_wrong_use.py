@@ -43,6 +43,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: agent(transport=None), "transport must be .*, got None"),
     (lambda: agent(system=None), "system must be a str, got None"),
     (lambda: agent(tools="greet"), "tools must be a list of tools, got 'greet'"),
+    (lambda: agent(tools={"greet": tool()}), "tools must be a list of tools, got {'greet'"),
+    (lambda: agent(tools=(t for t in [tool()])), "tools must be a list of tools, got <generator"),
     (lambda: agent(tools=tool()), "tools must be a list of tools"),
     (lambda: agent(tools=[Tool]), "tools must be a list of tools"),
     (lambda: agent(tools=[greet]), "greet is a function, not a tool"),
@@ -91,6 +93,7 @@ def test_what_is_right_is_taken() -> None:
     last = Message("user", [])
     made = agent(tools=[tool(concurrency=1, timeout=0.5)], last_iteration_message=last)
     assert made.copy(max_iterations=0).max_iterations == 0
+    assert agent(tools={"greet": tool()}.values()).tools
     RealtimeAgent("", Session())
 
 

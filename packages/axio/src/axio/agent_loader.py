@@ -169,6 +169,8 @@ def _spec(data: Mapping[str, Any]) -> AgentSpec:
     tools = data.get("tools", [])
     if not isinstance(tools, list) or not all(isinstance(name, str) for name in tools):
         raise ValueError(f"tools must be a list of names, got {tools!r}")
+    if len(set(tools)) < len(tools):
+        raise ValueError(f"tools must name each tool once, got {tools!r}")
     iterations = data.get("max_iterations", AgentSpec.max_iterations)
     try:
         max_iterations = int(iterations)

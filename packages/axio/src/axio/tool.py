@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncGenerator,
     Awaitable,
     Callable,
+    Collection,
     Coroutine,
     Iterable,
     Mapping,
@@ -322,7 +323,7 @@ def _made_again(cls: type[AnyTool], arguments: dict[str, Any], read_only: Sequen
 
 def require_tools(tools: object) -> None:
     """TypeError for what is no list of tools, ValueError for two tools of one name in it."""
-    if not isinstance(tools, (list, tuple)):
+    if not isinstance(tools, Collection) or isinstance(tools, (str, bytes, Mapping)):
         raise wrong_kind("tools", "a list of tools", tools)
     for tool in tools:
         if isinstance(tool, FunctionType | MethodType):
@@ -335,7 +336,7 @@ def require_tools(tools: object) -> None:
     refuse_twins(tools)
 
 
-def refuse_twins(tools: Sequence[AnyTool]) -> None:
+def refuse_twins(tools: Iterable[AnyTool]) -> None:
     """ValueError for two tools of one name: a call of the model could mean either."""
     names = [tool.name for tool in tools]
     if len(set(names)) < len(names):
