@@ -204,6 +204,14 @@ def test_a_rule_of_its_own_frees_a_secret_or_a_protected_place() -> None:
     assert judged(READ, default_policy() + here, file_path=".env").effect == "ask"
 
 
+def test_a_rule_of_its_own_frees_no_doubt() -> None:
+    rules = (*default_policy(yes=True), Rule("allow", path=".env"))
+    assert judged(SHELL, rules, command="cat .env").effect == "allow"
+    assert judged(SHELL, rules, command="cat $x").effect == "ask"
+    assert judged(SHELL, rules, command="grep -r x .").effect == "ask"
+    assert judged(SHELL, rules, command="cat .env deep/down/server.pem").effect == "ask"
+
+
 def test_a_general_rule_frees_none_of_them() -> None:
     general = (Rule("allow"), Rule("allow", path="."), Rule("allow", command="cat *"))
     assert judged(READ, default_policy() + general, file_path=".env").effect == "ask"

@@ -12,7 +12,7 @@ import pytest
 
 from axio.exceptions import GuardError
 from axio.tool import Tool
-from axio_tui_guards import PathGuard, Rule
+from axio_tui_guards import PathGuard, Rule, RuleGuard
 from axio_tui_guards.calls import read_call
 from axio_tui_guards.judging import Judgement, judge
 
@@ -354,6 +354,13 @@ def test_a_denied_host_is_seen_or_asked_about() -> None:
     assert judged(rules, command="curl http://good.example").effect == "allow"
 
 
+def test_the_host_of_a_rule_is_compared_in_one_form() -> None:
+    for host in ("EVIL.example.", "ｅvil.example", "evil.EXAMPLE"):
+        assert judged(all_but(host=host), command="curl evil.example").effect == "deny", host
+    assert judged(all_but(host="*.EXAMPLE"), command="curl evil.example").effect == "deny"
+    assert judged(all_but(host="127.0.0.1"), command="curl 0x7f.1").effect == "deny"
+
+
 def test_a_rule_with_a_host_allows_no_other() -> None:
     rules = [Rule("allow", command=f"{name} *", host="good.example") for name in ("curl", "xargs")]
     for line in (TO_EVIL + TO_ANYWHERE + TO_OTHERS).strip().splitlines():
@@ -512,3 +519,55 @@ def test_the_content_of_a_file_may_speak_of_hosts_and_paths(room: Path) -> None:
         call = {"file_path": "notes.md", "content": content}
         assert judged(rules, tool="write_file", **call).effect == "allow", content
     assert os.getcwd() == str(room)
+
+
+# ── reasons ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("rule", "call", "reason"),
+    [
+        (
+            {"command": "npm test"},
+            {"command": "npm run x"},
+            "command 'npm test': it has other words",
+        ),
+        ({"command": "npm test"}, {"command": "a_b=1 npm test"}, "the variable a_b may change"),
+        ({"command": "cat *"}, {"command": "cat notes.md > x"}, "its output goes to a file"),
+        ({"command": "cat *", "path": "."}, {"command": "cat /etc/x"}, "/etc/x lies elsewhere"),
+        ({"command": "cat *", "path": "."}, {"command": "cat $x"}, "what '$x' is"),
+        ({"path": "."}, {"number": 1}, "it names no place"),
+        ({"command": "curl *", "host": "a.example"}, {"command": "curl b.example"}, "another host"),
+        ({"host": "a.example"}, {"number": 1}, "it names no host"),
+        ({"host": "a.example"}, {"command": "wget a.example"}, "wget may run other programs"),
+        (
+            {"command": "curl *", "host": "a.example"},
+            {"command": "curl $x"},
+            "'$x' may be an option",
+        ),
+        ({"access": "read"}, {"command": "rm notes.md"}, "read access: it may change something"),
+        ({"access": "read"}, {"command": "curl a.example"}, "it may reach a host"),
+        ({"access": "write"}, {"command": "make"}, "write access: make may run other programs"),
+        ({"holding": "secrets"}, {"path": "notes.md"}, "notes.md is no such place"),
+        ({"holding": "secrets"}, {"number": 1}, "secrets: it names no place"),
+        ({"holding": "protected"}, {"command": "cat $x"}, "protected places: only running it"),
+    ],
+)
+def test_a_refusal_names_the_rule_that_comes_close_and_what_it_lacks(
+    rule: dict[str, Any], call: dict[str, Any], reason: str
+) -> None:
+    judgement = judged([Rule("allow", **rule)], **call)
+    assert judgement.effect == "ask"
+    assert reason in judgement.reason
+
+
+async def test_the_model_is_told_why_the_person_was_asked() -> None:
+    guard = RuleGuard([Rule("allow", command="cat *", path=".")], prompt_fn=_nobody)
+    with pytest.raises(GuardError, match=r"refused.*cat.*lies elsewhere"):
+        await guard.check(Tool(name="shell", handler=_handler), command="cat /etc/x")
+
+
+@pytest.mark.parametrize("wrong", [{"access": "look"}, {"holding": "gold"}])
+def test_an_unknown_kind_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be one of"):
+        Rule("allow", **wrong)

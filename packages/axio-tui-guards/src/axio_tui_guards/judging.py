@@ -128,11 +128,10 @@ class _Court:
 
     def _not_allowed(self, part: Part) -> str:
         """The reason to ask, with what keeps a rule from allowing it if one comes close."""
-        close = next((rule for rule in self._allowing if rule.names(part)), None)
-        why = part.unclear_paths or part.unclear_hosts
-        if close is None or not why or (close.path is None and close.host is None):
-            return f"no rule allows {self._shown(part)}"
-        return f"no rule allows {self._shown(part)}; of {describe(close)} it is unclear: {why}"
+        for rule in self._allowing:
+            if rule.fits_call(self._call) and (rule.names(part) or rule.command is None):
+                return f"no rule allows {self._shown(part)}; {describe(rule)}: {rule.lacks(part)}"
+        return f"no rule allows {self._shown(part)}"
 
     def _shown(self, part: Part) -> str:
         if part.words:

@@ -108,7 +108,7 @@ class RuleGuard(ConcurrentGuard):
         if says_yes(answer):
             return Judgement("allow", "the person allowed it once")
         if says_no(answer):
-            return Judgement("deny", "the person refused this call")
+            return Judgement("deny", f"the person refused this call: {why.reason}")
         for lifetime, scope in scopes.items():
             if answer.lower() == lifetime:
                 if not call.fingerprint:

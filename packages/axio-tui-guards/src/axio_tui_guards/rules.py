@@ -86,40 +86,24 @@ class Rule:
 
     def covers(self, call: Call, part: Part) -> bool:
         """True if a rule that allows speaks of all that the part does."""
+        return self.fits_call(call) and not self.lacks(part)
+
+    def lacks(self, part: Part) -> str:
+        """Why a rule for such calls does not speak of all that the part does; "" if it does."""
         return (
-            self.fits_call(call)
-            and (self.command is None or self._covers_command(self.command.split(), part))
-            and (self.path is None or self._covers_paths(self.path, part))
-            and (self.host is None or self._covers_hosts(self.host.lower(), part))
-            and (self.access is None or self._covers_access(part))
-            and (self.holding is None or self._covers_holding(self.holding, part))
+            ("" if self.command is None else self._other_command(self.command.split(), part))
+            or ("" if self.path is None else _elsewhere(self.path, part))
+            or ("" if self.host is None else _other_host(self.host.lower(), part))
+            or ("" if self.access is None else _more_than(self.access, part))
+            or ("" if self.holding is None else _not_held(self.holding, part))
         )
 
-    def _covers_command(self, patterns: list[str], part: Part) -> bool:
+    def _other_command(self, patterns: list[str], part: Part) -> str:
         if part.words is None or not _is_exactly(patterns, part.words):
-            return False
+            return "it has other words"
         if part.variables and not (part.opaque and len(patterns) <= 2 and patterns[-1] == "*"):
-            return False
-        return not part.writes or self.path is not None
-
-    def _covers_paths(self, path: str, part: Part) -> bool:
-        places = part.places | part.here
-        inside = all(is_within(place, path) for place in places)
-        return bool(places) and inside and not part.unclear_paths
-
-    def _covers_hosts(self, host: str, part: Part) -> bool:
-        hosts = part.hosts | part.possible_hosts
-        known = all(fnmatchcase(name, host) for name in hosts)
-        return bool(part.hosts) and known and not (part.unclear_hosts or part.opaque)
-
-    def _covers_access(self, part: Part) -> bool:
-        """True if it is proved to do no more than to read or change the places that it shows."""
-        reaches_out = part.hosts or part.possible_hosts or part.unclear_hosts or part.opaque
-        return not reaches_out and part.changes in ("", "places" if self.access == "write" else "")
-
-    def _covers_holding(self, holding: Holding, part: Part) -> bool:
-        held = all(belongs_to(holding, place) for place in part.places)
-        return bool(part.places) and held and not part.unclear_paths
+            return f"the variable {part.variables[0].name} may change what it does"
+        return "its output goes to a file" if part.writes and self.path is None else ""
 
     def frees(self, asking: Rule, call: Call, part: Part) -> bool:
         """True if this rule allows, by naming them, the places that another asks about."""
@@ -169,6 +153,37 @@ class Rule:
                     words = " ".join(word.text for word in program.words)
                     return f"{words[:80]!r} may be a command"
         return ""
+
+
+def _elsewhere(path: str, part: Part) -> str:
+    places = part.places | part.here
+    if part.unclear_paths or not places:
+        return part.unclear_paths or "it names no place"
+    outside = next((place for place in sorted(places) if not is_within(place, path)), "")
+    return outside and f"{outside} lies elsewhere"
+
+
+def _other_host(pattern: str, part: Part) -> str:
+    if part.unclear_hosts or part.opaque or not part.hosts:
+        return part.unclear_hosts or part.opaque or "it names no host"
+    hosts = sorted(part.hosts | part.possible_hosts)
+    other = next((host for host in hosts if not fnmatchcase(host, pattern)), "")
+    return other and f"{other!r} is another host"
+
+
+def _more_than(access: Access, part: Part) -> str:
+    """Why it is not proved to do no more than to read or change the places that it shows."""
+    if part.opaque or part.hosts or part.possible_hosts or part.unclear_hosts:
+        return part.opaque or "it may reach a host"
+    may = ("", "places") if access == "write" else ("",)
+    return "" if part.changes in may else "it may change something"
+
+
+def _not_held(holding: Holding, part: Part) -> str:
+    if part.unclear_paths or not part.places:
+        return part.unclear_paths or "it names no place"
+    other = next((place for place in sorted(part.places) if not belongs_to(holding, place)), "")
+    return other and f"{other} is no such place"
 
 
 def _touches_command(patterns: list[str], part: Part, opaque: str) -> Answer:
