@@ -110,6 +110,11 @@ def test_a_call_gets_all_arguments_that_came(sent: list[Event]) -> None:
         [start(0, "a"), start(1, "b"), piece(1, OSLO), piece(0, ROME)],
         [start(0, "a"), piece(0, ROME), over(0), start(0, "b"), piece(0, OSLO), over(0)],
         [start(0, "a"), piece(0, ROME), over(0), start(1, "a"), piece(1, OSLO), over(1)],
+        [start(4, "a"), piece(5, ROME), over(4), start(5, "b"), over(5), piece(5, OSLO)],
+        [
+            *(start(4, "a"), piece(5, ROME[:7]), over(4), start(6, "b"), piece(5, ROME[7:])),
+            *(piece(6, OSLO), over(6)),
+        ],
     ],
 )
 def test_two_calls_get_each_its_own(sent: list[Event]) -> None:

@@ -93,7 +93,8 @@ ANSWERS = st.builds(
     WORDS,
     st.lists(
         st.tuples(
-            st.sampled_from(["look", "find"]), WORDS.map(lambda text: json.dumps({"for": text}))
+            st.sampled_from(["look", "find"]),
+            WORDS.map(lambda text: json.dumps({"for": text}, ensure_ascii=False)),
         ),
         max_size=3,
     ),

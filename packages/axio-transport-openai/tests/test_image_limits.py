@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from axio.blocks import ContentBlock, ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.media import ImageLimits
 from axio.messages import Message
 from axio_transport_openai import OpenAITransport
+from axio_transport_openai.encoded import RequestEncoder
+from axio_transport_openai.providers import Provider
 from support.pictures import png
 
 WIRES = ("chat", "responses")
@@ -88,3 +91,10 @@ def test_a_marked_last_message_counts_too() -> None:
     count, body = images_sent(llm, [png(1), TextBlock("a")], [TextBlock("b"), broken])
     assert count == 1
     assert "an empty file" in body
+
+
+def test_images_of_a_marked_last_message_count_among_all() -> None:
+    encoder = RequestEncoder(Provider("p", cache_marks=("m",), images=ImageLimits(count=2)))
+    history = [Message("user", [png(n), TextBlock("t")]) for n in (1, 2, 3)]
+    body = encoder.body({"messages": []}, history, [], marks=True)
+    assert body.count(b"base64,") == 2

@@ -274,6 +274,18 @@ def test_reasoning_and_refusals_in_a_message_are_told_once() -> None:
     assert text(again) == "No."
 
 
+def test_what_waits_for_its_rest_is_in_the_message_that_follows() -> None:
+    waiting = [chunk(content="a<"), chunk(content="b\ud83d"), chunk(reasoning_content="c\ud83d")]
+    message = {"content": "a<b\U0001f600", "reasoning_content": "c\U0001f600"}
+    events = decode(*waiting, whole("stop", **message))
+    assert (reasoning(events), text(events)) == ("c\U0001f600", "a<b\U0001f600")
+
+
+def test_tags_behind_a_message_that_has_words_are_text() -> None:
+    events = decode(chunk(content="<"), whole(content="<b>"), chunk("stop", content=" <think>"))
+    assert text(events) == "<b> <think>"
+
+
 @pytest.mark.parametrize("odd", [5, "text", [], {"tool_calls": 5}, None])
 def test_a_message_that_is_none_is_passed_over(odd: Any) -> None:
     choice = {"index": 0, "message": odd}

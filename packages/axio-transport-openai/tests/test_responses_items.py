@@ -100,6 +100,17 @@ def call(text: str, id: str | None = None, call_id: str | None = None, name: str
         [piece("message", "Good ", 0, "m"), completed(message("Good ", "m"), message("day", "n"))],
         [piece("message", "Good ", 0, "m"), completed(message("day", "n"))],
         [piece("message", "Good day"), completed(message("Good "), message("day"))],
+        # all at one place, and other ids in the list
+        [
+            *(over(message("Good ", "a"), 0), added(message("", "b"), 0)),
+            completed(message("Good ", "c"), message("day", "d")),
+        ],
+        # announced one after the other without any address
+        [
+            *(added(message("")), piece("message", "G"), added(message(""))),
+            *(piece("message", "oo"), piece("message", "d day", None, "m")),
+            completed(message("G"), message("oo"), message("d day")),
+        ],
         # the list at the end has lost blanks
         [piece("message", "Good day", 0, "m"), completed(message(" Good day\n", "other"))],
         [over(message("Good day"), 0), completed(thought(""), message("Good day"))],
@@ -254,7 +265,10 @@ SERVERS = st.builds(
 WORDS = st.text(st.sampled_from("ab\u00e9\U0001f600\U0001f601"), min_size=1, max_size=6)
 ITEMS = st.one_of(
     st.tuples(st.sampled_from(["message", "reasoning"]), WORDS),
-    st.tuples(st.just("function_call"), WORDS.map(lambda text: json.dumps({"town": text}))),
+    st.tuples(
+        st.just("function_call"),
+        WORDS.map(lambda text: json.dumps({"town": text}, ensure_ascii=False)),
+    ),
 )
 
 

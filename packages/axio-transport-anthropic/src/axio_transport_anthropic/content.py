@@ -78,8 +78,7 @@ class Content:
     def start(self, index: int, block: JSONObject, events: list[StreamEvent]) -> None:
         """A block begins, perhaps with all that is in it."""
         self.begun = True
-        for blocks in (self._kept, self._waiting, self._stray):
-            blocks.pop(index, None)
+        self._stray.pop(index, None)
         match block.get("type"):
             case "text":
                 self.text(index, text_in(block, "text"), events)

@@ -378,3 +378,11 @@ def test_no_byte_of_the_arguments_is_lost(pieces: list[Piece]) -> None:
     again = any(piece.id and piece.name and piece.text == A for piece in pieces)
     if problem is None and not again:  # else the same may have been told twice
         assert len(told) == len(sent)
+
+
+def test_the_last_word_holds_both_halves_of_a_character() -> None:
+    calls, events = Calls(), list[StreamEvent]()
+    call = calls.begin(events, 0, "a", "look")
+    calls.add(call, '{"of":"\ud83d', events)
+    calls.finish(call, '{"of":"\U0001f600"}', events)
+    assert outcome(events) == [("look", '{"of":"\U0001f600"}')]

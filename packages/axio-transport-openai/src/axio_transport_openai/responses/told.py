@@ -55,7 +55,7 @@ class Items:
         item = self._ids.get(id)
         if item is None or item.kind != kind:
             item = self._at.get(place) if place is not None else None
-        if item is None or item.kind != kind or item.announced:
+        if item is None or item.kind != kind or item.announced or item.done:
             item = self._new(kind, id, place)
         item.announced = True
         return item
