@@ -76,4 +76,4 @@ def items() -> list[Item | Growth]:
         )
         for length in LENGTHS
     )
-    return [short, middle, long, Growth("f 5,000 messages over 200", long, short, goal=1.2)]
+    return [short, middle, long, Growth("f 5,000 messages over 200", long, short, goal=1.6)]

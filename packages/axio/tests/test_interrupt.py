@@ -326,6 +326,18 @@ async def test_a_run_left_inside_its_own_loop_still_ends_with_its_last_event() -
     assert [m.role for m in await store.get_history()] == ["user", "assistant"] * 2
 
 
+async def test_a_stream_is_abandoned_where_nothing_will_ask_for_its_next_event() -> None:
+    async def asks() -> bool:
+        return stream.is_abandoned()
+
+    stream = Agent("", StubTransport([text("a", "b")])).run_stream("go", MemoryContextStore())
+    assert stream.is_abandoned() is False  # It has not begun.
+    await anext(stream)
+    assert stream.is_abandoned() is True  # This task does something else.
+    assert await asyncio.create_task(asks()) is False  # Another one cannot know.
+    await stream.aclose()
+
+
 async def test_another_task_waits_for_a_consumer_between_two_events() -> None:
     class Asked(MemoryContextStore):
         runs = 0

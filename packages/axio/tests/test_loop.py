@@ -698,6 +698,16 @@ async def test_a_failing_store_ends_the_run_with_its_own_error(method: str, at: 
     assert (await store.get_history())[: len(history)] == history
 
 
+async def test_nothing_is_stored_after_a_history_that_could_not_be_read() -> None:
+    store = FailingStore("get_history", 1)
+    model = Watching([make_text_response("Done")])
+    with pytest.raises(OSError, match="disk full"):
+        async for _ in Agent("", model).run_stream("go", store):
+            pass
+    assert await store.get_history() == []
+    assert model.requests == []
+
+
 async def test_a_reply_is_kept_when_counting_its_tokens_fails() -> None:
     store = FailingStore("add_context_tokens", 1)
     stream = Agent("", StubTransport([make_text_response("Good.")])).run_stream("go", store)
@@ -764,12 +774,24 @@ async def test_no_iterations_at_all_store_the_prompt_and_end() -> None:
     assert len(await store.get_history()) == 1
 
 
-async def test_a_transport_may_ask_for_a_nudge_after_media() -> None:
+@pytest.mark.parametrize(
+    ("result", "nudges"),
+    [
+        ([ImageBlock("image/png", b"1")], 1),
+        ([TextBlock("see"), ImageBlock("image/png", b"1")], 1),
+        ([TextBlock("nothing to see")], 0),
+        ("nothing to see", 0),
+    ],
+)
+async def test_a_transport_may_ask_for_a_nudge_after_media(result: Any, nudges: int) -> None:
     transport = Watching([make_tool_use_response("look"), make_text_response()])
     transport.nudge_on_media_tool_result = True  # type: ignore[attr-defined]
-    tool = make("look", lambda **kw: [ImageBlock("image/png", b"1")])
-    await Agent("", transport, [tool]).run("go", MemoryContextStore())
-    assert [m.role for m in transport.requests[1][0]] == ["user", "assistant", "user", "user"]
+    tool = make("look", lambda **kw: result)
+    store = MemoryContextStore()
+    await Agent("", transport, [tool]).run("go", store)
+    sent = transport.requests[1][0]
+    assert [m.role for m in sent] == ["user", "assistant", "user", *(["user"] * nudges)]
+    assert (await store.get_history())[:-1] == sent
 
 
 # ── what is done at the side ──────────────────────────────────────────────────────────────────

@@ -12,9 +12,10 @@ import pytest
 from axio.agent import Agent
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore
-from axio.history import UNKNOWN_OUTCOME, check
+from axio.history import UNKNOWN_OUTCOME, Problem, check
 from axio.messages import Message
-from axio.testing import make_text_response
+from axio.testing import make_text_response, make_tool_use_response
+from axio.tool import Tool
 from support.watching import Watching
 
 CALL = ToolUseBlock("lost", "pay", {"amount": 5})
@@ -65,8 +66,12 @@ async def run(store: ContextStore) -> list[Message]:
             ],
         ),
         ([user("a"), Message("assistant", []), user("b")], [user("a"), user("b")]),
+        ([Message("user", []), user("b")], [user("b")]),
     ],
-    ids=["open at the end", "open in the middle", "answered too late", "an empty message"],
+    ids=[
+        *("open at the end", "open in the middle", "answered too late"),
+        *("an empty message", "an empty message at the beginning"),
+    ],
 )
 async def test_the_model_and_the_store_get_the_mended_history(
     broken: list[Message], mended: list[Message], caplog: pytest.LogCaptureFixture
@@ -137,6 +142,42 @@ async def test_a_history_that_another_writer_has_made_longer_is_looked_at_again(
     await run(store)
     await store.extend([user("pay"), ASKED])
     assert (await run(store))[2:] == [user("pay"), ASKED, UNKNOWN, user("are you there?")]
+
+
+async def test_messages_that_were_found_valid_are_not_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[int] = []
+
+    def checking(history: list[Message], start: int) -> list[Problem]:
+        looked_at.append(len(history) - start)
+        return check(history, start)
+
+    monkeypatch.setattr("axio.run.store.check", checking)
+    store = MemoryContextStore([user("pay"), assistant("Hm.")])
+    await run(store)
+    assert looked_at == [2]
+    await run(store)
+    assert looked_at == [2]
+    await store.extend([user("a"), assistant("b")])
+    await run(store)
+    assert looked_at == [2, 3]  # with the new prompt
+
+
+async def test_what_a_run_has_stored_itself_stays_where_another_writer_spoils_the_rest() -> None:
+    """Also in the middle of the run."""
+
+    async def spoil() -> str:
+        await store.replace([user("pay"), ASKED, *(await store.get_history())[-1:]])
+        return "spoilt"
+
+    store = MemoryContextStore()
+    model = Watching([make_tool_use_response("spoil", tool_input={}), make_text_response("Done")])
+    await Agent("", model, [Tool(name="spoil", handler=spoil)]).run("go", store)
+    history = await store.get_history()
+    assert check(history) == []
+    assert history[:3] == [user("pay"), ASKED, UNKNOWN]
+    assert [m.role for m in history[3:]] == ["assistant", "user", "assistant"]
 
 
 async def test_a_history_that_is_right_is_not_touched(caplog: pytest.LogCaptureFixture) -> None:

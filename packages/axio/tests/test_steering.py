@@ -63,6 +63,23 @@ async def test_a_run_that_has_ended_cannot_be_steered() -> None:
         stream.steer("too late")
 
 
+async def test_a_run_says_whether_it_takes_a_message_on() -> None:
+    taken: list[bool] = []
+
+    async def finish() -> str:
+        run = RUN.get()
+        taken.append(run.steer("in time"))
+        run.stop()
+        taken.append(run.steer("too late"))
+        return "that is all"
+
+    transport = StubTransport([make_tool_use_response("finish", tool_input={})])
+    store = MemoryContextStore()
+    await Agent("", transport, [Tool(name="finish", handler=finish)]).run("go", store)
+    assert taken == [True, False]
+    assert (await store.get_history())[-1] == Message("user", [TextBlock("in time")])
+
+
 async def test_steering_with_what_would_spoil_the_history_is_refused() -> None:
     stream = Agent("", StubTransport()).run_stream("go", MemoryContextStore())
     with pytest.raises(ValueError, match="prompt"):
