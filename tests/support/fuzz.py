@@ -289,10 +289,10 @@ def _faults_of(run: RunRecord) -> Iterator[str]:
 
 def _lost_stops(run: RunRecord) -> Iterator[str]:
     # A cancel from outside that a transport swallows is over; one of the stream's is remembered,
-    # until the run ends with an error of its own.
+    # until the run ends with an error of its own or the next event is taken by another task.
     errors = [event.exception for event in run.events if isinstance(event, Error)]
     failed = any(not isinstance(exc, LimitReached) for exc in [*errors, run.raised] if exc)
-    excused = run.swallowed and (run.stopped is None or failed)
+    excused = run.swallowed and (run.stopped is None or failed or run.plan.reader == "tasks")
     if run.task_cancels and not isinstance(run.raised, CancelledError) and not excused:
         yield f"a cancel of the consumer's task was lost: it ended with {run.raised!r}"
     if run.stopped is not None:

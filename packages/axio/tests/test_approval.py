@@ -217,6 +217,18 @@ def test_an_error_that_is_no_text_is_no_call_that_waits() -> None:
     assert pending(history) == approved(history) == []
 
 
+async def test_only_the_failed_result_of_a_call_can_say_that_it_waits() -> None:
+    _, _, store = await deferred(1)
+    history = await store.get_history()
+    [call] = pending(history)
+    note = history[-1].content[0]
+    assert isinstance(note, ToolResultBlock)
+    quoted = [*history[:-1], Message("user", [dataclasses.replace(note, is_error=False)])]
+    assert pending(quoted) == []
+    stray = dataclasses.replace(note, tool_use_id="of no call")
+    assert pending([*history[:-1], Message("user", [note, stray])]) == [call]
+
+
 async def test_nothing_is_decided_twice() -> None:
     _, _, store = await deferred(5)
     [call] = pending(await store.get_history())

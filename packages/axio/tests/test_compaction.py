@@ -251,6 +251,18 @@ async def test_no_piece_of_an_old_part_is_lost_to_an_empty_summary() -> None:
     assert len(transport.requests) == 2
 
 
+@pytest.mark.parametrize(("length", "stays"), [(200, True), (201, False)])
+async def test_a_result_is_cleared_if_it_is_longer_than_the_limit(length: int, stays: bool) -> None:
+    history = [
+        Message("user", [TextBlock("go")]),
+        Message("assistant", [ToolUseBlock("a", "t", {})]),
+        Message("user", [ToolResultBlock("a", "x" * length)]),
+        *conversation(2),
+    ]
+    compacted = await ClearToolResults(4).compact(history, StubTransport())
+    assert (compacted is None) == stays
+
+
 async def test_clearing_old_results_keeps_the_calls() -> None:
     history = conversation(5, range(5))
     compacted = await ClearToolResults(4).compact(history, StubTransport())
@@ -440,6 +452,7 @@ async def test_a_summary_that_fails_costs_no_answer(limits: dict[str, Any]) -> N
         (None, {"max_tokens": 10}, 10),
         (ModelSpec("m", context_window=1000), {}, 750),
         (ModelSpec("m", context_window=1000), {"threshold": 0.5}, 500),
+        (ModelSpec("m"), {}, 96_000),
         (None, {}, 96_000),
     ],
 )
@@ -505,6 +518,7 @@ async def test_a_session_that_was_cleared_is_not_held_to_an_old_failure() -> Non
     store = AutoCompactStore(MemoryContextStore(conversation(9)), Recording("", "s"), max_tokens=1)
     await store.add_context_tokens(100, 1)
     await store.clear()
+    assert await store.get_history() == []
     await store.extend(conversation(5))
     await store.add_context_tokens(100, 1)
     assert (await store.get_history())[0].content == [TextBlock("s")]

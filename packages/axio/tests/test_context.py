@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from axio.agent import Agent
 from axio.blocks import (
     ContentBlock,
     ImageBlock,
@@ -17,6 +18,7 @@ from axio.blocks import (
 )
 from axio.context import ContextStore, MemoryContextStore, SessionInfo
 from axio.messages import Message
+from axio.testing import StubTransport, make_text_response
 
 
 class Minimal(ContextStore):
@@ -207,3 +209,17 @@ async def test_a_store_can_be_made_from_a_history_or_another_store() -> None:
     assert await second.get_history() == [user("a"), user("b")]
     assert await second.get_context_tokens() == (7, 8)
     assert isinstance(await Minimal.from_history([user("a")]), Minimal)
+
+
+async def test_a_new_store_and_a_new_session_have_used_no_tokens() -> None:
+    assert await MemoryContextStore().get_context_tokens() == (0, 0)
+    session = SessionInfo("id", 1, "hello", "")
+    assert (session.input_tokens, session.output_tokens) == (0, 0)
+    assert len({session, SessionInfo("id", 1, "hello", "")}) == 1
+
+
+@pytest.mark.parametrize("store", [object(), MemoryContextStore, "session", None])
+async def test_what_holds_no_conversation_is_refused_by_its_name(store: Any) -> None:
+    agent = Agent("", StubTransport([make_text_response()]))
+    with pytest.raises(TypeError, match=r"a ContextStore, such as MemoryContextStore\(\)"):
+        await agent.run("hello", store)

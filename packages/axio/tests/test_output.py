@@ -112,6 +112,15 @@ async def test_the_schema_of_the_answer_is_what_the_model_sees() -> None:
     assert set(seen[1].input_schema["properties"]) == {"x", "y"}
 
 
+async def test_the_call_that_gave_the_answer_is_answered_in_the_history() -> None:
+    store = MemoryContextStore()
+    transport = StubTransport([make_tool_use_response("final_answer", tool_input={"value": 7})])
+    assert await Agent("", transport).run("?", store, output=int) == 7
+    assert (await store.get_history())[-1] == Message(
+        "user", [ToolResultBlock("call_1", "Accepted.")]
+    )
+
+
 async def test_a_wrong_answer_goes_back_with_what_is_wrong() -> None:
     bad = {"items": [{"name": "cup", "price": "cheap"}]}
     transport = answering(bad, ORDER)

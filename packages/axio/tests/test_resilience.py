@@ -780,3 +780,10 @@ async def test_a_fault_deep_inside_comes_out_as_it_went_in(at: int) -> None:
     )
     stream = Agent("", transport).run_stream("go", MemoryContextStore())
     assert [e.exception async for e in stream if isinstance(e, Error)] == [error]
+
+
+async def test_a_watchdog_leaves_no_timer_behind() -> None:
+    transport = Watchdog(StubTransport([make_text_response("ok")]), seconds=3600)
+    assert await Agent("", transport).run("go", MemoryContextStore()) == "ok"
+    loop: Any = asyncio.get_running_loop()
+    assert [timer for timer in loop._scheduled if not timer.cancelled()] == []

@@ -147,6 +147,33 @@ async def test_a_tool_of_a_sub_agent_may_end_its_run_well() -> None:
     assert (result.is_error, result.content) == (False, "That is all.")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_context_of_a_sub_agent_is_closed_after_its_run(fails: bool) -> None:
+    class Closing(MemoryContextStore):
+        async def close(self) -> None:
+            closed.append(self)
+
+    closed: list[Closing] = []
+    made: list[Closing] = []
+
+    def make() -> Closing:
+        made.append(Closing())
+        return made[-1]
+
+    transport = StubTransport([] if fails else [make_text_response("inner")])
+    tools = make_agent_tools(helper(), transport, make)
+    agent = Agent("", outer_transport("outer"), list(tools))
+    assert await agent.run("x", MemoryContextStore()) == "outer"
+    assert len(closed) == 1
+    assert closed == made
+
+
+@pytest.mark.parametrize("entry", [None, Agent("", StubTransport()), ("Helps.",), ("Helps.", 3)])
+def test_an_entry_that_is_no_description_and_agent_is_refused(entry: Any) -> None:
+    with pytest.raises(TypeError, match=r"agents\['helper'\]"):
+        make_agent_tools({"helper": entry}, StubTransport())
+
+
 async def test_cancelling_the_outer_run_cancels_its_sub_agents() -> None:
     inner = Slow()
     tools = make_agent_tools(helper(), inner)
