@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import aiohttp
 
 from axio.types import JSONObject
+from axio.wire.secret import Token, blotted
+from axio.wire.session import open_session
 from axio_transport_codex.callback import CALLBACK_PATH, listening
 
 __all__ = (
@@ -62,8 +64,27 @@ async def run_oauth_flow(
     RuntimeError when the sign-in is refused or fails, or takes more than `timeout` seconds.
     """
     verifier, challenge = new_pkce()
-    state = secrets.token_urlsafe(32)
     port = PORT if port is None else port
+    code, redirect = await _authorized(challenge, timeout, port, open_browser, paste)
+    data = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect,
+        "client_id": CLIENT_ID,
+        "code_verifier": verifier,
+    }
+    return _tokens(await _ask("OAuth flow failed", data=data), "")
+
+
+async def _authorized(
+    challenge: str,
+    timeout: float,
+    port: int,
+    open_browser: Callable[[str], object] | None,
+    paste: Callable[[str], Awaitable[str]] | None,
+) -> tuple[Token, str]:
+    """The code that a person got by signing in, and where to it was redirected."""
+    state = secrets.token_urlsafe(32)
     try:
         async with asyncio.timeout(timeout), AsyncExitStack() as opened:
             try:
@@ -91,17 +112,9 @@ async def run_oauth_flow(
                 )
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             answer = done.pop().result()
-            code = _code(answer, state)
+            return Token(_code(answer, state)), redirect
     except TimeoutError:
         raise RuntimeError(f"OAuth flow failed: nobody signed in within {timeout:g} s") from None
-    data = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": redirect,
-        "client_id": CLIENT_ID,
-        "code_verifier": verifier,
-    }
-    return _tokens(await _ask("OAuth flow failed", data=data), "")
 
 
 async def refresh_access_token(refresh_token: str) -> dict[str, str]:
@@ -110,6 +123,7 @@ async def refresh_access_token(refresh_token: str) -> dict[str, str]:
     The old refresh token may be void afterwards; it is in the answer only if no new one came.
     RuntimeError, "Token refresh failed (status)", when the server says no.
     """
+    refresh_token = Token(refresh_token)
     data = {
         "grant_type": "refresh_token",
         "client_id": CLIENT_ID,
@@ -120,7 +134,7 @@ async def refresh_access_token(refresh_token: str) -> dict[str, str]:
 
 def new_pkce() -> tuple[str, str]:
     """A fresh verifier of 128 characters and its S256 challenge."""
-    verifier = _base64url(secrets.token_bytes(96))
+    verifier = Token(_base64url(secrets.token_bytes(96)))
     return verifier, _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
@@ -206,23 +220,39 @@ async def _ended(task: asyncio.Future[Any]) -> None:
 
 
 async def _ask(describe: str, **body: Any) -> JSONObject:
-    """POST to the token endpoint. Errors name the server's reason and never what was sent."""
-    try:
-        async with (
-            asyncio.timeout(REQUEST_SECONDS),
-            aiohttp.ClientSession(trust_env=True) as session,
-            session.post(TOKEN_URL, **body) as response,
-        ):
-            status = response.status
-            text = await response.text() if status != 200 else ""
-            answer: Any = await response.json() if status == 200 else None
-    except (aiohttp.ClientError, ValueError, OSError) as error:
-        raise RuntimeError(f"{describe}: {type(error).__name__}: {error}") from None
+    """The answer of the token endpoint. Errors name the server's reason and never what was sent."""
+    status, answer, reason = await _post(body)
     if status != 200:
-        raise RuntimeError(f"{describe} ({status}){_reason(text)}")
+        raise RuntimeError(f"{describe}{f' ({status})' if status else ''}{reason}")
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         raise RuntimeError(f"{describe}: there is no access token in the answer")
     return answer
+
+
+async def _post(body: dict[str, Any]) -> tuple[int, Any, str]:
+    """The status, the answer or the reason why there is none; 0 for a connection that failed.
+
+    A failure is returned: raised here, its frames would show the library's view of the request.
+    """
+    sent = [value for form in body.values() for value in form.values() if isinstance(value, Token)]
+    try:
+        async with (
+            asyncio.timeout(REQUEST_SECONDS),
+            open_session(TOKEN_URL) as session,
+            session.post(TOKEN_URL, allow_redirects=False, **body) as response,
+        ):
+            if response.status == 200:
+                return 200, _concealed(await response.json()), ""
+            return response.status, None, blotted(_reason(await response.text()), sent)
+    except (aiohttp.ClientError, ValueError, OSError) as error:
+        return 0, None, blotted(f": {type(error).__name__}: {error}", sent)
+
+
+def _concealed(answer: Any) -> Any:
+    """An answer whose texts are shown nowhere by accident."""
+    if not isinstance(answer, dict):
+        return answer
+    return {name: Token(text) if isinstance(text, str) else text for name, text in answer.items()}
 
 
 def _reason(text: Any) -> str:
@@ -247,7 +277,7 @@ def _tokens(answer: Mapping[str, Any], refresh_token: str) -> dict[str, str]:
     access = answer["access_token"]
     return {
         "access_token": access,
-        "refresh_token": str(answer.get("refresh_token") or refresh_token),
+        "refresh_token": answer.get("refresh_token") or refresh_token,
         "expires_at": str(int(time.time() + lifetime)),
         "account_id": account_id_of(access, str(answer.get("id_token") or "")),
     }

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from axio.wire.secret import SecretBytes, Token
+
 try:
     import fcntl
 except ImportError:  # not on Windows, where two processes must not share the file
@@ -57,7 +59,7 @@ class TokenFile:
             with open(self.path, "rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:  # copied there, or written by hand
                     os.chmod(self.path, 0o600)
-                text = file.read()
+                text = SecretBytes(file.read())
         except FileNotFoundError:
             return {}
         try:
@@ -66,18 +68,19 @@ class TokenFile:
             data = None
         if not isinstance(data, dict):
             raise ValueError(f"{self.path} holds no tokens: delete it and sign in again")
-        return {name: value for name in FIELDS if isinstance(value := data.get(name), str)}
+        return {name: Token(value) for name in FIELDS if isinstance(value := data.get(name), str)}
 
     def save(self, tokens: Mapping[str, str]) -> None:
         """Replace what is stored; a crash leaves either the old or the new."""
         target = self.path.resolve()  # a link stays one
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.tmp")
-        data = json.dumps({name: tokens.get(name, "") for name in FIELDS}, indent=2)
+        stored = {name: Token(tokens.get(name, "")) for name in FIELDS}
+        data = SecretBytes((json.dumps(stored, indent=2) + "\n").encode())
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(data + "\n")
+            with open(descriptor, "wb") as file:
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(draft, target)

@@ -16,10 +16,14 @@ import aiohttp
 
 from axio.blocks import AudioBlock, ContentBlock, TextBlock
 from axio.events import Error, StreamEvent
-from axio.exceptions import ConnectionFailed, ProviderError
+from axio.exceptions import ConnectionFailed, ProviderError, message_of
 from axio.tool import AnyTool
 from axio.types import JSONObject
+from axio.wire.address import Address
+from axio.wire.errors import connection_failed, secrets_in
 from axio.wire.names import own_names
+from axio.wire.secret import Secret, revealed
+from axio.wire.session import open_session
 from axio_transport_openai.pcm import Resampler
 from axio_transport_openai.realtime_events import RealtimeDecoder
 from axio_transport_openai.responses import encode_tools
@@ -91,31 +95,29 @@ class OpenAIRealtimeTransport:
         update = self._session_update(
             system, tools, voice, _format(input_audio_format), _format(output_audio_format)
         )
-        url = f"{self.base_url}?model={quote(self.model, safe='')}"
+        url = Address(f"{self.base_url}?model={quote(self.model, safe='')}")
         headers = {
-            "Authorization": f"Bearer {self.api_key.strip()}",
+            "Authorization": Secret(f"Bearer {self.api_key.strip()}"),
             "OpenAI-Beta": "realtime=v1",
         }
         own = self.http_session is None
-        http = aiohttp.ClientSession(trust_env=True) if own else self.http_session
-        assert http is not None
+        http = self.http_session or open_session(url)
         options: dict[str, Any] = {"heartbeat": HEARTBEAT} if own else {}
         try:
-            ws = await http.ws_connect(url, headers=headers, **options)
+            ws = await http.ws_connect(str(url), headers=revealed(headers), **options)
             session = OpenAIRealtimeSession(ws, output_audio_format, http, own)
             session._resampler = None if rate == RATE else Resampler(rate, RATE)
             session._decoder = RealtimeDecoder(output_audio_format, own_names(tools))
             await session._send(update)
+            return session
         except BaseException as error:
             if own:
                 await http.close()
-            if isinstance(error, aiohttp.WSServerHandshakeError):
-                text = f"OpenAI realtime: the connection was refused ({error.status})"
-                raise ProviderError(text, status=error.status) from None
-            if isinstance(error, aiohttp.ClientError | OSError):
-                raise ConnectionFailed(f"OpenAI realtime: no connection: {error}") from error
-            raise
-        return session
+            failure = _in_our_words(error, url, secrets_in(headers, url))
+        try:
+            raise failure
+        finally:
+            del failure  # a frame in its own traceback would be a cycle
 
     def _session_update(
         self, system: str, tools: list[AnyTool], voice: str | None, heard: str, spoken: str
@@ -244,10 +246,23 @@ class OpenAIRealtimeSession:
         try:
             await self.ws.send_str(json.dumps(message))
         except (aiohttp.ClientError, OSError) as error:
-            raise ConnectionFailed(f"OpenAI realtime: the connection is lost: {error}") from error
+            text = f"OpenAI realtime: the connection is lost: {message_of(error)}"
+        else:
+            return
+        raise ConnectionFailed(text)
 
 
 _ENDINGS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+
+
+def _in_our_words(error: BaseException, address: Address, secrets: set[str]) -> BaseException:
+    """An error without the library's frames, which hold what was sent."""
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        text = f"OpenAI realtime: the connection was refused ({error.status})"
+        return ProviderError(f"{text} ({address.shown})", status=error.status)
+    if isinstance(error, aiohttp.ClientError | OSError | ValueError):
+        return connection_failed("OpenAI realtime", address, error, secrets=secrets)
+    return error.with_traceback(None)
 
 
 def _format(media_type: str) -> str:

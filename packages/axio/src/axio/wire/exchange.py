@@ -24,7 +24,7 @@ from axio.wire.address import Address
 from axio.wire.errors import connection_failed, error_from_answer, secrets_in
 from axio.wire.inflate import Inflater
 from axio.wire.retry import RetryPolicy
-from axio.wire.secret import Secret
+from axio.wire.secret import revealed
 from axio.wire.session import Timeouts, sending_options
 
 __all__ = ("Exchange", "Failure", "Http", "Response", "Session")
@@ -225,10 +225,7 @@ class Exchange:
         self._context = context
 
     def _sending(self) -> AbstractAsyncContextManager[Any]:
-        headers = {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in self.sent.items()
-        }
+        headers = revealed(self.sent)
         options = sending_options(self._session, self._http.timeouts)
         if options:
             headers["Accept-Encoding"] = "identity"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-__all__ = ("Secret", "SecretBytes", "blotted")
+__all__ = ("Secret", "SecretBytes", "Token", "blotted", "revealed")
 
 HIDDEN = "***"
 
@@ -31,11 +31,12 @@ class Secret(str):
 
     def reveal(self) -> str:
         """What is hidden, to be sent or stored at once. Its `repr` is still ``***``."""
-        return _Revealed(str.__str__(self))
+        return Token(str.__str__(self))
 
 
-class _Revealed(str):
-    """A text that is written as it is. Where it lies in a variable, it is not shown."""
+class Token(str):
+    """A credential to be handed on: it is written as it is, but where it lies in a variable it is
+    not shown."""
 
     __slots__ = ()
 
@@ -52,6 +53,14 @@ class SecretBytes(bytes):
         return HIDDEN
 
     __str__ = __repr__
+
+
+def revealed(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as they are sent."""
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in headers.items()
+    }
 
 
 def blotted(text: str, secrets: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from axio.wire.proxies import Proxies, authorities
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ("SessionPool", "Timeouts", "sending_options")
+__all__ = ("SessionPool", "Timeouts", "open_session", "sending_options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class SessionPool:
         held = self._current()
         return held.session.post(url, proxy=held.proxies[url], **options)
 
-    def ws_connect(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+    def ws_connect(self, url: str, **options: Any) -> Any:
         held = self._current()
         return held.session.ws_connect(url, proxy=held.proxies[url], **options)
 
@@ -158,6 +158,21 @@ def _aiohttp(connect: float | None) -> tuple[tuple[type, ...], Mapping[str, Any]
     return (aiohttp.ClientSession, SessionPool), options
 
 
+def open_session(url: str) -> aiohttp.ClientSession:
+    """A session for this address alone, which the caller closes."""
+    import aiohttp
+
+    return aiohttp.ClientSession(connector=_connector(), proxy=Proxies()[url])
+
+
+def _connector() -> aiohttp.TCPConnector:
+    import aiohttp
+
+    # No limit on connections: how many requests run at once is for the application to say, not for
+    # a queue that is nowhere seen.
+    return aiohttp.TCPConnector(limit=0, ssl=authorities() or True)
+
+
 async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
     try:
         import aiohttp
@@ -166,10 +181,7 @@ async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
             "this transport needs aiohttp to open a session: pip install aiohttp"
         ) from error
 
-    # No limit on connections: how many requests run at once is for the application to say, not for
-    # a queue that nobody sees.
-    connector = aiohttp.TCPConnector(limit=0, ssl=authorities() or True)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    async with aiohttp.ClientSession(connector=_connector()) as session:
         yield session
 
 
