@@ -131,7 +131,7 @@ async def test_no_failure_of_a_request_shows_a_credential(
     monkeypatch.setattr(oauth, "TOKEN_URL", "http://127.0.0.1:1/token")
     async with serving(FAILURES[failure]) as server, made(name, server.url) as transport:
         if failure == "silence":
-            transport.timeouts = Timeouts(idle=0.5)
+            transport.timeouts = Timeouts(idle=2.0)
         error = await failing(run(transport))
     assert isinstance(error, StreamError)
     judge(error, caplog)
