@@ -22,12 +22,13 @@ __all__ = ("Call", "possible_programs", "read_call")
 
 _MAX_POSSIBLE = 20_000
 _MAX_ARGUMENTS = 2000
+_MAX_TEXT = 4000
 _WHERE = (["cwd"], ["workdir"])
 _REST = ("args", "arguments")
 _WORD = re.compile(r"[\w./-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     tool: str
     arguments: Mapping[str, Any]
@@ -125,11 +126,10 @@ def _commands(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, list[Program]]]:
 
 def _is_texts(value: Any) -> bool:
     """True for a list of texts, and not too many."""
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        return False
-    if len(value) > _MAX_ARGUMENTS:
+    texts = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    if texts and len(value) > _MAX_ARGUMENTS:
         raise Unparsable(f"more than {_MAX_ARGUMENTS} arguments")
-    return True
+    return texts
 
 
 def _code(held: list[Leaf], whole: Part) -> tuple[Part, ...]:
@@ -182,12 +182,12 @@ def possible_programs(call: Call) -> list[Program]:
             lists.setdefault(names, []).append(value)
     left = _MAX_POSSIBLE
     for texts in lists.values():
-        short = [text for text in texts if len(text) <= 1000 and "\n" not in text.strip()]
+        short = [text for text in texts if len(text) <= _MAX_TEXT and "\n" not in text.strip()]
         left -= sum(len(text) + 50 for text in short)
         if left < 0:
             raise Unreadable("it holds more values than can be looked through")
         found += [program for text in short for program in _programs_or_words(text)]
-        if short and len(texts) > 1:
+        if short:
             found.append(Program(tuple(map(Word, short))))
     return found
 

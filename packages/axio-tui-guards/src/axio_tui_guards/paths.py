@@ -84,7 +84,7 @@ def resolve(path: str | os.PathLike[str]) -> str:
 
 def leads_anywhere(place: str) -> bool:
     """True for a resolved path that passes a link of /proc, and so may be any other."""
-    return place.startswith("/proc/") and _LINKS_OF_PROC.match(place) is not None
+    return _LINKS_OF_PROC.match(place) is not None
 
 
 def leads_to(path: str, bases: Iterable[str]) -> frozenset[str]:
