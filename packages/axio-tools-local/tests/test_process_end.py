@@ -306,6 +306,23 @@ async def test_no_command_outlives_its_program_in_a_sandbox(
     assert os.listdir(folder) == []
 
 
+async def test_a_killed_program_leaves_no_temporary_folder(
+    backend: str, folder: Path, marked: Marked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("room", "temporary"):
+        (folder / name).mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
+    command = f"mkdir -p $TMPDIR/a/b; ln -s /etc $TMPDIR/a/b/c; sleep 61.{marked.mark}"
+    with program(command, folder / "room", "workspace-write", backend) as running:
+        await marked.until(True, "sleep\0")
+        assert len(os.listdir(folder / "temporary")) == 1
+        running.kill()
+        await marked.until(False)
+        async with asyncio.timeout(10):
+            while os.listdir(folder / "temporary"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_a_fork_of_the_program_does_not_keep_the_command_alive(
     folder: Path, marked: Marked
 ) -> None:

@@ -150,3 +150,17 @@ async def test_odd_names_are_found_and_shown(tree: Path) -> None:
     (tree / os.fsdecode(b"odd\n\xff.md")).write_text("needle\n")
     assert r"odd\n\xff.md:1: needle" in await search_files("needle", files="odd*")
     assert await glob_files("odd*") == r"odd\n\xff.md"
+
+
+@pytest.mark.parametrize("name", ["\ud83d", "a\udfff", "\ud83d/\ude00"])
+async def test_half_of_a_character_in_a_name_is_said_in_a_few_words(
+    name: str, folder: Path
+) -> None:
+    for looking in (
+        search_files("x", directory=name),
+        search_files("x", files=name),
+        glob_files(name),
+        glob_files("*", directory=name),
+    ):
+        with pytest.raises(ValueError, match="half of a character stands"):
+            await looking

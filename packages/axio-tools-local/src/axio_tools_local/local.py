@@ -81,6 +81,7 @@ class LocalWorkspace:
                 places=await asyncio.to_thread(sandbox.places),
                 launcher=sandbox.wants_launcher,
                 script=path,
+                temporary=temporary,
             )
             yield await stack.enter_async_context(process)
 

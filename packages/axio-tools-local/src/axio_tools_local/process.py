@@ -34,7 +34,8 @@ _POLL_SECONDS = 0.02  # where the kernel has no pidfd
 class Process:
     """`async with Process(argv, ...) as process: async for output in process: ...`.
 
-    Entering raises `OSError` or `ValueError` when the command cannot be started.
+    Entering raises `OSError` or `ValueError` when the command cannot be started. The folder
+    `temporary` is removed after its end, also if this program is killed.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Process:
         places: Sequence[Place] = (),
         launcher: bool = False,
         script: str | None = None,
+        temporary: str | None = None,
     ) -> None:
         self.exit_code: int | None = None
         self.timed_out = False
@@ -60,6 +62,7 @@ class Process:
         self._environment = environment
         self._places = places
         self._launcher = launcher
+        self._temporary = temporary
         self._lifeline: int | None = None
         self._chunks: deque[Output] = deque()
         self._held = 0
@@ -113,6 +116,7 @@ class Process:
             "private": (keepers_end, *(() if self._launcher else archive.inherited())),
             "places": list(self._places),
             "name": f"axio-{secrets.token_hex(8)}",
+            "temporary": self._temporary,
         }
         return [*archive.runner("keep"), marshal.dumps(request).hex()]
 

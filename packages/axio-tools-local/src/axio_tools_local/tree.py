@@ -142,13 +142,13 @@ def expand_braces(pattern: bytes) -> list[bytes]:
     ]
 
 
-def name_filter(pattern: str) -> Callable[[bytes], bool]:
+def name_filter(pattern: bytes) -> Callable[[bytes], bool]:
     """Make a test for paths, relative to the folder that is looked at, that `pattern` means.
 
     A pattern without a slash is compared with the last name only.
     """
     expressions = []
-    for part in expand_braces(os.fsencode(pattern)):
+    for part in expand_braces(pattern):
         anywhere = b"/" not in part
         if part.startswith(b"./"):
             part, anywhere = part[2:], False
@@ -306,7 +306,11 @@ def find(request: dict[str, Any]) -> Iterator[Any]:
 
     Lines are `[path, number, text]`, names are `[path]`.
     """
-    directory = os.fsencode(request["directory"])
+    try:
+        directory, files = (os.fsencode(request[name]) for name in ("directory", "files"))
+    except UnicodeEncodeError:
+        yield {"error": "half of a character stands where a name should be"}
+        return
     top = os.path.abspath(directory)
     if not os.path.exists(top):
         yield {"missing": request["directory"]}
@@ -319,7 +323,7 @@ def find(request: dict[str, Any]) -> Iterator[Any]:
         hint = "put a backslash before characters that are meant as they are"
         yield {"error": f"the pattern is not a regular expression: {error}; {hint}"}
         return
-    accepted = name_filter(request["files"])
+    accepted = name_filter(files)
     walk = Walk(top, request["include_ignored"]) if os.path.isdir(top) else [top]
     room = request["limit"]
     for path in walk:

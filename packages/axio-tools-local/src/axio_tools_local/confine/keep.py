@@ -51,6 +51,8 @@ def main(arguments: list[str]) -> None:
         system.fail(argv[0], error)
     code = keeper.stay(request["lifeline"], request["program"])
     group.end(groups)
+    if request["temporary"] is not None:
+        _remove(request["temporary"])
     _exit_as(code)
 
 
@@ -156,6 +158,22 @@ class Keeper:
             leader = os.getpgid(pid)
             if leader != os.getpgrp():  # where the waiter is, and a command that has no session yet
                 _kill(os.killpg, leader, signal.SIGKILL)
+
+
+def _remove(folder: str) -> None:
+    """As far as it can be. The program does so too, unless it has been killed."""
+    for path, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            _discard(f"{path}/{name}")
+    _discard(folder)
+
+
+def _discard(path: str) -> None:
+    for remove in (os.unlink, os.rmdir):
+        try:
+            return remove(path)
+        except OSError:
+            continue
 
 
 def _exit_as(code: int) -> None:
