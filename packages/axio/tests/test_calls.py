@@ -30,6 +30,7 @@ from axio.history import INTERRUPTED, check
 from axio.messages import Message
 from axio.permission import PermissionGuard
 from axio.run.dispatch import ToolDispatch
+from axio.run.turn import EagerTurn
 from axio.testing import StubTransport, make_text_response
 from axio.tool import CONTEXT, Tool
 from axio.types import StopReason, Usage
@@ -349,11 +350,51 @@ async def test_halves_of_a_character_in_arguments_are_joined(
     assert seen == [read]
 
 
+async def test_halves_of_a_character_are_joined_in_lists_and_names_too() -> None:
+    seen: list[Any] = []
+
+    async def work(x: Any) -> str:
+        seen.append(x)
+        return ""
+
+    await result(work, '{"x": [1, null, "\\ud83d\\ude00", {"\\ud83d\\ude00": [true]}]}')
+    assert seen == [[1, None, "\U0001f600", {"\U0001f600": [True]}]]
+
+
+@pytest.mark.parametrize(("length", "shown"), [(200, "'...'"), (201, "'...... (201 characters)'")])
+async def test_so_much_of_broken_arguments_is_shown_to_the_model_again(
+    length: int, shown: str
+) -> None:
+    async def work() -> str:
+        raise AssertionError("run")
+
+    told = str((await result(work, "x" * length)).content)
+    assert shown.replace("...", "x" * 200, 1) in told
+
+
 async def test_a_number_beyond_all_numbers_is_not_run() -> None:
     async def work(x: float) -> str:
         raise AssertionError("run")
 
     assert "1e999 is not JSON" in str((await result(work, '{"x": 1e999}')).content)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+async def test_calls_that_come_in_pieces_by_turns_are_each_started_early(anew: bool) -> None:
+    early: list[str] = []
+    turn = EagerTurn(set(), 1, ["look"], lambda call: early.append(call.id))
+    for event in (ToolUseStart(0, "a", "look"), ToolInputDelta(0, "a", "[" if anew else "{")):
+        turn.feed(event)
+    turn.feed(ToolUseStart(1, "b", "look"))
+    if anew:
+        turn.feed(ToolUseStart(0, "a", "look"))
+        turn.feed(ToolInputDelta(0, "a", "{"))
+    turn.feed(ToolInputDelta(1, "b", "{"))
+    assert early == []
+    turn.feed(ToolInputDelta(0, "a", "}"))
+    assert early == ["a"]
+    turn.feed(ToolInputDelta(1, "b", "}"))
+    assert early == ["a", "b"]
 
 
 async def test_a_call_begun_anew_as_one_of_another_tool_is_not_started_early() -> None:

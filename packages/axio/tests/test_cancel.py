@@ -220,7 +220,8 @@ async def test_a_tool_that_cancels_itself_fails_and_the_run_goes_on() -> None:
     store = MemoryContextStore()
     agent = Agent("", transport, [Tool(name="confused", handler=confused)])
     assert await agent.run("go", store) == "I see."
-    assert results_of(await store.get_history())["call_1"].is_error
+    block = results_of(await store.get_history())["call_1"]
+    assert (block.content, block.is_error) == ("the tool was cancelled from within", True)
 
 
 async def test_cancelling_the_stream_while_tools_wait_tells_how_each_call_ended() -> None:

@@ -665,8 +665,9 @@ async def test_a_fragment_of_an_unknown_call_is_nobody_s() -> None:
     ]
     tool = Tool("look", look, eager=True, read_only=True)
     agent = Agent("", StubTransport([events, text("ok")]), [tool])
-    await drain(agent.run_stream("go", MemoryContextStore()))
+    seen = await drain(agent.run_stream("go", MemoryContextStore()))
     assert ran == [1]
+    assert seen[:5] == events  # It is shown all the same.
 
 
 async def test_broken_calls_do_not_use_up_the_limit_and_keep_their_explanation() -> None:

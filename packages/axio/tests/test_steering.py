@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 import pytest
 
 from axio.agent import Agent
-from axio.blocks import TextBlock, ToolResultBlock
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import MemoryContextStore
-from axio.events import IterationEnd, SessionEndEvent, TextDelta, ToolResult
+from axio.events import IterationEnd, SessionEndEvent, StreamEvent, TextDelta, ToolResult
 from axio.history import check
 from axio.messages import Message
-from axio.run import RUN
+from axio.run import RUN, AgentStream, Run
 from axio.testing import StubTransport, make_echo_tool, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio.types import StopReason, Usage
@@ -78,6 +80,46 @@ async def test_a_run_says_whether_it_takes_a_message_on() -> None:
     await Agent("", transport, [Tool(name="finish", handler=finish)]).run("go", store)
     assert taken == [True, False]
     assert (await store.get_history())[-1] == Message("user", [TextBlock("in time")])
+
+
+async def test_a_stream_without_a_run_and_calls_outside_of_one_cannot_be_steered() -> None:
+    async def events() -> AsyncGenerator[StreamEvent, None]:
+        yield TextDelta(0, "a")
+
+    with pytest.raises(RuntimeError, match="has ended"):
+        AgentStream(events()).steer("go on")
+
+    async def ask() -> str:
+        assert RUN.get().steer("go on") is False
+        RUN.get().stop()
+        return "asked"
+
+    agent = Agent("", StubTransport(), [Tool(name="ask", handler=ask)])
+    [result] = await agent.dispatch_tools([ToolUseBlock("a", "ask", {})], 1)
+    assert (result.content, result.is_error) == ("asked", False)
+
+
+async def test_progress_and_inner_calls_are_for_tools_that_are_at_work() -> None:
+    runs: list[Run] = []
+
+    class Curious(StubTransport):
+        def stream(self, *request: Any) -> AsyncIterator[StreamEvent]:
+            runs.append(RUN.get())
+            return super().stream(*request)
+
+    async def ask() -> str:
+        runs.append(RUN.get())
+        return "asked"
+
+    model = Curious([make_tool_use_response("ask", tool_input={}), make_text_response()])
+    await Agent("", model, [Tool(name="ask", handler=ask)]).run("go", MemoryContextStore())
+    whole, inside, _ = runs
+    with pytest.raises(RuntimeError, match="from inside a tool call"):
+        whole.progress("half way")
+    for run in (whole, inside):
+        with pytest.raises(RuntimeError, match="from inside a tool call"):
+            await run.call("ask", {})
+    inside.progress("too late, and heard by nobody")
 
 
 async def test_steering_with_what_would_spoil_the_history_is_refused() -> None:
