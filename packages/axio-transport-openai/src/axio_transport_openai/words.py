@@ -56,23 +56,24 @@ class Words:
         whole.text(text, [])
         whole.flush([])
         said, thought = "".join(whole.said), "".join(whole.thought)
-        if not said.startswith(told := "".join(self.said)):
+        told = _told(self.said, said)
+        if told is None:
             return False
         self.complete_reasoning(thought, events)
         self._think = ThinkTagParser(leading=True)  # what waits here is in the rest
         self._think.over = bool(said.strip())
         self._halves.held = ""
-        self.say(said[len(told) :], events)
+        self.say(said[told:], events)
         return True
 
     def complete_reasoning(self, text: str, events: list[StreamEvent]) -> str:
         """All the reasoning came: tell the rest. Returns it; nothing if it begins otherwise."""
-        told = "".join(self.thought)
-        if not text.startswith(told):
+        told = _told(self.thought, text)
+        if told is None:
             return ""
         self._thought_halves.held = ""
-        self.reason(text[len(told) :], events)
-        return text[len(told) :]
+        self.reason(text[told:], events)
+        return text[told:]
 
     def flush(self, events: list[StreamEvent]) -> None:
         """Tell what waits for more."""
@@ -89,3 +90,11 @@ class Words:
                 events.append(TextDelta(0, text))
             else:
                 self.reason(text, events)
+
+
+def _told(pieces: list[str], whole: str) -> int | None:
+    """How much of `whole` was told in pieces, none of them empty; None if it begins otherwise."""
+    if len(whole) < len(pieces):  # shorter than any text of so many pieces: no need to join them
+        return None
+    told = "".join(pieces)
+    return len(told) if whole.startswith(told) else None

@@ -36,7 +36,9 @@ class Item:
 
     @property
     def text(self) -> str:
-        return "".join(self.told)
+        if len(self.told) > 1:
+            self.told[:] = ["".join(self.told)]
+        return self.told[0] if self.told else ""
 
 
 class Items:

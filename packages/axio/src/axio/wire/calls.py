@@ -111,7 +111,10 @@ class Calls:
     `own_names` leads from names of tools that had to be changed for the wire to their own.
     """
 
-    __slots__ = ("_at", "_ids", "_indices", "_items", "_last", "_own_names", "all", "begun")
+    __slots__ = (
+        *("_at", "_free", "_ids", "_indices", "_items", "_lacking", "_last", "_own_names"),
+        *("all", "begun"),
+    )
 
     def __init__(self, own_names: Mapping[str, str] = MappingProxyType({})) -> None:
         self.all: list[Call] = []
@@ -120,6 +123,8 @@ class Calls:
         """True once a call has begun."""
         self._own_names = own_names
         self._indices: set[int] = set()
+        self._free = 0  # all indices from here on are free
+        self._lacking: dict[int, Call] = {}  # by index: at least those that are not complete
         self._items: dict[str, Call] = {}
         self._ids: dict[str | tuple[int, str], Call] = {}  # the last with an id; and at a place
         self._at: dict[int, Call] = {}  # the last at a place
@@ -222,7 +227,8 @@ class Calls:
 
     def lacking(self) -> list[Call]:
         """The calls whose arguments are not complete."""
-        return [call for call in self.all if call.name and not call.complete]
+        self._lacking = {i: call for i, call in self._lacking.items() if not call.complete}
+        return [call for call in self._lacking.values() if call.name]
 
     def close(self, events: list[StreamEvent]) -> str | None:
         """Nothing more comes. Returns in words what makes the answer useless, if something does."""
@@ -276,10 +282,12 @@ class Calls:
     def _new(self, place: int | None, id: str, item: str) -> Call:
         index = place
         if index is None or index in self._indices:
-            index = max(self._indices, default=-1) + 1
+            index = self._free
         call = Call(index, place, id)
         self.all.append(call)
         self._indices.add(index)
+        self._free = max(self._free, index + 1)
+        self._lacking[index] = call
         self._at[index if place is None else place] = call
         if id:
             self._ids[id] = call
@@ -306,6 +314,7 @@ class Calls:
     def _begin_again(self, call: Call, name: str, events: list[StreamEvent]) -> None:
         call.clear()
         call.void = False
+        self._lacking[call.index] = call
         self._begin(call, name, events)
 
     def _flush(self, call: Call, events: list[StreamEvent]) -> None:
