@@ -14,7 +14,7 @@ from axio.exceptions import wrong_kind
 from axio.messages import Message, Prompt, as_message
 from axio.selector import ToolSelector
 from axio.tool import AnyTool, require_tools
-from axio.transport import CompletionTransport, require_transport, takes_tools
+from axio.transport import CompletionTransport, require_transport, takes_schema, takes_tools
 
 if TYPE_CHECKING:
     from axio.output import OutputStream
@@ -124,12 +124,12 @@ class Agent:
         tries: int,
         budget: Budget | None,
     ) -> OutputStream[T]:
-        from axio.output import AnswerText, OutputWanted, StructuredTransport, output_stream
+        from axio.output import AnswerText, OutputWanted, output_stream
 
         AgentRun = _run()
         wanted: OutputWanted[T] = OutputWanted(output, self.tools, tries)
         transport = self.transport
-        if isinstance(transport, StructuredTransport) or not takes_tools(transport):
+        if takes_schema(transport) or not takes_tools(transport):
             answer = AnswerText(transport, wanted.schema)
             run = AgentRun(
                 self.copy(transport=answer),

@@ -12,6 +12,7 @@ from typing import (
     NoReturn,
     Protocol,
     TypeAlias,
+    TypeGuard,
     cast,
     runtime_checkable,
 )
@@ -50,6 +51,7 @@ __all__ = (
     "closing",
     "gated",
     "model_of",
+    "takes_schema",
     "takes_tools",
 )
 
@@ -276,6 +278,15 @@ def model_of(transport: object) -> ModelSpec | None:
     """The model of a transport; None where it does not say which it is."""
     model = getattr(transport, "model", None)
     return model if isinstance(model, ModelSpec) else None
+
+
+def takes_schema(transport: object) -> TypeGuard[StructuredTransport]:
+    """True if the transport's provider holds the model to a schema.
+
+    `isinstance` looks at the class alone from Python 3.12 on, and a transport may have
+    `stream_structured` for some of its models only.
+    """
+    return hasattr(transport, "stream_structured")
 
 
 def takes_tools(transport: object) -> bool:

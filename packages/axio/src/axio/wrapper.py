@@ -14,6 +14,7 @@ from axio.transport import (
     StructuredStream,
     StructuredTransport,
     require_transport,
+    takes_schema,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Wrapper:
     @property
     def stream_structured(self) -> StructuredStream:
         """There if the inner transport has it; these requests pass through `stream` as well."""
-        if not isinstance(self.inner, StructuredTransport):
+        if not takes_schema(self.inner):
             raise AttributeError(f"{type(self.inner).__name__} has no stream_structured")
 
         def stream(
@@ -138,7 +139,7 @@ class Structured(Wrapper):
     def stream(
         self, messages: list[Message], tools: list[AnyTool], system: str
     ) -> AsyncIterator[StreamEvent]:
-        if isinstance(self.inner, StructuredTransport):
+        if takes_schema(self.inner):
             return self.inner.stream_structured(messages, tools, system, self._schema)
         told = _TOLD.format(schema=json.dumps(self._schema))
         return self.inner.stream(messages, tools, f"{system}\n\n{told}".strip())
