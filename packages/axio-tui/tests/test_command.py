@@ -380,6 +380,23 @@ def test_ctrl_c_during_a_shell_command_leaves_no_process(axio: Any, command: str
     assert not left(axio)
 
 
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGQUIT, signal.SIGSEGV])
+def test_no_command_outlives_it_whatever_ends_it(axio: Any, signum: int) -> None:
+    pytest.importorskip("axio_tools_local")
+    command = "trap '' TERM HUP QUIT; setsid sleep 61 & sleep 62; touch survived"
+    process = axio.start(*SCRIPTED, "--yes", "hi", script=[[["shell", {"command": command}]]])
+    while not all(any(line.startswith(f"sleep {n}") for line in left(axio)) for n in (61, 62)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signum)
+    assert process.wait(10) == -signum
+    deadline = time.monotonic() + 10
+    while left(axio):
+        assert time.monotonic() < deadline, left(axio)
+        time.sleep(0.05)
+    assert not (axio.home / "survived").exists()
+
+
 def test_ctrl_c_during_the_model_ends_it_with_130(axio: Any) -> None:
     process = started(axio, ["thinking", 30])
     code, seconds = stop(process)
