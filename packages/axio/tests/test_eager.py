@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -84,3 +86,32 @@ async def test_the_loop_schedules_as_before() -> None:
     eager.start_at_once(work(), loop)
     assert "call_soon" not in vars(loop)
     await asyncio.wait_for(called.wait(), 1)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="asyncio makes such tasks itself")
+async def test_what_is_scheduled_while_a_task_is_made_is_not_its_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal handler may do so."""
+    noted: list[str] = []
+    handles: list[object] = []
+
+    class Interrupted(asyncio.Task[None]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            loop = asyncio.get_running_loop()
+            handles.append(loop.call_soon(noted.append, "before"))
+            super().__init__(*args, **options)
+            handles.append(loop.call_soon(self.note))
+
+        def note(self) -> None:
+            noted.append("after")
+
+    async def work() -> None:
+        noted.append("work")
+
+    monkeypatch.setattr(eager, "Task", Interrupted)
+    assert eager.start_at_once(work(), asyncio.get_running_loop()).done()
+    assert noted == ["work"]
+    await asyncio.sleep(0)
+    assert noted == ["work", "before", "after"]
+    assert all(isinstance(handle, asyncio.Handle) for handle in handles)
