@@ -30,7 +30,7 @@ class Secret(str):
         return format(HIDDEN, spec)
 
     def reveal(self) -> str:
-        """What is hidden, to be sent or stored at once. Its `repr` is still ``***``."""
+        """The hidden text, to be sent or stored at once. Its `repr` is still ``***``."""
         return Token(str.__str__(self))
 
 
