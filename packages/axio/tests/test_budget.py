@@ -246,6 +246,19 @@ async def test_what_a_response_took_counts_also_where_its_transport_fails_after_
     assert len(await store.get_history()) == 1
 
 
+@pytest.mark.parametrize(("length", "stopped"), [(40, False), (41, True)])
+async def test_a_response_is_stopped_only_where_it_surely_says_more(
+    length: int, stopped: bool
+) -> None:
+    """Ten tokens have 40 characters at least."""
+    end = IterationEnd(1, StopReason.end_turn, Usage(1, 10))
+    model = StubTransport([[TextDelta(0, "x" * (length - 1)), TextDelta(0, "x"), end]])
+    stream = Agent("", model).run_stream(
+        "go", MemoryContextStore(), budget=Budget(output_tokens=10)
+    )
+    assert any([isinstance(event, Error) async for event in stream]) == stopped
+
+
 async def test_a_runaway_response_is_stopped_in_the_middle() -> None:
     class Endless:
         said = 0
