@@ -31,7 +31,7 @@ def names_in_arithmetic(text: str) -> set[str]:
     """The variables that it reads. `NotPlain` if it reads others or sets one that programs read."""
     names: set[str] = set()
     for found in _NAME.finditer(text):
-        if found[2] and found[2] not in ("$#", "$?"):
+        if found[2] and found[2] != "$?":
             raise NotPlain(f"arithmetic with {found[2]!r}, whose value only running it would tell")
         if found[1]:
             names.add(found[1])

@@ -208,7 +208,7 @@ class WordScanner(ABC):
         elif char == "$":
             if self.peek() not in ("'", '"') and self._dollar():
                 return False
-        elif char == "`":
+        else:
             self._backquoted()
             return False
         parts.append(char)
