@@ -152,7 +152,7 @@ class Exchange:
             return None if problem is None else Failure(problem, again=False)
         try:
             words = b"" if problem else await self.document(MAX_WORDS)
-        except ConnectionFailed:
+        except (ConnectionFailed, StreamTimeout):
             words = b""  # the status says enough
         error = self.refusal(words)
         return Failure(error, error.retryable, sent=self.sent)
