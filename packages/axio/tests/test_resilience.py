@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from axio.agent import Agent
-from axio.blocks import TextBlock, ToolResultBlock
+from axio.blocks import ReasoningBlock, TextBlock, ToolResultBlock
 from axio.budget import Budget
 from axio.context import MemoryContextStore
 from axio.events import (
     Error,
     IterationEnd,
     ReasoningDelta,
+    ReasoningEnd,
     SessionEndEvent,
     StreamEvent,
     TextDelta,
@@ -678,6 +679,25 @@ async def test_thoughts_before_it_are_estimated_too() -> None:
     usage = await usage_of(inner)
     written = 300 + inner.said * len("and so on ")
     assert usage.output_tokens == written // 4
+
+
+async def test_usage_that_is_no_usage_is_not_taken_for_one() -> None:
+    class Odd(Babbling):
+        async def stream(
+            self, messages: list[Message], tools: list[Tool[Any]], system: str
+        ) -> AsyncGenerator[StreamEvent, None]:
+            self.last_usage = {"input_tokens": 3}
+            async for event in super().stream(messages, tools, system):
+                yield event
+
+    assert await usage_of(Odd()) == await usage_of(Babbling())
+
+
+async def test_events_of_other_kinds_pass_and_end_nothing() -> None:
+    block = ReasoningBlock("hm", "p", {})
+    events = [ReasoningEnd(0, block), TextDelta(1, "a"), *make_text_response("b")]
+    transport = StopRepetition(StubTransport([events]))
+    assert [event async for event in transport.stream([], [], "")] == events
 
 
 async def test_a_response_without_an_end_passes_as_it_is() -> None:
