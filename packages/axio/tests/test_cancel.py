@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -222,6 +223,22 @@ async def test_a_tool_that_cancels_itself_fails_and_the_run_goes_on() -> None:
     assert await agent.run("go", store) == "I see."
     block = results_of(await store.get_history())["call_1"]
     assert (block.content, block.is_error) == ("the tool was cancelled from within", True)
+
+
+async def test_a_cancellation_that_a_transport_raises_itself_goes_through() -> None:
+    """Only the stop of the run itself ends in a last event."""
+
+    class Cancelling(StubTransport):
+        async def stream(self, *request: Any) -> AsyncIterator[StreamEvent]:
+            yield TextDelta(0, "Hel")
+            raise asyncio.CancelledError
+
+    store = MemoryContextStore()
+    stream = Agent("", Cancelling()).run_stream("go", store)
+    with pytest.raises(asyncio.CancelledError):
+        async for event in stream:
+            assert not isinstance(event, SessionEndEvent)
+    assert check(await store.get_history()) == []
 
 
 async def test_cancelling_the_stream_while_tools_wait_tells_how_each_call_ended() -> None:
