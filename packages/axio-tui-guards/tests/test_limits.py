@@ -52,6 +52,9 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_call_stays_as_it_was_read() -> None:
     with pytest.raises(FrozenInstanceError):
         call().tool = "x"  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        Rule("allow").effect = "deny"  # type: ignore[misc]
+    assert Rule("deny", command="rm").may_touch(call(), []) == ""
 
 
 def test_relative_paths_of_a_command_start_where_it_says() -> None:
@@ -94,7 +97,7 @@ def test_a_text_of_some_length_may_be_a_command() -> None:
 
 
 def test_values_that_are_no_commands_are_not_looked_through_for_ever() -> None:
-    few, many = ["x" * 149] * 100, ["x" * 149] * 101
+    few, many = ["x" * 150] * 100, ["x" * 150] * 99 + ["x" * 151]
     assert effect({"command": "rm"}, notes=few) == "allow"
     assert effect({"command": "rm"}, notes=many) == "ask"
 
@@ -103,6 +106,9 @@ def test_arguments_beside_a_command_belong_to_it() -> None:
     assert effect({"command": "git push"}, command="git", args=["push"]) == "deny"
     assert effect({"command": "git push"}, cmd="git", arguments=["push"]) == "deny"
     assert effect({"command": "rm"}, command="echo", args=["rm"]) == "allow"
+    assert effect({"command": "git push"}, argv=["git"], args=["push"]) == "deny"
+    assert effect({"command": "git push"}, steps=["git", "push"]) == "ask"
+    assert effect({"command": "git push"}, steps=["git", "log"]) == "allow"
     assert "no list of texts" in call(command="git", args={"a": "push"}).unparsable
     assert "not text" in call(command=5).unparsable
     assert call(command=None).unparsable == ""
@@ -155,6 +161,8 @@ def test_only_so_many_steps_are_taken_for_one_call() -> None:
 def test_what_cannot_be_looked_at_leads_nowhere() -> None:
     with pytest.raises(Unresolvable, match="too long"):
         resolve("a" * 300)
+    with pytest.raises(Unresolvable, match="surrogates"):
+        resolve("a\ud800")
     with pytest.raises(Unresolvable, match="NUL"):
         resolve("a\0b")
 

@@ -110,10 +110,11 @@ def _commands(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, list[Program]]]:
         if value is None or not names_command(name):
             continue
         arguments = next((kwargs[other] for other in _REST if kwargs.get(other)), None)
-        if isinstance(value, str) and arguments:
+        if arguments and (isinstance(value, str) or _is_texts(value)):
             if not _is_texts(arguments):
                 raise Unparsable(f"the arguments of {name} are no list of texts")
-            yield " ".join([value, *arguments]), programs_of([value, *arguments])
+            argv = [*([value] if isinstance(value, str) else value), *arguments]
+            yield " ".join(argv), programs_of(argv)
         elif isinstance(value, str):
             yield value, programs_in(value)
         elif _is_texts(value) and words_of(name)[-1] == "commands":

@@ -199,7 +199,7 @@ class PathSet(MutableSet[str]):
         if self.covers(path):
             return True
         mine = {identities.of(member) for member in self._paths} - {None}
-        return bool(mine) and any(identities.of(parent) in mine for parent in _parents(path))
+        return any(identities.of(parent) in mine for parent in _parents(path))
 
     def parents(self) -> set[str]:
         """All members, and all directories that hold one."""
