@@ -7,6 +7,7 @@ import copy
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -433,3 +434,13 @@ def test_an_image_that_the_backend_would_refuse_is_a_note() -> None:
     history = [Message("user", [ImageBlock("image/png", b"<html>"), TextBlock("see")])]
     sent = json.dumps(CodexTransport(api_key="k").build_payload(history, [], ""))
     assert "an HTML or XML page" in sent and "base64" not in sent
+
+
+@dataclass
+class Tagged(CodexTransport):
+    tag: str = ""
+
+
+def test_a_subclass_with_fields_of_its_own_has_limits_too() -> None:
+    assert Tagged(tag="mine").limits is None
+    assert copy.copy(Tagged(tag="mine")).tag == "mine"

@@ -595,3 +595,22 @@ def test_indices_count_from_zero_in_each_response_and_whole_arguments_are_taken(
             ToolInputDelta(0, "c1", "{}"),
             TurnComplete(StopReason.tool_use),
         ]
+
+
+@dataclass
+class Tagged(OpenAIRealtimeSession):
+    tag: str = ""
+
+
+async def test_a_subclass_of_a_session_with_fields_of_its_own_speaks() -> None:
+    sent: list[str] = []
+
+    async def send_str(text: str) -> None:
+        sent.append(text)
+
+    session = Tagged(SimpleNamespace(send_str=send_str, closed=False), tag="mine")
+    await session.send(AudioBlock("audio/pcm", b"\0\0"))
+    await session.commit()
+    assert [json.loads(text)["type"] for text in sent] == [
+        *("input_audio_buffer.append", "input_audio_buffer.commit", "response.create")
+    ]

@@ -1056,3 +1056,13 @@ async def test_a_transport_may_say_its_stop_reason_as_a_plain_string() -> None:
     stop: Any = "end_turn"
     transport = StubTransport([[TextDelta(0, "Hi."), IterationEnd(1, stop, Usage(1, 1))]])
     assert await Agent("", transport).run("go", MemoryContextStore()) == "Hi."
+
+
+async def test_a_subclass_may_stream_a_prompt_in_a_store_and_take_nothing_else() -> None:
+    class Polite(Agent):
+        def run_stream(self, user_message: Any, context: ContextStore) -> Any:  # type: ignore[override]
+            return super().run_stream(f"Please: {user_message}", context)
+
+    store = MemoryContextStore()
+    assert await Polite("", StubTransport([make_text_response()])).run("go", store) == "Done"
+    assert (await store.get_history())[0].content == [TextBlock("Please: go")]

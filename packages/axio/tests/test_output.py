@@ -224,7 +224,9 @@ async def test_a_text_instead_of_an_answer_is_answered_with_a_request_for_one() 
 
 async def test_a_model_that_only_talks_gives_an_error() -> None:
     transport = Watching([make_text_response("hm")])
-    with pytest.raises(OutputError, match="gave no answer"):
+    with pytest.raises(
+        OutputError, match="no answer of the wanted type: the model ended its turn without one"
+    ):
         await Agent("", transport).run("go", MemoryContextStore(), output=int)
     assert len(transport.requests) == 3
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -590,3 +591,17 @@ async def test_a_cancel_of_an_interruption_waits_and_goes_on(slow: str) -> None:
         await asyncio.wait([task])
         assert task.cancelled()
         assert conversation.results == {"c1": INTERRUPTED}
+
+
+@dataclass
+class Named(RealtimeAgent):
+    """Has no slots, as a subclass of a user may well not."""
+
+    name: str = "anna"
+
+
+async def test_a_subclass_with_fields_of_its_own_connects() -> None:
+    conversation = Conversation()
+    async with Named("", Line(conversation), name="otto") as agent:
+        assert (agent.name, agent.session) == ("otto", conversation)
+    assert conversation.done == [("close",)]

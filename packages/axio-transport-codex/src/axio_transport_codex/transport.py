@@ -75,7 +75,8 @@ class CodexTransport(HttpTransport):
     retry_base_delay: float = 5.0
     timeouts: Timeouts = field(default_factory=Timeouts, kw_only=True)
     token_file: str | os.PathLike[str] | None = field(default=None, kw_only=True)
-    limits: Limits | None = field(default=None, init=False, compare=False)
+    # A factory: a subclass without slots would look for a plain default on the class, in vain.
+    limits: Limits | None = field(default_factory=lambda: None, init=False, compare=False)
     _renewal: SingleFlight = field(
         default_factory=SingleFlight, init=False, repr=False, compare=False
     )

@@ -157,13 +157,15 @@ class OpenAIRealtimeSession:
     http_session: aiohttp.ClientSession | None = field(default=None, repr=False)
     own_http_session: bool = False
     _decoder: RealtimeDecoder = field(init=False, repr=False, compare=False)
-    _resampler: Resampler | None = field(default=None, init=False, repr=False, compare=False)
-    _heard: bool = field(default=False, init=False, repr=False, compare=False)
-    _due: bool = field(default=False, init=False, repr=False, compare=False)
-    _closing: bool = field(default=False, init=False, repr=False, compare=False)
+    _resampler: Resampler | None = field(init=False, repr=False, compare=False)
+    _heard: bool = field(init=False, repr=False, compare=False)
+    _due: bool = field(init=False, repr=False, compare=False)
+    _closing: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._decoder = RealtimeDecoder(self.output_audio_media_type)
+        self._resampler = None
+        self._heard = self._due = self._closing = False
 
     async def send(self, content: ContentBlock | list[ContentBlock]) -> None:
         """Speak or write to the model; TypeError for other blocks, and then nothing is sent."""

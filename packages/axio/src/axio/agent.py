@@ -180,10 +180,12 @@ class Agent:
 
         `StreamError` when the run fails, `OutputError` when it ends without an answer.
         """
+        # A budget is named only where there is one: `run_stream` of a subclass may know of none.
+        limits = {} if budget is None else {"budget": budget}
         if output is None:
-            return await self.run_stream(user_message, context, budget=budget).get_final_text()
+            return await self.run_stream(user_message, context, **limits).get_final_text()
         stream = self.run_stream(
-            user_message, context, output=output, output_tries=output_tries, budget=budget
+            user_message, context, output=output, output_tries=output_tries, **limits
         )
         return await stream.get_output()
 

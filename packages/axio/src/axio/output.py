@@ -122,7 +122,7 @@ class OutputWanted(Generic[T]):
         """Return a reply for a model that has ended its turn without an answer."""
         if self._is_over():
             return None
-        self._fail("the model gave no answer of the wanted type")
+        self._fail("the model ended its turn without one")
         return None if self._is_over() else _user(f"Give the answer by calling {self.name}.")
 
     def _is_over(self) -> bool:

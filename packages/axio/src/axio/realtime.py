@@ -54,7 +54,10 @@ class RealtimeAgent:
     input_audio_format: str = "audio/pcm;rate=16000"
     output_audio_format: str = "audio/pcm;rate=24000"
     raise_on_error: bool = True
-    _calls: _Calls | None = field(default=None, init=False, repr=False, compare=False)
+    # A factory: a subclass without slots would look for a plain default on the class, in vain.
+    _calls: _Calls | None = field(
+        default_factory=lambda: None, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not callable(getattr(self.transport, "connect", None)):
