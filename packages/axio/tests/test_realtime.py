@@ -602,6 +602,7 @@ class Named(RealtimeAgent):
 
 async def test_a_subclass_with_fields_of_its_own_connects() -> None:
     conversation = Conversation()
-    async with Named("", Line(conversation), name="otto") as agent:
+    agent = Named("", Line(conversation), name="otto")
+    async with agent:
         assert (agent.name, agent.session) == ("otto", conversation)
     assert conversation.done == [("close",)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ def tool(**fields: Any) -> Tool:
 
 
 odd: Any = object()
+no_store: Any = SimpleNamespace(append=greet, get_history=greet)
 store = MemoryContextStore()
 
 WRONG: list[tuple[Callable[[], object], str]] = [
@@ -53,6 +55,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: agent(max_iterations=True), "max_iterations must be an int, got True"),
     (lambda: agent(last_iteration_message="stop"), "last_iteration_message must be a Message"),
     (lambda: agent().run_stream("hi", odd), "context must be a ContextStore"),
+    (lambda: agent().run_stream("hi", no_store), "context must be a ContextStore"),
     (lambda: agent().run_stream("hi", MemoryContextStore), "got the class MemoryContextStore"),  # type: ignore[call-overload]
     (lambda: agent().run_stream(123, store), "a prompt must be text, .* got 123"),  # type: ignore[call-overload]
     (lambda: agent().run_stream("hi", store, budget=5), "budget must be a Budget, got 5"),  # type: ignore[call-overload]

@@ -52,7 +52,7 @@ def require_store(store: object, argument: str = "context") -> None:
     """TypeError for what holds no conversation."""
     if hasattr(type(store), "_checked"):  # One of ours; isinstance costs more than a short history.
         return
-    methods = (getattr(store, name, None) for name in ("append", "get_history"))
+    methods = (getattr(store, name, None) for name in ("append", "get_history", "own"))
     if isinstance(store, type) or not all(map(callable, methods)):
         raise wrong_kind(argument, "a ContextStore, such as MemoryContextStore()", store)
 
