@@ -794,6 +794,13 @@ async def test_a_transport_may_ask_for_a_nudge_after_media(result: Any, nudges: 
     assert (await store.get_history())[:-1] == sent
 
 
+async def test_a_transport_that_asks_for_no_nudge_gets_none() -> None:
+    transport = Watching([make_tool_use_response("look"), make_text_response()])
+    tool = make("look", lambda **kw: [ImageBlock("image/png", b"1")])
+    await Agent("", transport, [tool]).run("go", MemoryContextStore())
+    assert [m.role for m in transport.requests[1][0]] == ["user", "assistant", "user"]
+
+
 # ── what is done at the side ──────────────────────────────────────────────────────────────────
 
 
