@@ -325,6 +325,16 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert (transport.api_key, transport.base_url) == ("", "https://api.anthropic.com/v1")
 
 
+@pytest.mark.parametrize(
+    "given", ["http://localhost:1", "http://localhost:1/", " http://localhost:1 "]
+)
+def test_the_address_of_the_environment_may_leave_out_the_version(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", given)
+    assert AnthropicTransport().base_url == "http://localhost:1/v1"
+
+
 def test_the_key_is_in_no_representation() -> None:
     assert KEY not in repr(AnthropicTransport(api_key=KEY))
 

@@ -6,12 +6,16 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from axio.plugins import TRANSPORT_GROUP, Installed
-from axio_tui.choose import KEYS, available, choose, choose_named
+from axio_transport_codex import CodexTransport
+from axio_transport_codex.tokens import TokenFile, default_path
+from axio_tui.choose import KEYS, Choice, available, choose, choose_named
+from axio_tui.connect import connect
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.servers import SERVERS, RunningServer, Server
 
@@ -195,3 +199,20 @@ async def test_it_never_sees_a_key(ollama: Any) -> None:
 
 def test_the_documented_servers_are_asked() -> None:
     assert [server.title for server in SERVERS] == ["Ollama", "llama.cpp", "LM Studio", "vLLM"]
+
+
+def test_an_account_that_is_not_signed_in_is_told_how_before_anything_is_asked(axio: Any) -> None:
+    done = axio("run", "--transport", "codex", "--tools", "none", "hello")
+    assert done.code == 2
+    assert done.line.endswith("not signed in: run python -m axio_transport_codex login")
+
+
+async def test_an_account_that_is_signed_in_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    TokenFile(default_path()).save({"api_key": "from-the-file", "refresh_token": "r"})
+    choice = Choice(name="codex", transport="codex", title="Codex", reason="")
+    async with connect(choice, None, Installed()) as transport:
+        assert isinstance(transport, CodexTransport)
+        assert transport.api_key == "from-the-file"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from axio.media import ImageLimits
 from axio.messages import Message
@@ -58,6 +59,14 @@ IMAGE_LIMITS = ImageLimits(
 logger = logging.getLogger("axio_transport_anthropic")
 
 
+def _base_url() -> str:
+    """The address of the environment, which other libraries want without the version."""
+    given = os.environ.get("ANTHROPIC_BASE_URL", "").strip()
+    if not given:
+        return "https://api.anthropic.com/v1"
+    return given if urlsplit(given).path.strip("/") else f"{given.rstrip('/')}/v1"
+
+
 @dataclass(slots=True)
 class AnthropicTransport(HttpTransport):
     """Claude over the Messages API.
@@ -71,7 +80,7 @@ class AnthropicTransport(HttpTransport):
     """
 
     name: str = "Anthropic"
-    base_url: str = from_environment("ANTHROPIC_BASE_URL", "https://api.anthropic.com/v1")
+    base_url: str = field(default_factory=_base_url)
     api_key: str = from_environment("ANTHROPIC_API_KEY", repr=False)
     vertexai: bool | str | None = None
     project: str = ""

@@ -27,6 +27,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # that the server itself asks for is kept.
 PATIENCE = {"max_retries": 3, "retry_base_delay": 0.5}
 SHOWN_MODELS = 20
+ACCOUNT = "codex"
+"""The transport of an account that is signed in to; its tokens are in a file."""
+
 # Transports whose server lists its models at `<base URL>/models`.
 LISTING = frozenset({"openai", "openai-custom", "openrouter", "nebius"})
 
@@ -49,6 +52,7 @@ async def connect(
     async with AsyncExitStack() as opened:
         transport = await _construct(make, choice, model, opened)
         _check_key(choice, transport)
+        _check_account(choice, transport)
         for name, value in PATIENCE.items():
             if hasattr(transport, name):
                 setattr(transport, name, value)
@@ -65,6 +69,10 @@ async def _construct(
         settings["base_url"] = os.environ.get("OPENAI_BASE_URL", "")
         if not settings["base_url"]:
             raise WrongUse(f"the transport {COMPATIBLE} needs a server: set OPENAI_BASE_URL")
+    if choice.transport == ACCOUNT:
+        from axio_transport_codex.tokens import default_path
+
+        settings.setdefault("token_file", default_path())
     if model is not None:
         if "model" not in parameters:
             raise WrongUse(f"the transport {choice.transport} has no choice of models")
@@ -101,6 +109,14 @@ def _check_key(choice: Choice, transport: Any) -> None:
     key = getattr(transport, "api_key", None)
     if variable and isinstance(key, str) and not key.strip() and not _is_loopback(transport):
         raise WrongUse(f"the transport {choice.transport} needs a key: set {variable}")
+
+
+def _check_account(choice: Choice, transport: Any) -> None:
+    """A transport that signs in says how, before it asks a server that would refuse it."""
+    if choice.transport == ACCOUNT and not transport.api_key and not _is_loopback(transport):
+        raise WrongUse(
+            f"the transport {ACCOUNT} is not signed in: run python -m axio_transport_codex login"
+        )
 
 
 async def _settle_model(choice: Choice, transport: Any, wanted: str | None) -> None:
