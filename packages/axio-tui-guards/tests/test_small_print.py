@@ -175,6 +175,15 @@ def test_where_nothing_is_nothing_can_be_read() -> None:
     assert [claim.path for claim in claims(TOOL, {"x": "/there-is-no-such-folder/y"})]
 
 
+def _deep(levels: int) -> list[Any]:
+    return [_deep(levels - 1)] if levels else []
+
+
+def test_only_so_much_text_is_looked_into() -> None:
+    assert judged({"path": "/srv"}, items=["x" * 4000] * 50).effect == "allow"
+    assert judged({"path": "/srv"}, items=["x" * 4000] * 51).effect == "ask"
+
+
 @pytest.mark.parametrize("answer", ["project", "deny"])
 async def test_a_call_that_cannot_be_known_again_is_not_remembered(answer: str) -> None:
     async def person(question: str) -> str:
@@ -182,7 +191,7 @@ async def test_a_call_that_cannot_be_known_again_is_not_remembered(answer: str) 
 
     guard = RuleGuard(prompt_fn=person)
     with pytest.raises(GuardError, match="denied"):
-        await guard.check(TOOL, items=["x"] * 5001)
+        await guard.check(TOOL, items=_deep(60))
     assert guard.decisions.list() == []
 
 
