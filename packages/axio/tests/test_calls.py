@@ -357,7 +357,7 @@ async def test_halves_of_a_character_are_joined_in_lists_and_names_too() -> None
         seen.append(x)
         return ""
 
-    await result(work, '{"x": [1, null, "\\ud83d\\ude00", {"\\ud83d\\ude00": [true]}]}')
+    await result(work, '{"x": [1, null, "\ud83d\ude00", {"\ud83d\ude00": [true]}]}')
     assert seen == [[1, None, "\U0001f600", {"\U0001f600": [True]}]]
 
 
