@@ -22,8 +22,8 @@ SHOWN = 4000
 """So many characters of a result are repeated."""
 
 _CONNECT = (
-    "for conversation set ANTHROPIC_API_KEY or OPENAI_API_KEY, or start a model server on this "
-    "machine, such as Ollama, which the command axio then takes by itself."
+    "for conversation connect a larger model: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or start a "
+    "model server on this machine, such as Ollama, which the command axio then takes by itself."
 )
 
 
