@@ -51,6 +51,7 @@ READ_FILE = _examples(
     ("display the content of api/routes.rb", "api/routes.rb"),
     ("summarize thesis.tex", "thesis.tex"),
     ("how many lines are in table.csv?", "table.csv"),
+    ("let me see player.swift", "player.swift"),
 )
 WRITE_FILE = _examples(
     "file_path content",
@@ -94,6 +95,7 @@ SEARCH_FILES = _examples(
     ("where do we use the function send_mail?", "send_mail", "."),
     ("look for cookie in lib", "cookie", "lib"),
     ("which file contains secret_key?", "secret_key", "."),
+    ("which files contain the word license?", "license", "."),
 )
 GLOB_FILES = _examples(
     "pattern directory",
@@ -132,7 +134,7 @@ SHELL = _examples(
     ("make the directory lib/assets", "mkdir -p lib/assets"),
     ("rename draft.txt to final.txt", "mv draft.txt final.txt"),
     ("move draft.txt to old/draft.txt", "mv draft.txt old/draft.txt"),
-    ("copy draft.txt to copy.txt", "cp draft.txt copy.txt"),
+    ("copy draft.txt to spare.txt", "cp draft.txt spare.txt"),
     ("add 'buy milk' to draft.txt", "echo 'buy milk' >> draft.txt"),
     ("append 'buy milk' to draft.txt", "echo 'buy milk' >> draft.txt"),
     ("how much free disk space is there?", "df -h"),

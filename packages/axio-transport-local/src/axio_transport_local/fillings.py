@@ -46,7 +46,6 @@ ENOUGH = 0.5
 value of the one to be made like that of the other."""
 
 _SUM = re.compile(r"[-+*/().\d\s]+")
-_ARITHMETIC = set("+*()")
 _MARKS = re.compile(r"[^\w\s./-]")
 _IDLE = stems(" ".join(CLOSED | ASKING | POINTING))
 _BEAM = 40
@@ -160,14 +159,18 @@ def _within(word: Word, pieces: Iterable[Piece]) -> bool:
 def _fits_in(request: Request, hole: Slot, piece: Piece) -> bool:
     """True if a piece looks like that of the example, has no marks that it has not, and, where it
     is plain words, stands where that stands."""
-    form, kin = _kind(shape(piece.value)), {_kind(known) for known in hole.shapes}
     text = " ".join(hole.texts)
-    marks = set(_MARKS.findall(text)) | (_ARITHMETIC if _SUM.fullmatch(text) else set())
-    if form not in kin or not set(_MARKS.findall(piece.value)) <= marks:
+    if _SUM.fullmatch(text):
+        return _SUM.fullmatch(piece.value) is not None
+    form, kin = shape(piece.value), {_kind(known) for known in hole.shapes}
+    if _kind(form) not in kin or (form == "other" and form not in hole.shapes):
+        return False
+    if not set(_MARKS.findall(piece.value)) <= set(_MARKS.findall(text)):
         return False
     first = next(i for i, word in enumerate(request.words) if word.last > piece.start)
     before = context(request.words, first, first)[0]
-    return form != "text" or before in hole.before or (before in NAMING and hole.before <= NAMING)
+    named = before in NAMING and hole.before <= NAMING
+    return _kind(form) != "text" or before in hole.before or named
 
 
 def _kind(form: str) -> str:

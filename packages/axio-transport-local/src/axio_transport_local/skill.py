@@ -22,6 +22,10 @@ COPIED = 0.5
 """From this share of examples on whose value stands in the request, values are copied from it."""
 
 
+LONGEST = 32
+"""So many words of a request are looked for in a value that is made of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A value that does not stand in its request, such as "." for the current folder."""
@@ -221,17 +225,15 @@ def _templates(unseen: Sequence[tuple[Request, Any]]) -> Iterator[Template]:
 def _taken_apart(request: Request, value: str) -> tuple[tuple[str, ...], list[str]]:
     """A text as what is its own, and between that what it has from its request."""
     pieces: list[tuple[int, str]] = []
-    words = request.words
-    for length in range(len(words), 0, -1):
-        for first in range(len(words) - length + 1):
-            run = words[first : first + length]
-            text = request.text[run[0].start : run[-1].end]
-            if all(word.key in CLOSED for word in run):
-                continue
-            for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", value):
-                if not any(at < match.end() and match.start() < at + len(t) for at, t in pieces):
-                    pieces.append((match.start(), text))
-                    break
+    words = request.words[:LONGEST]
+    runs = [words[first:last] for last in range(len(words) + 1) for first in range(last)]
+    told = [run for run in runs if not all(word.key in CLOSED for word in run)]
+    texts = {request.text[run[0].start : run[-1].end] for run in told}
+    for text in sorted(texts, key=lambda text: (-len(text), text)):
+        for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", value):
+            if not any(at < match.end() and match.start() < at + len(t) for at, t in pieces):
+                pieces.append((match.start(), text))
+                break
     literals, end = [], 0
     for start, text in sorted(pieces):
         literals.append(value[end:start])

@@ -155,12 +155,16 @@ def _points(
         run = words[first : last + 1]
         if slot.known and _only_points(run, slot):
             return None
-        if slot.whole and (_is_prose(run, slot) or not (whole or _begins(run[0], before, slot))):
+        if slot.whole and (
+            _is_prose(run, slot) or not (whole or _stands(run[0], before, after, slot))
+        ):
             return None
     looks = _look_points(slot, _form(request, first, last, text))
     if looks is None:
         return None
     cued = before in slot.before, after in slot.after
+    if not any(cued) and slot.single and shape(text) == "word" and _names_places(slot):
+        return None  # a word is a folder only where one stands
     points = looks + _edge_points(slot, skill, before, after)
     points += _word_points(request, slot, skill, first, last, all(cued))
     if whole and not slot.whole:
@@ -179,11 +183,16 @@ def _is_prose(words: Sequence[Word], slot: Slot) -> bool:
     return any(word.key in CLOSED | POINTING and word.key not in learnt for word in words)
 
 
-def _begins(word: Word, before: str, slot: Slot) -> bool:
-    """True if a value that may be a whole request, such as a command, can begin here inside one."""
+def _names_places(slot: Slot) -> bool:
+    return slot.known and any(family(form) == "path" for form in slot.shapes)
+
+
+def _stands(word: Word, before: str, after: str, slot: Slot) -> bool:
+    """True if a value that may be a whole request, such as a command, can stand inside one here."""
     if word.key in slot.openings:
         return True
-    return word.start > 0 and before in slot.before - ARTICLES and word.key not in CLOSED
+    cued = before in slot.before - ARTICLES and after in slot.after
+    return word.start > 0 and cued and word.key not in CLOSED
 
 
 def _form(request: Request, first: int, last: int, text: str) -> str:
