@@ -29,7 +29,7 @@ def features(text: str, values: Iterable[str] = ()) -> frozenset[str]:
     """
     found = {f"<{shape(word.text)}>" for word in split(text) if shape(word.text) in STRICT}
     for value in sorted(values, key=len, reverse=True):
-        if len(value) > 1:
+        if 1 < len(value) < len(text):  # a whole request has nothing else to be known by
             text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", text)
     found |= {stem(word.text) for word in split(text) if shape(word.text) not in STRICT}
     if Request(text).quotes:
