@@ -39,6 +39,7 @@ TEMPLATE = 2.0  # a value that is made of the request, before resemblance
 GIVEN_AWAY = -1.0  # a number in the request is left over
 UNASKED = -2.5  # an optional text is filled
 SHARED = -1.0  # two slots take the same piece
+HINT = 0.01  # of the points of a value that could as well be made up: they only rank such values
 EMPTY = -6.0  # a required slot stays empty although something could fill it
 
 ENOUGH = 0.5
@@ -69,7 +70,7 @@ def fillings(request: Request, skill: Skill) -> list[Filling]:
     found = [Filling({}, 0.0)]
     for slot in skill.slots:
         if not slot.is_found:
-            options = [replace(piece, points=0.01 * piece.points) for piece in _made(request, slot)]
+            options = [replace(piece, points=HINT * piece.points) for piece in _made(request, slot)]
             extended = [more for old in found for more in _with(old, slot, options)]
             found = sorted(extended, key=lambda filling: -filling.points)[:_BEAM]
             continue
@@ -140,15 +141,16 @@ def _made(request: Request, slot: Slot) -> Iterator[Piece]:
         if len(used) < len(holes) or not all(map(partial(_fits_in, request), holes, used)):
             continue
         said = stems(" ".join(w.text for w in request.words if not _within(w, used)))
+        both = weight(said & template.said)
         most = max(weight(said), weight(template.said))
-        common = weight(said & template.said) / most if most else float(bool(used))
+        common = both / most if most else float(bool(used))
         if common < ENOUGH:
             continue
         value = "".join(chain(*zip_longest(template.literals, texts, fillvalue="")))
         if allows(slot.parameter.schema, value):
             start = min((piece.start for piece in used), default=-1)
             end = max((piece.end for piece in used), default=-1)
-            points = TEMPLATE + RESEMBLANCE * common + min(1.0, weight(said & template.said))
+            points = TEMPLATE + RESEMBLANCE * common + min(1.0, both)
             yield Piece(value, start, end, points, common)
 
 

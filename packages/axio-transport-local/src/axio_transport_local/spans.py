@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from axio_transport_local.limits import allows
@@ -179,8 +180,13 @@ def _only_points(words: Sequence[Word], slot: Slot) -> bool:
 
 def _is_prose(words: Sequence[Word], slot: Slot) -> bool:
     """True if words that may be a whole request, such as a command, are ordinary wording."""
-    learnt = {word.key for text in slot.texts for word in split(text)}
+    learnt = _words_of(slot.texts)
     return any(word.key in CLOSED | POINTING and word.key not in learnt for word in words)
+
+
+@lru_cache(maxsize=256)
+def _words_of(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word.key for text in texts for word in split(text))
 
 
 def _names_places(slot: Slot) -> bool:
