@@ -10,7 +10,7 @@ certain answer: they stay as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -80,6 +80,19 @@ class Expected:
     usage: tuple[int, int] = (0, 0)
 
 
+def calls(seen: Seen) -> list[tuple[str, str]]:
+    """Name and arguments of each call."""
+    return [(name, text) for name, text in seen.calls.values()]
+
+
+def calls_of(events: Iterable[StreamEvent]) -> list[tuple[str, str]]:
+    """Name and arguments of each call at the end; a second start of one begins it again."""
+    seen = Seen()
+    for event in events:
+        seen.take(event)
+    return calls(seen)
+
+
 async def outcome(events: AsyncIterator[StreamEvent]) -> Expected:
     """All that a transport's stream came to, its error included."""
     seen = Seen()
@@ -91,7 +104,7 @@ async def outcome(events: AsyncIterator[StreamEvent]) -> Expected:
     return Expected(
         seen.text,
         seen.reasoning,
-        [(name, text) for name, text in seen.calls.values()],
+        calls(seen),
         seen.stop,
         None if seen.error is None else type(seen.error),
         seen.error is not None and seen.error.retryable,

@@ -14,7 +14,7 @@ from axio.events import Error, StreamEvent, ToolUseStart
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, StreamError
 from axio.types import StopReason, Usage
 from axio_transport_anthropic.decode import MessagesDecoder
-from support.odd_streams import Seen
+from support.odd_streams import Seen, calls
 from support.pieces import cut
 
 Event = dict[str, Any]
@@ -39,10 +39,6 @@ def seen(*sent: Event, stop: str | None = "tool_use") -> Seen:
             assert isinstance(event.exception, StreamError)
             outcome.error = event.exception
     return outcome
-
-
-def calls(outcome: Seen) -> list[tuple[str, str]]:
-    return [(name, text) for name, text in outcome.calls.values()]
 
 
 def begin(usage: Any = None, content: Any = ()) -> Event:

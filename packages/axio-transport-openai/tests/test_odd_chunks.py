@@ -15,13 +15,12 @@ from axio.events import (
     ReasoningEnd,
     StreamEvent,
     TextDelta,
-    ToolInputDelta,
-    ToolUseStart,
 )
 from axio.exceptions import ContentFiltered, ProtocolError, ProviderError, TruncatedStream
 from axio.surrogates import joined
 from axio.types import StopReason, Usage
 from axio_transport_openai.decode import ChatDecoder
+from support.odd_streams import calls_of as calls
 
 DONE = b"data: [DONE]\n\n"
 
@@ -53,18 +52,6 @@ def text(events: list[StreamEvent]) -> str:
 
 def reasoning(events: list[StreamEvent]) -> str:
     return "".join(event.delta for event in events if isinstance(event, ReasoningDelta))
-
-
-def calls(events: list[StreamEvent]) -> list[tuple[str, str]]:
-    """Name and arguments of each call; a second start begins it again."""
-    found: dict[tuple[int, str], tuple[str, str]] = {}
-    for event in events:
-        if isinstance(event, ToolUseStart):
-            found[event.index, event.tool_use_id] = event.name, ""
-        elif isinstance(event, ToolInputDelta):
-            key = event.index, event.tool_use_id
-            found[key] = found[key][0], found[key][1] + event.partial_json
-    return list(found.values())
 
 
 def stop(events: list[StreamEvent]) -> StopReason:

@@ -14,7 +14,7 @@ from axio.events import ReasoningEnd, StreamEvent
 from axio.exceptions import ProtocolError
 from axio.types import StopReason
 from axio_transport_openai.responses import ResponsesDecoder
-from support.odd_streams import Seen
+from support.odd_streams import Seen, calls
 from support.pieces import cut
 
 Event = dict[str, Any]
@@ -32,10 +32,6 @@ def seen(*sent: Event) -> Seen:
     for event in events_of(*sent):
         outcome.take(event)
     return outcome
-
-
-def calls(outcome: Seen) -> list[tuple[str, str]]:
-    return [(name, text) for name, text in outcome.calls.values()]
 
 
 def added(item: Event, place: int | None = None) -> Event:

@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from axio.events import StreamEvent, ToolInputDelta, ToolUseStart
 from axio.wire.calls import Calls
+from support.odd_streams import calls_of as outcome
 
 
 class Piece(NamedTuple):
@@ -21,18 +22,6 @@ class Piece(NamedTuple):
     name: str = ""
     text: str = ""
     item: str = ""
-
-
-def outcome(events: list[StreamEvent]) -> list[tuple[str, str]]:
-    """Names and arguments at the end; a second start of a call begins it again."""
-    calls: dict[tuple[int, str], tuple[str, str]] = {}
-    for event in events:
-        if isinstance(event, ToolUseStart):
-            calls[event.index, event.tool_use_id] = event.name, ""
-        elif isinstance(event, ToolInputDelta):
-            key = event.index, event.tool_use_id
-            calls[key] = calls[key][0], calls[key][1] + event.partial_json
-    return list(calls.values())
 
 
 def gathered(*pieces: Piece) -> list[tuple[str, str]]:
