@@ -356,7 +356,7 @@ class Terminal:
         before, _, self.seen = self.seen.partition(text)
         return before + text
 
-    def end(self, seconds: float = 10) -> tuple[int, str]:
+    def end(self, seconds: float = 25) -> tuple[int, str]:
         """The exit code and what else came."""
         code = self.process.wait(seconds)
         with contextlib.suppress(OSError):

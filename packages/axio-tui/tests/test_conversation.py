@@ -104,7 +104,7 @@ def test_ctrl_c_during_an_answer_ends_it_with_130(terminal: Any) -> None:
     tty.send("\x03")
     code, rest = tty.end()
     assert code == 130 and "interrupted" in rest and "Traceback" not in rest
-    assert time.monotonic() - started < 10, "the answer goes on for thirty"
+    assert time.monotonic() - started < 25, "the answer goes on for thirty"
 
 
 def test_a_failed_run_is_not_the_end_of_the_conversation(terminal: Any) -> None:

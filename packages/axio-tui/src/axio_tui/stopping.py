@@ -53,14 +53,19 @@ def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
             received.append(signum)
             signal.signal(signal.SIGALRM, lambda *_: _end(128 + signum))
             signal.setitimer(signal.ITIMER_REAL, GRACE)
-            loop.call_soon_threadsafe(task.cancel)
 
-        handled = [s for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
-        before = {signum: signal.signal(signum, stop) for signum in handled}
+        handled = {s: signal.getsignal(s) for s in SIGNALS}
+        handled = {s: was for s, was in handled.items() if was is not signal.SIG_IGN}
+        for signum in handled:
+            # The loop's handler wakes it, even if another thread receives the signal; `stop` runs
+            # at once, even if a tool blocks the loop. Python calls both.
+            loop.add_signal_handler(signum, task.cancel)
+            signal.signal(signum, stop)
         try:
             return await run
         finally:
-            for signum, handler in before.items():
+            for signum, handler in handled.items():
+                loop.remove_signal_handler(signum)
                 signal.signal(signum, handler)
 
     try:
