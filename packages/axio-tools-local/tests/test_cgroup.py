@@ -37,7 +37,7 @@ def test_the_end_of_a_group_is_the_end_of_all_in_it() -> None:
     sleeping = subprocess.Popen(["sleep", "60"], start_new_session=True)
     Path(groups[0], "cgroup.procs").write_text(str(sleeping.pid))
     group.end(groups)
-    assert sleeping.wait(5) == -9
+    assert sleeping.wait(30) == -9
     assert not os.path.exists(groups[0])
 
 

@@ -295,7 +295,7 @@ def axio(tmp_path: Path, acme: Path) -> Iterator[Axio]:
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(25)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()

@@ -286,12 +286,12 @@ def test_a_failure_is_an_event_too(axio: Any) -> None:
 
 
 def test_a_reader_that_leaves_ends_it_quietly(axio: Any) -> None:
-    script = [["line\n", 0.3, "line\n", 0.1, "line\n", 20]]
+    script = [["line\n", 0.3, "line\n", 0.1, "line\n", 60]]
     for json_option in ([], ["--json"]):
         process = axio.start(*SCRIPTED, *json_option, "hi", script=script)
         assert process.stdout.readline()
         process.stdout.close()
-        assert process.wait(10) == 1
+        assert process.wait(25) == 1
         assert process.stderr.read() == b""
 
 
@@ -345,7 +345,7 @@ def stop(process: subprocess.Popen[bytes], signum: int = signal.SIGINT) -> tuple
     """The exit code and the seconds it took, after a signal to the whole group."""
     started = time.monotonic()
     os.killpg(process.pid, signum)
-    code = process.wait(10)
+    code = process.wait(25)
     return code, time.monotonic() - started
 
 
@@ -389,7 +389,7 @@ def test_no_command_outlives_it_whatever_ends_it(axio: Any, signum: int) -> None
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signum)
-    assert process.wait(10) == -signum
+    assert process.wait(25) == -signum
     deadline = time.monotonic() + 10
     while left(axio):
         assert time.monotonic() < deadline, left(axio)

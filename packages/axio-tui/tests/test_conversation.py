@@ -241,7 +241,7 @@ def test_a_terminal_that_goes_away_leaves_no_process(axio: Any, terminal: Any) -
     while not (child.exists() and child.read_text()):
         time.sleep(0.02)
     tty.close()  # the kernel sends SIGHUP
-    assert tty.process.wait(5) == 128 + signal.SIGHUP
+    assert tty.process.wait(25) == 128 + signal.SIGHUP
     pid = child.read_text()
     with pytest.raises(FileNotFoundError):
         open(f"/proc/{pid}/stat").close()

@@ -97,8 +97,8 @@ async def test_a_server_that_says_nothing_or_no_end_costs_no_more_than_the_patie
 
     started = time.monotonic()
     async with listening(silent) as one, listening(silent) as two, listening(endless) as three:
-        assert await find_servers([one, two, three] * 3, patience=0.5) == []
-    assert time.monotonic() - started < 0.5 * 6, "one after the other they take nine times that"
+        assert await find_servers([one, two, three] * 3, patience=2) == []
+    assert time.monotonic() - started < 2 * 6, "one after the other they take nine times that"
 
 
 async def test_something_that_does_not_speak_http_is_no_model_server() -> None:

@@ -131,7 +131,7 @@ async def test_time_interrupts_a_tool() -> None:
     start = time.monotonic()
     events, _ = await ends(Agent("", transport, [Tool("slow", slow)]), Budget(seconds=0.05))
     assert reason(events) == "time"
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30
     assert [e.is_error for e in events if isinstance(e, ToolResult)] == [True]
 
 
@@ -171,7 +171,7 @@ async def test_time_and_silence_interrupt_the_model(
     start = time.monotonic()
     events, store = await ends(Agent("", transport), Budget(**limits))
     assert reason(events) == name
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30
     assert transport.open == 0
     written = len([e for e in events if isinstance(e, TextDelta)])
     if written:
