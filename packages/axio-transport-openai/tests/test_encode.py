@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from axio.blocks import (
     AudioBlock,
@@ -33,6 +34,7 @@ from axio_transport_openai.encoded import EncodedMessages, RequestEncoder
 from axio_transport_openai.providers import OPENAI, OPENROUTER, Provider, provider_for
 
 PNG = ImageBlock("image/png", b"\x89PNG")
+GIF = ImageBlock("image/gif", b"GIF89a\1\0\1\0" + bytes(20))
 PNG_URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}}
 MP4 = VideoBlock("video/mp4", b"1234")
 DEEPSEEK = provider_for("https://api.deepseek.com")
@@ -320,8 +322,23 @@ def test_a_changed_message_is_encoded_anew() -> None:
     assert cache.encode([message]) == [b'{"role":"system","content":"ab"}']
 
 
+@given(st.data())
+def test_the_requests_before_make_no_difference_to_a_request(data: st.DataObject) -> None:
+    contents: list[list[ContentBlock]] = [[TextBlock("a"), GIF], [ToolResultBlock("c1", "x")], []]
+    known = [user(*content) for content in contents * 2] + [assistant(call(), TextBlock("b"))]
+    cache = EncodedMessages(OPENAI)
+    for _ in range(data.draw(st.integers(1, 5))):
+        messages = data.draw(st.lists(st.sampled_from(known), max_size=6))
+        changed = data.draw(st.sampled_from(known))
+        changed.content.append(TextBlock("c"))
+        fresh = EncodedMessages(OPENAI)
+        assert cache.encode(messages) == fresh.encode(messages)
+        assert cache.images == fresh.images
+
+
 def test_a_new_message_in_an_old_one_s_place_is_not_mistaken_for_it() -> None:
     cache = EncodedMessages(OPENAI)
+    assert cache.encode([assistant(call(x=1))]) != cache.encode([assistant(call(x=True))])
     for number in range(200):
         [encoded] = cache.encode([user(TextBlock(str(number)))])
         assert json.loads(encoded)["content"] == str(number)

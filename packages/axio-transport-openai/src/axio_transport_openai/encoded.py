@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from axio.blocks import ContentBlock
@@ -55,9 +54,9 @@ class RequestEncoder:
         """
         first = payload.pop("messages")
         fragments = [dumps(message) for message in first]
-        history = self._history(messages, marks)
-        if self._messages.images.exceeds(self.provider.images):
-            history = self._history(fitted(messages, self.provider.images), marks)
+        history, images = self._history(messages, marks)
+        if images.exceeds(self.provider.images):
+            history, _ = self._history(fitted(messages, self.provider.images), marks)
         fragments += history
         # Everything is joined at once, by the comma that stands between messages and members
         # alike: the whole may be megabytes, and a second copy costs more than all the rest.
@@ -71,16 +70,13 @@ class RequestEncoder:
         fragments[-1] += b"}"
         return b",".join(fragments)
 
-    def _history(self, messages: list[Message], marks: bool) -> list[bytes]:
-        if not marks:
-            return self._messages.encode(messages)
-        fragments = self._messages.encode(messages[:-1])
-        for message in messages[-1:]:
-            wire, images = _on_wire(message, self.provider)
-            mark_prefix(wire)
-            fragments += map(dumps, wire)
-            self._messages.images += images
-        return fragments
+    def _history(self, messages: list[Message], marks: bool) -> tuple[list[bytes], Weight]:
+        if not marks or not messages:
+            return self._messages.encode(messages), self._messages.images
+        wire, images = _on_wire(messages[-1], self.provider)
+        mark_prefix(wire)
+        fragments = [*self._messages.encode(messages[:-1]), *map(dumps, wire)]
+        return fragments, self._messages.images + images
 
     def _tools_bytes(self, tools: list[AnyTool]) -> bytes:
         known = self._tools
@@ -116,23 +112,24 @@ class EncodedMessages:
         self._provider = provider
         self._reported: set[str] = set()
         self._memory: Memory[_Entry] = Memory(max_bytes)
+        self._entries: list[_Entry] = []
+        """Of the messages that were encoded last, with which the next request most often begins."""
+        self._fragments: list[bytes] = []
 
-    def encode(self, messages: Iterable[Message]) -> list[bytes]:
+    def encode(self, messages: list[Message]) -> list[bytes]:
         """The messages on the wire, in order; empty ones are left out."""
-        known = self._memory.young.get
-        images = NOTHING
-        fragments: list[bytes] = []
-        for message in messages:
-            entry = known(id(message))
+        if not _go_on(messages, self._entries):
+            self._entries, self._fragments, self.images = [], [], NOTHING
+        for message in messages[len(self._entries) :]:
+            entry = self._memory.young.get(id(message))
             if entry is None or entry[2] != message.content or entry[1] != message.role:
                 entry = self._renew(message)
-                known = self._memory.young.get
+            self._entries.append(entry)
             if entry[3]:
-                fragments.append(entry[3])
+                self._fragments.append(entry[3])
                 if entry[4] is not NOTHING:
-                    images += entry[4]
-        self.images = images
-        return fragments
+                    self.images += entry[4]
+        return self._fragments.copy()
 
     def _renew(self, message: Message) -> _Entry:
         entry = self._memory.get(id(message))
@@ -148,3 +145,12 @@ class EncodedMessages:
         for name in left_behind - self._reported:
             logger.warning("reasoning by %s is not sent to %s", name, self._provider.name)
         self._reported |= left_behind
+
+
+def _go_on(messages: list[Message], entries: list[_Entry]) -> bool:
+    """True if the messages begin with those of these entries, as they were. Other ways to see that
+    take longer than all the rest of a request, for a long history."""
+    for message, (known, role, content, _, _) in zip(messages, entries, strict=False):
+        if message is not known or message.content != content or message.role != role:
+            return False
+    return len(messages) >= len(entries)
