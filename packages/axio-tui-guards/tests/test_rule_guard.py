@@ -326,7 +326,7 @@ async def test_yes_holds_once_and_project_from_then_on() -> None:
         await guard(tool_called("t"), x=2)
     assert len(person.questions) == 3
     assert "'t' wants to run with" in person.questions[0]
-    assert "[y / project / n / deny / why not]" in person.questions[0]
+    assert "[y / project / n / never / why not]" in person.questions[0]
 
 
 async def test_deny_is_remembered_and_can_be_revoked() -> None:

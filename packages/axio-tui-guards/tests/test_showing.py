@@ -86,7 +86,7 @@ async def test_command_and_path_stand_beside_the_answer() -> None:
     question = await shown(RuleGuard, file_path="/srv/x.txt", content=content)
     assert question is not None
     assert question.splitlines()[-1].startswith("Allow 'shell' \"/srv/x.txt\"? [y")
-    assert question.splitlines()[-3].startswith('  file_path = "/srv/x.txt"')
+    assert question.splitlines()[-4].startswith('  file_path = "/srv/x.txt"')
     long = await shown(RuleGuard, command="ls " + " ".join(f"a{i}" for i in range(100)))
     assert long is not None
     assert re.search(r'Allow \'shell\' "ls a0 a1.*⟨\d+ characters more, see above⟩\? ', long)

@@ -6,22 +6,64 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias
 
 from axio.exceptions import GuardError
 from axio.semaphore import Semaphore
+from axio_tui_guards.decisions import Lifetime
+from axio_tui_guards.rules import Rule
 
-__all__ = ("ASK_LOCK", "MAX_QUESTION", "PromptFn", "ask_user", "put", "says_no", "says_yes")
+__all__ = (
+    "ASK_LOCK",
+    "MAX_QUESTION",
+    "Choice",
+    "PromptFn",
+    "Reply",
+    "ask_user",
+    "choice_of",
+    "put",
+    "says_no",
+    "says_yes",
+)
 
 PromptFn: TypeAlias = Callable[[str], Awaitable[str]]
 """Shows a question and returns what the person answered; "" when nobody did."""
+
+Choice: TypeAlias = Literal["once", Lifetime, "no", "never"]
+"""A person's answer: yes for so long, no this time, or never again in this project."""
 
 ASK_LOCK = Semaphore(1)
 """Held by `ask_user` while a question stands: `async with ASK_LOCK`. Bound to no event loop."""
 
 MAX_QUESTION = 5000
 """Characters of a question that are shown. What does not fit is not asked but refused."""
+
+
+class Reply(str):
+    """An answer with conditions: `Reply("session", uses=3)`.
+
+    The word is "once", "run", "session", "project", "no" or "never"; other text refuses and is the
+    reason. `rule` is remembered in place of `Question.rule_for`, `until` a moment (with its time
+    zone) and for `uses` more calls.
+    """
+
+    rule: Rule | None
+    until: datetime | None
+    uses: int | None
+
+    def __new__(
+        cls,
+        word: str,
+        *,
+        rule: Rule | None = None,
+        until: datetime | None = None,
+        uses: int | None = None,
+    ) -> Reply:
+        reply = super().__new__(cls, word)
+        reply.rule, reply.until, reply.uses = rule, until, uses
+        return reply
 
 
 async def ask_user(message: str) -> str:
@@ -59,9 +101,9 @@ async def _line_of(terminal: int) -> str:
     return line.decode(errors="replace")
 
 
-async def put(prompt_fn: PromptFn, question: str) -> str:
-    """The answer, without white space around it. `GuardError` when it cannot be asked."""
-    if len(question) > MAX_QUESTION:
+async def put(prompt_fn: PromptFn, question: str, room: int = MAX_QUESTION) -> str:
+    """The answer. `GuardError` when it cannot be asked, or has more than `room` characters."""
+    if len(question) > room:
         raise GuardError(
             f"denied: the question would have {len(question)} characters and nobody could read "
             "it; make the call smaller"
@@ -72,7 +114,22 @@ async def put(prompt_fn: PromptFn, question: str) -> str:
         raise GuardError(f"denied: the question could not be asked: {error!r}") from error
     if not isinstance(answer, str):
         raise GuardError(f"denied: the answer is {type(answer).__name__}, not text")
-    return answer.strip()
+    return answer if isinstance(answer, Reply) else answer.strip()
+
+
+_WORDS: Mapping[str, Choice] = {
+    **dict.fromkeys(("y", "yes", "once"), "once"),
+    "run": "run",
+    **dict.fromkeys(("s", "session"), "session"),
+    **dict.fromkeys(("p", "project"), "project"),
+    **dict.fromkeys(("", "n", "no"), "no"),
+    **dict.fromkeys(("d", "deny", "never"), "never"),
+}
+
+
+def choice_of(answer: str) -> Choice | None:
+    """The choice that an answer makes; None for other text, which is a reason to refuse."""
+    return _WORDS.get(answer.strip().lower())
 
 
 def says_yes(answer: str) -> bool:

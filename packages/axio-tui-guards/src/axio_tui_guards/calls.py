@@ -43,6 +43,11 @@ class Call:
     base: frozenset[str] = frozenset()
     """The directory in which the tool works, resolved."""
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every resolved path that it shows, in order."""
+        return tuple(sorted(frozenset().union(*(part.places for part in self.parts))))
+
 
 def read_call(tool: AnyTool, kwargs: Mapping[str, Any]) -> Call:
     """Take a call apart. Never raises for what the arguments hold."""

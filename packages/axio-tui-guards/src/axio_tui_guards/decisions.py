@@ -1,17 +1,17 @@
-"""The decisions of a person: made for a time, listed, and taken back."""
+"""The decisions of a person: made for a time, listed, explained, and taken back."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
-from axio_tui_guards.rules import Rule
+from axio_tui_guards.rules import Rule, describe
 
 __all__ = ("Decision", "Decisions", "Lifetime")
 
@@ -30,70 +30,151 @@ class Decision:
     """The call it was about, without secrets, for a list that a person reads."""
     created: str
     """UTC, ISO 8601."""
+    until: str | None = None
+    """UTC, ISO 8601; it holds no more from then on."""
+    uses: int | None = None
+    """The number of calls that it is still good for; None for any number."""
+
+    def explain(self) -> str:
+        """All that it says, in one line for a person."""
+        told = [f"{self.rule.effect} {describe(self.rule)} in this {self.lifetime}"]
+        told += [f"until {self.until}"] if self.until else []
+        told += [f"{self.uses} more times"] if self.uses is not None else []
+        told += [f"since {self.created}"]
+        told += [f"asked for {self.note}"] if self.note else []
+        return ", ".join(told)
+
+    def _is_over(self) -> bool:
+        return self.until is not None and datetime.fromisoformat(self.until) <= datetime.now(UTC)
 
 
 class Decisions:
     """All decisions, in a file when there is a path: one JSON object a line, readable by its owner.
 
-    The file has to lie where the agent's tools cannot write. Decisions for a run are not written.
-    `ValueError` when the file holds anything else: what was refused there must not be forgotten.
+    The file has to lie where the agent's tools cannot write. Several processes may share it: what
+    one adds, uses up or revokes holds in the others from their next call on. Decisions for a run
+    are not written. `ValueError` when the file holds anything else: what was refused there must not
+    be forgotten.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._path = None if path is None else Path(path)
         self._kept: dict[str, Decision] = {}
-        if self._path is not None and self._path.exists():
-            for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
-                self._load(number, line)
+        self._tickets: set[str] = set()
+        self._read = self._lines = 0  # bytes and lines of the file that are known
+        self._file: tuple[int, int] | None = None
+        self._catch_up(torn=False)
 
-    def _load(self, number: int, line: str) -> None:
-        try:
-            record = json.loads(line)
-            if "revoked" in record:
-                self._kept.pop(record["revoked"], None)
-                return
-            if record["lifetime"] not in get_args(Lifetime):
-                raise ValueError(f"lifetime {record['lifetime']!r}")
-            decision = Decision(**{**record, "rule": Rule(**record["rule"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"{self._path}, line {number} is no decision ({error}); mend or remove the file"
-            ) from error
-        self._kept[decision.id] = decision
-
-    def remember(self, rule: Rule, lifetime: Lifetime, scope: str, note: str = "") -> Decision:
+    def remember(
+        self,
+        rule: Rule,
+        lifetime: Lifetime,
+        scope: str,
+        note: str = "",
+        *,
+        until: datetime | None = None,
+        uses: int | None = None,
+    ) -> Decision:
         """Add a decision; it is in the file when this returns."""
         if lifetime not in get_args(Lifetime):
             raise ValueError(f"lifetime must be one of {get_args(Lifetime)}, got {lifetime!r}")
+        if uses is not None and uses < 1:
+            raise ValueError(f"uses must be at least 1, got {uses}")
+        if until is not None and until.tzinfo is None:
+            raise ValueError(f"until must have a time zone, got {until}")
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        decision = Decision(uuid4().hex, rule, lifetime, scope, note, now)
-        if lifetime != "run":
-            self._write(asdict(decision))
-        self._kept[decision.id] = decision
+        end = None if until is None else until.astimezone(UTC).isoformat(timespec="seconds")
+        decision = Decision(uuid4().hex, rule, lifetime, scope, note, now, end, uses)
+        self._add(asdict(decision), lifetime)
         return decision
 
     def revoke(self, decision_id: str) -> None:
         """Take a decision back. `KeyError` when there is none with this id."""
-        decision = self._kept[decision_id]
-        if decision.lifetime != "run":
-            self._write({"revoked": decision_id})
-        del self._kept[decision_id]
+        self._catch_up()
+        self._add({"revoked": decision_id}, self._kept[decision_id].lifetime)
+
+    def use(self, decision_id: str) -> bool:
+        """Count a call against a decision; False when it is used up, over or revoked."""
+        self._catch_up()
+        decision = self._kept.get(decision_id)
+        if decision is None or decision._is_over():
+            return False
+        ticket = uuid4().hex
+        self._tickets.add(ticket)
+        self._add({"used": decision_id, "ticket": ticket}, decision.lifetime)
+        # The order in the file decides between processes: a ticket that was too late is left over.
+        late = ticket in self._tickets
+        self._tickets.discard(ticket)
+        return not late
 
     def list(self) -> list[Decision]:
         """All that hold, oldest first."""
-        return [*self._kept.values()]
+        self._catch_up()
+        return [decision for decision in self._kept.values() if not decision._is_over()]
 
-    def rules(self, scopes: Mapping[Lifetime, str]) -> tuple[Rule, ...]:
-        """The rules that hold where run, session and project are these."""
-        return tuple(
-            decision.rule
-            for decision in self._kept.values()
-            if scopes.get(decision.lifetime) == decision.scope
-        )
+    def within(self, scopes: Mapping[Lifetime, str]) -> tuple[Decision, ...]:
+        """Those that hold where run, session and project are these."""
+        return tuple(one for one in self.list() if scopes.get(one.lifetime) == one.scope)
 
-    def _write(self, record: dict[str, Any]) -> None:
-        if self._path is not None:
+    def _add(self, record: dict[str, Any], lifetime: Lifetime) -> None:
+        if self._path is None or lifetime == "run":
+            self._apply(record)
+        else:
             append_line(self._path, record)
+            self._catch_up()
+
+    def _catch_up(self, torn: bool = True) -> None:
+        """Read what came to the file. A line that is cut short may be about to be completed."""
+        if self._path is None:
+            return
+        try:
+            with self._path.open("rb") as file:
+                self._recognise(os.fstat(file.fileno()))
+                file.seek(self._read)
+                new = file.read()
+        except FileNotFoundError:
+            return
+        whole = new[: new.rfind(b"\n") + 1] if torn else new
+        self._read += len(whole)
+        for line in whole.splitlines():
+            self._lines += 1
+            try:
+                if line:
+                    self._apply(json.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError(
+                    f"{self._path}, line {self._lines} is no decision ({error}); "
+                    "mend or remove the file"
+                ) from error
+
+    def _recognise(self, status: os.stat_result) -> None:
+        """Begin anew with a file that is not the one of before."""
+        file = status.st_dev, status.st_ino
+        if self._file not in (None, file) or status.st_size < self._read:
+            self._kept = {key: one for key, one in self._kept.items() if one.lifetime == "run"}
+            self._read = self._lines = 0
+        self._file = file
+
+    def _apply(self, record: dict[str, Any]) -> None:
+        if "revoked" in record:
+            self._kept.pop(record["revoked"], None)
+        elif "used" in record:
+            self._count(record["used"], record["ticket"])
+        else:
+            if record["lifetime"] not in get_args(Lifetime):
+                raise ValueError(f"lifetime {record['lifetime']!r}")
+            decision = Decision(**{**record, "rule": Rule(**record["rule"])})
+            self._kept[decision.id] = decision
+
+    def _count(self, decision_id: str, ticket: str) -> None:
+        decision = self._kept.get(decision_id)
+        if decision is not None:
+            self._tickets.discard(ticket)
+            if decision.uses is not None:
+                left = replace(decision, uses=decision.uses - 1)
+                self._kept[decision_id] = left
+                if not left.uses:
+                    del self._kept[decision_id]
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:

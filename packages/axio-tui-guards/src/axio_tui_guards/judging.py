@@ -10,10 +10,10 @@ from axio_tui_guards.parts import Part
 from axio_tui_guards.paths import Identities, is_within
 from axio_tui_guards.programs import Program
 from axio_tui_guards.protected import belongs_to
-from axio_tui_guards.rules import Effect, Rule
+from axio_tui_guards.rules import Effect, Rule, describe
 from axio_tui_guards.values import Unreadable
 
-__all__ = ("Judgement", "describe", "judge")
+__all__ = ("Judgement", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +79,17 @@ class _Court:
     def asks(self) -> Judgement | None:
         """A question about the first thing that is not allowed."""
         asking = [rule for rule in self._rules if rule.effect == "ask"]
+        freeing = [*self._allowing, *self.allowed_before]
         for part in self._call.parts:
-            if self._is_covered(self.allowed_before, part):
-                continue
+            allowed_before = self._is_covered(self.allowed_before, part)
             for rule in asking:
+                if allowed_before and rule.holding is None:
+                    continue
                 answer = rule.touches(self._call, part, False, self._same)
-                if answer and not any(own.frees(rule, self._call, part) for own in self._allowing):
+                if answer and not any(own.frees(rule, self._call, part) for own in freeing):
                     why = "" if answer is True else f": {answer}"
                     return Judgement("ask", f"a rule asks about {describe(rule)}{why}")
-            if not self._is_covered(self._allowing, part):
+            if not (allowed_before or self._is_covered(self._allowing, part)):
                 return Judgement("ask", self._not_allowed(part))
         hidden = self._hidden(asking, "a rule asks about it")
         return Judgement("ask", hidden) if hidden else None
@@ -139,19 +141,3 @@ class _Court:
         if part.words is None:
             return f"this call of {self._call.tool!r}"
         return "writing to this file" if part.writes else "reading this file"
-
-
-def describe(rule: Rule) -> str:
-    """The subject of a rule, in words for a person."""
-    told = [f"tool {rule.tool!r}"] if rule.tool != "*" else []
-    told += [f"{name} {pattern!r}" for name, pattern in rule.arguments.items()]
-    told += [
-        f"{name} {value!r}"
-        for name in ("command", "path", "host")
-        if (value := getattr(rule, name)) is not None
-    ]
-    kind = {"secrets": "secrets", "protected": "protected places", None: ""}[rule.holding]
-    access = f"{rule.access} access" if rule.access else ""
-    told += [" to ".join(filter(None, (access, kind)))] if access or kind else []
-    told += ["this very call"] if rule.call else []
-    return ", ".join(told) or "every call"

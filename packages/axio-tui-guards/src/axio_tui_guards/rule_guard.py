@@ -6,33 +6,36 @@ import json
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
 from axio.run import RUN, Run
 from axio.tool import AnyTool
-from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
+from axio_tui_guards.asking import PromptFn, Reply, ask_user, choice_of, put
 from axio_tui_guards.audit import AuditLog
 from axio_tui_guards.calls import Call, read_call
-from axio_tui_guards.decisions import Decisions, Lifetime
+from axio_tui_guards.decisions import Decision, Decisions, Lifetime
 from axio_tui_guards.judging import Judgement, judge
 from axio_tui_guards.paths import resolve
+from axio_tui_guards.question import Question, question_about
 from axio_tui_guards.redaction import without_secrets
-from axio_tui_guards.rules import Rule
-from axio_tui_guards.showing import beside, visible, whole
+from axio_tui_guards.rules import Effect, Rule
+from axio_tui_guards.showing import MAX_SHOWN
 
 __all__ = ("RuleGuard",)
 
 _MAX_RUNS = 100
+_AROUND = 1000  # characters of a question besides the arguments
 
 
 class RuleGuard(ConcurrentGuard):
     """Allows, asks about or refuses calls by `rules` and by what the person decided before.
 
-    Asked, the person answers "y" (this call once), "run", "session" or "project" (this very call
-    from now on, for so long), "deny" (never again in this project), "n" or nothing, or any other
-    text, which refuses and is the reason. A sub-agent belongs to the run and session that it was
+    Asked, the person answers "y" (this call once), "run", "session" or "project" (such calls from
+    now on, for so long), "never" (never again in this project), "n" or nothing, or any other text,
+    which refuses and is the reason. `prompt_fn` gets a `Question`, which says what each answer
+    remembers, and may return a `Reply`. A sub-agent belongs to the run and session that it was
     started from. `decisions` lists what is remembered and takes it back.
 
     Arguments called `command` or `cmd` are read as shell text; those called `code` or `script` may
@@ -47,13 +50,18 @@ class RuleGuard(ConcurrentGuard):
         project: str | os.PathLike[str] = ".",
         audit: AuditLog | None = None,
         prompt_fn: PromptFn | None = None,
+        room: int = MAX_SHOWN,
     ) -> None:
+        """`room` is how many characters of arguments a host shows to the person. Calls that have
+        more are refused instead of being asked about."""
         super().__init__()
         self.rules: Sequence[Rule] = tuple(rules)
         self.decisions = decisions if decisions is not None else Decisions()
         self._project = resolve(project)
         self._audit = audit
         self._prompt_fn = prompt_fn or ask_user
+        self._room = room
+        self._above: RuleGuard | None = None
         # Runs have no names; the oldest may be forgotten, then the person is asked again.
         self._runs: OrderedDict[int, tuple[Run, str]] = OrderedDict()
         self._counted = 0
@@ -75,11 +83,49 @@ class RuleGuard(ConcurrentGuard):
             raise GuardError(f"denied: {judgement.reason}")
         return kwargs
 
+    def narrowed(self, rules: Iterable[Rule]) -> RuleGuard:
+        """A guard for a sub-agent: it allows what these rules and this guard both allow.
+
+        What either denies is denied, what either asks about is asked about, once. Person, decisions
+        and audit log are shared, and the rules of this guard count as they are at each call.
+        """
+        guard = RuleGuard(
+            rules,
+            decisions=self.decisions,
+            project=self._project,
+            audit=self._audit,
+            prompt_fn=self._prompt_fn,
+            room=self._room,
+        )
+        guard._above, guard._semaphore = self, self._semaphore
+        return guard
+
     def _judge(self, call: Call) -> Judgement:
-        return judge(call, self.rules, self.decisions.rules(self._scopes()))
+        """The verdict, with each call counted against the decisions that it needs."""
+        while True:
+            decisions = self.decisions.within(self._scopes())
+            verdict = self._verdict(call, [one.rule for one in decisions])
+            counted = [one for one in decisions if one.uses is not None]
+            if verdict.effect != "allow" or not counted:
+                return verdict
+            free = [one.rule for one in decisions if one.uses is None]
+            if self._verdict(call, free).effect == "allow":
+                return verdict
+            # All that speak of it: which of them was needed cannot be told.
+            speaking = [one for one in counted if _speaks(one, call)] or counted
+            if all(self.decisions.use(one.id) for one in speaking):
+                return verdict
+
+    def _verdict(self, call: Call, remembered: Sequence[Rule]) -> Judgement:
+        verdict = judge(call, self.rules, remembered)
+        if self._above is None:
+            return verdict
+        return min(verdict, self._above._verdict(call, remembered), key=_leniency)
 
     def _scopes(self) -> dict[Lifetime, str]:
         """Where this call belongs; outside of a run only to the project."""
+        if self._above is not None:
+            return self._above._scopes()
         scopes: dict[Lifetime, str] = {"project": self._project}
         run = RUN.get(None)
         if run is None:
@@ -99,38 +145,54 @@ class RuleGuard(ConcurrentGuard):
     async def _ask(self, tool: AnyTool, call: Call, why: Judgement) -> Judgement:
         """The person's judgement, remembered if they want it."""
         scopes = self._scopes()
+
+        def grants(rule: Rule) -> bool:
+            return self._verdict(call, [rule]).effect == "allow"
+
+        lifetimes = list(reversed(scopes))
         try:
-            answer = await put(self._prompt_fn, _question(call, why, scopes))
+            question = question_about(tool, call, why.reason, lifetimes, grants, self._room)
+            answer = await put(self._prompt_fn, question, self._room + _AROUND)
         except GuardError as error:
             return Judgement("deny", str(error).removeprefix("denied: "))
         if read_call(tool, call.arguments).fingerprint != call.fingerprint:
             return Judgement("deny", "a path led somewhere else while the person was asked")
-        if says_yes(answer):
+        try:
+            return self._answered(question, answer)
+        except (ValueError, OSError) as error:
+            return Judgement("deny", f"the answer cannot be remembered: {error}")
+
+    def _answered(self, question: Question, answer: str) -> Judgement:
+        choice = choice_of(answer)
+        if choice == "once":
             return Judgement("allow", "the person allowed it once")
-        if says_no(answer):
-            return Judgement("deny", f"the person refused this call: {why.reason}")
-        for lifetime, scope in scopes.items():
-            if answer.lower() == lifetime:
-                if not call.fingerprint:
-                    return Judgement("deny", "the call holds too much to be known again")
-                self._remember("allow", call, lifetime, scope)
-                return Judgement("allow", f"the person allowed it for this {lifetime}")
-        if answer.lower() == "deny":
-            if call.fingerprint:
-                self._remember("deny", call, "project", self._project)
+        if choice == "no":
+            return Judgement("deny", f"the person refused this call: {question.reason}")
+        if choice is None or choice not in question.choices:
+            return Judgement("deny", answer)
+        self._remember(question, choice, answer if isinstance(answer, Reply) else Reply(answer))
+        if choice == "never":
             return Judgement("deny", "the person refused this call for good")
-        return Judgement("deny", answer)
+        return Judgement("allow", f"the person allowed it for this {choice}")
 
-    def _remember(self, effect: Any, call: Call, lifetime: Lifetime, scope: str) -> None:
-        rule = Rule(effect, call=call.fingerprint)
+    def _remember(self, question: Question, choice: Lifetime | Literal["never"], by: Reply) -> None:
+        rule = by.rule or question.rule_for(choice)
+        if rule is None:
+            raise ValueError("the call holds too much to be known again")
+        effect: Effect = "deny" if choice == "never" else "allow"
+        if rule.effect != effect:
+            raise ValueError(f"{choice!r} takes a rule to {effect}, got one to {rule.effect}")
+        lifetime: Lifetime = "project" if choice == "never" else choice
+        call = question.call
         note = f"{call.tool} {json.dumps(without_secrets(call.arguments))}"
-        self.decisions.remember(rule, lifetime, scope, note)
+        self.decisions.remember(
+            rule, lifetime, self._scopes()[lifetime], note, until=by.until, uses=by.uses
+        )
 
 
-def _question(call: Call, why: Judgement, scopes: Iterable[str]) -> str:
-    name = visible(repr(call.tool))
-    choices = " / ".join(["y", *reversed(list(scopes)), "n", "deny", "why not"])
-    return (
-        f"{name} wants to run with\n{whole(call.arguments)}\n{visible(why.reason)}\n"
-        f"{' '.join(['Allow', name, *beside(call.subjects)])}? [{choices}]"
-    )
+def _leniency(judgement: Judgement) -> int:
+    return ("deny", "ask", "allow").index(judgement.effect)
+
+
+def _speaks(decision: Decision, call: Call) -> bool:
+    return any(decision.rule.covers(call, part) for part in call.parts)

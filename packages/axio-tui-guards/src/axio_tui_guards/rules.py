@@ -17,7 +17,7 @@ from axio_tui_guards.programs import Program
 from axio_tui_guards.protected import Holding, belongs_to, first_below
 from axio_tui_guards.shell_words import Word
 
-__all__ = ("Access", "Effect", "Rule")
+__all__ = ("Access", "Effect", "Rule", "describe", "text_of")
 
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
 Access: TypeAlias = Literal["read", "write"]
@@ -76,7 +76,7 @@ class Rule:
         return (
             fnmatchcase(call.tool, self.tool)
             and all(
-                name in call.arguments and fnmatchcase(_text(call.arguments[name]), pattern)
+                name in call.arguments and fnmatchcase(text_of(call.arguments[name]), pattern)
                 for name, pattern in self.arguments.items()
             )
             and self.call in (None, call.fingerprint)
@@ -155,6 +155,22 @@ class Rule:
         return ""
 
 
+def describe(rule: Rule) -> str:
+    """The subject of a rule, in words for a person."""
+    told = [f"tool {rule.tool!r}"] if rule.tool != "*" else []
+    told += [f"{name} {pattern!r}" for name, pattern in rule.arguments.items()]
+    told += [
+        f"{name} {value!r}"
+        for name in ("command", "path", "host")
+        if (value := getattr(rule, name)) is not None
+    ]
+    kind = {"secrets": "secrets", "protected": "protected places", None: ""}[rule.holding]
+    access = f"{rule.access} access" if rule.access else ""
+    told += [" to ".join(filter(None, (access, kind)))] if access or kind else []
+    told += ["this very call"] if rule.call else []
+    return ", ".join(told) or "every call"
+
+
 def _elsewhere(path: str, part: Part) -> str:
     places = part.places | part.here
     if part.unclear_paths or not places:
@@ -219,7 +235,8 @@ def _touches_host(pattern: str, part: Part, opaque: str) -> Answer:
     return (possible and f"{possible!r} may be a host") or opaque or part.unclear_hosts or False
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """An argument as the pattern of a rule sees it."""
     return value if isinstance(value, str) else json.dumps(value, default=repr, sort_keys=True)
 
 

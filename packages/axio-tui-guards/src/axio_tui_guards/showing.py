@@ -51,17 +51,17 @@ def _blanks(run: str) -> int:
     return len(run) - run.count("\\")
 
 
-def whole(arguments: Mapping[str, Any]) -> str:
+def whole(arguments: Mapping[str, Any], room: int = MAX_SHOWN) -> str:
     """The arguments, one a line, short ones last. `GuardError` when a person could not read them
     whole: nobody approves what was not on the screen."""
     lines: list[str] = []
-    room = MAX_SHOWN
+    longest = max(room, _MAX_READ)
     for name, value in arguments.items():
         told = _told(value)
-        if len(told) <= _MAX_READ:
+        if len(told) <= longest:
             lines.append(f"  {visible(name)} = {visible(told)}")
             room -= len(lines[-1])
-        if room < 0 or len(told) > _MAX_READ:
+        if room < 0 or len(told) > longest:
             raise GuardError(
                 f"denied: {name[:100]!r} makes this call too long to be shown to a person; "
                 "make it smaller"
