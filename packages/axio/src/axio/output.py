@@ -23,6 +23,7 @@ from axio.run.run import AgentRun
 from axio.run.stream import AgentStream, failure_of
 from axio.run.turn import Turn
 from axio.schema import Validator, converter, value_schema
+from axio.schema.nodes import any_node
 from axio.schema.streaming import parse_partial
 from axio.tool import AnyTool
 from axio.transport import CompletionTransport, StructuredTransport, closing
@@ -170,7 +171,7 @@ class _AnswerTool(AnyTool):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "_validator", Validator([], open_=True))
+        object.__setattr__(self, "_validator", Validator([], others=any_node()))
 
 
 def _user(text: str) -> Message:

@@ -9,53 +9,43 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_origin
 
 from axio.exceptions import HandlerError
 from axio.schema.convert import Compiler
-from axio.schema.field import MISSING, Mismatch, unwrap_hint
+from axio.schema.field import MISSING, unwrap_hint
 from axio.schema.foreign import facts
 from axio.schema.hints import alias_value, simplify
-from axio.schema.nodes import Node, any_node
+from axio.schema.nodes import Convert, Node, any_node, in_words
 from axio.schema.signature import function_name, other_names, parameters, refuse_unnamed
 from axio.types import JSONObject
 
 
 class _Field(NamedTuple):
     name: str
-    exact: type | None
     node: Node
     required: bool
-    default: Any
-    fresh: Callable[[], Any] | None
-    """Makes a default of its own for each call, which a handler may change."""
+    default: Callable[[], Any] | None
+    """Makes one for each call, whose handler may change it; None if there is none."""
     null_is_absent: bool
 
 
 Schema: TypeAlias = Mapping[str, Any]
 
-_ANY = any_node()
-
 
 class Validator:
     """Checks and converts the arguments of calls. It holds nothing of a call and may be shared."""
 
-    __slots__ = ("_count", "_fields", "_open", "_others", "_plain", "_whole", "names")
+    __slots__ = ("_count", "_fields", "_others", "_plain", "_whole", "names")
 
     def __init__(
-        self,
-        fields: list[_Field],
-        *,
-        open_: bool,
-        whole: Node | None = None,
-        others: Node = _ANY,
+        self, fields: list[_Field], *, others: Node | None = None, whole: Node | None = None
     ) -> None:
         self._fields = fields
         self.names = frozenset(field.name for field in fields)
         """Of the arguments that are known."""
-        self._open = open_
-        """True if names that are not fields are kept, as `others` takes them."""
         self._others = others
+        """Takes the arguments of other names, which else are left out."""
         self._whole = whole
         """The check of all arguments together."""
-        self._plain = [(field.name, field.exact) for field in fields]
-        self._count = len(fields) if whole is None and not open_ else -1
+        self._plain = [(field.name, field.node.exact) for field in fields]
+        self._count = len(fields) if whole is None and others is None else -1
 
     def bind(self, kwargs: JSONObject) -> dict[str, Any]:
         """Arguments checked, converted and completed with defaults; strays are left out.
@@ -74,64 +64,46 @@ class Validator:
 
     def _bind(self, kwargs: JSONObject) -> dict[str, Any]:
         bound: dict[str, Any] = {}
-        problems = _Problems()
+        unbound: list[tuple[str, Convert, Any]] = []
         missing: list[str] = []
-        get = kwargs.get
-        for name, exact, node, required, default, fresh, null_is_absent in self._fields:
-            value = get(name, MISSING)
-            if value.__class__ is exact:
+        for name, node, required, default, null_is_absent in self._fields:
+            value = kwargs.get(name, MISSING)
+            if value.__class__ is node.exact:
                 bound[name] = value
-            elif value is MISSING or (value is None and null_is_absent):
-                if required:
-                    missing.append(name)
-                elif fresh is not None:
-                    bound[name] = fresh()
-                elif default is not MISSING:
-                    bound[name] = default
-            else:
-                problems.convert(node.lenient, value, name, bound)
-        if self._open:
-            for name, value in kwargs.items():
-                if name not in self.names:
-                    problems.convert(self._others.lenient, value, name, bound)
+            elif value is not MISSING and not (value is None and null_is_absent):
+                unbound.append((name, node.lenient, value))
+            elif required:
+                missing.append(name)
+            elif default is not None:
+                bound[name] = default()
+        if self._others is not None:
+            take = self._others.lenient
+            unbound += ((n, take, value) for n, value in kwargs.items() if n not in self.names)
+        problems: list[str] = []
+        cause: Exception | None = None
+        for name, convert, value in unbound:
+            try:
+                bound[name] = convert(value)
+            except Exception as error:
+                problems.append(in_words(error, name))
+                cause = error
         if missing:
-            problems.texts.append(f"Missing required field(s): {', '.join(missing)}")
-        if self._whole is not None and not problems.texts:
-            whole: dict[str, Any] = {}
-            problems.convert(self._whole.convert, bound, "arguments", whole)
-            bound = whole.get("arguments", bound)
-        if problems.texts:
-            raise HandlerError("; ".join(problems.texts)) from problems.cause
+            problems.append(f"Missing required field(s): {', '.join(missing)}")
+        if self._whole is not None and not problems:
+            try:
+                bound = self._whole.convert(bound)
+            except Exception as error:
+                problems.append(in_words(error, "arguments"))
+                cause = error
+        if problems:
+            raise HandlerError("; ".join(problems)) from cause
         return bound
 
     def keep(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """These arguments without strays; nothing is checked."""
-        if self._open or kwargs.keys() <= self.names:
+        if self._others is not None or kwargs.keys() <= self.names:
             return kwargs
         return {name: value for name, value in kwargs.items() if name in self.names}
-
-
-class _Problems:
-    """All that is wrong with the arguments of a call."""
-
-    __slots__ = ("cause", "texts")
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.cause: Exception | None = None
-
-    def convert(
-        self, convert: Callable[[Any], Any], value: Any, name: str, into: dict[str, Any]
-    ) -> None:
-        try:
-            into[name] = convert(value)
-        except Mismatch as mismatch:
-            self.texts.append(mismatch.message(name))
-        except RecursionError:
-            self.texts.append(f"Field '{name}' is nested too deeply")
-        except Exception as error:  # Of a class of the user's, which checks itself.
-            self.cause = error
-            self.texts.append(f"Field '{name}' is not valid: {error}")
 
 
 def compile_signature(handler: Any, explicit: Schema | None) -> Validator:
@@ -159,9 +131,7 @@ def _from_signature(handler: Any) -> Validator:
         for p in parameters(handler)
     ]
     others = other_names(handler)
-    if others is MISSING:
-        return Validator(fields, open_=False)
-    return Validator(fields, open_=True, others=node("**", others))
+    return Validator(fields, others=None if others is MISSING else node("**", others))
 
 
 def _from_schema(schema: Schema) -> Validator:
@@ -171,19 +141,19 @@ def _from_schema(schema: Schema) -> Validator:
     properties = schema.get("properties")
     described = properties if isinstance(properties, Mapping) else {}
     required = [name for name in as_list(schema.get("required")) if isinstance(name, str)]
+    known = {**described, **{name: True for name in required if name not in described}}
     fields = [
-        _field(name, compiler.node(prop), name in required, _default(prop))
-        for name, prop in described.items()
+        _field(name, compiler.node(part), name in required, _default(part))
+        for name, part in known.items()
     ]
-    fields += [
-        _field(name, compiler.node(True), True, MISSING)
-        for name in required
-        if name not in described
-    ]
-    open_ = not isinstance(properties, Mapping)
-    keywords = (*_OF_THE_WHOLE, "additionalProperties") if open_ else _OF_THE_WHOLE
+    is_open = not isinstance(properties, Mapping)
+    keywords = (*_OF_THE_WHOLE, "additionalProperties") if is_open else _OF_THE_WHOLE
     rest = {keyword: schema[keyword] for keyword in keywords if keyword in schema}
-    return Validator(fields, open_=open_, whole=compiler.node(rest) if rest else None)
+    return Validator(
+        fields,
+        others=any_node() if is_open else None,
+        whole=compiler.node(rest) if rest else None,
+    )
 
 
 _OF_THE_WHOLE = ("$ref", "allOf", "anyOf", "oneOf")
@@ -216,6 +186,7 @@ def _field(
             node.convert(None)
         except Exception:
             null_is_absent = True
-    if factory is None and type(default) in (list, dict):
-        factory = partial(deepcopy, default)
-    return _Field(name, node.exact, node, required, default, factory, null_is_absent)
+    if factory is None and default is not MISSING:
+        own = type(default) in (list, dict)
+        factory = partial(deepcopy, default) if own else lambda: default
+    return _Field(name, node, required, factory, null_is_absent)

@@ -7,8 +7,9 @@ JSON string where a string is not allowed.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from enum import Enum
+from itertools import repeat
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from axio.schema.field import (
@@ -44,6 +45,7 @@ from axio.schema.nodes import (
     choice_node,
     enum_node,
     first_fitting,
+    in_words,
     instance_node,
     limited_node,
     primitive_node,
@@ -67,12 +69,8 @@ def converter(annotation: Any, name: str = "value") -> Convert:
     def checked(value: Any) -> Any:
         try:
             return node.lenient(value)
-        except Mismatch as mismatch:
-            raise ValueError(mismatch.message(name)) from None
-        except RecursionError:
-            raise ValueError(f"Field '{name}' is nested too deeply") from None
-        except Exception as error:  # Of a class of the user's, which checks itself.
-            raise ValueError(f"Field '{name}' is not valid: {error}") from error
+        except Exception as error:
+            raise ValueError(in_words(error, name)) from error
 
     return checked
 
@@ -160,16 +158,7 @@ class Compiler:
         def convert(value: Any) -> Any:
             if not isinstance(value, accepts):
                 raise requires(build.__name__, value)
-            exact = item.exact
-            items: list[Any] = []
-            try:
-                for element in value:
-                    # Not a comprehension: the length says where it stopped.
-                    items.append(  # noqa: PERF401
-                        element if element.__class__ is exact else item.lenient(element)
-                    )
-            except Mismatch as mismatch:
-                raise mismatch.at(len(items)) from None
+            items = _elements(zip(repeat(item), value))
             try:
                 return items if build is list else build(items)
             except TypeError as error:  # An element that cannot be in a set.
@@ -240,38 +229,28 @@ class Compiler:
     def _union(self, args: tuple[Any, ...], strict: bool) -> Node:
         branches = tuple(branch for branch in args if branch is not type(None))
         nodes = [self.node(branch, strict) for branch in branches]
+        # A whole float is a float first, wherever the int stands.
+        floats_first = sorted(nodes, key=lambda node: node.exact is not float)
         optional = len(branches) < len(args)
+        wanted = type_name(Union[branches])  # noqa: UP007
+        tag, by_tag = _tagged(nodes)
+
+        def convert(value: Any) -> Any:
+            if value is None and optional:
+                return None
+            if not (by_tag and isinstance(value, dict) and tag in value):
+                some = floats_first if value.__class__ is float else nodes
+                return first_fitting(some, value, wanted)
+            member = literal_member(value[tag], tuple(by_tag))
+            if member is not MISSING:
+                return by_tag[member].convert(value)
+            untagged = [node for node in nodes if not node.tags]
+            return first_fitting(untagged, value, wanted, [not_among(by_tag, value[tag]).at(tag)])
+
         takes: frozenset[type] | None = frozenset({type(None)} if optional else ())
         for node in nodes:
             takes = None if takes is None or node.takes is None else takes | node.takes
-        wanted = type_name(Union[branches])  # noqa: UP007
-        return Node(_Union(nodes, wanted, optional).convert, takes, nodes[0].exact)
-
-
-class _Union:
-    """Finds the branch that a value belongs to: by its tag, else the first one that accepts it."""
-
-    def __init__(self, nodes: list[Node], wanted: str, optional: bool) -> None:
-        self.nodes = nodes
-        self.wanted = wanted
-        self.optional = optional
-        # A whole float is a float first, wherever the int stands.
-        self.floats_first = sorted(nodes, key=lambda node: node.exact is not float)
-        self.tag, self.by_tag = _tagged(nodes)
-
-    def convert(self, value: Any) -> Any:
-        if value is None and self.optional:
-            return None
-        nodes = self.floats_first if value.__class__ is float else self.nodes
-        near: tuple[Mismatch, ...] = ()
-        if self.by_tag and isinstance(value, dict) and self.tag in value:
-            tag = value[self.tag]
-            member = literal_member(tag, tuple(self.by_tag))
-            if member is not MISSING:
-                return self.by_tag[member].convert(value)
-            near = (not_among(self.by_tag, tag).at(self.tag),)
-            nodes = [node for node in nodes if not node.tags]
-        return first_fitting(nodes, value, self.wanted, near)
+        return Node(convert, takes, nodes[0].exact)
 
 
 def _key(node: Node, name: Any) -> Any:
@@ -313,12 +292,18 @@ def _fixed_tuple(nodes: list[Node]) -> Node:
             raise requires("tuple", value)
         if len(value) != len(nodes):
             raise Mismatch(f"requires {len(nodes)} elements, got {len(value)}")
-        items: list[Any] = []
-        try:
-            for node, element in zip(nodes, value, strict=True):
-                items.append(node.lenient(element))
-        except Mismatch as mismatch:
-            raise mismatch.at(len(items)) from None
-        return tuple(items)
+        return tuple(_elements(zip(nodes, value, strict=True)))
 
     return Node(convert, _ARRAY)
+
+
+def _elements(pairs: Iterable[tuple[Node, Any]]) -> list[Any]:
+    """Elements of an array, each converted by its node."""
+    items: list[Any] = []
+    try:
+        for node, element in pairs:
+            # Not a comprehension: the length says where it stopped.
+            items.append(element if element.__class__ is node.exact else node.lenient(element))
+    except Mismatch as mismatch:
+        raise mismatch.at(len(items)) from None
+    return items

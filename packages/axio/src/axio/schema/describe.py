@@ -8,7 +8,7 @@ from enum import Enum
 from inspect import unwrap
 from typing import Annotated, Any, Literal, Optional, TypeAlias, get_args, get_origin
 
-from axio.schema.field import MISSING, is_union, type_name
+from axio.schema.field import LIMITS, MISSING, is_union, type_name
 from axio.schema.foreign import facts, foreign
 from axio.schema.hints import (
     ANYTHING,
@@ -182,7 +182,7 @@ class _Builder:
             schema["description"] = said.description
         kinds = _kinds(schema)
         for keyword, limit in said.limits:
-            if _KIND_OF[keyword] in kinds and isinstance(limit, (int, float, str)):
+            if LIMITS[keyword][0] in kinds and isinstance(limit, (int, float, str)):
                 schema[keyword] = limit
         if _is_json(said.default):
             schema["default"] = json_value(said.default)
@@ -267,20 +267,12 @@ class _Builder:
         return adopted
 
 
-_KIND_OF = {
-    **dict.fromkeys(("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"), "number"),
-    **dict.fromkeys(("minLength", "maxLength", "pattern"), "string"),
-    **dict.fromkeys(("minItems", "maxItems"), "array"),
-    **dict.fromkeys(("minProperties", "maxProperties"), "object"),
-    "multipleOf": "number",
-}
-"""The type that a keyword speaks of; it says nothing about values of others."""
-
-
 def _kinds(schema: JSONSchema) -> set[str]:
     """The types that a schema names; all if it names none."""
     branches = [schema, *schema.get("anyOf", ())]
-    kinds = {branch["type"] for branch in branches if "type" in branch} or {*_KIND_OF.values()}
+    kinds = {branch["type"] for branch in branches if "type" in branch} or {
+        kind for kind, *_ in LIMITS.values()
+    }
     if "integer" in kinds:
         kinds.add("number")
     # The length of base64 is not that of the bytes.

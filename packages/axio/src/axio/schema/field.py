@@ -11,33 +11,30 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import isclose, isfinite
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+)
 
-__all__ = (
-    "LIMITS",
+__all__ = (  # of `axio.field`
     "MISSING",
     "PRIMITIVE_TYPES",
     "Field",
     "FieldInfo",
-    "Mismatch",
     "MissingSentinel",
     "StrictStr",
     "bare_type",
-    "check_limit",
     "check_list_items",
     "check_scalar",
     "check_type",
-    "equal",
     "get_field_info",
-    "is_a",
     "is_classvar",
-    "is_union",
-    "literal_member",
-    "missing",
-    "not_among",
-    "requires",
-    "shown",
-    "type_name",
     "unwrap_hint",
 )
 
@@ -56,14 +53,8 @@ class MissingSentinel:
     def __repr__(self) -> str:
         return "MISSING"
 
-    def __copy__(self) -> MissingSentinel:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> MissingSentinel:
-        return self
-
     def __reduce__(self) -> str:
-        return "MISSING"
+        return "MISSING"  # There is one only: copies are it, too.
 
 
 MISSING = MissingSentinel()
@@ -246,7 +237,7 @@ def literal_member(value: Any, members: tuple[Any, ...]) -> Any:
 
 def check_limit(value: Any, keyword: str, limit: Any) -> None:
     """Raise `Mismatch` if a value that `keyword` speaks of is outside of `limit`."""
-    measure, holds, text = LIMITS[keyword]
+    _, measure, holds, text = LIMITS[keyword]
     size = measure(value)
     try:
         # NaN is within no limits, since it compares as False.
@@ -299,21 +290,25 @@ def _matches(text: str, pattern: str) -> bool:
 
 _TEXTS = (str, bytes, bytearray)
 
-LIMITS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], bool], str]] = {
-    "minimum": (_ordered, operator.ge, "must be >= {}"),
-    "maximum": (_ordered, operator.le, "must be <= {}"),
-    "exclusiveMinimum": (_ordered, operator.gt, "must be > {}"),
-    "exclusiveMaximum": (_ordered, operator.lt, "must be < {}"),
-    "multipleOf": (_number, _is_multiple, "must be a multiple of {}"),
-    "minLength": (_text_length, operator.ge, "must have at least {} characters"),
-    "maxLength": (_text_length, operator.le, "must have at most {} characters"),
-    "minItems": (_array_length, operator.ge, "must have at least {} elements"),
-    "maxItems": (_array_length, operator.le, "must have at most {} elements"),
-    "minProperties": (_object_length, operator.ge, "must have at least {} members"),
-    "maxProperties": (_object_length, operator.le, "must have at most {} members"),
-    "pattern": (_text, _matches, "must match {}"),
+Limit: TypeAlias = tuple[str, Callable[[Any], Any], Callable[[Any, Any], bool], str]
+"""The type of JSON that it speaks of, the measure of a value (None: not its business), the check,
+the words."""
+
+LIMITS: dict[str, Limit] = {
+    "minimum": ("number", _ordered, operator.ge, "must be >= {}"),
+    "maximum": ("number", _ordered, operator.le, "must be <= {}"),
+    "exclusiveMinimum": ("number", _ordered, operator.gt, "must be > {}"),
+    "exclusiveMaximum": ("number", _ordered, operator.lt, "must be < {}"),
+    "multipleOf": ("number", _number, _is_multiple, "must be a multiple of {}"),
+    "minLength": ("string", _text_length, operator.ge, "must have at least {} characters"),
+    "maxLength": ("string", _text_length, operator.le, "must have at most {} characters"),
+    "minItems": ("array", _array_length, operator.ge, "must have at least {} elements"),
+    "maxItems": ("array", _array_length, operator.le, "must have at most {} elements"),
+    "minProperties": ("object", _object_length, operator.ge, "must have at least {} members"),
+    "maxProperties": ("object", _object_length, operator.le, "must have at most {} members"),
+    "pattern": ("string", _text, _matches, "must match {}"),
 }
-"""Of a keyword of JSON Schema: the measure of a value (None: not its business), check, words."""
+"""By their keywords in JSON Schema."""
 
 
 def check_scalar(value: Any, name: str, expected: type, *, strict: bool = False) -> None:

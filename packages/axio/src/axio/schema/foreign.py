@@ -134,17 +134,12 @@ def _says_nothing(extra: Any) -> bool:
 # ── Types ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Foreign:
+class Foreign(NamedTuple):
     """A type whose library makes the schema and judges values."""
 
-    __slots__ = ("convert", "schema", "takes")
-
-    def __init__(
-        self, schema: JSONObject, convert: Callable[[Any], Any], takes: frozenset[type] | None
-    ) -> None:
-        self.schema = schema
-        self.convert = convert
-        self.takes = takes
+    schema: JSONObject
+    convert: Callable[[Any], Any]
+    takes: frozenset[type] | None
 
 
 def foreign(hint: Any, judge: bool = False) -> Foreign | None:

@@ -6,7 +6,7 @@ A *text type* is one that travels as a JSON string.
 from __future__ import annotations
 
 import sys
-from binascii import Error as Base64Error, a2b_base64, b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections import abc, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar
@@ -199,10 +199,7 @@ def _duration_form(value: Any) -> str:
 
 
 def _parse_base64(cls: Any, text: str) -> Any:
-    try:
-        return cls(a2b_base64(text, strict_mode=bool(text)))
-    except Base64Error as error:
-        raise ValueError(str(error)) from None
+    return cls(a2b_base64(text, strict_mode=bool(text)))
 
 
 def _base64_form(value: Any) -> str:

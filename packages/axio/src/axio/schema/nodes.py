@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
 from typing import Any
 
 from axio.schema.field import Mismatch, check_limit, is_a, not_among, requires, shown
@@ -19,6 +19,7 @@ Convert = Callable[[Any], Any]
 _NULL = frozenset({type(None)})
 
 
+@dataclass(slots=True, eq=False)
 class Node:
     """How one type is converted.
 
@@ -27,19 +28,10 @@ class Node:
     for each member that has such.
     """
 
-    __slots__ = ("convert", "exact", "tags", "takes")
-
-    def __init__(
-        self,
-        convert: Convert,
-        takes: frozenset[type] | None = None,
-        exact: type | None = None,
-        tags: Mapping[str, Sequence[Any]] = MappingProxyType({}),
-    ) -> None:
-        self.convert = convert
-        self.takes = takes
-        self.exact = exact
-        self.tags = tags
+    convert: Convert
+    takes: frozenset[type] | None = None
+    exact: type | None = None
+    tags: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def lenient(self, value: Any) -> Any:
         """Convert, also from JSON in a string where a string as such is not allowed."""
@@ -59,6 +51,15 @@ def decoded(text: str, wanted: frozenset[type]) -> Any:
     except (ValueError, RecursionError):
         return text
     return value if isinstance(value, (list, dict)) and type(value) in wanted else text
+
+
+def in_words(error: Exception, name: str) -> str:
+    """An error that a node raised for the value `name`, as a sentence for the model."""
+    if isinstance(error, Mismatch):
+        return error.message(name)
+    if isinstance(error, RecursionError):
+        return f"Field '{name}' is nested too deeply"
+    return f"Field '{name}' is not valid: {error}"  # Of a class of the user's, which checks itself.
 
 
 def any_node() -> Node:

@@ -189,12 +189,17 @@ def _parameter(fn: Any, name: str, hint: Any, slot: Slot | None, description: st
     if isinstance(default, FieldInfo) or is_marker(default):  # `x: int = Field(...)`
         hint, default = Annotated[hint, default], MISSING
     optional = default is not MISSING
+    if isinstance(fn, type) and slot is None:
+        value = getattr(fn, name, MISSING)
+        optional = value is not MISSING and not isinstance(value, MemberDescriptorType)
+    return _described(name, hint, default, optional, description)
+
+
+def _described(name: str, hint: Any, default: Any, optional: bool, description: str) -> Parameter:
+    """A parameter with what its annotation says, which wins."""
     said = facts(hint)
     if said.default is not MISSING or said.factory is not None:
         default, optional = said.default, True
-    elif isinstance(fn, type) and slot is None:
-        value = getattr(fn, name, MISSING)
-        optional = value is not MISSING and not isinstance(value, MemberDescriptorType)
     return Parameter(
         name, hint, not optional, default, said.description or description, said.factory
     )
@@ -240,14 +245,11 @@ def _typed_dict_members(cls: Any, hints: Mapping[str, Any]) -> list[Parameter]:
     for name, hint in hints.items():
         # With postponed annotations `__required_keys__` does not know of the wrappers.
         origin = get_origin(hint)
-        required = origin is Required or (
-            origin is not NotRequired and name in cls.__required_keys__
+        optional = origin is NotRequired or (
+            origin is not Required and name not in cls.__required_keys__
         )
-        hint = simplify(hint)
-        said = facts(hint)
-        required = required and said.default is MISSING and said.factory is None
-        description = said.description or descriptions.get(name, "")
-        members.append(Parameter(name, hint, required, said.default, description, said.factory))
+        description = descriptions.get(name, "")
+        members.append(_described(name, simplify(hint), MISSING, optional, description))
     return members
 
 

@@ -306,7 +306,7 @@ _READERS = (
 
 # ── The value so far ─────────────────────────────────────────────────────────────────────────────
 
-_TOKEN = r'\s+|[{}\[\],:]|"(?:[^"\\]|\\.)*"|"(?:[^"\\]|\\.)*\\?$|[^\s{}\[\],:"]+'
+_TOKEN = r'\s+|[{}\[\],:]|"(?:[^"\\]|\\.)*"|(?P<unfinished>"(?:[^"\\]|\\.)*\\?$)|[^\s{}\[\],:"]+'
 # Characters and whole escapes. Half of a surrogate pair waits for the other half.
 _WHOLE = (
     r'"(?:[^"\\]|\\["\\/bfnrt]'
@@ -344,21 +344,14 @@ def parse_partial(text: str) -> Any:
             continue
         elif is_key:
             continue
-        elif found[0] == '"':
-            if len(found) == 1 or found[-1] != '"' or _ends_in_escape(found):
-                return _loads(text[: token.start()] + _closed(found) + "".join(reversed(closers)))
-        elif token.end() == len(text) and closers:
+        elif token.lastgroup == "unfinished":
+            return _loads(text[: token.start()] + _closed(found) + "".join(reversed(closers)))
+        elif found[0] != '"' and token.end() == len(text) and closers:
             break
         good, good_closers = token.end(), "".join(reversed(closers))
         if not closers:
             break
     return _loads(text[:good] + good_closers)
-
-
-def _ends_in_escape(string: str) -> bool:
-    """True if the final quote of an unfinished string is itself escaped."""
-    slashes = len(string) - 1 - len(string[:-1].rstrip("\\"))
-    return slashes % 2 == 1
 
 
 def _closed(string: str) -> str:
