@@ -221,12 +221,6 @@ class MemoryContextStore(ContextStore):
         self._messages = []
         self._tokens = (0, 0)
 
-    async def fork(self) -> MemoryContextStore:
-        length = open_turn(self._messages)
-        copy = MemoryContextStore(_copies(self._messages[:length]))
-        copy._tokens = self._tokens
-        return copy
-
     async def set_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
         self._tokens = (input_tokens, output_tokens)
 
@@ -234,5 +228,6 @@ class MemoryContextStore(ContextStore):
         return self._tokens
 
     async def add_context_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        # As inherited, but every model call of every run comes here.
         before_input, before_output = self._tokens
         self._tokens = (before_input + input_tokens, before_output + output_tokens)

@@ -206,9 +206,9 @@ class RealtimeTransport(Protocol):
 
 
 class DummyTransport:
-    """Stands where a transport will be put later; any use says so."""
+    """Stands where a transport will be put later; any use says so, at the call itself."""
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         message = (
             f"{type(self).__name__} is only a placeholder: configure a real transport, "
             "for example with agent.copy(transport=...)"
@@ -218,54 +218,31 @@ class DummyTransport:
 
 
 class DummyCompletionTransport(DummyTransport):
-    def stream(
-        self, messages: list[Message], tools: list[AnyTool], system: str
-    ) -> AsyncIterator[StreamEvent]:
-        self._refuse()
+    stream = DummyTransport._refuse
 
 
 class DummyImageGenTransport(DummyTransport):
-    async def generate_images(
-        self, prompt: str, *, model: str | None = None, n: int = 1
-    ) -> list[bytes]:
-        self._refuse()
+    generate_images = DummyTransport._refuse
 
 
 class DummyVideoGenTransport(DummyTransport):
-    async def generate_videos(
-        self,
-        prompt: str,
-        *,
-        model: str | None = None,
-        n: int = 1,
-        image: bytes | None = None,
-        duration_seconds: int | None = None,
-        aspect_ratio: str | None = None,
-    ) -> list[bytes]:
-        self._refuse()
+    generate_videos = DummyTransport._refuse
 
 
 class DummyAudioGenTransport(DummyTransport):
-    async def generate_audios(
-        self, prompt: str, *, model: str | None = None, n: int = 1
-    ) -> list[bytes]:
-        self._refuse()
+    generate_audios = DummyTransport._refuse
 
 
 class DummyTTSTransport(DummyTransport):
-    def synthesize(self, text: str, *, voice: str | None = None) -> AsyncIterator[bytes]:
-        self._refuse()
+    synthesize = DummyTransport._refuse
 
 
 class DummySTTTransport(DummyTransport):
-    async def transcribe(self, audio: bytes, media_type: str = "audio/wav") -> str:
-        self._refuse()
+    transcribe = DummyTransport._refuse
 
 
 class DummyEmbeddingTransport(DummyTransport):
-    def embed(self, texts: list[str]) -> list[list[float]]:
-        # Not a coroutine: the refusal comes at the call, before anything is awaited.
-        self._refuse()
+    embed = DummyTransport._refuse
 
 
 def require_transport(transport: object, argument: str = "transport") -> None:

@@ -24,6 +24,7 @@ from axio.schema.hints import (
     text_type,
 )
 from axio.schema.signature import Parameter, other_names, parameters, record
+from axio.schema.titles import untitled
 from axio.schema.values import json_value
 from axio.types import JSONObject
 
@@ -254,7 +255,7 @@ class _Builder:
 
     def _adopt(self, schema: JSONSchema) -> JSONSchema:
         """Take over a schema made elsewhere, without its titles, and its definitions."""
-        schema = _rewritten(schema, {})
+        schema = untitled(schema)
         definitions: dict[str, Any] = schema.pop("$defs", {})
         names: dict[str, str] = {}
         for name, definition in definitions.items():
@@ -262,8 +263,8 @@ class _Builder:
             while self.definitions.get(names[name], definition) != definition:
                 names[name] += "_"
         for name, definition in definitions.items():
-            self.definitions[names[name]] = _rewritten(definition, names)
-        adopted: dict[str, Any] = _rewritten(schema, names)
+            self.definitions[names[name]] = untitled(definition, names)
+        adopted: dict[str, Any] = untitled(schema, names)
         return adopted
 
 
@@ -293,27 +294,3 @@ def _is_json(value: Any) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
-
-
-_SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs")
-_DATA = ("default", "enum", "const", "examples")
-
-
-def _rewritten(schema: Any, names: Mapping[str, str]) -> Any:
-    """A copy of a schema without its titles and with other names for definitions."""
-    if isinstance(schema, list):
-        return [_rewritten(item, names) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copy: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in _SCHEMAS_BY_NAME:
-            copy[key] = {name: _rewritten(item, names) for name, item in value.items()}
-        elif key in _DATA:
-            copy[key] = value
-        elif key == "$ref":
-            prefix, _, name = value.rpartition("/")
-            copy[key] = f"{prefix}/{names.get(name, name)}"
-        elif key != "title":
-            copy[key] = _rewritten(value, names)
-    return copy

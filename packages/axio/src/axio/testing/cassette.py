@@ -10,21 +10,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from binascii import a2b_base64, b2a_base64
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import fields
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from difflib import unified_diff
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast, get_args
 
-from axio.blocks import ReasoningBlock, from_dict, to_dict
 from axio.events import Error, StreamEvent
 from axio.exceptions import AxioError
 from axio.messages import Message
+from axio.schema import converter, json_value
 from axio.tool import AnyTool
 from axio.transport import CompletionTransport, DummyCompletionTransport, closing
-from axio.types import JSONObject, StopReason, Usage
+from axio.types import JSONObject
 from axio.wrapper import Wrapper
 
 __all__ = ("CassetteError", "RecordTransport", "ReplayTransport")
@@ -51,39 +50,21 @@ class CassetteError(AxioError):
 
 
 def _event_to_json(event: StreamEvent) -> JSONObject:
+    kind = type(event).__name__
     if isinstance(event, Error):
-        return {
-            "type": "Error",
-            "exception": f"{type(event.exception).__name__}: {event.exception}",
-        }
-    record: JSONObject = {"type": type(event).__name__}
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if isinstance(value, bytes):
-            value = b2a_base64(value, newline=False).decode()
-        elif isinstance(value, Usage):
-            value = {f.name: getattr(value, f.name) for f in fields(value)}
-        elif isinstance(value, ReasoningBlock):
-            value = to_dict(value)
-        record[field.name] = value
-    return record
+        return {"type": kind, "exception": f"{type(event.exception).__name__}: {event.exception}"}
+    return {"type": kind, **cast(JSONObject, json_value(event))}
+
+
+@cache
+def _reader(kind: str) -> Callable[[Any], Any]:
+    return converter(_EVENTS[kind])
 
 
 def _event_from_json(record: JSONObject) -> StreamEvent:
-    kind = record.pop("type")
-    if kind == "Error":
+    if record["type"] == "Error":
         return Error(RuntimeError(record["exception"]))
-    event = _EVENTS[kind]
-    if "data" in record:
-        record["data"] = a2b_base64(record["data"])
-    if "block" in record:
-        record["block"] = from_dict(record["block"])
-    if "stop_reason" in record:
-        record["stop_reason"] = StopReason(record["stop_reason"])
-    for name in ("usage", "total_usage"):
-        if record.get(name) is not None:
-            record[name] = Usage(**record[name])
-    return cast(StreamEvent, event(**record))
+    return cast(StreamEvent, _reader(record["type"])(record))
 
 
 def _request(messages: list[Message], tools: list[AnyTool], system: str) -> JSONObject:
@@ -190,7 +171,7 @@ class ReplayTransport(Wrapper):
             if recorded == request:
                 del left[index]
                 for event in events:
-                    yield _event_from_json(dict(event))
+                    yield _event_from_json(event)
                 return
         if not left:
             raise CassetteError(f"everything in {self._path} has been replayed already")

@@ -28,50 +28,45 @@ __all__ = (
 
 
 @dataclass(frozen=True, slots=True)
-class Raises:
-    """An exception in the place of event number `at`."""
+class _Ending:
+    """No event from number `at` on."""
 
     at: int
-    error: Exception
 
     async def apply(self, source: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
-        number = 0
+        left = self.at
         async for event in source:
-            if number == self.at:
+            if not left:
                 break
             yield event
-            number += 1
+            left -= 1
+        await self._end()
+
+    async def _end(self) -> None:
+        """Do what happens in the place of that event."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort(_Ending):
+    """The stream just ends before event number `at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raises(_Ending):
+    """An exception in the place of event number `at`."""
+
+    error: Exception
+
+    async def _end(self) -> None:
         raise self.error
 
 
 @dataclass(frozen=True, slots=True)
-class CutShort:
-    """The stream just ends before event number `at`."""
-
-    at: int
-
-    async def apply(self, source: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
-        number = 0
-        async for event in source:
-            if number == self.at:
-                return
-            yield event
-            number += 1
-
-
-@dataclass(frozen=True, slots=True)
-class Stalls:
+class Stalls(_Ending):
     """Nothing comes any more from event number `at` on; only a cancel ends it."""
 
-    at: int
-
-    async def apply(self, source: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
-        number = 0
-        async for event in source:
-            if number == self.at:
-                await asyncio.Event().wait()
-            yield event
-            number += 1
+    async def _end(self) -> None:
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True, slots=True)

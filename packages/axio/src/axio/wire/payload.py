@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
+
+from axio.schema.titles import untitled
 
 try:
     from msgspec.json import encode as _encode
@@ -23,26 +24,3 @@ def dumps(value: Any) -> bytes:
     except (OverflowError, TypeError, UnicodeEncodeError):
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-
-
-# Under these keys lie names, each with a schema; a property may well be called "title".
-_NAMED_SCHEMAS = ("properties", "$defs", "definitions", "patternProperties")
-# Under these lie values, which are no schemas.
-_VALUES = ("default", "const", "enum", "examples", "required")
-
-
-def untitled(schema: Any) -> Any:
-    """A JSON schema without its titles, which cost tokens and tell a model nothing."""
-    if isinstance(schema, list | tuple):
-        return [untitled(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    return {key: _part(key, value) for key, value in schema.items() if key != "title"}
-
-
-def _part(key: str, value: Any) -> Any:
-    if key in _VALUES:
-        return value
-    if key in _NAMED_SCHEMAS and isinstance(value, Mapping):
-        return {name: untitled(item) for name, item in value.items()}
-    return untitled(value)
