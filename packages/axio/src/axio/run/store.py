@@ -21,14 +21,14 @@ from axio.run.turn import Turn
 if TYPE_CHECKING:
     from axio.run.stream import AgentStream
 
-__all__ = ("Recorded", "make_way", "open_streams", "take_approved")
+__all__ = ("NUDGE", "Recorded", "make_way", "open_streams", "take_approved")
 
 logger = logging.getLogger(__name__)
 
 open_streams: dict[int, ref[AgentStream] | None] = {}
 """By the store's id: the stream's own frame keeps the store alive, and removes the entry."""
 
-_NUDGE = "The media above is the result of the tool call. Go on with the task."
+NUDGE = "The media above is the result of the tool call. Go on with the task."
 
 
 class Recorded(Interruptible):
@@ -75,7 +75,7 @@ class Recorded(Interruptible):
         nudges = getattr(self.agent.transport, "nudge_on_media_tool_result", False)
         if not (nudges and _holds_media(results)):
             return self._append(results)
-        self._stored += [results, Message("user", [TextBlock(_NUDGE)])]
+        self._stored += [results, Message("user", [TextBlock(NUDGE)])]
         return self.store.extend(self._stored[-2:])
 
     async def _keep(self, turn: Turn) -> None:

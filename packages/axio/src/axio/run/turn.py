@@ -182,16 +182,24 @@ class Turn:
         self.runs = True
         self._known.clear()
         cut = self.stop_reason == CUT
-        order = self._arrived
-        if len(order) > len(self.calls) and not any(isinstance(b, ReasoningBlock) for b in order):
-            rest = [item for item in order if not isinstance(item, Call)]
-            order = [*_joined(rest), *self.calls]
         self.content = content = []
-        for item in order:
+        for item in self.so_far():
             if type(item) is Call:
                 item.parse(cut)
                 item = ToolUseBlock(item.id, item.name, item.input)
             content.append(item)
+
+    def so_far(self) -> list[ContentBlock | Call]:
+        """All that has come by now, in the order in which it is stored."""
+        order = self._arrived
+        if self._text and (text := "".join(self._text)):
+            order = [*order, TextBlock(join_surrogates(text))]
+        calls = self.calls
+        if not calls or len(order) == len(calls):
+            return order
+        if any(isinstance(item, ReasoningBlock) for item in order):
+            return order
+        return [*_joined(item for item in order if not isinstance(item, Call)), *calls]
 
     def partial(self) -> list[ContentBlock]:
         """The part of an interrupted response that may be kept: its text and media.
