@@ -1,0 +1,143 @@
+"""How one server is reached, and what may be used of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from axio_tools_mcp.errors import ConfigError
+
+__all__ = ("TRANSPORTS", "MCPServerConfig")
+
+TRANSPORTS = ("stdio", "http", "sse")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MCPServerConfig:
+    """A server is a `command` that is started, or a `url` that is asked.
+
+    While it works it has to say something, an answer or its progress, every `timeout` seconds, and
+    a call as a whole may take `total_timeout`. It has to be connected in `start_timeout`, which is
+    `timeout` unless it is given.
+
+    `env` is added to the few variables that a server gets by default, as are those of this program
+    that `pass_variables` names. Texts may hold `${VARIABLE}`, which is replaced when the server is
+    connected.
+
+    `tools`, when given, are the only tools that are offered, and `without` are not. `always` says
+    that they are shown to the model even where it has to search for others. A result may have
+    `max_result` characters of text; the middle of a longer one is left out.
+    """
+
+    name: str
+    command: str | None = None
+    args: list[str] = field(default_factory=list)
+    env: dict[str, str] | None = None
+    url: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout: float = 30.0
+    scope: str = "global"
+    total_timeout: float = 600.0
+    start_timeout: float | None = None
+    transport: str = ""
+    """"stdio", "http" or "sse" (servers from before 2025-03); "" to see it from the rest."""
+    cwd: str | None = None
+    enabled: bool = True
+    tools: list[str] | None = None
+    without: list[str] = field(default_factory=list)
+    pass_variables: list[str] = field(default_factory=list)
+    always: bool = False
+    max_result: int = 200_000
+
+    def __post_init__(self) -> None:
+        if (self.command is None) == (self.url is None):
+            raise ConfigError(
+                f"server {self.name!r}: Exactly one of command and url must be given, "
+                f"got {'neither' if self.url is None else 'both'}"
+            )
+        if not self.transport:
+            object.__setattr__(self, "transport", "stdio" if self.url is None else "http")
+        fitting = ("stdio",) if self.url is None else ("http", "sse")
+        if self.transport not in fitting:
+            what = "a command" if self.url is None else "a URL"
+            raise ConfigError(
+                f"server {self.name!r}: {what} is reached by {' or '.join(fitting)}, "
+                f"not by {self.transport!r}"
+            )
+        for name in ("timeout", "total_timeout", "start_timeout"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"server {self.name!r}: {name} must be above 0 seconds")
+
+    @property
+    def target(self) -> str:
+        """The command's name, or the address without what may be secret in it."""
+        if self.url is None:
+            return self.command or ""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def __repr__(self) -> str:
+        # Arguments, variables and headers are where keys are.
+        return f"MCPServerConfig({self.name!r}, {self.transport}: {self.target!r})"
+
+    def offers(self, tool: str) -> bool:
+        """True if the tool of this name may be used."""
+        return (self.tools is None or tool in self.tools) and tool not in self.without
+
+    def to_dict(self) -> dict[str, str]:
+        """What differs from the default as texts, without name and scope."""
+        plain = MCPServerConfig(self.name, command=self.command, url=self.url)
+        return {
+            item.name: _to_text(getattr(self, item.name))
+            for item in fields(self)
+            if item.name not in ("name", "scope")
+            and (
+                getattr(self, item.name) != getattr(plain, item.name)
+                or (item.name in ("command", "url") and getattr(self, item.name) is not None)
+            )
+        }
+
+    @classmethod
+    def from_dict(cls, name: str, data: Mapping[str, str]) -> MCPServerConfig:
+        """The configuration that `to_dict` wrote. `ConfigError` for what it cannot have written."""
+        values = {}
+        for key, text in data.items():
+            if key not in _READERS:
+                raise ConfigError(f"server {name!r}: there is no setting {key!r}")
+            try:
+                values[key] = _READERS[key](text)
+            except ValueError as error:
+                raise ConfigError(f"server {name!r}: {key} cannot be read: {error}") from error
+        return cls(name, **values)
+
+
+def _to_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_it_is(text: str) -> Any:
+    return text
+
+
+def _of_json(kind: type | tuple[type, ...]) -> Any:
+    def read(text: str) -> Any:
+        value = json.loads(text)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{text!r} is something else")
+        return value
+
+    return read
+
+
+_READERS: dict[str, Any] = {
+    **dict.fromkeys(("command", "url", "transport", "cwd"), _as_it_is),
+    **dict.fromkeys(("args", "tools", "without", "pass_variables"), _of_json(list)),
+    **dict.fromkeys(("env", "headers"), _of_json(dict)),
+    **dict.fromkeys(("timeout", "total_timeout", "start_timeout"), float),
+    **dict.fromkeys(("enabled", "always"), _of_json(bool)),
+    "max_result": int,
+}

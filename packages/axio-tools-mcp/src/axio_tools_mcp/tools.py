@@ -1,0 +1,97 @@
+"""The tools of a server as tools of axio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from axio.tool import Tool
+from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.errors import MCPServerError
+from axio_tools_mcp.handler import build_handler
+from axio_tools_mcp.names import tool_name
+from axio_tools_mcp.session import MCPSession
+
+if TYPE_CHECKING:
+    from axio_tools_mcp.wire import ListedTool
+
+__all__ = ("load_mcp_tools", "load_tools", "make_tool")
+
+logger = logging.getLogger(__name__)
+
+_NO_ARGUMENTS = {"type": "object", "properties": {}}
+
+
+async def load_mcp_tools(
+    servers: Sequence[MCPServerConfig],
+) -> tuple[list[Tool[Any]], list[MCPSession]]:
+    """Connect servers side by side; gives their tools, in the order of `servers`, and the sessions.
+
+    A server that cannot be used is logged and left out. The caller closes the sessions.
+    """
+    sessions = [MCPSession(config) for config in servers if config.enabled]
+    loading = [asyncio.create_task(_load(session)) for session in sessions]
+    try:
+        loaded = await asyncio.gather(*loading)
+    except BaseException:
+        for task in loading:
+            task.cancel()
+        await asyncio.wait(loading)
+        await asyncio.gather(*(session.close() for session in sessions))
+        raise
+    found = [
+        (tools, session)
+        for tools, session in zip(loaded, sessions, strict=True)
+        if session.is_connected
+    ]
+    return [tool for tools, _ in found for tool in tools], [session for _, session in found]
+
+
+async def _load(session: MCPSession) -> list[Tool[Any]]:
+    try:
+        await session.connect()
+        return await load_tools(session)
+    except (MCPServerError, RuntimeError) as error:
+        logger.warning("left out: %s", error)
+        await session.close()
+        return []
+
+
+async def load_tools(session: MCPSession) -> list[Tool[Any]]:
+    """The tools that a connected server offers and its configuration allows."""
+    tools: dict[str, Tool[Any]] = {}
+    for listed in await session.list_tools():
+        if not session.config.offers(listed.name):
+            continue
+        try:
+            tool = make_tool(session, listed)
+        except (TypeError, ValueError) as error:
+            logger.warning("%s: left out: %s", _place(session, listed), error)
+            continue
+        if tool.name in tools:
+            logger.warning("%s: it is listed twice", _place(session, listed))
+            continue
+        tools[tool.name] = tool
+    return list(tools.values())
+
+
+def make_tool(session: MCPSession, listed: ListedTool) -> Tool[Any]:
+    """A tool that calls the listed one.
+
+    It is never marked as read-only: what a server says of its tools is the word of a stranger.
+    """
+    name = tool_name(session.config.name, listed.name)
+    description = listed.description or listed.name
+    return Tool(
+        name=name,
+        description=description,
+        handler=build_handler(name, listed.name, description, session),
+        schema=MappingProxyType(listed.input_schema or _NO_ARGUMENTS),
+    )
+
+
+def _place(session: MCPSession, listed: ListedTool) -> str:
+    return f"MCP server {session.config.name!r}, tool {listed.name!r}"

@@ -1,0 +1,225 @@
+"""A connection to one server, on the `mcp` library.
+
+This is the only module that names the library's types, and it is imported when the first server is
+connected: the library takes a second to import. The other modules read what it returns by the
+attributes that the protocol has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, TypeAlias
+
+import httpx2
+import mcp.client.sse
+import mcp_types as types
+from mcp import Client, MCPError
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import sse_within_origin
+from mcp.shared.dispatcher import ProgressFnT
+from mcp.shared.message import SessionMessage
+
+from axio_tools_mcp import __version__
+from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
+from axio_tools_mcp.process import LONGEST_MESSAGE
+from axio_tools_mcp.stdio import StdioTransport
+from axio_tools_mcp.witness import Witness, words_of
+
+__all__ = ("CallToolResult", "Connection", "Hooks", "ListedTool", "OnProgress", "connect")
+
+CallToolResult: TypeAlias = types.CallToolResult
+ListedTool: TypeAlias = types.Tool
+
+_MOST_PAGES = 1000
+
+# The client for old servers takes no limit for an event, and its own is less than one image.
+mcp.client.sse.sse_within_origin = partial(  # type: ignore[attr-defined]
+    sse_within_origin, max_event_size=LONGEST_MESSAGE
+)
+
+OnProgress: TypeAlias = ProgressFnT
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a server does by itself. `said` is called with its lines, `changed` with the kind of a
+    list that is not what it was ("tools", "prompts", "resources"), `lost` when it has ended."""
+
+    said: Callable[[str], object]
+    changed: Callable[[str], object]
+    lost: Callable[[], object]
+
+
+_CHANGES: dict[type, str] = {
+    types.ToolListChangedNotification: "tools",
+    types.PromptListChangedNotification: "prompts",
+    types.ResourceListChangedNotification: "resources",
+}
+
+
+@asynccontextmanager
+async def connect(config: MCPServerConfig, hooks: Hooks) -> AsyncIterator[Connection]:
+    """A connection while the block lasts. One task has to enter and to leave the block.
+
+    Raises `ConnectError`.
+    """
+    witness = Witness(config.name)
+
+    async def hear(message: object) -> None:
+        kind = _CHANGES.get(type(message))
+        if kind is not None:
+            hooks.changed(kind)
+
+    client = Client(
+        _transport(config, hooks, witness),
+        mode="legacy" if config.transport == "sse" else "auto",
+        message_handler=hear,
+        client_info=types.Implementation(name="axio", version=__version__),
+    )
+    connected = Connection(client, config, witness)
+    start = config.timeout if config.start_timeout is None else config.start_timeout
+    try:
+        async with asyncio.timeout(start) as limit:
+            async with client:
+                limit.reschedule(None)
+                _note_mismatches(client)
+                yield connected
+    except ConnectError:
+        raise
+    except Exception as error:
+        silent = TimeoutError(f"it did not answer in {start:g} s")
+        why = witness.tell(silent if limit.expired() else error)
+        raise ConnectError(f"MCP server {config.name!r}: {why}") from error
+
+
+def _transport(
+    config: MCPServerConfig, hooks: Hooks, witness: Witness
+) -> AbstractAsyncContextManager[Any]:
+    if config.url is not None:
+        return _http(config, witness)
+    return StdioTransport(
+        config, witness, parse=_parse, encode=_encode, said=hooks.said, lost=hooks.lost
+    )
+
+
+def _parse(line: bytes) -> SessionMessage:
+    return SessionMessage(types.jsonrpc_message_adapter.validate_json(line, by_name=False))
+
+
+def _encode(message: SessionMessage) -> bytes:
+    return message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+@asynccontextmanager
+async def _http(config: MCPServerConfig, witness: Witness) -> AsyncIterator[Any]:
+    assert config.url is not None
+
+    async def note(response: httpx2.Response) -> None:
+        witness.status = response.status_code
+        witness.media_type = response.headers.get("content-type", "").partition(";")[0]
+
+    def make(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            headers=config.headers,
+            # Silence is judged by the limits of a call, not by those of a socket.
+            timeout=httpx2.Timeout(config.timeout, read=None),
+            event_hooks={"response": [note]},
+        )
+
+    if config.transport == "sse":
+        async with sse_client(config.url, httpx_client_factory=make) as streams:
+            yield streams
+        return
+    async with (
+        make() as http,
+        streamable_http_client(
+            config.url, http_client=http, max_sse_event_size=LONGEST_MESSAGE
+        ) as streams,
+    ):
+        yield streams
+
+
+def _note_mismatches(client: Client) -> None:
+    """Let a result that does not fit the schema of its tool be a result all the same.
+
+    The library would raise, although the call has been made.
+    """
+    validate = client.session.validate_tool_result
+
+    async def note(name: str, result: types.CallToolResult) -> None:
+        try:
+            await validate(name, result)
+        except RuntimeError as error:
+            words = f"[this result is not what the server says it returns: {words_of(error)}]"
+            result.content.append(types.TextContent(type="text", text=words))
+
+    client.session.validate_tool_result = note  # type: ignore[method-assign]
+
+
+@dataclass(slots=True)
+class Connection:
+    """Requests to a connected server. Any task may make them, and be cancelled while it waits.
+
+    They raise `ConnectionLost` when no answer can come any more, and `ToolCallError` when the
+    server refuses.
+    """
+
+    client: Client
+    config: MCPServerConfig
+    witness: Witness
+
+    async def list_tools(self) -> list[types.Tool]:
+        return await self._pages(self.client.list_tools, "tools")
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], on_progress: OnProgress
+    ) -> types.CallToolResult:
+        answer = self.client.call_tool(name, arguments, progress_callback=on_progress)
+        return await self._asked(f"tool {name!r}", answer)  # type: ignore[no-any-return]
+
+    async def _pages(self, ask: Callable[..., Awaitable[Any]], kind: str) -> list[Any]:
+        """All pages of a list, as it is now."""
+        found: list[Any] = []
+        cursor: str | None = None
+        seen: set[str] = set()
+        while True:
+            page = await self._asked(f"its {kind}", ask(cursor=cursor, cache_mode="refresh"))
+            found += getattr(page, kind)
+            cursor = page.next_cursor
+            if not cursor or cursor in seen or len(seen) >= _MOST_PAGES:
+                return found
+            seen.add(cursor)
+
+    async def _asked(self, what: str, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except MCPError as error:
+            self._refuse(what, error)
+        except (OSError, httpx2.HTTPError) as error:
+            raise ConnectionLost(f"{self._place(what)}: {words_of(error)}") from error
+        except ValueError as error:
+            raise ToolCallError(
+                f"{self._place(what)}: its answer is not what the protocol allows: "
+                f"{words_of(error)}"
+            ) from error
+
+    def _refuse(self, what: str, error: MCPError) -> NoReturn:
+        status = self.witness.status
+        unknown_session = status in (400, 404) and "session" in error.message.lower()
+        if (
+            error.code == types.CONNECTION_CLOSED
+            or status in (401, 403)
+            or status >= 500
+            or unknown_session
+        ):
+            raise ConnectionLost(f"{self._place(what)}: {self.witness.tell(error)}") from error
+        raise ToolCallError(f"{self._place(what)}: {error.message}") from error
+
+    def _place(self, what: str) -> str:
+        return f"MCP server {self.config.name!r}, {what}"

@@ -1,0 +1,63 @@
+"""The cause of a failed connection: what was seen of the server often says more than an error.
+
+The library knows that a connection is closed, not that the server answered 401 or wrote "no such
+file" before it ended.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+__all__ = ("Witness", "words_of")
+
+_LONGEST = 300
+
+_ADVICE = {
+    401: "sign in with `axio mcp login {name}`, or give a header with a key",
+    403: "these credentials may not use it",
+    404: "check the path of its url",
+    405: 'if it is a server from before 2025-03, set its type to "sse"',
+}
+
+
+class Witness:
+    """What was seen of the server `name` since it last worked."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.ended = ""
+        """The way in which its process ended."""
+        self.junk = ""
+        """A line on stdout that is no message."""
+        self.status = 0
+        """The status of its last answer over HTTP."""
+        self.media_type = ""
+        """The media type of that answer."""
+
+    def tell(self, error: BaseException) -> str:
+        """One line: the cause, and what to do where that is known."""
+        if self.ended:
+            return self.ended
+        if self.status >= 400:
+            advice = _ADVICE.get(self.status, "").format(name=self._name)
+            told = f"it answered {self.status} {_phrase(self.status)}"
+            return f"{told}; {advice}" if advice else told
+        if self.media_type == "text/html":
+            return "it answered with an HTML page, not as an MCP server; check its url"
+        told = words_of(error)
+        return f"{told}; it wrote what is no message: {self.junk!r}" if self.junk else told
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def words_of(error: BaseException) -> str:
+    """The words of the first error in a group of groups, on one line."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
