@@ -89,7 +89,7 @@ class MCPServerConfig:
         return (self.tools is None or tool in self.tools) and tool not in self.without
 
     def to_dict(self) -> dict[str, str]:
-        """What differs from the default as texts, without name and scope."""
+        """The settings that differ from the default as texts, without name and scope."""
         plain = MCPServerConfig(self.name, command=self.command, url=self.url)
         return {
             item.name: _to_text(getattr(self, item.name))

@@ -13,6 +13,6 @@ _ALWAYS = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER")
 
 
 def environment_of(config: MCPServerConfig, ours: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What every server gets, what `pass_variables` names and what `env` sets."""
+    """The variables that every server gets, those of `pass_variables`, and what `env` sets."""
     names = (*_ALWAYS, *config.pass_variables)
     return {**{name: ours[name] for name in names if name in ours}, **(config.env or {})}

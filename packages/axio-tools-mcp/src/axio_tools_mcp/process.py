@@ -76,7 +76,7 @@ class ServerProcess:
         await self._process.stdin.drain()
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """What the server writes to stdout, until it closes that. Raises `LineTooLong`."""
+        """The lines that the server writes to stdout, until it closes that; or `LineTooLong`."""
         assert self._process.stdout is not None
         splitter = LineSplitter(LONGEST_MESSAGE)
         while data := await self._process.stdout.read(_CHUNK):

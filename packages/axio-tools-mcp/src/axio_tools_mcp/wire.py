@@ -48,7 +48,7 @@ OnProgress: TypeAlias = ProgressFnT
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a server does by itself. `said` is called with its lines, `changed` with the kind of a
+    """For all that a server does by itself. `said` is called with its lines, `changed` with the kind of a
     list that is not what it was ("tools", "prompts", "resources"), `lost` when it has ended."""
 
     said: Callable[[str], object]

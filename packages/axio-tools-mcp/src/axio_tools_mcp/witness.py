@@ -21,7 +21,7 @@ _ADVICE = {
 
 
 class Witness:
-    """What was seen of the server `name` since it last worked."""
+    """The traces that the server `name` has left."""
 
     def __init__(self, name: str) -> None:
         self._name = name
