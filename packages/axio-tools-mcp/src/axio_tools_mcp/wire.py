@@ -48,8 +48,8 @@ OnProgress: TypeAlias = ProgressFnT
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """For all that a server does by itself. `said` is called with its lines, `changed` with the kind of a
-    list that is not what it was ("tools", "prompts", "resources"), `lost` when it has ended."""
+    """For what a server does by itself: `said` is called with its lines, `changed` with the kind of
+    a list that is not what it was ("tools", "prompts", "resources"), `lost` when it has ended."""
 
     said: Callable[[str], object]
     changed: Callable[[str], object]
