@@ -14,7 +14,7 @@ from axio.exceptions import wrong_kind
 from axio.messages import Message, Prompt, as_message
 from axio.selector import ToolSelector
 from axio.tool import AnyTool, require_tools
-from axio.transport import CompletionTransport, require_transport, takes_schema, takes_tools
+from axio.transport import CompletionTransport, require_transport
 
 if TYPE_CHECKING:
     from axio.output import OutputStream
@@ -113,35 +113,11 @@ class Agent:
         message = as_message(user_message)
         require_store(context)
         if output is None:
-            return _run()(self, context, message, budget).start()
-        return self._run_for_output(message, context, output, output_tries, budget)
+            return _run()(self, context, budget).start(message)
+        from axio.output import OutputRun, OutputWanted
 
-    def _run_for_output(
-        self,
-        message: Message,
-        context: ContextStore,
-        output: type[T],
-        tries: int,
-        budget: Budget | None,
-    ) -> OutputStream[T]:
-        from axio.output import AnswerText, OutputWanted, output_stream
-
-        AgentRun = _run()
-        wanted: OutputWanted[T] = OutputWanted(output, self.tools, tries)
-        transport = self.transport
-        if takes_schema(transport) or not takes_tools(transport):
-            answer = AnswerText(transport, wanted.schema)
-            run = AgentRun(
-                self.copy(transport=answer),
-                context,
-                message,
-                budget,
-                lambda: wanted.take_text(answer.text),
-            )
-            return run.start(output_stream(wanted, lambda: answer.text))
-        agent = self.copy(tools=[*self.tools, wanted.tool()])
-        run = AgentRun(agent, context, message, budget, wanted.remind, wanted.count)
-        return run.start(output_stream(wanted, lambda: wanted.arguments_in(run.turn)))
+        wanted: OutputWanted[Any] = OutputWanted(output, self.tools, output_tries)
+        return OutputRun(wanted, self, context, budget).start(message)
 
     @overload
     async def run(
@@ -196,7 +172,7 @@ class Agent:
         Where the model had the last word the run ends at once.
         """
         require_store(context)
-        return _run()(self, context, None, budget).start()
+        return _run()(self, context, budget).start(None)
 
     async def dispatch_tools(
         self, blocks: list[ToolUseBlock], iteration: int

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from axio.blocks import TextBlock
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
@@ -26,10 +26,21 @@ from axio.schema import Validator, converter, value_schema
 from axio.schema.nodes import any_node
 from axio.schema.streaming import parse_partial
 from axio.tool import AnyTool
-from axio.transport import CompletionTransport, StructuredTransport, closing
+from axio.transport import (
+    CompletionTransport,
+    StructuredTransport,
+    closing,
+    takes_schema,
+    takes_tools,
+)
 from axio.wrapper import Structured
 
-__all__ = ("AnswerText", "OutputStream", "OutputWanted", "StructuredTransport")
+if TYPE_CHECKING:
+    from axio.agent import Agent
+    from axio.context import ContextStore
+    from axio.run.budget import Budget
+
+__all__ = ("AnswerText", "OutputRun", "OutputStream", "OutputWanted", "StructuredTransport")
 
 T = TypeVar("T")
 
@@ -203,28 +214,54 @@ class AnswerText(Structured):
                 yield event
 
 
+class OutputRun(AgentRun, Generic[T]):
+    """A run that ends in the answer that is wanted."""
+
+    __slots__ = ("_written", "wanted")
+
+    def __init__(
+        self, wanted: OutputWanted[T], agent: Agent, store: ContextStore, budget: Budget | None
+    ) -> None:
+        self.wanted = wanted
+        self._written: AnswerText | None = None
+        """The model, where its text is the answer."""
+        if takes_schema(agent.transport) or not takes_tools(agent.transport):
+            self._written = AnswerText(agent.transport, wanted.schema)
+            agent = agent.copy(transport=self._written)
+        else:
+            agent = agent.copy(tools=[*agent.tools, wanted.tool()])
+        super().__init__(agent, store, budget)
+
+    def start(self, prompt: Message | None) -> OutputStream[T]:
+        return OutputStream(self.events(prompt), self)
+
+    def _reply(self) -> Message | None:
+        if self._written is None:
+            return self.wanted.remind()
+        return self.wanted.take_text(self._written.text)
+
+    def _is_enough(self, calls: list[Call]) -> bool:
+        return self.wanted.count(calls)
+
+    def answer_so_far(self) -> Any:
+        text = self.wanted.arguments_in(self.turn)
+        if self._written is not None:
+            text = self._written.text
+        return self.wanted.unwrapped(parse_partial(text))
+
+
 class OutputStream(AgentStream, Generic[T]):
     """The events of a run that ends in an answer of type `T`."""
 
-    __slots__ = ("_raw", "_wanted")
+    __slots__ = ()
 
-    def __init__(
-        self,
-        generator: AsyncGenerator[StreamEvent, None],
-        run: AgentRun,
-        wanted: OutputWanted[T],
-        raw: Callable[[], str],
-    ) -> None:
-        super().__init__(generator, run)
-        self._wanted = wanted
-        self._raw = raw
+    _run: OutputRun[T]
 
     @property
     def partial(self) -> Any:
         """The answer as far as it has come: plain JSON values, unchecked, a growing text as its
         beginning. None before it begins; at the end it stays. Each look reads all of it."""
-        value = parse_partial(self._raw())
-        return self._wanted.unwrapped(value)
+        return self._run.answer_so_far()
 
     async def get_output(self) -> T:
         """The answer. `StreamError` if the run failed, `OutputError` if it gave none."""
@@ -237,11 +274,4 @@ class OutputStream(AgentStream, Generic[T]):
                     reason = event.reason
         finally:
             await self.aclose()
-        return self._wanted.result(reason)
-
-
-def output_stream(
-    wanted: OutputWanted[T], raw: Callable[[], str]
-) -> Callable[[AsyncGenerator[StreamEvent, None], AgentRun], OutputStream[T]]:
-    """A maker for the stream of a run; `raw` gives the answer's text so far."""
-    return lambda generator, run: OutputStream(generator, run, wanted, raw)
+        return self._run.wanted.result(reason)

@@ -1,32 +1,24 @@
-"""The limits of a run and of every run inside it.
-
-`Budget` counts, `Limits` holds all the budgets that apply to one run, and its timer.
-"""
+"""The limits of a run and of every run inside it: counted here, and asked for by the run."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, fields
 from math import isnan
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import ReasoningDelta, StreamEvent, TextDelta, ToolInputDelta
-from axio.exceptions import LimitReached, wrong_kind
+from axio.exceptions import LimitReached
 from axio.messages import Message
 from axio.models import ModelSpec
 from axio.transport import closing
 from axio.types import Usage
 
-if TYPE_CHECKING:
-    from axio.watchdog import Watchdog
+__all__ = ("CHARACTERS_PER_TOKEN", "Budget", "cost_of", "estimate", "length_of", "stop_runaway")
 
-__all__ = ("CHARACTERS_PER_TOKEN", "Budget", "Limits", "cost_of", "estimate", "length_of")
-
-CHARACTERS_PER_TOKEN = (
-    4  # a low estimate of tokens for most texts, where the provider does not count them
-)
+CHARACTERS_PER_TOKEN = 4
+"""A low estimate for most texts, where the provider does not count tokens."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,63 +95,6 @@ class Budget:
         if self.tokens is not None:
             left.append(self.tokens - self.used.input_tokens - self.used.output_tokens)
         return min(left, default=None)
-
-
-class Limits:
-    """The budgets of one run and of those around it: asked before, and told after.
-
-    `start` before the first request, `stop` at the end.
-    """
-
-    __slots__ = ("_budgets", "_watchdog")
-
-    def __init__(self, budgets: tuple[Budget, ...]) -> None:
-        for budget in budgets:
-            if not isinstance(budget, Budget):
-                raise wrong_kind("budget", "a Budget", budget)
-        self._budgets = budgets
-        self._watchdog: Watchdog | None = None
-
-    def start(self, interrupt: Callable[[LimitReached], object]) -> None:
-        """Let the clocks run. `interrupt` is called once, from the event loop, when the time of the
-        run or the patience with a silent model is over."""
-        for budget in self._budgets:
-            budget.start()
-        left = [s for budget in self._budgets if (s := budget.seconds_left()) is not None]
-        silence = min((b.silence for b in self._budgets if b.silence is not None), default=None)
-        if left or silence is not None:
-            # It needs asyncio; a program may only name its limits.
-            from axio.run.patience import Patience
-
-            self._watchdog = Patience(silence, min(left, default=None), interrupt)
-
-    def stop(self) -> None:
-        if self._watchdog is not None:
-            self._watchdog.stop()
-
-    def request(self) -> None:
-        """Count a model call about to be made; `LimitReached` if nothing is left for it."""
-        for budget in self._budgets:
-            budget.request()
-
-    def listen(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
-        """The model's events, under the limits that hold while it speaks."""
-        left = [tokens for b in self._budgets if (tokens := b.output_left()) is not None]
-        if left:
-            source = stop_runaway(source, min(left))
-        if self._watchdog is None or self._watchdog.silence is None:
-            return source
-        return self._watchdog.listen(source)
-
-    def call_tools(self, count: int) -> None:
-        """Count tool calls about to be run; `LimitReached` if they are more than what is left."""
-        for budget in self._budgets:
-            budget.call_tools(count)
-
-    def spend(self, usage: Usage, model: object) -> None:
-        """Count the tokens of a model call that was made."""
-        for budget in self._budgets:
-            budget.spend(usage, model)
 
 
 def _check(name: str, value: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from axio.blocks import ToolResultBlock, unshared
 from axio.types import ToolCallID, ToolName
 
-__all__ = ("Call", "join_surrogates")
+__all__ = ("ApprovedCall", "Call", "join_surrogates")
 
 _ECHO = 200  # characters of broken arguments that the model gets to see again
 
@@ -38,9 +38,12 @@ class Call:
     """
 
     __slots__ = (
-        *("approved", "fragments", "id", "index", "inner", "input", "name", "outer", "output"),
-        *("problem", "result", "started", "wire_id"),
+        *("fragments", "id", "index", "inner", "input", "name", "outer", "output", "problem"),
+        *("result", "started", "wire_id"),
     )
+
+    approved = False
+    """True if a person has said yes to it."""
 
     def __init__(
         self, id: ToolCallID, name: ToolName, index: int, wire_id: ToolCallID = ""
@@ -52,8 +55,6 @@ class Call:
         self.fragments: list[str] = []
         self.input: dict[str, Any] = {}
         self.problem: str | None = None
-        self.approved = False
-        """True once a person has said yes to it."""
         self.started = False
         self.outer: Call | None = None
         """The call whose tool makes this one."""
@@ -102,6 +103,14 @@ class Call:
             return isinstance(json.loads("".join(self.fragments)), dict)
         except (ValueError, RecursionError):
             return False
+
+
+class ApprovedCall(Call):
+    """A call that waited for a person, who has said yes to it."""
+
+    __slots__ = ()
+
+    approved = True
 
 
 def join_surrogates(value: Any) -> Any:

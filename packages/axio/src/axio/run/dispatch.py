@@ -14,7 +14,7 @@ from contextlib import aclosing
 from time import monotonic
 from typing import Any
 
-from axio.blocks import AudioBlock, ImageBlock, ToolResultBlock, VideoBlock
+from axio.blocks import AudioBlock, ImageBlock, TextBlock, ToolResultBlock, VideoBlock
 from axio.cancellation import is_being_cancelled
 from axio.events import (
     AudioOutput,
@@ -46,8 +46,7 @@ GRACE = 5.0
 
 _NOT_RUN = "[not run] The run failed before this call's turn was complete."
 
-_MEDIA = (ImageBlock, AudioBlock, VideoBlock)
-_MEDIA_OUTPUT: dict[type, Any] = {
+_OUTPUT: dict[type, Any] = {
     ImageBlock: ImageOutput,
     AudioBlock: AudioOutput,
     VideoBlock: VideoOutput,
@@ -67,7 +66,7 @@ class ToolDispatch:
     An `Exception` of a tool is told to the model; anything else is raised by `more`.
     """
 
-    __slots__ = ("_dropped", "_failure", "_loop", "_run", "_running", "_tasks", "_wakeup", "events")
+    __slots__ = ("_dropped", "_failure", "_run", "_tasks", "_wakeup", "events", "loop", "running")
 
     def __init__(self, run: Run) -> None:
         self.events: deque[StreamEvent] = deque()
@@ -75,10 +74,10 @@ class ToolDispatch:
         """True once the turn of the calls has failed."""
         self._failure: BaseException | None = None
         """An error that a tool raised for the program, not for the model."""
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._run = run
         run._dispatch = self
-        self._running = 0
+        self.running = 0
         """The number of calls that have been started and have no result yet."""
         self._tasks: dict[asyncio.Future[None], bool] = {}
         """The running calls that had to wait for something; true if they have been cancelled."""
@@ -90,8 +89,8 @@ class ToolDispatch:
             if call.started:
                 continue
             call.started = True
-            self._running += 1
-            task = start_at_once(self._perform(call), self._loop)
+            self.running += 1
+            task = start_at_once(self._perform(call), self.loop)
             if not task.done():
                 self._tasks[task] = False
                 task.add_done_callback(_retrieve)
@@ -105,16 +104,11 @@ class ToolDispatch:
             return True
         if self._failure is not None:
             raise self._failure
-        if not self._running:
+        if not self.running:
             return False
-        self._wakeup = self._loop.create_future()
+        self._wakeup = self.loop.create_future()
         await self._wakeup
         return True
-
-    @property
-    def is_busy(self) -> bool:
-        """True while a call has no result."""
-        return self._running > 0
 
     async def call_inside(self, view: Run, name: ToolName, arguments: Any) -> ToolResultBlock:
         """Run one more call inside the current one of `view`, in the task of its caller."""
@@ -130,7 +124,7 @@ class ToolDispatch:
         call.fragments.append(text)
         call.parse(cut=False)
         call.started = True
-        self._running += 1
+        self.running += 1
         self._push(ToolUseStart(call.index, call.id, name))
         self._push(ToolInputDelta(call.index, call.id, text))
         tool = self._find(name)
@@ -166,7 +160,7 @@ class ToolDispatch:
         Returns when every handler has ended or has had `GRACE` seconds for it, also if this very
         call is cancelled meanwhile.
         """
-        if self._loop.is_closed():
+        if self.loop.is_closed():
             return
         self.stop()
         pending, cancelled = await outlast(self._tasks, GRACE)
@@ -196,14 +190,14 @@ class ToolDispatch:
             self.events.clear()
         for call in calls:
             self._push(ToolResult(call.id, call.name, True, _NOT_RUN, call.input))
-        self._dropped = True
+        self._dropped = bool(calls)
 
     def emit(self, event: StreamEvent) -> None:
         """Hand an event to the consumer; from any thread."""
-        if asyncio._get_running_loop() is self._loop:
+        if asyncio._get_running_loop() is self.loop:
             self._push(event)
         else:
-            self._loop.call_soon_threadsafe(self._push, event)
+            self.loop.call_soon_threadsafe(self._push, event)
 
     def _push(self, event: StreamEvent) -> None:
         if self._dropped:
@@ -271,13 +265,16 @@ class ToolDispatch:
         if call.result is not None:
             return  # It has been answered as interrupted, and ended after all.
         call.result = ToolResultBlock(call.id, content, is_error)
-        self._running -= 1
-        if not self._running:
+        self.running -= 1
+        if not self.running:
             self._tasks.clear()  # so that they are free to go before the run goes on
-        text = content if isinstance(content, str) else as_text(content)
-        for block in () if isinstance(content, str) else content:
-            if isinstance(block, _MEDIA):
-                self._push(_MEDIA_OUTPUT[type(block)](0, block.data, block.media_type))
+        if isinstance(content, str):
+            text = content
+        else:
+            text = as_text(content)
+            for block in content:
+                if not isinstance(block, TextBlock):
+                    self._push(_OUTPUT[type(block)](0, block.data, block.media_type))
         self._push(ToolResult(call.id, call.name, is_error, text, call.input))
 
 

@@ -21,6 +21,7 @@ from axio.exceptions import LimitReached
 from axio.run.face import Run
 from axio.run.start import current_task
 from axio.types import StopReason
+from axio.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from axio.agent import Agent
@@ -35,11 +36,6 @@ GRACE = 10.0
 """Seconds a store has to answer once the run is being stopped."""
 
 
-READY, BEGINNING, RUNNING, LEAVING = range(4)
-"""A run is begun when its first event is asked for, runs once its prompt is stored, and leaves when
-it unwinds, whatever the reason."""
-
-
 class Interruptible(Run):
     """A run that can come to an end: with a stop switch, which knows the task that waits for it.
 
@@ -48,29 +44,31 @@ class Interruptible(Run):
     """
 
     __slots__ = (
-        *("_adopted", "_cancels", "_consumer", "_crash", "_end", "_error", "_generator"),
-        *("_loop", "_phase", "_reason", "_request"),
+        *("_adopted", "_cancels", "_clock", "_consumer", "_end", "_error", "_generator"),
+        *("_is_leaving", "_reason", "_request"),
     )
+
+    _cancels: Cancels
+    """Those that the switch asks for, once the run has begun."""
+
+    _consumer: asyncio.Task[Any] | None
+    """The task that asked for an event last."""
+
+    _generator: ref[AsyncGenerator[Any, None]]
+    """The run as it is iterated."""
 
     def __init__(
         self, store: ContextStore, agent: Agent, budget: Budget | None, parent: Run | None
     ) -> None:
         super().__init__(store, agent, budget, parent)
         self._adopted: set[asyncio.Task[Any]] | None = None
-        self._cancels: Cancels | None = None
-        """Those that the switch asks for; None before the run has begun."""
-        self._consumer: asyncio.Task[Any] | None = None
-        """The task that asked for an event last."""
-        self._crash: Exception | None = None
-        """An error of the program, in a store or a selector: raised after the last event."""
+        self._clock: _Clock | None = None
         self._end: StopReason | None = None
         """Once the run is to end after this turn: how it says so in its last event."""
         self._error: Exception | None = None
         """Told before the last event."""
-        self._generator: ref[AsyncGenerator[Any, None]] | None = None
-        """The run as it is iterated."""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._phase = READY
+        self._is_leaving = False
+        """True once the run unwinds, for any reason."""
         self._reason = ""
         self._request: LimitReached | asyncio.CancelledError | None = None
 
@@ -89,54 +87,48 @@ class Interruptible(Run):
         else:
             self._finish(StopReason.error, "cancelled")
 
-    def _break_down(self, exc: Exception) -> None:
-        self._crash = exc
-        self._end, self._reason = StopReason.error, "crash"
-
-    def _enter(self) -> asyncio.AbstractEventLoop:
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
         """The first event is asked for; CancelledError if the run is not to begin."""
-        loop = self._loop = asyncio.get_running_loop()
-        task = self._consumer = current_task(loop)
-        self._cancels = Cancels(task)
-        self._phase = BEGINNING
-        if self._request is not None:
-            raise asyncio.CancelledError
-        return loop
-
-    def _resumed(self) -> None:
-        """The next event is asked for, perhaps by another task; CancelledError if the run is to
-        stop."""
-        self._consumer = current_task(self._loop)
+        self._consumer = current_task(loop)
+        self._cancels = Cancels(self._consumer)
         self._check()
+        if self.budget is not None:
+            self._start_clock()
 
     def _check(self) -> None:
         """CancelledError if the run is to stop."""
         if self._request is not None:
             raise asyncio.CancelledError
 
+    def _start_clock(self) -> None:
+        """Interrupt the run when its time, or its patience with a silent model, is over."""
+        budgets = self.budgets()
+        for budget in budgets:
+            budget.start()
+        seconds = [left for budget in budgets if (left := budget.seconds_left()) is not None]
+        silences = [budget.silence for budget in budgets if budget.silence is not None]
+        if seconds or silences:
+            self._clock = _Clock(self, min(silences, default=None), min(seconds, default=None))
+
     def interrupt(self, request: LimitReached | asyncio.CancelledError) -> None:
         """Stop the run at its next step, and interrupt what it waits for.
 
         To be called in its event loop, from any task. A run that has ended stays as it is.
         """
-        if self._phase == LEAVING:
+        if self._is_leaving:
             return
         if self._request is None:
             self._request = request
-        if self._loop is None or self._loop.is_closed():
-            return
-        # In a later step: this one may be the consumer's own, which then could leave the run before
-        # it waits again, and would be cancelled in code that is not the run's.
-        self._loop.call_soon(self._interrupt)
-        if self._dispatch is not None:
-            self._dispatch.stop()  # Tools must not go on while the consumer is busy.
+        dispatch = self._dispatch
+        if dispatch is not None and not dispatch.loop.is_closed():
+            # In a later step: this one may be the consumer's own, which then could leave the run
+            # before it waits again, and would be cancelled in code that is not the run's.
+            dispatch.loop.call_soon(self._interrupt)
+            dispatch.stop()  # Tools must not go on while the consumer is busy.
 
     def _interrupt(self) -> None:
-        consumer, cancels = self._consumer, self._cancels
-        if consumer is None or cancels is None or self._phase == LEAVING:
-            return
-        if self._is_waiting():
-            cancels.cancel(consumer)
+        if not self._is_leaving and self._consumer is not None and self._is_waiting():
+            self._cancels.cancel(self._consumer)
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         if self._adopted is None:
@@ -150,15 +142,14 @@ class Interruptible(Run):
 
     def _is_waiting(self) -> bool:
         """True while the consumer waits for the next event."""
-        generator = None if self._generator is None else self._generator()
-        return bool(getattr(generator, "ag_running", False))
+        return bool(getattr(self._generator(), "ag_running", False))
 
     def is_abandoned(self) -> bool:
         """True if the next event will never be asked for: by the task that calls this, or because
         the event loop has been closed."""
-        if self._loop is None or self._is_waiting():
+        if self._dispatch is None or self._is_waiting():
             return False
-        return self._loop.is_closed() or self._consumer is asyncio.current_task()
+        return self._dispatch.loop.is_closed() or self._consumer is asyncio.current_task()
 
     def _take_back(self) -> bool:
         """Undo the cancels that the switch has made; True if a CancelledError just caught was its.
@@ -166,10 +157,27 @@ class Interruptible(Run):
         A task that was cancelled from outside as well still counts more cancels than when the run
         began.
         """
-        if self._cancels is None:
-            return True
         self._cancels.take_back()
         return not self._cancels.come_from_elsewhere(self._consumer)
+
+
+class _Clock(Watchdog):
+    """Interrupts `run` once, where other watchdogs end one wait."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Interruptible, silence: float | None, seconds: float | None) -> None:
+        self._run = run
+        super().__init__(silence, seconds)
+        if silence is not None and silence <= 0:
+            self.expired("silence")  # A model that answers at once never waits for the timer.
+
+    def expired(self, limit: str) -> None:
+        text = "the run took too long"
+        if limit == "silence":
+            text = f"the model said nothing for {self.silence:g} s"
+        self.stop()
+        self._run.interrupt(LimitReached(text, reason=limit))
 
 
 def can_wait() -> bool:

@@ -70,7 +70,7 @@ class Run:
 
     def inside(self, call: Call) -> Run:
         """This run as the tool of `call` sees it."""
-        return _InCall(self.whole, call)
+        return _InCall(self, call)
 
     def emit(self, event: StreamEvent) -> None:
         """Show `event` to the consumer of the run at once. Any thread may call it."""

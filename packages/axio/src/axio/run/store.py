@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -16,31 +17,86 @@ from axio.messages import Message
 from axio.run import ending
 from axio.run.ending import Interruptible
 from axio.run.face import Run
-from axio.run.turn import Turn
+from axio.run.turn import DONE, ApprovedTurn, Turn
 
 if TYPE_CHECKING:
     from axio.run.stream import AgentStream
 
-__all__ = ("NUDGE", "Recorded", "make_way", "open_streams", "take_approved")
+__all__ = ("NUDGE", "Recorded", "make_way", "open_streams")
 
 logger = logging.getLogger(__name__)
 
-open_streams: dict[int, ref[AgentStream] | None] = {}
+open_streams: dict[int, ref[AgentStream]] = {}
 """By the store's id: the stream's own frame keeps the store alive, and removes the entry."""
 
 NUDGE = "The media above is the result of the tool call. Go on with the task."
 
 
 class Recorded(Interruptible):
-    """A run that knows its history. It has to set what it knows once it has the store."""
+    """A run that has a store, once it has taken it, and knows its history."""
 
-    __slots__ = ("_checked", "_stored")
+    __slots__ = ("_checked", "_owned", "_stored", "_stream", "turn")
 
     _checked: tuple[int, Message | None]
     """The length of the history that was read last, and its last message."""
 
+    _owned: AbstractAsyncContextManager[None] | None
+    """The hold on the store, while the run has it."""
+
     _stored: list[Message]
     """The messages that the run has stored since."""
+
+    _stream: ref[AgentStream]
+
+    turn: Turn | None
+    """The one that is open: not stored yet, or without its results."""
+
+    async def _open(self, prompt: Message | None) -> None:
+        """Take the store, see that its history is valid, and store the prompt."""
+        store = self.store
+        if self.parent is not None or id(store) in open_streams:
+            await make_way(store, self.parent)
+        owned = store.own()
+        await owned.__aenter__()
+        self._owned = owned
+        self._checked, self._stored = store._checked, []
+        open_streams[id(store)] = self._stream
+        history: list[Message] = []
+        if prompt is None or not self._checked[0]:
+            # Else it was valid after the last run, and is read together with the prompt.
+            history = await store.get_history()
+            if history:
+                history = await self._mended(history)
+        if prompt is None:
+            await self._take_up(history)
+            return
+        try:
+            await self._append(prompt)
+        except Exception:
+            await self._let_go()  # The run has not begun, and says nothing.
+            raise
+
+    async def _take_up(self, history: list[Message]) -> None:
+        """Go on where the history stands; calls that were approved meanwhile are the first turn."""
+        from axio.approval import approved, pending, used_up  # Most runs have a prompt.
+
+        if not history or history[-1].role == "assistant":
+            self._finish(DONE)
+        if granted := approved(history):
+            if self._refusal(len(granted)) is not None:
+                return
+            # After a crash from here on the calls are never run again.
+            await self.store.replace(used_up(history))
+            self.turn = ApprovedTurn(granted)
+        if pending(history):
+            self.stop("approval")
+
+    def _let_go(self) -> Coroutine[Any, Any, bool | None]:
+        """Release the store, which the run has."""
+        owned, self._owned = self._owned, None
+        assert owned is not None
+        open_streams.pop(id(self.store), None)
+        return owned.__aexit__(None, None, None)
 
     def _knows(self, history: list[Message]) -> bool:
         """True if `history` is the one that was read last, and what the run has stored since."""
@@ -153,13 +209,6 @@ async def _mend(
         logger.warning("%s cannot replace its history", type(store).__name__)
         return mended
     return await store.get_history()
-
-
-async def take_approved(store: ContextStore) -> None:
-    """Use up the approvals: after a crash from here on the calls are never run again."""
-    from axio.approval import used_up  # Most runs have a prompt, and need none of this.
-
-    await store.replace(used_up(await store.get_history()))
 
 
 async def _store_approved(store: ContextStore, turn: Turn) -> None:

@@ -6,6 +6,7 @@ import copy
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import LimitReached, StreamError, UnexpectedError
@@ -36,6 +37,9 @@ class AgentStream:
     def __init__(
         self, generator: AsyncGenerator[StreamEvent, None], run: AgentRun | None = None
     ) -> None:
+        if run is not None:
+            # Weak, so that a stream that is dropped ends its run.
+            run._generator, run._stream = ref(generator), ref(self)
         self._run = run
         self._generator = generator
         self.__anext__ = generator.__anext__  # type: ignore[method-assign]

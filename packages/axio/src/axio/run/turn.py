@@ -27,7 +27,7 @@ from axio.events import (
     VideoOutput,
 )
 from axio.history import unique_id
-from axio.run.call import Call, join_surrogates
+from axio.run.call import ApprovedCall, Call, join_surrogates
 from axio.schema.streaming import ToolArgStream
 from axio.types import StopReason, ToolCallID, ToolName, Usage
 
@@ -67,8 +67,8 @@ class Turn:
     """
 
     __slots__ = (
-        *("calls", "content", "runs", "source", "stop_reason", "usage"),
-        *("_arrived", "_current", "_iteration", "_known", "_taken", "_text"),
+        *("calls", "content", "iteration", "runs", "source", "stop_reason", "taken", "usage"),
+        *("_arrived", "_current", "_known", "_text"),
     )
 
     content: list[ContentBlock]
@@ -78,17 +78,17 @@ class Turn:
 
     def __init__(self, taken: set[ToolCallID] | None = None, iteration: int = 0) -> None:
         self.calls: list[Call] = []
+        self.iteration = iteration
         self.runs = False
         """True if its calls are to be run, and answered; known after `close`."""
         self.stop_reason = DONE
+        self.taken = set() if taken is None else taken
         self.usage: Usage | None = None
         """None until an `IterationEnd` has come."""
         self._arrived: list[ContentBlock | Call] = []
         self._current: Call | None = None
-        self._iteration = iteration
         self._known: dict[ToolCallID | tuple[int, ToolCallID], Call] = {}
         """The last call with an id, and with an id at an index."""
-        self._taken = set() if taken is None else taken
         self._text: list[str] = []
 
     granted: Sequence[PendingCall] = ()
@@ -115,7 +115,7 @@ class Turn:
             self.stop_reason = event.stop_reason
             self.usage = event.usage if self.usage is None else self.usage + event.usage
             if not event.iteration:
-                event = IterationEnd(self._iteration, event.stop_reason, event.usage)
+                event = IterationEnd(self.iteration, event.stop_reason, event.usage)
         elif type(event) is ReasoningEnd:
             self._add(event.block)
         elif type(event) is ImageOutput:
@@ -154,7 +154,7 @@ class Turn:
             known.name, known.fragments, known.problem = event.name, [], None
             self._current = known
             return
-        taken = self._taken
+        taken = self.taken
         id = wire_id if wire_id not in taken else unique_id(wire_id, taken)
         taken.add(id)
         call = self._current = Call(id, event.name, index, wire_id)
@@ -266,8 +266,8 @@ class ApprovedTurn(Turn):
         self.content, self.runs = [], True
         self.source = _nothing()
         for index, waiting in enumerate(granted):
-            call = Call(waiting.tool_use_id, waiting.name, index)
-            call.input, call.approved = waiting.input, True
+            call = ApprovedCall(waiting.tool_use_id, waiting.name, index)
+            call.input = waiting.input
             self.calls.append(call)
 
     def close(self) -> None:
