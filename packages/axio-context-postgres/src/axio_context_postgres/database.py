@@ -1,0 +1,58 @@
+"""The database, and the sessions in it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TypeVar
+
+from axio.context import SessionInfo
+from axio_context_postgres import sessions
+from axio_context_postgres.server import Server
+from axio_context_postgres.store import PostgresContextStore
+
+__all__ = ("Postgres",)
+
+D = TypeVar("D", bound="Postgres")
+
+
+class Postgres(Server):
+    """Sessions in one schema of one PostgreSQL database.
+
+        async with Postgres("postgresql://user:password@host/database") as database:
+            store = database.session("holiday plans")
+
+    It may also be made at the top of a module, and is connected when it is first used. It belongs
+    to the event loop in which that is.
+
+    Args:
+        where: a connection string, where what is left out comes from PGHOST and the like; or a pool
+            of your own, such as `psycopg_pool.AsyncConnectionPool`, which you open and close.
+        schema: where the tables are; made at first use, with them, unless they are there.
+        wait: seconds to wait while another run owns a session.
+        patience: seconds to wait for a server that was reached before, and is away.
+        lease: seconds without a sign of life after which the owner of a session counts as dead.
+        connections: how many to open at most.
+    """
+
+    def session(self, id: str | None = None) -> PostgresContextStore:
+        """The store of one session; of a new one without an id."""
+        return PostgresContextStore(self, id)
+
+    async def sessions(self, search: str = "", *, limit: int | None = None) -> list[SessionInfo]:
+        """The sessions that have messages, newest first.
+
+        With `search`, those in whose name or texts it stands, in upper or lower case. `preview` is
+        the name or, without one, how the first text of the user begins.
+        """
+        return await sessions.listed(self, search, limit)
+
+    async def __aenter__(self: D) -> D:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,81 @@
+"""A schema of its own for each test, and processes that use the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from axio_context_postgres import Postgres, PostgresContextStore
+from support.postgres import Cluster
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def schema() -> str:
+    return f"test_{next(_numbers)}"
+
+
+@pytest.fixture
+async def database(postgres: Cluster, schema: str) -> AsyncIterator[Postgres]:
+    async with Postgres(postgres.dsn(), schema=schema) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(database: Postgres) -> PostgresContextStore:
+    return database.session("session")
+
+
+@pytest.fixture
+async def other(postgres: Cluster, schema: str) -> AsyncIterator[PostgresContextStore]:
+    """The same session as another process has it, that does not wait long."""
+    async with Postgres(postgres.dsn(), schema=schema, wait=0.1) as opened:
+        yield opened.session("session")
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(50):
+        while not condition():  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """`await until(condition)`: look again and again, until the test's time is up."""
+    return _until
+
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def spawn(postgres: Cluster, schema: str) -> Iterator[Spawn]:
+    """Start `python -c SOURCE DSN SCHEMA ARGUMENTS`; at the end it is killed, with its children."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(source: str, *arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", source, postgres.dsn(), schema, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

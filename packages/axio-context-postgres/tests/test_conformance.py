@@ -1,0 +1,72 @@
+"""The checks that every store must pass, over every way to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from axio.compaction import AutoCompactStore
+from axio.context import ContextStore
+from axio.testing import StubTransport, check_store
+from axio_context_postgres import Postgres
+from support.postgres import Cluster
+
+Spawn = Callable[..., object]
+Wrap = Callable[[ContextStore], ContextStore]
+
+
+def alone(store: ContextStore) -> ContextStore:
+    return store
+
+
+def compacted(store: ContextStore) -> ContextStore:
+    return AutoCompactStore(store, StubTransport())
+
+
+@pytest.mark.parametrize("wrap", [alone, compacted])
+async def test_it_is_a_store(database: Postgres, wrap: Wrap) -> None:
+    await check_store(lambda: wrap(database.session()))
+
+
+@pytest.mark.parametrize("wrap", [alone, compacted])
+async def test_it_is_a_store_behind_pgbouncer(pgbouncer: str, schema: str, wrap: Wrap) -> None:
+    async with Postgres(pgbouncer, schema=schema) as database:
+        await check_store(lambda: wrap(database.session()))
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+async def test_it_is_a_store_on_a_pool_of_the_callers(
+    postgres: Cluster, schema: str, autocommit: bool
+) -> None:
+    async with AsyncConnectionPool(
+        postgres.dsn(), open=False, min_size=1, max_size=3, kwargs={"autocommit": autocommit}
+    ) as pool:
+        database = Postgres(pool, schema=schema)
+        await check_store(database.session)
+        await database.close()
+        async with pool.connection() as connection:  # as it was, and open
+            assert connection.autocommit is autocommit
+
+
+CHECK = """
+import asyncio, sys
+from axio.testing import check_store
+from axio_context_postgres import Postgres
+
+async def main():
+    dsn, schema = sys.argv[1:]
+    async with Postgres(dsn, schema=schema, connections=3) as database:
+        await check_store(database.session)
+
+asyncio.run(main())
+"""
+
+
+def test_it_is_a_store_in_eight_processes_at_once(spawn: Spawn) -> None:
+    """All of them also make the tables."""
+    processes = [spawn(CHECK) for _ in range(8)]
+    for process in processes:
+        out, err = process.communicate(timeout=50)  # type: ignore[attr-defined]
+        assert (out, err) == ("", "")
