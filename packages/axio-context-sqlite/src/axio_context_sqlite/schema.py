@@ -86,6 +86,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    # 4: small things beside the messages of a session, see `shelf`.
+    (
+        """
+        CREATE TABLE axio_context_items (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            data TEXT NOT NULL,
+            needs INTEGER
+        )
+        """,
+        "CREATE INDEX axio_context_items_of ON axio_context_items (project, session_id, kind)",
+    ),
 )
 
 

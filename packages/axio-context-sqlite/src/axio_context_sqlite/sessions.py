@@ -8,7 +8,7 @@ from contextlib import closing
 
 from axio.context import SessionInfo, preview
 from axio.history import open_turn
-from axio_context_sqlite import rows
+from axio_context_sqlite import rows, shelf
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.names import from_column, to_column
 from axio_context_sqlite.payload import Encoded, compress_payload
@@ -55,27 +55,40 @@ def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
     if not 0 <= number <= present:
         raise ValueError(f"cannot keep {number} messages: session {session.shown} has {present}")
     rows.keep(db, session, number)
+    shelf.forget(db, session, number)
 
 
 def fork(db: sqlite3.Connection, session: Session, into: Session) -> None:
-    """Copy messages, times and token counts, up to a turn whose tools are still running."""
+    """Copy messages, times, token counts and what belongs to the messages, up to a turn whose tools
+    are still running."""
     number = rows.count(db, session)
     if not open_turn(rows.tail(db, session, 1)):
         number = max(number - 1, 0)
     rows.copy(db, session, number, into)
+    shelf.copy(db, session, number, into)
     set_tokens(db, into, *get_tokens(db, session))
 
 
 def clear(db: sqlite3.Connection, session: Session) -> None:
     """Remove messages and token counts. The name and the owner stay."""
     rows.keep(db, session, 0)
+    shelf.forget(db, session, 0)
     db.execute(f"DELETE FROM axio_context_tokens {_THIS}", session)
 
 
+_TABLES = ("messages", "tokens", "items", "sessions")
+
+
 def delete(db: sqlite3.Connection, session: Session) -> None:
-    """Remove everything that is known of the session."""
-    clear(db, session)
-    db.execute(f"DELETE FROM axio_context_sessions {_THIS}", session)
+    """Remove everything that is known of the session, and of those below it (`ID/...`)."""
+    for table in _TABLES:
+        name = f"axio_context_{table}"
+        db.execute(f"DELETE FROM {name} {_THIS}", session)
+        # A slash is followed by a zero: no pattern, which would read % and _ in the id.
+        db.execute(
+            f"DELETE FROM {name} WHERE project = ? AND session_id > ? AND session_id < ?",
+            (session.project, f"{session.id}/", f"{session.id}0"),
+        )
 
 
 # ── token counts ─────────────────────────────────────────────────────────────────────────────────

@@ -29,6 +29,7 @@ from axio_context_sqlite.payload import (
     encode,
 )
 from axio_context_sqlite.rows import NONE, Row, Session
+from axio_context_sqlite.shelf import Shelf, remove_from
 from axio_context_sqlite.transaction import transaction
 
 __all__ = ("COMPRESS_THRESHOLD", "SQLiteContextStore", "compress_payload", "decompress_payload")
@@ -74,6 +75,7 @@ class SQLiteContextStore(ContextStore):
         self.project = _this_project() if project is None else project
         self._session = Session.of(self.project, session_id)
         self._cache = Cache(self._session, self._database)
+        self.shelf = Shelf(self._session, self._run)
         self._lease: str | None = None
 
     @classmethod
@@ -123,9 +125,11 @@ class SQLiteContextStore(ContextStore):
 
     async def extend(self, messages: Iterable[Message]) -> None:
         """Add several messages at the end: all of them or, after an error, none."""
+        messages = list(messages)
         encoded = [encode(message) for message in messages]
         if not encoded:
             return
+        handed = self.shelf.handed(messages)
 
         def job(db: sqlite3.Connection) -> None:
             new = [Row(role, compress_payload(text)) for role, text, _ in encoded]
@@ -133,9 +137,13 @@ class SQLiteContextStore(ContextStore):
                 lease.admit(db, self._session, self._lease)
                 before = rows.last(db, self._session)
                 after = rows.append(db, self._session, before, new)
+                if handed:
+                    remove_from(db, self._session, handed)
             self._cache.appended(db, before, after, [message for _, _, message in encoded])
 
         await self._run(job, brief=sum(len(text) for _, text, _ in encoded) < _BRIEF)
+        if handed:
+            self.shelf.settled(messages)
 
     async def get_history(self) -> list[Message]:
         history = await self._run(self._cache.current, brief=True)
@@ -178,7 +186,7 @@ class SQLiteContextStore(ContextStore):
 
         It ends before a turn whose tools are still running.
         """
-        copy = type(self)(self._conn, _new_id(), self.project, wait=self._wait)
+        copy = self.beside()
 
         def job(db: sqlite3.Connection) -> None:
             with transaction(db):
@@ -187,8 +195,13 @@ class SQLiteContextStore(ContextStore):
         await self._run(job)
         return copy
 
+    def beside(self: Store, session_id: str | None = None) -> Store:
+        """Another session of the project on the same connection; a new one without an id."""
+        return type(self)(self._conn, session_id or _new_id(), self.project, wait=self._wait)
+
     async def delete(self) -> None:
-        """Remove the session, its name and its token counts from the file."""
+        """Remove the session from the file with all that is kept with it, and its sub-agents'
+        (the sessions `ID/...`)."""
         await self._change(lambda db: sessions.delete(db, self._session))
 
     async def name(self) -> str | None:
