@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
+import pickle
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -606,3 +608,23 @@ async def test_a_subclass_with_fields_of_its_own_connects() -> None:
     async with agent:
         assert (agent.name, agent.session) == ("otto", conversation)
     assert conversation.done == [("close",)]
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))]
+)
+async def test_a_copy_is_not_connected(copied: Any) -> None:
+    conversation = Conversation()
+    agent = Named("hi", Line(conversation), TOOLS[:1], name="otto")
+    for _ in range(2):
+        twin = copied(agent)
+        assert (twin.system, twin.name, twin.tools) == ("hi", "otto", agent.tools)
+        with pytest.raises(RuntimeError, match="not connected"):
+            twin.session  # noqa: B018
+        if agent._calls is None:
+            await agent.connect()
+    assert agent.session is conversation
+    async with copied(agent) as twin:
+        assert twin.session is not None
+    assert agent.session is conversation
+    await agent.close()

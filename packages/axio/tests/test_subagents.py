@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -219,6 +220,22 @@ async def test_a_result_that_comes_too_late_waits_for_whoever_asks() -> None:
         inner.go.set()
         await background.join()
         assert list(background.results) == [BackgroundResult(1, "helper", "here is help", False)]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+async def test_a_copy_has_none_of_the_tasks_and_is_for_a_block_of_its_own(copied: Any) -> None:
+    inner = Slow()
+    async with Background() as background:
+        tools = make_agent_tools(helper(), inner, background=background)
+        agent = Agent("", outer_transport("bye"), list(tools))
+        assert await agent.run("x", MemoryContextStore()) == "bye"
+        twin = copied(background)
+        await twin.join()
+        with pytest.raises(RuntimeError, match="async with Background"):
+            twin.start(tools[0].context, "go")
+        inner.go.set()
+        await background.join()
+        assert len(background.results) == 1 and not twin.results
 
 
 async def test_a_failed_background_task_is_told_as_failed() -> None:

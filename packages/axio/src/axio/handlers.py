@@ -70,7 +70,8 @@ def in_thread(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """A coroutine function that runs an ordinary function in a worker thread.
 
     Context variables are passed on. A thread cannot be stopped: after a cancel or a timeout the
-    function runs to its end unheard.
+    function runs to its end unheard. For a tool that shall be pickled it must be found under its
+    name, as one that `@in_thread` decorates is.
     """
     if _is_async(function):
         raise TypeError(f"{function!r} is async: it needs no thread")

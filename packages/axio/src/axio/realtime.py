@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from math import inf
 from types import TracebackType
+from typing import Any, cast
 
 from axio.agent import Agent
 from axio.blocks import ContentBlock
@@ -65,6 +66,10 @@ class RealtimeAgent:
                 "transport", "a realtime one, such as OpenAIRealtimeTransport(...)", self.transport
             )
         require_tools(self.tools)
+
+    def __getstate__(self) -> Any:
+        attributes, slots = cast(Any, object.__getstate__(self))
+        return attributes, {**slots, "_calls": None}  # A copy is not connected.
 
     async def __aenter__(self) -> RealtimeAgent:
         await self.connect()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 from types import TracebackType
-from typing import NotRequired, TypeAlias, TypedDict
+from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from axio.agent import Agent
 from axio.approval import pending
@@ -178,7 +178,8 @@ class Background:
 
     A result reaches the run that started the task as a user message before its next model call;
     when that run has ended by then, it waits in `results` for the program. A run
-    that is cancelled takes its tasks along, and so does the end of the block.
+    that is cancelled takes its tasks along, and so does the end of the block. A copy is a new one,
+    for a block of its own.
     """
 
     def __init__(self) -> None:
@@ -186,6 +187,9 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
         self._open = False
+
+    def __reduce__(self) -> Any:
+        return type(self), ()
 
     async def __aenter__(self) -> Background:
         self._open = True

@@ -90,8 +90,8 @@ def make_ephemeral_context() -> MemoryContextStore:
 
 def make_echo_tool() -> AnyTool:
     """A tool that gives its argument `msg` back as JSON."""
+    return Tool(name="echo", description="Give the message back as JSON.", handler=_echo)
 
-    async def echo(msg: str) -> str:
-        return json.dumps({"msg": msg})
 
-    return Tool(name="echo", description="Give the message back as JSON.", handler=echo)
+async def _echo(msg: str) -> str:
+    return json.dumps({"msg": msg})
