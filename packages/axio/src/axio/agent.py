@@ -184,7 +184,7 @@ class Agent:
         from axio.run.dispatch import ToolDispatch
 
         require_tools(self.tools)
-        calls = [Call(str(index), block.name, index) for index, block in enumerate(blocks)]
+        calls = [Call(block.id, block.name, index) for index, block in enumerate(blocks)]
         for call, block in zip(calls, blocks, strict=True):
             if is_object(block.input):
                 call.input = block.input
@@ -197,8 +197,4 @@ class Agent:
                 dispatch.events.clear()
         finally:
             await dispatch.close()
-        results = [call.result for call in calls if call.result is not None]
-        return [
-            ToolResultBlock(block.id, result.content, result.is_error)
-            for block, result in zip(blocks, results, strict=True)
-        ]
+        return [call.result for call in calls if call.result is not None]

@@ -14,13 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from axio.blocks import TextBlock
-from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
+from axio.events import SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import HandlerError, OutputError
 from axio.history import unique_id
 from axio.messages import Message
 from axio.run.call import Call
 from axio.run.run import AgentRun
-from axio.run.stream import AgentStream, failure_of
+from axio.run.stream import AgentStream
 from axio.run.turn import Turn
 from axio.schema import Validator, converter, value_schema
 from axio.schema.nodes import any_node
@@ -265,13 +265,5 @@ class OutputStream(AgentStream, Generic[T]):
 
     async def get_output(self) -> T:
         """The answer. `StreamError` if the run failed, `OutputError` if it gave none."""
-        reason = ""
-        try:
-            async for event in self:
-                if isinstance(event, Error):
-                    raise failure_of(event)
-                if isinstance(event, SessionEndEvent):
-                    reason = event.reason
-        finally:
-            await self.aclose()
-        return self._run.wanted.result(reason)
+        ends = [e async for e in self._to_the_end() if isinstance(e, SessionEndEvent)]
+        return self._run.wanted.result(ends[-1].reason if ends else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from sys import modules
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,12 +57,7 @@ class Ownership:
             if reminder is not None:
                 reminder.cancel()
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         self._pass_on()
 
     def is_left_behind(self) -> bool:

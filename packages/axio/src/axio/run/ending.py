@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from axio.context import ContextStore
     from axio.run.budget import Budget
 
-__all__ = ("GRACE", "Interruptible", "can_wait", "outlast", "shielded")
+__all__ = ("GRACE", "Interruptible", "outlast", "shielded")
 
 logger = logging.getLogger(__name__)
 
@@ -136,10 +136,6 @@ class Interruptible(Run):
         self._adopted.add(task)
         task.add_done_callback(self._adopted.discard)
 
-    def _cancel_adopted(self) -> None:
-        for task in self._adopted or ():
-            task.cancel()
-
     def _is_waiting(self) -> bool:
         """True while the consumer waits for the next event."""
         return bool(getattr(self._generator(), "ag_running", False))
@@ -178,12 +174,6 @@ class _Clock(Watchdog):
             text = f"the model said nothing for {self.silence:g} s"
         self.stop()
         self._run.interrupt(LimitReached(text, reason=limit))
-
-
-def can_wait() -> bool:
-    """False where a run is left without an event loop: then nothing can be tidied up, and the next
-    run on the store mends its history."""
-    return asyncio._get_running_loop() is not None
 
 
 async def outlast(

@@ -21,7 +21,6 @@ from axio.run import ending
 from axio.run.budget import Budget, stop_runaway
 from axio.run.call import Call
 from axio.run.dispatch import ToolDispatch
-from axio.run.ending import can_wait
 from axio.run.face import RUN, Run
 from axio.run.start import current_task
 from axio.run.store import Recorded
@@ -281,10 +280,13 @@ class AgentRun(Recorded):
         if isinstance(exc, Exception) and self._owned is not None:
             exc, crash = None, exc
         elif exc is not None:
-            self._cancel_adopted()
+            for task in self._adopted or ():
+                task.cancel()
         closed = isinstance(exc, GeneratorExit)
+        # Left without an event loop nothing can be tidied up: the next run mends the history.
+        can_wait = asyncio._get_running_loop() is not None
         try:
-            if self._owned is not None and (exc is None or can_wait()):
+            if self._owned is not None and can_wait:
                 try:
                     if self.turn or self._steering or dispatch.running:
                         await self._wind_up(dispatch)

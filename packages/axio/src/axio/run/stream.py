@@ -86,31 +86,24 @@ class AgentStream:
 
     async def get_final_text(self) -> str:
         """All text of all turns; the `StreamError` of a run that failed. Closes the stream."""
-        parts: list[str] = []
-        try:
-            async for event in self:
-                if isinstance(event, TextDelta):
-                    parts.append(event.delta)
-                elif isinstance(event, Error):
-                    raise failure_of(event)
-        finally:
-            await self.aclose()
-        return "".join(parts)
+        return "".join([e.delta async for e in self._to_the_end() if isinstance(e, TextDelta)])
 
     async def get_session_end(self) -> SessionEndEvent:
         """The last event; the `StreamError` of a run that failed or ended without one."""
-        end: SessionEndEvent | None = None
+        ends = [e async for e in self._to_the_end() if isinstance(e, SessionEndEvent)]
+        if not ends:
+            raise StreamError("the stream ended without a SessionEndEvent")
+        return ends[-1]
+
+    async def _to_the_end(self) -> AsyncGenerator[StreamEvent, None]:
+        """The events; the `StreamError` of a run that failed. Closes the stream."""
         try:
             async for event in self:
-                if isinstance(event, SessionEndEvent):
-                    end = event
-                elif isinstance(event, Error):
+                if isinstance(event, Error):
                     raise failure_of(event)
+                yield event
         finally:
             await self.aclose()
-        if end is None:
-            raise StreamError("the stream ended without a SessionEndEvent")
-        return end
 
 
 async def _again(events: list[StreamEvent]) -> AsyncGenerator[StreamEvent, None]:
