@@ -216,11 +216,8 @@ class _Calls:
             return
         _, cancelled = await outlast((answering,), patience, grace=0)
         try:
-            await self._dispatch.close()
+            await self._dispatch.close(self._unanswered.values())
         finally:
-            for call in self._unanswered.values():
-                if call.result is None:
-                    self._dispatch.interrupt(call)
             late, again = await outlast((answering,), GRACE)
             if late:
                 answering.cancel()

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
@@ -154,22 +154,25 @@ class ToolDispatch:
                 self._tasks[task] = True
                 task.cancel()
 
-    async def close(self) -> None:
-        """Stop the running calls and answer them as interrupted; finished results stay.
+    async def close(self, calls: Iterable[Call] = ()) -> None:
+        """Stop the running calls, and answer those of `calls` that have no result as interrupted.
 
         Returns when every handler has ended or has had `GRACE` seconds for it, also if this very
         call is cancelled meanwhile.
         """
-        if self.loop.is_closed():
-            return
-        self.stop()
-        pending, cancelled = await outlast(self._tasks, GRACE)
-        if pending:
-            logger.error("%d tool calls ignore cancellation and are left behind", len(pending))
+        cancelled = None
+        if not self.loop.is_closed():
+            self.stop()
+            pending, cancelled = await outlast(self._tasks, GRACE)
+            if pending:
+                logger.error("%d tool calls ignore cancellation and are left behind", len(pending))
+        for call in calls:
+            if call.result is None:
+                self._interrupt(call)
         if cancelled is not None:
             raise cancelled
 
-    def interrupt(self, call: Call) -> None:
+    def _interrupt(self, call: Call) -> None:
         """Answer a call that did not finish: with its output so far, and that it was stopped."""
         text = INTERRUPTED
         tool = self._find(call.name)
@@ -235,7 +238,7 @@ class ToolDispatch:
             self._finish(call, content, False)
         finally:
             if call.result is None:
-                self.interrupt(call)
+                self._interrupt(call)
 
     def _put_off(self, call: Call, exc: Deferred) -> str:
         """The note for a call that has to wait for a person."""

@@ -324,13 +324,10 @@ class AgentRun(Recorded):
             await ending.shielded(self._settle(dispatch))
 
     async def _settle(self, dispatch: ToolDispatch) -> None:
-        await dispatch.close()
         turn, self.turn = self.turn, None
         if turn is not None:
             self._count_open(turn)
-            for call in turn.calls:
-                if call.result is None:
-                    dispatch.interrupt(call)
+        await dispatch.close(() if turn is None else turn.calls)
         try:
             async with asyncio.timeout(ending.GRACE):
                 if turn is not None:
