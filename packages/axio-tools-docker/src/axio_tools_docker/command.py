@@ -1,0 +1,239 @@
+"""A command in a container: its output, its input, its deadline and its end.
+
+Closing the connection to a command ends nothing. What ends it is the launcher around it
+(`axio_tools_docker.inside.LAUNCH`) when it has ended by itself, and the room otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Protocol
+
+from axio_tools_docker import inside
+from axio_tools_docker._engine import Engine
+from axio_tools_docker.errors import ContainerGone, EngineError
+from axio_tools_local.workspace import Output
+
+_CUT_SECONDS = 1.0  # of silence, after all that could write was ended
+_CODE_LOOKS = 500  # until the engine must have noticed that a program has ended
+_KILLED = 128 + 9
+_PIECE = 1 << 16
+
+
+class Host(Protocol):
+    """The room as its commands see it."""
+
+    user: str
+
+    async def admit(self, command: Command) -> tuple[Engine, str]:
+        """The engine and the container, in which nothing is about to be ended."""
+
+    async def end(self, command: Command) -> None:
+        """End what the command has started. It may say in `Command.notes` what that cost."""
+
+    def leave(self, command: Command) -> None:
+        """The command has ended, and left nothing."""
+
+    async def gone(self) -> ContainerGone | None:
+        """The error that says so, if the container does not run any more."""
+
+
+class Command:
+    """`async with Command(...) as command: async for output in command: ...`.
+
+    Entering raises `OSError` or `ValueError` when it cannot be started. When the block is left, for
+    any reason, nothing that it started is alive.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        script: str | None = None,
+        parts: Sequence[str] = (),
+    ) -> None:
+        self.exit_code: int | None = None
+        self.timed_out = False
+        self.script = script
+        self.notes: list[str] = []
+        self.mark = (1 << 30) + secrets.randbits(30)
+        self._host = host
+        self._argv = [*argv, script] if script is not None else list(argv)
+        self._cwd = cwd
+        self._stdin = stdin
+        self._timeout = timeout
+        self._parts = parts
+        self._token = secrets.token_hex(8)
+        self._pending: deque[Output] = deque()
+        self._ended = False
+        self._patience: asyncio.Timeout | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._feeding: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._open = AsyncExitStack()
+        if any("\0" in argument for argument in (*self._argv, cwd)):
+            raise ValueError("embedded null byte")
+
+    # ── opening and closing ───────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Command:
+        engine, container = await self._host.admit(self)
+        try:
+            argv = self._argv
+            if self._stdin is not None and not engine.can_end_input:
+                counted = 'n=$1; shift; head -c "$n" | "$@"'
+                argv = ["/bin/sh", "-c", counted, "sh", str(len(self._stdin)), *argv]
+            launch = ["/bin/sh", "-c", inside.LAUNCH, "sh", self._token, str(self.mark), self._cwd]
+            launch += ["" if self._stdin is None else "1", self.script or ""]
+            launch += [str(len(self._parts)), *self._parts, *argv]
+            execution = engine.execute(
+                container, launch, user=self._host.user, stdin=self._stdin is not None
+            )
+            self._execution = await self._open.enter_async_context(execution)
+            if self._timeout is not None:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(self._timeout, self._expire)
+            await self._begin()
+        except OSError as error:
+            self._ended = True  # the launcher says that nothing was started, or the engine
+            await self._close()
+            gone = await self._host.gone() if isinstance(error, EngineError) else None
+            if gone is not None:
+                raise gone from error
+            raise
+        except BaseException:
+            await self._close()
+            raise
+        if self._stdin is not None:
+            self._feeding = asyncio.create_task(self._feed(memoryview(self._stdin)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            if self._ended and self._ending is None:
+                self._host.leave(self)
+            else:
+                await self._end()
+        finally:
+            if self._feeding is not None:
+                self._feeding.cancel()
+            await self._open.aclose()
+
+    async def _end(self) -> None:
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._host.end(self))
+        await asyncio.shield(self._ending)  # goes on without us, should we be cancelled
+
+    def _expire(self) -> None:
+        self.timed_out = True
+        self._ending = asyncio.create_task(self._host.end(self))
+        self._ending.add_done_callback(self._cut_off)
+
+    def _cut_off(self, _: object) -> None:
+        if self._patience is not None and not self._ended:
+            self._patience.reschedule(asyncio.get_running_loop().time() + _CUT_SECONDS)
+
+    # ── the beginning ─────────────────────────────────────────────────────────────────────────
+
+    async def _begin(self) -> None:
+        """Read what the launcher says before anything of the command can be there."""
+        said = b""
+        while b"\n" not in said:
+            output = await self._execution.read()
+            if output is None:
+                raise _refusal([*self._pending, Output("stderr", said)])
+            if output.stream == "stdout":  # on its own way, so it may be here first
+                self._pending.append(output)
+            else:
+                said += output.data
+        line, _, rest = said.partition(b"\n")
+        token, _, word = line.decode("utf-8", "replace").partition(" ")
+        if token != self._token:
+            raise _refusal([*self._pending, Output("stderr", said)])
+        if word == "ENOEXEC":
+            raise FileNotFoundError(errno.ENOENT, "no such program", self._argv[0])
+        if word != inside.STARTED:
+            code = getattr(errno, word)
+            raise OSError(code, os.strerror(code), self._cwd)
+        if rest:
+            self._pending.append(Output("stderr", rest))
+
+    # ── output ────────────────────────────────────────────────────────────────────────────────
+
+    def __aiter__(self) -> AsyncIterator[Output]:
+        return self
+
+    async def __anext__(self) -> Output:
+        if not self._pending and not self._ended:
+            output = await self._read()
+            if output is not None:
+                return output
+            await self._finish()
+        if self._pending:
+            return self._pending.popleft()
+        raise StopAsyncIteration
+
+    async def _read(self) -> Output | None:
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                if self._ending is not None and self._ending.done():
+                    self._cut_off(None)
+                return await self._execution.read()
+        except TimeoutError:
+            return None
+        finally:
+            self._patience = None
+
+    async def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
+        if not self.timed_out:
+            self.exit_code = await self._code()
+        self._ended = True
+        for note in self.notes:
+            self._pending.append(Output("stderr", f"\n[{note}]\n".encode()))
+
+    async def _code(self) -> int | None:
+        code = None
+        try:
+            for _ in range(_CODE_LOOKS):
+                code = await self._execution.exit_code()
+                if code is not None:
+                    break
+                await asyncio.sleep(0.01)
+        except ContainerGone:
+            code = _KILLED
+        if code == _KILLED and (gone := await self._host.gone()) is not None:
+            raise gone
+        return code
+
+    # ── input ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _feed(self, data: memoryview) -> None:
+        with suppress(EngineError, RuntimeError):  # it does not read it, which is its own affair
+            for start in range(0, len(data), _PIECE):
+                await self._execution.write(bytes(data[start : start + _PIECE]))
+            self._execution.end_input()
+
+
+def _refusal(said: Sequence[Output]) -> EngineError:
+    """Where the launcher did not say that it began, the engine said why; on any stream."""
+    text = b"".join(output.data for output in said).decode("utf-8", "replace")
+    return EngineError(f"the engine cannot start a command: {' '.join(text.split())}")

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axio.tool import CONTEXT
+from axio_tools_docker import DockerWorkspace
+from support.docker import Engine
+from support.image import GNU_IMAGE
+
+USER = 1000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder of a user that is not root."""
+    path = tmp_path / "project"
+    path.mkdir()
+    os.chown(path, USER, USER)
+    return path
+
+
+@pytest.fixture
+def contained(docker_engine: Engine) -> Callable[..., DockerWorkspace]:
+    """Make workspaces in the tests' own engine."""
+
+    def make(root: Path | None = None, **options: Any) -> DockerWorkspace:
+        return DockerWorkspace(root, **{"image": GNU_IMAGE, "url": docker_engine.url, **options})
+
+    return make
+
+
+@pytest.fixture
+def inside() -> Iterator[Callable[[object], None]]:
+    """Make an object the workspace of the tools that the test calls."""
+    token = CONTEXT.set(CONTEXT.get())
+    yield CONTEXT.set
+    CONTEXT.reset(token)
+
+
+class Marked:
+    """Processes that are known by a number in their command line, such as `sleep 61.{mark}`.
+
+    They are seen from outside: what runs in a container is a process of this machine.
+    """
+
+    def __init__(self) -> None:
+        self.mark = str(secrets.randbelow(10**12))
+
+    def alive(self) -> list[str]:
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                command = Path("/proc", pid, "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"sleep\0" in command and self.mark.encode() in command:
+                found.append(f"{pid}: {command.decode(errors='replace')}")
+        return found
+
+    async def until_alive(self, count: int = 1) -> None:
+        async with asyncio.timeout(50):
+            while len(self.alive()) < count:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def marked() -> Marked:
+    return Marked()
