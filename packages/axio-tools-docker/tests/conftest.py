@@ -40,7 +40,11 @@ def contained(docker_engine: Engine) -> Callable[..., DockerWorkspace]:
 def inside() -> Iterator[Callable[[object], None]]:
     """Make an object the workspace of the tools that the test calls."""
     token = CONTEXT.set(CONTEXT.get())
-    yield CONTEXT.set
+
+    def enter(workspace: object) -> None:
+        CONTEXT.set(workspace)
+
+    yield enter
     CONTEXT.reset(token)
 
 
