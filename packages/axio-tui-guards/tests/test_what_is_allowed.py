@@ -13,6 +13,7 @@ import re
 import resource
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ class Room:
 
     def _made(self) -> dict[str, str]:
         shutil.rmtree(self._folder, ignore_errors=True)
-        for directory in ("work/sub", "secret", "work/vault", "bin"):
+        for directory in ("work/sub", "secret", "work/vault", "work/keep", "work/held", "bin"):
             (self._folder / directory).mkdir(parents=True)
         for name, text in {
             "rm": '#!/bin/sh\necho "$@" >> "$MARK"\n',
@@ -61,6 +62,8 @@ class Room:
             "in": "a b\n",
             "y": "y\n",
             "sub/x.py": "x = 1\n",
+            "key": "another key\n",
+            "keep/key": "yet another key\n",
             **{f"../{place}/key": f"{canary}\n" for place, canary in CANARIES.items()},
         }.items():
             (self.work / name).write_text(text)
@@ -69,6 +72,10 @@ class Room:
         (self.work / "rm-link").symlink_to("rm")
         (self.work / "out").symlink_to("../secret")
         (self.work / "leaf").symlink_to("../secret/key")
+        (self.work / "held/out").symlink_to(self.secret)
+        (self.work / "held/vault").symlink_to(self.work / "vault")
+        with tarfile.open(self.work / "held.tar", "w") as archive:
+            archive.add(self.work / "held", "packed")
         if NOBODY is not None:
             for path in (self._folder, *self._folder.rglob("*")):
                 os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
@@ -82,7 +89,8 @@ class Room:
             if path.is_symlink():
                 state[name] = f"-> {os.readlink(path)}"
             elif path.is_file():
-                state[name] = f"{path.stat().st_mode:o} {path.read_text(errors='replace')}"
+                text = path.read_text(errors="replace")
+                state[name] = f"{path.stat().st_mode:o} {text}"
             else:
                 state[name] = f"{path.stat().st_mode:o}"
         return state
@@ -117,7 +125,7 @@ class Room:
     def _found(self, state: dict[str, str], output: str, secret: str) -> str:
         if secret == "mark":
             return "ran rm" if "mark" in state else ""
-        canary = CANARIES[secret]
+        canary = CANARIES[secret.removesuffix("/key")]
         if canary in output:
             return "showed the secret"
         below = sorted(
@@ -140,7 +148,11 @@ def room() -> Iterator[Room]:
     before = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:  # which others may enter, unlike pytest's
         Path(folder).chmod(0o755)
-        yield Room(Path(folder) / "room")
+        with pytest.MonkeyPatch.context() as patched:
+            made = Room(Path(folder) / "room")
+            patched.setenv("HOME", str(made.work))
+            patched.delenv("XDG_CONFIG_HOME", raising=False)
+            yield made
         os.chdir(before)
 
 
@@ -377,6 +389,41 @@ cp -rL out z
 mv {d} z; cat z/key
 mv z {p}
 mv ../secret z
+mv held z; {} z/out/key z/vault/key
+mv held z; cd z/out; {} key
+mv held sub; cat sub/held/out/key sub/held/vault/key
+mv -t sub held; cat sub/held/out/key sub/held/vault/key
+cp -a held z; {} z/out/key z/vault/key
+cp -r held z && {} z/out/key z/vault/key
+cp -RP held sub; cat sub/held/out/key sub/held/vault/key
+ln -s held z; {} z/out/key z/vault/key
+ln -s .. z; cat z/secret/key z/work/vault/key
+ln -s held z; cat < z/out/key; cat < z/vault/key
+tar -xf held.tar; {} packed/out/key packed/vault/key
+tar -x -f held.tar; cat packed/out/key packed/vault/key
+tar -xf held.tar -C sub; cat sub/packed/out/key sub/packed/vault/key
+{ sleep 0.2; cat z/out/key z/vault/key; } & mv held z; wait
+f() { cat z/out/key z/vault/key; }; mv held z; f
+for i in 1 2; do cat z/out/key z/vault/key; mv held z; done
+trap '{} z/out/key z/vault/key' EXIT; mv held z
+trap 'cat<z/out/key; cat<z/vault/key' EXIT; mv held z
+grep -d recurse text ..
+grep -drecurse what .
+grep -hd recurse t {d}
+grep --directories=recurse text ..
+diff .. {d}
+diff . {d}
+diff {d} keep
+diff keep {d}
+echo 'url=file://{a}/{n}/key' > .curlrc; curl -s http://127.0.0.1:9
+printf 'upload-file={p}\n' > .curlrc; curl -s file://{a}/work/z; cat z
+mkdir .config; echo 'url=file://{a}/{n}/key' > .config/curlrc; curl -s http://127.0.0.1:9
+CURL_HOME=sub; echo 'url=file://{a}/{n}/key' > sub/.curlrc; CURL_HOME=sub curl -s http://127.0.0.1:9
+TAR_OPTIONS='-C {d}' tar -cO key
+TAR_OPTIONS=-C{d} tar -c -f t key; tar -xOf t
+env TAR_OPTIONS=-C{d} tar -c -f - key
+export TAR_OPTIONS=-C{d}; tar -c -f - key
+GREP_OPTIONS=-r grep text ..
 test -f {p} && {}
 [[ -f {p} ]] && {}
 if [ -r {p} ]; then {}; fi
@@ -539,6 +586,94 @@ def of_paths(denied: str) -> Callable[[random.Random, Room], str]:
     return of_one
 
 
+# ── a denied file, whose name another file brings along ───────────────────────────────────────
+
+NAMED_ALIKE = r"""
+cp key vault
+cp -f key vault/
+cp key vault/.
+cp -t vault key
+cp -ft vault in key
+cp in key vault
+cp -r key vault
+cp -r keep/. vault
+cp -rT keep vault
+cp keep/* vault
+cp k?y vault
+cp "$PWD/key" vault
+cp keep/../key sub/../vault
+cd vault; cp ../key .
+cd vault && mv ../key .
+mv key vault
+mv -t vault key
+mv -f keep/key vault
+ln -f key vault
+ln -sf ../key vault
+ln -t vault -f key
+install key vault
+install -t vault key
+rsync key vault
+cp --parents key vault
+for x in key; do cp $x vault; done
+for x in k*; do cp "$x" vault; done
+x=key; cp "$x" vault
+find . -name key -exec cp {} vault \;
+find keep -name key -exec cp -t vault {} +
+echo key | xargs cp -t vault
+echo key | xargs -I% cp % vault
+ls | xargs -I% cp % vault
+cd vault; curl -sO file://{w}/key
+curl -s --output-dir vault -O file://{w}/key
+curl -sJO --output-dir vault file://{w}/key
+curl -so vault/key file://{w}/key
+tar -cf t key; tar -xf t -C vault
+tar cf t key; tar xf t -C vault
+tar -cf - key | tar -xf - -C vault
+(cd keep && tar -cf - .) | (cd vault && tar -xf -)
+split -b 99 --additional-suffix=y -a 1 in vault/ke
+sort -o vault/key key
+tee vault/key < key
+dd if=key of=vault/key
+cat key > vault/key
+cd vault; cat ../key > key
+cd vault; tee key < ../key
+echo x >> vault/k*
+sed -i s/a/b/ vault/*
+touch vault/*
+truncate -s0 vault/k*
+mv vault z; cat z/key
+cp -r vault z; cat z/key
+ln -s vault z; cat z/key
+cat vault/*
+cat vault/k??
+cd vault; cat *
+cat vau*/key
+grep -d recurse what vault
+grep -r what vault
+grep what vault/*
+diff vault keep
+diff keep vault
+diff -r keep vault
+rm -r vault
+rm vault/*
+find vault -delete
+find vault -type f -exec cat {} +
+chmod 600 vault/*
+chmod -R 600 vault
+tar -cf - vault
+du -a vault
+wc vault/*
+head vault/*
+""".strip("\n").splitlines()
+
+
+def of_names(chance: random.Random, room: Room) -> str:
+    """A text that tries to read or to change `vault/key`."""
+    text = chance.choice(NAMED_ALIKE).replace("{w}", str(room.work))
+    text = chance.choice(AROUND).replace("{}", text) if chance.random() < 0.4 else text
+    return _mutated(chance, [text]) if chance.random() < 0.5 else text
+
+
 # ── what is tried ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -560,6 +695,8 @@ def harmful(room: Room, kind: str, count: int, seed: int) -> list[tuple[str, str
         rules, make, secret = _all_but(command="rm"), lambda c, _: of_programs(c), "mark"
     elif kind == "beside":
         rules, make = _all_but(path="../secret"), of_paths("../secret")
+    elif kind == "names":
+        rules, make, secret = _all_but(path="vault/key"), of_names, "work/vault/key"
     elif kind == "below":
         rules, make, secret = _all_but(path="vault"), of_paths("vault"), "work/vault"
     else:
@@ -572,7 +709,7 @@ def harmful(room: Room, kind: str, count: int, seed: int) -> list[tuple[str, str
     return found
 
 
-KINDS = ["programs", "beside", "below", "inside"]
+KINDS = ["programs", "beside", "below", "inside", "names"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

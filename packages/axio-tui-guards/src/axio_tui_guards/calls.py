@@ -10,6 +10,7 @@ from typing import Any
 
 from axio.tool import AnyTool
 from axio_tui_guards.arguments import base_of, claims
+from axio_tui_guards.effects import with_effects
 from axio_tui_guards.hosts import UnclearHost, hosts_in, hosts_in_word, looks_like_host
 from axio_tui_guards.names import names_code, names_command, names_host, names_path, words_of
 from axio_tui_guards.parts import Changes, Part, parts_of
@@ -71,7 +72,9 @@ def read_call(tool: AnyTool, kwargs: Mapping[str, Any]) -> Call:
         deep = places - directories if commands else places
         changes: Changes = "" if tool.read_only else "places"
         whole = _with_hosts(Part(None, None, places, deep, changes=changes), held)
-        parts = tuple(parts_of(programs, whole, directories, finder)) if programs else (whole,)
+        parts = (
+            with_effects(parts_of(programs, whole, directories, finder)) if programs else (whole,)
+        )
         parts += _code(held, whole)
     except (Unparsable, Unreadable, Unresolvable) as error:
         unparsable = str(error)

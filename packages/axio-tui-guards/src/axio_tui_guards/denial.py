@@ -54,11 +54,21 @@ def _by_position(
         return _by_order(others[1:], rest) if len(others) > 1 else True
     settings = [word.text for kind, word in reading.arguments if kind == "x"]
     settings += [variable.name for variable in program.variables]
+    if word.text in subcommands.running:
+        return _runs_inside(name, [name, *others], rest) or program.opaque or False
     if reading.unclear or settings:
         return f"{name} may run other programs by {reading.unclear or settings[0]!r}"
     if not subcommands.is_plain(word.text, rest):
         return f"{name} {word.text} may be or run another of its commands"
     return False
+
+
+def _runs_inside(name: str, patterns: Sequence[str], words: Sequence[Word]) -> str:
+    """Why words behind a subcommand that runs others may be the command of the rule."""
+    for start, word in enumerate(words):
+        if name in names_of(word) and speaks_of(patterns, Program(tuple(words[start:]))):
+            return f"{' '.join(patterns)!r} stands further on"
+    return ""
 
 
 def _by_usage(others: Sequence[str], words: Sequence[Word], usage: Usage) -> Answer:

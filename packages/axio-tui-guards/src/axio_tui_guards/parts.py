@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -22,6 +23,8 @@ Changes: TypeAlias = Literal["", "places", "more"]
 _MAX_DIRECTORIES = 64
 _ENTERS = frozenset(("cd", "pushd"))
 _HIDDEN_PATTERN = frozenset("[]{}")
+_BESIDE = re.compile(r"\"?[\w.~-]", re.A)
+"""The start of a path that cannot lead to /dev, whatever else is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Part:
     """Its output goes to a file."""
     changes: Changes = "more"
     """It may change something: only the places that it shows, or more."""
+    moved: frozenset[str] = frozenset()
+    """Places below which it may have put links."""
 
     @property
     def variables(self) -> tuple[Assignment, ...]:
@@ -124,6 +129,8 @@ class _Survey:
             if redirect.is_file:
                 found = self._path(redirect.target)
                 self.inputs |= found if redirect.reads else frozenset()
+                if not (redirect.target.literal or _BESIDE.match(redirect.target.text)):
+                    self.why_hosts = f"{redirect.target.text!r} may be a connection to bash"
         places = self.places | whole.places
         for place in sorted(places | self.here):
             if leads_anywhere(place):
@@ -139,16 +146,23 @@ class _Survey:
             hosts=whole.hosts | self.hosts,
             unclear_paths=self.why_paths,
             unclear_hosts=self.why_hosts,
-            opaque=program.opaque,
+            opaque=self._opaque(),
             writes=any(redirect.writes for redirect in program.redirects),
             changes=self._changes(),
+            moved=frozenset(self._moved()),
         )
+
+    def _opaque(self) -> str:
+        program = self.program
+        if program.variables and not (program.opaque or program.neutral):
+            return f"the variable {program.variables[0].name} may change what it does"
+        return program.opaque
 
     def _changes(self) -> Changes:
         program = self.program
         usage, reading = program.usage, program.reading
         writes = any(redirect.writes for redirect in program.redirects)
-        if program.opaque or ((usage is None or reading is None) and not program.neutral):
+        if self._opaque() or ((usage is None or reading is None) and not program.neutral):
             return "more"
         if usage is not None and reading is not None:
             writes |= any(kind in ("w", "f") for kind, _ in reading.arguments)
@@ -173,6 +187,10 @@ class _Survey:
             self.unclear(reading.unclear)
         if "net" in usage.traits and (reading.unclear or usage.has("follows", reading)):
             self.why_hosts = reading.unclear or "it may be sent on to another host"
+        if usage.has("names", reading):
+            self.unclear("it names its output by itself")
+        if usage.has("into", reading):
+            self._into()
         implicit = usage.has("here", reading) and not any(k == "r" for k, _ in reading.arguments)
         if implicit:
             self.places |= self.bases
@@ -181,6 +199,27 @@ class _Survey:
         if usage.has("wanders", reading):
             self.unclear("it follows the links inside of directories")
         return set(self.places)
+
+    def _into(self) -> None:
+        """A file that is put into a directory keeps its name there."""
+        target, sources = self._written()
+        for source in sources:
+            if source.literal and target.literal:
+                self._path(Word(f"{target.text}/{os.path.basename(source.text)}"))
+
+    def _written(self) -> tuple[Word, list[Word]]:
+        """The last of the places that it changes, or the one of its option, and the others."""
+        reading = self.program.reading
+        assert reading is not None
+        written = [word for kind, word in reading.arguments if kind == "w"] or [Word(".")]
+        return written.pop(0 if "-t" in reading.options else -1), written
+
+    def _moved(self) -> frozenset[str]:
+        """Places below which it may have put links: its target, or where it works."""
+        usage, reading = self.program.usage, self.program.reading
+        if usage is None or reading is None or not usage.has("links", reading):
+            return frozenset()
+        return self.bases if "here" in usage.traits else self._path(self._written()[0])
 
     def _take(self, kind: str, word: Word) -> None:
         if kind in ("r", "R", "w"):

@@ -22,6 +22,7 @@ __all__ = (
     "is_within",
     "leads_anywhere",
     "leads_to",
+    "parents",
     "resolve",
 )
 
@@ -129,7 +130,7 @@ def is_within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def _parents(path: str) -> Iterator[str]:
+def parents(path: str) -> Iterator[str]:
     """A resolved path and all directories around it."""
     yield path
     while (around := os.path.dirname(path)) != path:
@@ -159,7 +160,7 @@ class Identities:
         if is_within(path, directory):
             return True
         there = self.of(directory)
-        return there is not None and any(self.of(parent) == there for parent in _parents(path))
+        return there is not None and any(self.of(parent) == there for parent in parents(path))
 
 
 class PathSet(MutableSet[str]):
@@ -192,15 +193,15 @@ class PathSet(MutableSet[str]):
 
     def covers(self, path: str) -> bool:
         """True if a resolved path is in the set or below a member."""
-        return any(parent in self._paths for parent in _parents(path))
+        return any(parent in self._paths for parent in parents(path))
 
     def covers_by_identity(self, path: str, identities: Identities) -> bool:
         """The same, also where a hard link, a mount or another case of letters hides it."""
         if self.covers(path):
             return True
         mine = {identities.of(member) for member in self._paths} - {None}
-        return any(identities.of(parent) in mine for parent in _parents(path))
+        return any(identities.of(parent) in mine for parent in parents(path))
 
     def parents(self) -> set[str]:
         """All members, and all directories that hold one."""
-        return {parent for member in self._paths for parent in _parents(member)}
+        return {parent for member in self._paths for parent in parents(member)}

@@ -101,7 +101,8 @@ class Rule:
     def _other_command(self, patterns: list[str], part: Part) -> str:
         if part.words is None or not _is_exactly(patterns, part.words):
             return "it has other words"
-        if part.variables and not (part.opaque and len(patterns) <= 2 and patterns[-1] == "*"):
+        runs_others = part.program is not None and part.program.opaque
+        if part.variables and not (runs_others and len(patterns) <= 2 and patterns[-1] == "*"):
             return f"the variable {part.variables[0].name} may change what it does"
         return "its output goes to a file" if part.writes and self.path is None else ""
 

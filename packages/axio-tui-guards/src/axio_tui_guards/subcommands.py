@@ -2,7 +2,8 @@
 
 A word further on is no subcommand (`git commit -m push` pushes nothing), and one that is known here
 is plainly no other. Names joined by `=` mean the same. Behind `?` stand those that run something
-else with some of their options, and so are only plain without any.
+else with some of their options, and so are only plain without any; behind `!` those that run what
+their words, a script or a file of the project says, and so may run any other.
 """
 
 from __future__ import annotations
@@ -31,37 +32,36 @@ apt,apt-get: -y,--yes -q,--quiet --no-install-recommends : c
 gh: : c
 """)
 
+_READS_CONFIG = frozenset("get list -l --list --get --get-all --get-regexp".split())
+
 _KNOWN = {
     "git": "status log diff show add=stage commit branch checkout switch restore reset stash tag "
-    "merge push init blame=annotate describe rev-parse ls-files clean mv rm cherry-pick revert "
-    "reflog shortlog cat-file rev-list show-ref apply format-patch gc notes config worktree"
-    "? fetch pull clone grep rebase remote ls-remote archive",
+    "merge push blame=annotate describe rev-parse ls-files clean mv rm cherry-pick revert "
+    "reflog shortlog cat-file rev-list show-ref apply format-patch gc notes worktree"
+    "? fetch pull clone grep rebase remote ls-remote archive init",
     "docker,podman": "ps images logs inspect version info stop start restart kill rm rmi pull push "
     "build tag diff events history port rename stats top wait login logout search commit cp load "
-    "save import export create attach exec run pause unpause",
-    "npm": "test=t=tst run=run-script=rum=urn start stop restart "
+    "save import export create attach pause unpause ! exec run",
+    "npm": "ls=list=la=ll view=v=info=show outdated audit whoami cache fund prune "
+    "uninstall=un=unlink=remove=rm=r config=c ! test=t=tst run=run-script=rum=urn start stop "
     "install=i=in=ins=inst=insta=instal=isnt=isnta=isntal=add ci=clean-install=ic=install-clean "
-    "ls=list=la=ll view=v=info=show outdated audit version publish pack init=create=innit exec=x "
-    "update=up=upgrade=udpate uninstall=un=unlink=remove=rm=r prune config=c whoami cache fund",
-    "pnpm": "test=t=tst run=run-script install=i add remove=rm=uninstall=un list=ls outdated why "
+    "restart version publish pack init=create=innit exec=x update=up=upgrade=udpate",
+    "pnpm": "remove=rm=uninstall=un list=ls outdated why ! test=t=tst run=run-script install=i add "
     "start publish exec dlx update=up=upgrade",
-    "yarn": "install add remove upgrade why info list test start publish",
-    "pip,pip3": "install download uninstall freeze inspect list show check config cache index "
-    "wheel "
-    "hash help debug",
-    "cargo": "build=b check=c test=t run=r doc=d clean update fmt clippy add remove=rm search "
-    "publish "
-    "install uninstall tree metadata bench init new fetch vendor version",
-    "go": "build test run vet fmt mod get install list env version doc clean",
-    "uv": "run sync add remove lock pip venv python tool build publish init tree version",
-    "poetry": "install add remove run update lock show build publish shell init check version",
-    "kubectl": "get describe logs apply delete create exec run scale rollout config top explain "
-    "edit "
-    "patch label annotate cp expose drain cordon uncordon version",
+    "yarn": "remove why info list ! install add upgrade test start publish",
+    "pip,pip3": "uninstall freeze inspect list show check config cache index hash help debug "
+    "! install download wheel",
+    "cargo": "clean update fmt add remove=rm search uninstall tree metadata init new fetch vendor "
+    "version ! build=b check=c test=t run=r doc=d clippy bench install publish",
+    "go": "fmt mod list version doc clean ? build vet get install env ! test run",
+    "uv": "remove lock venv python init tree version ! run sync add pip tool build publish",
+    "poetry": "remove lock show init check version ! install add run update build publish shell",
+    "kubectl": "get describe logs apply delete create scale rollout config top explain patch label "
+    "annotate cp expose drain cordon uncordon version ! exec run edit",
     "systemctl": "status start stop restart reload enable disable is-active is-enabled list-units "
     "list-unit-files daemon-reload show cat mask unmask kill",
-    "apt,apt-get": "update upgrade install remove purge autoremove list search show",
-    "gh": "pr issue repo run workflow release auth api gist search browse status",
+    "apt,apt-get": "update list search show autoremove ! upgrade install remove purge",
+    "gh": "pr issue repo run workflow release auth gist search browse status ! api",
 }
 
 
@@ -74,25 +74,31 @@ class Subcommands:
     """Each known one with all names of the same."""
     plain_alone: frozenset[str]
     """Those that are plain only without options."""
+    running: frozenset[str]
+    """Those that may run any other."""
 
     def same_as(self, name: str) -> frozenset[str]:
         """All names of a subcommand."""
         return self.groups.get(name, frozenset((name,)))
 
     def is_plain(self, name: str, rest: Sequence[Word]) -> bool:
-        """True if it is certain that it does nothing that is another's."""
+        """True if it is certain that none of its words is another subcommand or program."""
         if name in self.plain_alone:
             return all(w.literal and w.text[:1] != "-" and "::" not in w.text for w in rest)
+        if (self.options, name) == (_OPTIONS["git"], "config"):
+            return bool(rest) and rest[0].literal and rest[0].text in _READS_CONFIG
         return name in self.groups
 
 
 def _read(options: Usage, known: str) -> Subcommands:
+    known, _, running = known.partition("!")
     plain, _, alone = known.partition("?")
     groups: dict[str, frozenset[str]] = {}
-    for group in (*plain.split(), *alone.split()):
+    for group in (*plain.split(), *alone.split(), *running.split()):
         names = frozenset(group.split("="))
         groups |= dict.fromkeys(names, names)
-    return Subcommands(options, groups, frozenset(alone.split()))
+    runs = frozenset(name for group in running.split() for name in groups[group.split("=")[0]])
+    return Subcommands(options, groups, frozenset(alone.split()), runs)
 
 
 SUBCOMMANDS = {

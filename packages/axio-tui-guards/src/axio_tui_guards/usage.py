@@ -21,8 +21,10 @@ Traits: `words` all of it is text, also what begins with a dash; `reads` it chan
 is of kind `w`, or all with the options behind `writes=`; `deep` it goes into directories, or does
 so with the options behind `deep=`; `here` without an operand of kind `r` it takes the current
 directory; `net` it reaches hosts, and with the options behind `follows=` others than it shows;
-`wanders=` options with which it follows links inside of directories; `runs` it runs no other
-program, but only when nothing in its words is unclear.
+`wanders=` options with which it follows links inside of directories; `into` a file that is put into
+a directory keeps its name there; `links` it may put links where it writes, so that a path through
+them leads elsewhere; `names=` options with which it names its output by itself; `settings` it reads
+a file of settings; `runs` it runs no other program, but only when nothing in its words is unclear.
 """
 
 from __future__ import annotations

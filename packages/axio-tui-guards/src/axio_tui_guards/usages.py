@@ -42,7 +42,7 @@ cmp: -bls -i=t -n=t --silent --quiet --print-bytes --verbose : r r t t ! reads
 diff: -abBcdeiNnqsTtuwyEpZ -r,--recursive -U,--unified[=t] -C,--context[=t] -I=t -W,--width=t \
  -x,--exclude=t --brief --color[=t] --side-by-side --suppress-common-lines --strip-trailing-cr \
  --ignore-all-space --ignore-space-change --ignore-blank-lines --ignore-case --new-file --text \
- --no-dereference --minimal : r r ! reads deep=-r wanders=-r
+ --no-dereference --minimal : r r ! reads deep wanders=-r
 file: -bLhikNnprsv --brief --mime --mime-type --mime-encoding --dereference -F=t -f=x -m=x -C=x \
  : r* ! reads
 stat: -Lx --dereference -c,--format=t --printf=t : r* ! reads
@@ -55,7 +55,7 @@ column: -tnex -c=t -s,--separator=t -N=t -o=t --table : r* ! reads
 iconv: -cl -f,--from-code=t -t,--to-code=t --list -o,--output=w : r* ! reads
 grep,egrep,fgrep: -abcEFGhHiLlnoPqsvwxyzUZ -r,--recursive -R,--dereference-recursive \
  -A,--after-context=t -B,--before-context=t -C,--context=t -e,--regexp=t -f,--file=r \
- -m,--max-count=t -D=t -d=t -0123456789 --color[=t] --colour[=t] --include=t --exclude=t \
+ -m,--max-count=t -0123456789 --color[=t] --colour[=t] --include=t --exclude=t \
  --exclude-dir=t --exclude-from=r --count --ignore-case --invert-match --line-number --no-messages \
  --only-matching --quiet --silent --with-filename --no-filename --word-regexp --line-regexp \
  --files-with-matches --files-without-match --extended-regexp --fixed-strings --perl-regexp \
@@ -84,11 +84,13 @@ cp: -abfHiLlnPpsTuvx -r,--recursive -R -t,--target-directory=w --suffix=t --arch
  --backup[=t] --dereference --no-dereference --interactive --link --symbolic-link --no-clobber \
  --no-target-directory --parents --preserve[=t] --no-preserve=t --reflink[=t] --sparse=t --update \
  --verbose --one-file-system --strip-trailing-slashes : w* ! \
- deep=-r,-R,-a,--archive,-l,-s,--link,--symbolic-link wanders=-L,-H,--dereference
+ deep=-r,-R,-a,--archive,-l,-s,--link,--symbolic-link wanders=-L,-H,--dereference into \
+ links=-r,-R,-a,--archive,-s,--symbolic-link
 mv: -bfinTuv -t,--target-directory=w --suffix=t --force --interactive --no-clobber --backup[=t] \
- --no-target-directory --update --verbose --strip-trailing-slashes : w* ! deep
+ --no-target-directory --update --verbose --strip-trailing-slashes : w* ! deep links
 ln: -bFfhinLPrsTvw -t,--target-directory=w --suffix=t --symbolic --force --relative --backup[=t] \
- --logical --physical --no-dereference --no-target-directory --interactive --verbose : w* ! deep
+ --logical --physical --no-dereference --no-target-directory --interactive --verbose : w* ! deep \
+ links
 link,unlink: : w*
 rm: -f,--force -r,-R,--recursive -i,-I -d,--dir -v,--verbose --interactive[=t] --one-file-system \
  --preserve-root[=t] --no-preserve-root : w* ! deep=-r
@@ -107,7 +109,7 @@ sync: -df : w*
 tar: -x,--extract,--get -c,--create -t,--list -r,--append -u,--update -zjJvkpahlmO -f,--file=f \
  -C,--directory=d --exclude=t --strip-components=t --gzip --bzip2 --xz --zstd --verbose \
  --keep-old-files --overwrite --no-same-owner --owner=t --group=t : x+xctru w* ! deep here runs \
- wanders=-h
+ wanders=-h links=-x
 """
 
 _TEXTS = r"""
@@ -130,7 +132,7 @@ lsof: -abCDhlnOPRtUvVwX -i=t -p=t -u=t -c=t -g=t -d=t : r*
 """
 
 _NET = r"""
-curl: -#012346aBfGgIijklMNnOpqRSsvZ -L,--location --fail --fail-with-body --get --globoff --head \
+curl: -#012346aBfGgIijklMNOpqRSsvZ -L,--location --fail --fail-with-body --get --globoff --head \
  --include --insecure --remote-name -J,--remote-header-name --silent --show-error --verbose \
  --compressed --create-dirs --ipv4 --ipv6 --http1.1 --http2 --no-buffer --no-progress-meter \
  --progress-bar --retry-connrefused --ssl-reqd --tlsv1.2 --tlsv1.3 --path-as-is --location-trusted \
@@ -141,9 +143,10 @@ curl: -#012346aBfGgIijklMNnOpqRSsvZ -L,--location --fail --fail-with-body --get 
  -X,--request=t -x,--proxy=u --cacert=r --capath=r --key=r --cert-type=t --connect-timeout=t \
  --limit-rate=t --max-filesize=t --max-redirs=t --retry=t --retry-delay=t --retry-max-time=t \
  --oauth2-bearer=t --url=u --proxy-user=t --connect-to=x --resolve=x \
- : u* ! net follows=-L,--location-trusted
+ : u* ! net follows=-L,--location-trusted names=-O,-J,--remote-name settings
 ping: -46abDLnqrRUv -c=t -i=t -W=t -w=t -s=t -t=t : h ! reads net
-host,nslookup: -a46 : h h ! reads net
+host: -a46 : h h ! reads net
+nslookup: : h h ! reads net settings
 """
 
 _LANGUAGES = r"""
@@ -154,7 +157,7 @@ jq: -aCcejMnrRsS --compact-output --raw-output --raw-input --slurp --null-input 
  --tab \
  --sort-keys --color-output --monochrome-output --ascii-output --join-output --unbuffered \
  --indent=t \
- --arg=tt --argjson=tt -f,--from-file=x -L=x --slurpfile=tx --rawfile=tx : p r* ! reads
+ --arg=tt --argjson=tt -f,--from-file=x -L=x --slurpfile=tx --rawfile=tx : p r* ! reads settings
 """
 
 _WRAPPERS = r"""
