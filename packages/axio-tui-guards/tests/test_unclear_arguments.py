@@ -713,7 +713,7 @@ def test_names_that_no_word_shows_are_seen(command: str, expected: str) -> None:
 
 
 def test_all_of_a_rule_has_to_be_doubted() -> None:
-    """What is certain of its host outweighs what is unclear of its path."""
+    """A host that is certain outweighs a path that is unclear."""
     rules = all_but(path="private", host="evil.example")
     assert judged(rules, command="cat $x").effect == "allow"
     assert judged(rules, command="make").effect == "ask"
