@@ -73,6 +73,16 @@ def leave_again(once: str) -> str:
     return leave(once)
 
 
+@server.tool()
+async def grow(times: int, ctx: Context[Any]) -> str:
+    """Get so many more tools, and tell of each of them."""
+    for number in range(times):
+        server.add_tool(echo, name=f"echo_{number}")
+        await ctx.session.send_tool_list_changed()  # heard by clients of the older generation
+        await ctx.notify_tools_changed()
+    return "grown"
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["http"]:
         server.run(transport="streamable-http", host="127.0.0.1", port=int(sys.argv[2]))

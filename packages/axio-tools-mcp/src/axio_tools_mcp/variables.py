@@ -14,6 +14,7 @@ from axio_tools_mcp.errors import ConfigError
 __all__ = ("expanded",)
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_ASKED = re.compile(r"\$\{(input|command):[^}]*\}")
 _FOLDERS: dict[str, Callable[[], str]] = {
     "workspaceFolder": os.getcwd,
     "userHome": lambda: os.path.expanduser("~"),
@@ -48,6 +49,11 @@ def expanded(
 
     def expand(value: Any, where: str) -> Any:
         if isinstance(value, str):
+            if asked := _ASKED.search(value):
+                raise ConfigError(
+                    f"MCP server {config.name!r}: nobody can be asked for {asked[0]} in its "
+                    f"{where}; write ${{VARIABLE}} instead"
+                )
             return _VARIABLE.sub(replace(where), value)
         if isinstance(value, list):
             return [expand(item, where) for item in value]

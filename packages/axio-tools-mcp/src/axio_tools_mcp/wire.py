@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, NoReturn, TypeAlias
 
 import httpx2
@@ -23,6 +24,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import sse_within_origin
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.message import SessionMessage
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from axio_tools_mcp import __version__
 from axio_tools_mcp.config import MCPServerConfig
@@ -37,6 +39,8 @@ CallToolResult: TypeAlias = types.CallToolResult
 ListedTool: TypeAlias = types.Tool
 
 _MOST_PAGES = 1000
+_LISTEN_AGAIN = (1.0, 5.0, 30.0)  # seconds after a stream of news has ended
+_LISTENS_IN = 2.0
 
 # The client for old servers takes no limit for an event, and its own is less than one image.
 mcp.client.sse.sse_within_origin = partial(  # type: ignore[attr-defined]
@@ -89,13 +93,53 @@ async def connect(config: MCPServerConfig, hooks: Hooks) -> AsyncIterator[Connec
             async with client:
                 limit.reschedule(None)
                 _note_mismatches(client)
-                yield connected
+                listens = asyncio.Event()
+                listening = asyncio.create_task(_listen(client, hooks, listens))
+                try:
+                    with suppress(TimeoutError):  # so that no change goes unheard from here on
+                        await asyncio.wait_for(listens.wait(), _LISTENS_IN)
+                    yield connected
+                finally:
+                    listening.cancel()
+                    await asyncio.wait([listening])
     except ConnectError:
         raise
     except Exception as error:
         silent = TimeoutError(f"it did not answer in {start:g} s")
         why = witness.tell(silent if limit.expired() else error)
         raise ConnectError(f"MCP server {config.name!r}: {why}") from error
+
+
+async def _listen(client: Client, hooks: Hooks, listens: asyncio.Event) -> None:
+    """Let a server of the newer generation tell of its changes; older ones do so unasked.
+
+    `listens` is set when it does, or will not.
+    """
+    offered = client.server_capabilities
+    kinds = ("tools", "prompts", "resources")
+    wanted = [k for k in kinds if getattr(getattr(offered, k), "list_changed", False)]
+    if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or not wanted:
+        listens.set()
+        return
+    for pause in chain(_LISTEN_AGAIN, repeat(_LISTEN_AGAIN[-1])):
+        try:
+            async with client.listen(
+                tools_list_changed="tools" in wanted,
+                prompts_list_changed="prompts" in wanted,
+                resources_list_changed="resources" in wanted,
+            ) as news:
+                listens.set()
+                async for _ in news:
+                    pass  # the message handler hears of it as well
+        except MCPError as error:
+            if error.code == types.METHOD_NOT_FOUND:
+                break
+        except RuntimeError:  # the stream was cut
+            pass
+        await asyncio.sleep(pause)
+        for kind in wanted:
+            hooks.changed(kind)
+    listens.set()
 
 
 def _transport(

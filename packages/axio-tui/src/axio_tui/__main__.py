@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from axio_tui import __version__
 from axio_tui.args import build_parser
+from axio_tui.subcommands import SUBCOMMANDS, run_subcommand
 
 __all__ = ("main",)
 
@@ -29,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(argv: Sequence[str] | None) -> int:
     parser = build_parser()
-    args = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given and given[0] in SUBCOMMANDS:
+        return run_subcommand(given[0], given[1:], say)
+    args = parser.parse_args(given)
     if args.version:
         print(f"axio {__version__}")
         return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from axio_tui.subcommands import SUBCOMMANDS
+
 __all__ = ("DEFAULT_ITERATIONS", "build_parser")
 
 DEFAULT_ITERATIONS = 50
@@ -54,7 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--yes", action="store_true", help="do not ask before calls that change something"
     )
     run.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    run.add_argument(
+        "--trust", action="store_true", help="use the MCP servers that this folder configures"
+    )
     _add_logging(run, level=argparse.SUPPRESS, file=argparse.SUPPRESS)
+    for name, (_, help) in SUBCOMMANDS.items():
+        commands.add_parser(name, help=help)
     return parser
 
 

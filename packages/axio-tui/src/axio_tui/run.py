@@ -25,6 +25,7 @@ from axio_tui.jsonlines import to_line
 from axio_tui.plain import visible
 from axio_tui.prompt import build_system_prompt
 from axio_tui.render import Renderer
+from axio_tui.server_tools import server_tools
 from axio_tui.session import ChatSession
 from axio_tui.stopping import Stopped, run_stoppable
 from axio_tui.terminal import Output, Person, modes_restored, style_for, type_line, where_to_ask
@@ -69,13 +70,16 @@ async def _run(
 ) -> int:
     named = args.transport
     choice = await (choose(os.environ, parts) if named is None else choose_named(named, parts))
-    async with connect(choice, args.model, parts) as transport:
+    async with (
+        server_tools(_server_tools_in(args.tools, parts), args.trust, say) as more,
+        connect(choice, args.model, parts) as transport,
+    ):
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
         person = Person(where_to_ask(json=args.json))
         session = ChatSession(
             transport,
-            tools,
+            [*tools, *more],
             system=args.system if args.system is not None else build_system_prompt(),
             max_iterations=args.max_iterations,
             ask=None if args.yes else person.ask,
@@ -195,7 +199,8 @@ def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:
     offered = parts.names(TOOLS_GROUP)
     if names is None:
         return _all_tools([name for name in offered if name not in NEED_A_HOST], parts, say)
-    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    of_servers = _server_tools_in(names, parts) or ()
+    wanted = [name for name in _names_in(names) if name not in of_servers]
     if wanted == ["none"]:
         return []
     unknown = [visible(name) for name in wanted if name not in offered]
@@ -206,6 +211,18 @@ def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:
         return [parts.load_tool(name) for name in wanted]
     except PluginError as error:
         raise CommandError(str(error)) from error
+
+
+def _server_tools_in(names: str | None, parts: Installed) -> list[str] | None:
+    """The names, or patterns, of tools of MCP servers; None for all of them."""
+    if names is None:
+        return None
+    offered = parts.names(TOOLS_GROUP)
+    return [name for name in _names_in(names) if "__" in name and name not in offered]
+
+
+def _names_in(names: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
 
 
 def _all_tools(names: list[str], parts: Installed, say: Say) -> list[Tool[Any]]:

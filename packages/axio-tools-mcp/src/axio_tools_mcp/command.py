@@ -1,0 +1,182 @@
+"""`axio mcp ...`: the servers in files, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
+from axio_tools_mcp.dialects import config_of
+from axio_tools_mcp.errors import ConfigError
+from axio_tools_mcp.files import PROJECT_FILES, find_servers, user_file
+
+__all__ = ("main",)
+
+Say = Callable[[str], None]
+
+
+def main(argv: Sequence[str], say: Say) -> int:
+    """Run `axio mcp` and return its exit code. `say` prints a notice on one line."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args, say))
+    except (ConfigError, OSError, ValueError) as error:
+        say(f"error: {error}")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="axio mcp", description="The MCP servers of axio.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = commands.add_parser(
+        "add",
+        help="keep a server",
+        description="Keep a server: axio mcp add NAME URL, or axio mcp add NAME -- COMMAND ARGS...",
+    )
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("target", nargs="+", metavar="URL | COMMAND")
+    add.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
+    add.add_argument("--header", action="append", default=[], metavar="NAME: VALUE")
+    add.add_argument("--transport", choices=TRANSPORTS)
+    add.add_argument("--timeout", type=float, metavar="SECONDS")
+    _add_place(add)
+    add.set_defaults(run=_add)
+    show = commands.add_parser("list", help="list the servers, and with --check connect them")
+    show.add_argument("--check", action="store_true", help="connect them and count their tools")
+    show.add_argument("--trust", action="store_true", help="those of this folder, too")
+    show.set_defaults(run=_list)
+    remove = commands.add_parser("remove", help="forget a server")
+    remove.add_argument("name", metavar="NAME")
+    _add_place(remove)
+    remove.set_defaults(run=_remove)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--project",
+        action="store_true",
+        help=f"in {PROJECT_FILES[0]} of this folder, not in the user's file",
+    )
+
+
+# ── add and remove ────────────────────────────────────────────────────────────────────────────
+
+
+def _add(args: argparse.Namespace, say: Say) -> int:
+    entry: dict[str, Any] = {}
+    first, *rest = args.target
+    if "://" in first:
+        if rest:
+            raise ConfigError(
+                f"after the URL of server {args.name!r} comes nothing, got {rest[0]!r}"
+            )
+        entry["url"] = first
+    else:
+        entry.update(command=first, args=rest)
+    if args.env:
+        entry["env"] = dict(_pair(item, "=") for item in args.env)
+    if args.header:
+        entry["headers"] = dict(_pair(item, ":") for item in args.header)
+    for key in ("transport", "timeout"):
+        if getattr(args, key) is not None:
+            entry[key] = getattr(args, key)
+    config_of(args.name, entry, "global")  # refuses what makes no sense
+    path = _path(args)
+    document, servers = _load(path)
+    if args.name in servers:
+        raise ConfigError(f"{path} has a server {args.name!r} already; remove it first")
+    servers[args.name] = entry
+    _save(path, document)
+    say(f"server {args.name!r} is in {path}")
+    return 0
+
+
+def _remove(args: argparse.Namespace, say: Say) -> int:
+    path = _path(args)
+    document, servers = _load(path)
+    if args.name not in servers:
+        there_is = ", ".join(sorted(servers)) or "none"
+        raise ConfigError(f"{path} has no server {args.name!r}; there is: {there_is}")
+    del servers[args.name]
+    _save(path, document)
+    say(f"server {args.name!r} is no more in {path}")
+    return 0
+
+
+def _path(args: argparse.Namespace) -> Path:
+    return Path.cwd() / PROJECT_FILES[0] if args.project else user_file()
+
+
+def _pair(text: str, mark: str) -> tuple[str, str]:
+    name, found, value = text.partition(mark)
+    if not found or not name.strip():
+        raise ConfigError(f"{text!r} has to be NAME{mark}VALUE")
+    return name.strip(), value.strip()
+
+
+def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The whole document, and the servers in it."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        document = {}
+    except ValueError as error:
+        raise ConfigError(f"{path} is no plain JSON, so it has to be edited by hand") from error
+    place = "servers" if "servers" in document and "mcpServers" not in document else "mcpServers"
+    servers = document.setdefault(place, {}) if isinstance(document, dict) else None
+    if not isinstance(servers, dict):
+        raise ConfigError(f"{path} holds no servers by their names; edit it by hand")
+    return document, servers
+
+
+def _save(path: Path, document: dict[str, Any]) -> None:
+    """Write the file as a whole; only the user may read it, since keys may be in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        json.dump(document, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    os.replace(name, path)
+
+
+# ── list ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _list(args: argparse.Namespace, say: Say) -> int:
+    found = find_servers(trusted=args.trust)
+    for problem in found.problems:
+        say(problem)
+    for path in found.untrusted:
+        say(f"{path} is left out; --trust uses it")
+    states = asyncio.run(_check(list(found.servers.values()))) if args.check else {}
+    for name, config in found.servers.items():
+        state = states.get(name, "" if config.enabled else "switched off")
+        words = (name, config.scope, config.transport, config.target, state)
+        print("  ".join(word for word in words if word))
+    if not found.servers:
+        say("no MCP server is configured; axio mcp add NAME URL adds one")
+    return 1 if found.problems or any(state.startswith("error") for state in states.values()) else 0
+
+
+async def _check(servers: list[MCPServerConfig]) -> dict[str, str]:
+    """The state of each server, after an attempt to connect it."""
+    from axio_tools_mcp.registry import MCPRegistry
+
+    registry = MCPRegistry()
+    try:
+        await registry.connect_all(servers)
+        return {
+            name: f"error: {error}"
+            if (error := registry.server_error(name))
+            else f"{registry.server_tool_count(name)} tools"
+            for name in registry.server_names
+        }
+    finally:
+        await registry.close()

@@ -1,0 +1,258 @@
+"""The servers of a program: added, changed and removed by name, with all their tools."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from axio.tool import Tool
+from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.errors import ConfigError
+from axio_tools_mcp.session import MCPSession
+from axio_tools_mcp.tools import load_tools
+
+__all__ = ("ConfigRows", "MCPRegistry")
+
+logger = logging.getLogger(__name__)
+
+_PREFIX = "mcp."
+
+
+class ConfigRows(Protocol):
+    """Where settings are kept, as texts under keys."""
+
+    async def get_prefix(self, prefix: str) -> dict[str, str]: ...
+
+    async def set(self, key: str, value: str) -> None: ...
+
+    async def delete_prefix(self, prefix: str) -> None: ...
+
+
+@dataclass(slots=True)
+class _Server:
+    config: MCPServerConfig
+    scope: str
+    session: MCPSession
+    tools: list[Tool[Any]] = field(default_factory=list)
+    error: str = ""
+
+
+class MCPRegistry:
+    """Servers by name. A server that cannot be connected is kept, with its error.
+
+    `on_change`, when it is set, is called after the tools of a server have changed by themselves.
+    """
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[], object] | None = None
+        self._servers: dict[str, _Server] = {}
+        self._rows: dict[str, ConfigRows | None] = {"project": None, "global": None}
+        self._refreshing: set[asyncio.Task[None]] = set()
+
+    async def init(
+        self,
+        config: ConfigRows | None = None,
+        global_config: ConfigRows | None = None,
+        *,
+        others: Iterable[MCPServerConfig] = (),
+    ) -> None:
+        """Load what is configured, and connect it side by side with `others`.
+
+        Of servers with one name that of `others` is used, else the global one.
+        """
+        self._rows = {"project": config, "global": global_config}
+        servers = [*others]
+        for scope in ("global", "project"):
+            rows = self._rows[scope]
+            if rows is not None:
+                servers += _configs_in(await rows.get_prefix(_PREFIX), scope)
+        await self.connect_all(servers)
+
+    async def connect_all(self, servers: Iterable[MCPServerConfig]) -> None:
+        """Add servers without keeping them, and connect them side by side. Names that are taken
+        are left out, and so are servers that are switched off."""
+        added = [
+            self._put(config, config.scope)
+            for config in servers
+            if config.enabled and config.name not in self._servers
+        ]
+        await _all(self._connect(server) for server in added)
+
+    async def add_server(self, cfg: MCPServerConfig, scope: str | None = None) -> None:
+        """Keep and connect a server. `ValueError` when there is one of this name."""
+        if cfg.name in self._servers:
+            raise ValueError(f"MCP server {cfg.name!r} already exists")
+        server = self._put(cfg, scope or cfg.scope)
+        await self._write(server)
+        await self._connect(server)
+
+    async def remove_server(self, name: str) -> None:
+        """Close a server and forget it. `KeyError` when there is none of this name."""
+        server = self._servers.pop(name)
+        await self._erase(server)
+        await server.session.close()
+
+    async def update_server(
+        self, name: str, cfg: MCPServerConfig, scope: str | None = None
+    ) -> None:
+        """Replace a server. It is connected anew only if its name or its connection has changed."""
+        old = self._servers[name]
+        if cfg.name != name and cfg.name in self._servers:
+            raise ValueError(f"MCP server {cfg.name!r} already exists")
+        same = _connection_of(old.config) == _connection_of(cfg)
+        await self._erase(old)
+        if same:
+            old.scope = scope or old.scope
+            old.config = cfg
+            old.session.config = cfg
+            await self._write(old)
+            if old.session.is_connected:
+                await self._load(old)
+            return
+        await old.session.close()
+        server = self._put(cfg, scope or old.scope)
+        order = {cfg.name if key == name else key: value for key, value in self._servers.items()}
+        self._servers = {**order, cfg.name: server}
+        await self._write(server)
+        await self._connect(server)
+
+    async def close(self) -> None:
+        """Close all connections; nothing that is kept changes."""
+        servers = [*self._servers.values()]
+        self._servers.clear()
+        for task in self._refreshing:
+            task.cancel()
+        await _all(server.session.close() for server in servers)
+
+    # ── what there is ─────────────────────────────────────────────────────────────────────────
+
+    @property
+    def all_tools(self) -> list[Tool[Any]]:
+        """The tools of all servers, in the order of the servers."""
+        tools: dict[str, Tool[Any]] = {}
+        for server in self._servers.values():
+            for tool in server.tools:
+                tools.setdefault(tool.name, tool)
+        return list(tools.values())
+
+    @property
+    def server_names(self) -> list[str]:
+        return list(self._servers)
+
+    def server_status(self, name: str) -> str:
+        """ "connected", "error" or "disconnected"."""
+        server = self._servers.get(name)
+        if server is None:
+            return "disconnected"
+        if server.session.is_connected:
+            return "connected"
+        return "error" if self.server_error(name) else "disconnected"
+
+    def server_error(self, name: str) -> str:
+        """Why a server is not connected, on one line; "" when there is nothing to say."""
+        server = self._servers[name]
+        return "" if server.session.is_connected else server.session.error or server.error
+
+    def server_tool_count(self, name: str) -> int:
+        server = self._servers.get(name)
+        return 0 if server is None else len(server.tools)
+
+    def server_config(self, name: str) -> MCPServerConfig:
+        return self._servers[name].config
+
+    def server_session(self, name: str) -> MCPSession:
+        return self._servers[name].session
+
+    def get_server_scope(self, name: str) -> str:
+        return self._servers[name].scope
+
+    # ── one server ────────────────────────────────────────────────────────────────────────────
+
+    def _put(self, config: MCPServerConfig, scope: str) -> _Server:
+        if config.scope != scope:
+            config = dataclasses.replace(config, scope=scope)
+        session = MCPSession(config)
+        server = self._servers[config.name] = _Server(config, scope, session)
+        session.on_change = lambda kind: self._changed(server, kind)
+        return server
+
+    async def _connect(self, server: _Server) -> None:
+        try:
+            await server.session.connect()
+        except Exception as error:
+            server.error = str(error)
+            logger.warning("%s", error)
+        else:
+            await self._load(server)
+
+    async def _load(self, server: _Server) -> None:
+        try:
+            server.tools = await load_tools(server.session)
+            server.error = ""
+        except Exception as error:
+            server.error = str(error)
+            logger.warning("%s", error)
+
+    def _changed(self, server: _Server, kind: str) -> None:
+        if kind == "tools" and self._servers.get(server.config.name) is server:
+            task = asyncio.create_task(self._refresh(server))
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshing.discard)
+
+    async def _refresh(self, server: _Server) -> None:
+        await self._load(server)
+        if self.on_change is not None:
+            self.on_change()
+
+    async def _write(self, server: _Server) -> None:
+        rows = self._rows.get(server.scope)
+        if rows is not None:
+            for key, value in server.config.to_dict().items():
+                await rows.set(f"{_PREFIX}{_key(server.config.name)}.{key}", value)
+
+    async def _erase(self, server: _Server) -> None:
+        rows = self._rows.get(server.scope)
+        if rows is not None:
+            await rows.delete_prefix(f"{_PREFIX}{_key(server.config.name)}.")
+
+
+async def _all(work: Iterable[Any]) -> None:
+    """Do it side by side; when this is cancelled, all of it is, and is waited for."""
+    async with asyncio.TaskGroup() as group:
+        for one in work:
+            group.create_task(one)
+
+
+def _connection_of(config: MCPServerConfig) -> MCPServerConfig:
+    """The part of a configuration for which a server has to be connected anew."""
+    kept = MCPServerConfig("", command="-")
+    names = ("timeout", "total_timeout", "scope", "tools", "without", "always", "max_result")
+    return dataclasses.replace(config, **{name: getattr(kept, name) for name in names})
+
+
+def _key(name: str) -> str:
+    """A name as part of a key, where a dot stands between parts."""
+    return name.replace("=", "=3D").replace(".", "=2E")
+
+
+def _name(key: str) -> str:
+    return key.replace("=2E", ".").replace("=3D", "=")
+
+
+def _configs_in(rows: dict[str, str], scope: str) -> list[MCPServerConfig]:
+    servers: dict[str, dict[str, str]] = {}
+    for row, value in rows.items():
+        server, _, setting = row.removeprefix(_PREFIX).rpartition(".")
+        servers.setdefault(_name(server), {})[setting] = value
+    configs = []
+    for name, settings in servers.items():
+        try:
+            config = MCPServerConfig.from_dict(name, settings)
+            configs.append(dataclasses.replace(config, scope=scope))
+        except ConfigError as error:
+            logger.warning("%s", error)
+    return configs

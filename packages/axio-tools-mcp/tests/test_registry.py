@@ -1,0 +1,156 @@
+"""Servers by name: kept in rows, connected, changed and removed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from axio.plugins import ToolsPlugin, discover_tools_plugins
+from axio_tools_mcp import MCPPlugin, MCPRegistry, MCPServerConfig
+from support.mcp_servers import children, odd, real
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Rows(dict[str, str]):
+    """Settings in memory."""
+
+    async def get_prefix(self, prefix: str) -> dict[str, str]:
+        return {key: value for key, value in self.items() if key.startswith(prefix)}
+
+    async def set(self, key: str, value: str) -> None:
+        self[key] = value
+
+    async def delete_prefix(self, prefix: str) -> None:
+        for key in [key for key in self if key.startswith(prefix)]:
+            del self[key]
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[MCPRegistry]:
+    made = MCPRegistry()
+    try:
+        yield made
+    finally:
+        await made.close()
+        assert children() == []
+
+
+MISSING = MCPServerConfig("missing", command="no-such-command-xyz")
+
+
+async def test_what_is_added_is_kept_and_loaded_again(registry: MCPRegistry) -> None:
+    project, everywhere = Rows(), Rows()
+    await registry.init(project, everywhere)
+    everything = real("everything")
+    await registry.add_server(everything)
+    await registry.add_server(dataclasses.replace(MISSING, name="a.b"), scope="project")
+    assert registry.server_names == ["everything", "a.b"]
+    assert registry.server_status("everything") == "connected"
+    assert registry.server_tool_count("everything") == len(registry.all_tools) > 5
+    assert (registry.server_status("a.b"), registry.get_server_scope("a.b")) == ("error", "project")
+    assert "no-such-command-xyz" in registry.server_error("a.b")
+    assert set(everywhere) == {"mcp.everything.command", "mcp.everything.args"}
+    assert set(project) == {"mcp.a=2Eb.command"}
+    with pytest.raises(ValueError, match="already exists"):
+        await registry.add_server(everything)
+
+    again = MCPRegistry()
+    try:
+        await again.init(project, everywhere)
+        assert again.server_names == ["everything", "a.b"]
+        assert again.server_config("everything") == everything
+        assert again.server_status("everything") == "connected"
+    finally:
+        await again.close()
+
+    await registry.remove_server("a.b")
+    with pytest.raises(KeyError):
+        await registry.remove_server("a.b")
+    assert project == {}
+    assert "a.b" not in registry.server_names
+
+
+async def test_the_global_one_of_two_servers_with_one_name_is_used(registry: MCPRegistry) -> None:
+    await registry.init(Rows({"mcp.s.command": "theirs"}), Rows({"mcp.s.command": "ours-xyz"}))
+    assert registry.server_config("s").command == "ours-xyz"
+
+
+async def test_rows_that_mean_nothing_are_left_out(registry: MCPRegistry) -> None:
+    await registry.init(Rows({"mcp.s.colour": "red", "mcp.t.command": "no-such-command-xyz"}))
+    assert registry.server_names == ["t"]
+
+
+async def test_a_change_reconnects_only_where_the_connection_changes(
+    registry: MCPRegistry,
+) -> None:
+    rows, others = Rows(), Rows()
+    await registry.init(rows, others)
+    config = real("everything")
+    await registry.add_server(config)
+    session = registry.server_session("everything")
+    less = dataclasses.replace(config, tools=["echo"], timeout=20)
+    await registry.update_server("everything", less, scope="project")
+    assert registry.server_session("everything") is session
+    assert [tool.name for tool in registry.all_tools] == ["everything__echo"]
+    assert others == {} and "mcp.everything.tools" in rows
+    renamed = dataclasses.replace(less, name="renamed")
+    await registry.update_server("everything", renamed)
+    assert registry.server_names == ["renamed"]
+    assert [tool.name for tool in registry.all_tools] == ["renamed__echo"]
+    assert registry.server_session("renamed").is_connected
+    assert {key.split(".")[1] for key in rows} == {"renamed"}
+
+
+async def test_servers_are_connected_side_by_side(registry: MCPRegistry, tmp_path: Path) -> None:
+    """Each of five ends when it has seen the others: one after another they would never."""
+    meet = 'touch "$0/$1"; while [ $(ls "$0" | wc -l) -lt 5 ]; do sleep 0.05; done; exit 5'
+    servers = [
+        MCPServerConfig(f"s{n}", command="sh", args=["-c", meet, str(tmp_path), str(n)], timeout=90)
+        for n in range(5)
+    ]
+    await registry.connect_all(servers)
+    for server in servers:
+        assert "it ended with exit code 5" in registry.server_error(server.name)
+
+
+async def test_a_burst_of_changes_is_one_refresh(registry: MCPRegistry) -> None:
+    await registry.add_server(odd())
+    before = registry.server_tool_count("odd")
+    refreshed: list[int] = []
+    registry.on_change = lambda: refreshed.append(registry.server_tool_count("odd"))
+    (grow,) = (tool for tool in registry.all_tools if tool.name == "odd__grow")
+    await grow(times=5)
+    async with asyncio.timeout(30):
+        while not refreshed:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert refreshed == [before + 5]
+
+
+async def test_a_server_that_is_switched_off_is_not_started(registry: MCPRegistry) -> None:
+    await registry.connect_all([dataclasses.replace(MISSING, enabled=False)])
+    assert registry.server_names == []
+
+
+async def test_the_plug_in_connects_the_users_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "axio").mkdir()
+    (tmp_path / "axio" / "mcp.json").write_text('{"mcpServers": {"m": {"command": "nothing-x"}}}')
+    plugin = MCPPlugin()
+    assert isinstance(plugin, ToolsPlugin) and plugin.label == "MCP Servers"
+    await plugin.init(Rows(), Rows({"mcp.n.command": "nothing-x"}))
+    assert plugin.registry.server_names == ["m", "n"] and plugin.all_tools == []
+    with pytest.raises(NotImplementedError, match="axio mcp add"):
+        plugin.settings_screen()
+    await plugin.close()
+
+
+def test_the_plug_in_is_found_by_applications() -> None:
+    assert type(discover_tools_plugins()["mcp"]) is MCPPlugin

@@ -1,0 +1,154 @@
+"""MCP servers in the command: `axio mcp`, and their tools in `axio run`."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.mcp_servers import odd, real
+
+if TYPE_CHECKING:
+    from conftest import Axio
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def keep(file: Path, **servers: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"mcpServers": servers}))
+
+
+def entry(config: Any) -> dict[str, Any]:
+    return {"command": config.command, "args": config.args}
+
+
+@pytest.fixture
+def user(axio: Axio) -> Path:
+    """The user's own file."""
+    return axio.home / ".config" / "axio" / "mcp.json"
+
+
+def test_a_server_is_added_listed_and_removed(axio: Axio, user: Path) -> None:
+    secret = "sk-0123456789"
+    added = axio("mcp", "add", "web", "https://host/mcp", "--header", f"Authorization: {secret}")
+    assert (added.code, added.line) == (0, f"axio: server 'web' is in {user}")
+    assert axio("mcp", "add", "--env", "A=b=c", "local", "--", "uvx", "-q", "thing").code == 0
+    assert stat.S_IMODE(user.stat().st_mode) == 0o600
+    assert json.loads(user.read_text()) == {
+        "mcpServers": {
+            "web": {"url": "https://host/mcp", "headers": {"Authorization": secret}},
+            "local": {"command": "uvx", "args": ["-q", "thing"], "env": {"A": "b=c"}},
+        }
+    }
+    listed = axio("mcp", "list")
+    assert listed.out.splitlines() == [
+        "web  global  http  https://host/mcp",
+        "local  global  stdio  uvx",
+    ]
+    assert secret not in listed.out + listed.err
+    assert "already; remove it first" in axio("mcp", "add", "web", "https://other").line
+    assert axio("mcp", "remove", "web").code == 0
+    missing = axio("mcp", "remove", "web")
+    assert (missing.code, "there is: local" in missing.line) == (2, True)
+
+
+def test_a_projects_server_is_added_to_its_folder_and_needs_trust(axio: Axio) -> None:
+    assert axio("mcp", "add", "--project", "local", "thing").code == 0
+    assert (axio.home / ".axio" / "mcp.json").exists()
+    careful = axio("mcp", "list")
+    assert careful.out == "" and "--trust uses it" in careful.err
+    assert axio("mcp", "list", "--trust").out == "local  project  stdio  thing\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["add", "s", "https://host", "more"], "after the URL of server 's' comes nothing"),
+        (["add", "s", "x", "--env", "A"], "'A' has to be NAME=VALUE"),
+        (["add", "s", "x", "--transport", "sse"], "a command is reached by stdio, not by 'sse'"),
+    ],
+)
+def test_a_server_that_makes_no_sense_is_refused(axio: Axio, words: list[str], line: str) -> None:
+    refused = axio("mcp", *words)
+    assert (refused.code, line in refused.line) == (2, True), refused.err
+
+
+def test_a_file_with_comments_is_not_written_over(axio: Axio, user: Path) -> None:
+    user.parent.mkdir(parents=True)
+    user.write_text('{"mcpServers": {} /* mine */}')
+    assert "has to be edited by hand" in axio("mcp", "add", "s", "x").line
+    assert user.read_text() == '{"mcpServers": {} /* mine */}'
+
+
+def test_check_connects_the_servers(axio: Axio, user: Path) -> None:
+    keep(user, time=entry(real("time")), bad={"command": "no-such-command-xyz"})
+    checked = axio("mcp", "list", "--check")
+    assert checked.code == 1
+    first, second = checked.out.splitlines()
+    assert first.startswith("time  global  stdio") and first.endswith("  2 tools")
+    assert "error: MCP server 'bad': there is no program 'no-such-command-xyz'" in second
+
+
+def test_run_offers_the_tools_of_the_users_servers(axio: Axio, user: Path) -> None:
+    keep(user, odd=entry(odd()), bad={"command": "no-such-command-xyz"}, off={"comand": "x"})
+    script = [[["odd__echo", {"message": "from afar"}]], ["Done."]]
+    run = axio("run", "--transport", "scripted", "--yes", "go", script=script)
+    assert run.code == 0, run.err
+    assert "from afar" in run.out and "Done." in run.out
+    assert "axio: left out: MCP server 'bad': there is no program" in run.err
+    assert "'off': there is no setting 'comand'; 'command' may be meant" in run.err
+
+
+def test_a_call_of_a_servers_tool_asks_also_when_it_says_that_it_only_reads(
+    axio: Axio, user: Path
+) -> None:
+    keep(user, odd=entry(odd()))
+    script = [[["odd__echo", {"message": "from afar"}]], ["Done."]]
+    run = axio("run", "--transport", "scripted", "--json", "go", script=script)
+    results = [json.loads(line) for line in run.out.splitlines()]
+    (result,) = (event for event in results if event["type"] == "tool_result")
+    assert result["is_error"] and "from afar" not in result["content"]
+
+
+def test_tools_can_be_chosen_by_patterns(axio: Axio, user: Path) -> None:
+    keep(user, time=entry(real("time")))
+    chosen = axio("run", "--transport", "prompts", "--tools", "time__c*,acme_look", "go")
+    assert json.loads(chosen.out.splitlines()[0])[1] == ["acme_look", "time__convert_time"]
+    none = axio("run", "--transport", "prompts", "--tools", "time__x", "go")
+    assert none.code == 2
+    assert "no tool 'time__x'; of MCP servers there is: time__" in none.line
+    without = axio("run", "--transport", "prompts", "--tools", "none", "go")
+    assert json.loads(without.out.splitlines()[0])[1] == []
+
+
+def test_a_folders_servers_are_used_once_it_is_trusted(axio: Axio) -> None:
+    keep(axio.home / ".mcp.json", time=entry(real("time")))
+    careful = axio("run", "--transport", "prompts", "go")
+    assert "--trust uses what this folder brings" in careful.err
+    assert "time__" not in careful.out
+    trusting = axio("run", "--trust", "--transport", "prompts", "go")
+    assert "time__convert_time" in trusting.out
+
+
+def test_without_a_server_nothing_of_mcp_is_imported(axio: Axio) -> None:
+    axio.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    run = axio("run", "--transport", "prompts", "go")
+    assert run.code == 0
+    imported = {line.rpartition("|")[2].strip() for line in run.err.splitlines() if "|" in line}
+    assert "axio_tui.server_tools" in imported
+    strange = ("mcp", "mcp_types", "httpx2", "anyio", "axio_tools_mcp.session")
+    assert not imported.intersection(strange)
+
+
+def test_the_command_says_which_package_is_missing(axio: Axio, tmp_path: Path) -> None:
+    hide = "import sys; sys.path = [path for path in sys.path if 'axio-tools-mcp' not in path]\n"
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    axio.environment["PYTHONPATH"] = f"{axio.acme}:{tmp_path}"
+    missing = axio("mcp", "list")
+    assert missing.code == 2
+    assert missing.line == "axio: error: axio mcp needs axio-tools-mcp, which is not installed"
+    assert axio("run", "--transport", "prompts", "go").code == 0
