@@ -18,7 +18,7 @@ from axio import Message, Tool
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio_transport_openai import OpenAITransport
 from axio_transport_openai.encode import encode_messages, encode_tools
-from benchmarks.bench_i_openai_stream import Floor
+from benchmarks.chat_floor import Floor
 from benchmarks.chat_server import running
 from benchmarks.measure import Figure, Item, Sample, timed
 

@@ -1,7 +1,7 @@
 """i4: one request with one delta, through an agent and OpenAI's transport.
 
-The floor is the same POST with bare aiohttp, in the same process and over the same session; it
-reads the body and decodes nothing.
+The floor is the same POST with bare aiohttp, in the same process and over an equal session. It
+reads the body as it comes and makes the same events of it. "post" decodes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import TypeAlias
 import aiohttp
 
 from axio import Agent, MemoryContextStore
+from axio.events import StreamEvent
 from axio_transport_openai import OpenAITransport
+from benchmarks.chat_floor import Floor
 from benchmarks.chat_server import running
 from benchmarks.measure import Figure, Item, Sample, timed
 
@@ -30,21 +32,33 @@ def axio(url: str, session: aiohttp.ClientSession) -> Ask:
     return lambda: agent.run("go", MemoryContextStore())
 
 
-def floor(url: str, session: aiohttp.ClientSession) -> Ask:
-    body = {
-        "model": "tiny",
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "go"},
-        ],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer key"}
+BODY = {
+    "model": "tiny",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "go"},
+    ],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
+HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer key"}
 
+
+def floor(url: str, session: aiohttp.ClientSession) -> Ask:
+    async def ask() -> list[StreamEvent]:
+        decoder = Floor()
+        sent = json.dumps(BODY).encode()
+        async with session.post(f"{url}/chat/completions", data=sent, headers=HEADERS) as response:
+            pieces = response.content.iter_any()
+            return [event async for piece in pieces for event in decoder.feed(piece)]
+
+    return ask
+
+
+def post(url: str, session: aiohttp.ClientSession) -> Ask:
     async def ask() -> None:
-        sent = json.dumps(body).encode()
-        async with session.post(f"{url}/chat/completions", data=sent, headers=headers) as response:
+        sent = json.dumps(BODY).encode()
+        async with session.post(f"{url}/chat/completions", data=sent, headers=HEADERS) as response:
             await response.read()
 
     return ask
@@ -69,7 +83,11 @@ def items() -> list[Item]:
     return [
         Item(
             "i4 one request",
-            {"axio": partial(cost, axio), "floor": partial(cost, floor)},
+            {
+                "axio": partial(cost, axio),
+                "floor": partial(cost, floor),
+                "post": partial(cost, post),
+            },
             [Figure("ms CPU", 1e3, goal=1.25)],
         )
     ]

@@ -14,14 +14,14 @@ from functools import cache, partial
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from axio.blocks import TextBlock
-from axio.events import IterationEnd, StreamEvent, TextDelta
+from axio.events import IterationEnd, StreamEvent
 from axio.messages import Message
 from axio.types import StopReason, Usage
 from axio_transport_openai import OpenAITransport
 from axio_transport_openai.decode import ChatDecoder
+from benchmarks.chat_floor import Choice, Chunk, Counts, Delta, Floor
 from benchmarks.chat_server import events, running
 from benchmarks.measure import Figure, Item, Sample, timed
 
@@ -29,28 +29,6 @@ DELTAS = 20_000
 READ = 1 << 16  # bytes that aiohttp hands over at a time when they come fast
 
 ASK = [Message("user", [TextBlock("hello")])]
-
-
-class Delta(msgspec.Struct):
-    content: str | None = None
-
-
-class Choice(msgspec.Struct):
-    delta: Delta
-    finish_reason: str | None = None
-
-
-class Counts(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class Chunk(msgspec.Struct):
-    choices: list[Choice]
-    usage: Counts | None = None
-
-
-typed = msgspec.json.Decoder(Chunk).decode
 
 
 def untyped(loads: Callable[[bytes], Any]) -> Callable[[bytes], Chunk]:
@@ -66,32 +44,6 @@ def untyped(loads: Callable[[bytes], Any]) -> Callable[[bytes], Chunk]:
         return Chunk(choices, usage and Counts(usage["prompt_tokens"], usage["completion_tokens"]))
 
     return decode
-
-
-class Floor:
-    """Knows one provider, and trusts it."""
-
-    def __init__(self, decode: Callable[[bytes], Chunk] = typed) -> None:
-        self.rest = b""
-        self.decode = decode
-        self.usage = Usage(0, 0)
-
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        found: list[StreamEvent] = []
-        *whole, self.rest = (self.rest + data).split(b"\n\n")
-        for sent in whole:
-            if sent == b"data: [DONE]":
-                found.append(IterationEnd(0, StopReason.end_turn, self.usage))
-                continue
-            chunk = self.decode(sent[6:])
-            found += [
-                TextDelta(0, choice.delta.content)
-                for choice in chunk.choices
-                if choice.delta.content
-            ]
-            if chunk.usage is not None:
-                self.usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
-        return found
 
 
 def check(found: Iterable[StreamEvent]) -> None:

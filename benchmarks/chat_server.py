@@ -65,13 +65,12 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
             model = json.loads(await reader.readexactly(length))["model"]
             chunks = events(1 if model == "tiny" else int(model))
-            writer.write(HEAD)
-            for start in range(0, len(chunks), 200):
-                part = chunks[start : start + 200]
-                writer.write(b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in part))
+            # A short answer goes out at once: how often its reader wakes is no matter of luck.
+            framed = [HEAD, *(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)]
+            framed.append(b"0\r\n\r\n")
+            for start in range(0, len(framed), 200):
+                writer.write(b"".join(framed[start : start + 200]))
                 await writer.drain()
-            writer.write(b"0\r\n\r\n")
-            await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:

@@ -28,6 +28,7 @@ from benchmarks import (
     bench_d_tool_loop,
     bench_f_history,
     bench_h_arguments,
+    bench_i4_one_request,
 )
 from benchmarks.measure import Sample, timed
 
@@ -55,6 +56,7 @@ CASES: Mapping[str, Case] = {
     "d (an iteration)": _case(60, bench_d_tool_loop, 6),
     "f (a turn)": _case(30, bench_f_history, 500, 30),
     "h (a KB)": _case(20, bench_h_arguments, 20_000, 1),
+    "i4 (a request)": _case(20, bench_i4_one_request, 20),
 }
 
 

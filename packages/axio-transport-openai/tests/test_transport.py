@@ -281,14 +281,14 @@ FAILURES: dict[str, tuple[Reply, type[StreamError], str]] = {
     "an early end": (stream(TEXT), TruncatedStream, "before the answer was complete"),
     "nothing": (stream(), TruncatedStream, "before the answer was complete"),
     "a drop": (stream(TEXT, cut=True), ConnectionFailed, "connection failed"),
-    "silence": (stream(TEXT, 30.0), StreamTimeout, "0.3 s"),
-    "pings": (stream(TEXT, *PINGS), StreamTimeout, "0.3 s"),
+    "silence": (stream(TEXT, 30.0), StreamTimeout, "for 2 s"),
+    "pings": (stream(TEXT, *PINGS), StreamTimeout, "for 2 s"),
 }
 
 
 def patience(kind: type[StreamError]) -> Timeouts:
     """Little where silence is the failure; else a busy machine has time."""
-    return Timeouts(idle=0.3 if kind is StreamTimeout else 30.0)
+    return Timeouts(idle=2.0 if kind is StreamTimeout else 30.0)
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -307,10 +307,12 @@ async def test_each_failure_ends_a_run_and_leaves_a_history_that_goes_on(name: s
     context = MemoryContextStore()
     tries = 3 if name in ("a busy server", "nothing") else 1
     async with serving(*[reply] * tries, stream(ANSWER)) as server:
-        agent = Agent(system="", transport=transport(server, timeouts=patience(kind)))
+        asked = transport(server, timeouts=patience(kind))
+        agent = Agent(system="", transport=asked)
         events = [event async for event in agent.run_stream("one", context)]
         error = next(event.exception for event in events if isinstance(event, Error))
         assert isinstance(error, kind)
+        asked.timeouts = Timeouts()
         assert await agent.run("two", context) == "hi"
 
 

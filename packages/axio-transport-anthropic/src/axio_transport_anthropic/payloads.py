@@ -14,7 +14,7 @@ import msgspec
 
 from axio.exceptions import ProtocolError
 from axio.types import JSONObject
-from axio.wire.lenient import load
+from axio.wire.lenient import load_object
 
 __all__ = (
     "FIELDS",
@@ -62,20 +62,10 @@ FIELDS = {
 
 
 def parse_object(data: str) -> JSONObject:
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
-        value = _loaded(data)
-    if not isinstance(value, dict):
+    value = load_object(data)
+    if value is None:
         raise ProtocolError(f"Anthropic sent an event that is not a JSON object: {data[:200]!r}")
     return value
-
-
-def _loaded(data: str) -> Any:
-    try:
-        return load(data)
-    except ValueError:
-        return None
 
 
 def text_in(data: Mapping[str, Any], key: str) -> str:

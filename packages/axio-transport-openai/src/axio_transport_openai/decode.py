@@ -30,7 +30,7 @@ from axio.types import JSONObject, StopReason
 from axio.wire.calls import Calls
 from axio.wire.endings import reason_of, stop_for
 from axio.wire.errors import error_from_stream
-from axio.wire.lenient import load, place_of
+from axio.wire.lenient import load, load_object, place_of
 from axio.wire.sse import ServerSentEvent, SSEDecoder
 from axio_transport_openai.chunks import (
     Choice,
@@ -124,7 +124,8 @@ class ChatDecoder:
             if chunk is None:
                 return
         choices = chunk.choices
-        if (not choices or chunk.error) and self._is_error(_object(sent.data), sent, events):
+        may_fail = chunk.error or not (choices or chunk.usage)
+        if may_fail and self._is_error(load_object(sent.data) or {}, sent, events):
             return
         words = self._words
         for choice in choices or ():
@@ -355,12 +356,3 @@ class ChatDecoder:
             # By their order: an id may be another one in the history.
             data["extra_content"] = extras
         return ReasoningBlock(text, self._provider, data) if data else None
-
-
-def _object(data: str) -> JSONObject:
-    """The object that a payload is; an empty one where it is none."""
-    try:
-        payload = load(data)
-    except ValueError:
-        payload = None
-    return payload if isinstance(payload, dict) else {}

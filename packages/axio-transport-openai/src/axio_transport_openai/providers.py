@@ -15,7 +15,7 @@ from axio.media import NO_LIMITS, ImageLimits
 __all__ = ("NEBIUS", "OPENAI", "OPENROUTER", "PROVIDERS", "Provider", "provider_for")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Provider:
     """The quirks of one server. The defaults are OpenAI's ways."""
 

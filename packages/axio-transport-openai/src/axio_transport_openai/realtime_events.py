@@ -24,7 +24,8 @@ from axio.events import (
     TurnComplete,
 )
 from axio.exceptions import ProtocolError, ProviderError
-from axio.types import StopReason, Usage
+from axio.types import StopReason
+from axio_transport_openai.usage import Counts
 
 __all__ = ("RealtimeDecoder",)
 
@@ -145,7 +146,7 @@ class RealtimeDecoder:
             and item.get("type") == "function_call"
             and item.get("status") in (None, "completed")
         ]
-        usage = _usage(response.get("usage"))
+        usage = response.get("usage")
         events: list[StreamEvent] = []
         details = response.get("status_details")
         details = details if isinstance(details, dict) else {}
@@ -163,7 +164,7 @@ class RealtimeDecoder:
         else:
             stop = StopReason.end_turn
         self._calls.clear()
-        return [*events, TurnComplete(stop, usage)]
+        return [*events, TurnComplete(stop, Counts(usage).usage() if usage else None)]
 
 
 def _error(error: Any) -> list[StreamEvent]:
@@ -173,23 +174,6 @@ def _error(error: Any) -> list[StreamEvent]:
         return []
     message = _text(error, "message") or "no message"
     return [Error(ProviderError(f"{DESCRIBE} [{code}]: {message}", code=code))]
-
-
-def _usage(usage: Any) -> Usage | None:
-    if not isinstance(usage, dict):
-        return None
-    details = usage.get("input_token_details")
-    details = details if isinstance(details, dict) else {}
-    return Usage(
-        _count(usage, "input_tokens"),
-        _count(usage, "output_tokens"),
-        _count(details, "cached_tokens"),
-    )
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

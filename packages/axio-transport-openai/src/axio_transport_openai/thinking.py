@@ -76,11 +76,9 @@ class ThinkTagParser:
 
 
 def _overlap(text: str, tag: str) -> int:
-    """The length of the longest end of `text` that begins `tag`."""
-    for length in range(min(len(tag) - 1, len(text)), 0, -1):
-        if text.endswith(tag[:length]):
-            return length
-    return 0
+    """The length of the end of `text` that begins `tag`, which is not in it as a whole."""
+    end = text[text.rfind("<") :]
+    return len(end) if tag.startswith(end) else 0
 
 
 class ThinkingMixin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -163,7 +163,7 @@ class OpenAITransport(HttpTransport):
     def _chat_body(
         self, messages: list[Message], tools: list[AnyTool], system: str, extra: JSONObject
     ) -> bytes:
-        if self._changes_payload() or not self.extra_params.keys().isdisjoint(_ENCODED_ONCE):
+        if _changes_payload(type(self).__mro__) or _ENCODED_ONCE & self.extra_params.keys():
             return dumps(self.build_payload(messages, tools, system) | extra)
         provider = self._provider
         encoder = self._encoder
@@ -171,11 +171,6 @@ class OpenAITransport(HttpTransport):
             encoder = self._encoder = RequestEncoder(provider)
         payload = self.build_payload([], [], system) | extra
         return encoder.body(payload, messages, tools, marks=self._marks_cache())
-
-    def _changes_payload(self) -> bool:
-        """True if somebody else's `build_payload` has a say, which then gets all the messages."""
-        methods = (vars(cls).get("build_payload") for cls in type(self).__mro__)
-        return any(m is not None and not m.__module__.startswith(_PACKAGE) for m in methods)
 
     def _marks_cache(self) -> bool:
         return self.model.id.startswith(self._provider.cache_marks)
@@ -205,3 +200,10 @@ class OpenAITransport(HttpTransport):
 
 _ENCODED_ONCE = frozenset({"messages", "tools"})
 _PACKAGE = "axio_transport_openai"
+
+
+@lru_cache(256)
+def _changes_payload(classes: tuple[type, ...]) -> bool:
+    """True if a `build_payload` that is not ours has a say, which then gets all the messages."""
+    methods = (vars(cls).get("build_payload") for cls in classes)
+    return any(m is not None and not m.__module__.startswith(_PACKAGE) for m in methods)

@@ -9,21 +9,19 @@ from axio.wire.lenient import count
 
 __all__ = ("Counts",)
 
-# Each tuple: where a count may be, the first that is there counts. A path goes into objects.
-_INPUT = (("prompt_tokens",), ("input_tokens",))
-_OUTPUT = (("completion_tokens",), ("output_tokens",))
-_CACHE_READ = (
-    ("prompt_tokens_details", "cached_tokens"),
-    ("prompt_cache_hit_tokens",),  # DeepSeek
-    ("cached_tokens",),  # Together, Moonshot
-    ("cache_read_input_tokens",),  # Databricks
-)
-_CACHE_WRITE = (
-    ("prompt_tokens_details", "cache_write_tokens"),  # OpenRouter
-    ("cache_creation_input_tokens",),  # Databricks
-)
-_REASONING = (("completion_tokens_details", "reasoning_tokens"), ("reasoning_tokens",))
-_PATHS = (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)
+_KINDS = {
+    "input_tokens": 0,
+    "prompt_tokens": 0,
+    "output_tokens": 1,
+    "completion_tokens": 1,
+    "cache_read_input_tokens": 2,  # Databricks
+    "prompt_cache_hit_tokens": 2,  # DeepSeek
+    "cached_tokens": 2,  # in the details; beside them at Together and Moonshot
+    "cache_creation_input_tokens": 3,  # Databricks
+    "cache_write_tokens": 3,  # OpenRouter
+    "reasoning_tokens": 4,
+}
+"""Where a count stands in `Usage`. Of two names for one the later is believed."""
 
 
 class Counts:
@@ -32,16 +30,20 @@ class Counts:
 
     __slots__ = ("_counts",)
 
-    def __init__(self) -> None:
+    def __init__(self, usage: Any = None) -> None:
         self._counts = [0, 0, 0, 0, 0]
+        if usage:
+            self.update(usage)
 
     def update(self, usage: Any) -> None:
-        """Take over what a `usage` object says; anything else says nothing."""
+        """Take over what a `usage` object says, to which the details in it only add; anything else
+        says nothing."""
         if isinstance(usage, dict):
-            for kind, paths in enumerate(_PATHS):
-                told = next((n for path in paths if (n := _count(usage, path)) is not None), None)
-                if told:
-                    self._counts[kind] = told
+            parts = [*(part for part in usage.values() if isinstance(part, dict)), usage]
+            told = {name: value for part in parts for name, value in part.items() if value}
+            for name, kind in _KINDS.items():
+                if name in told and (number := count(told[name])):
+                    self._counts[kind] = number
 
     @property
     def output(self) -> int:
@@ -49,9 +51,3 @@ class Counts:
 
     def usage(self) -> Usage:
         return Usage(*self._counts)
-
-
-def _count(usage: Any, path: tuple[str, ...]) -> int | None:
-    for name in path:
-        usage = usage.get(name) if isinstance(usage, dict) else None
-    return count(usage)

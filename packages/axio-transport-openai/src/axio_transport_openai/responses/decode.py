@@ -27,13 +27,13 @@ from axio.exceptions import ProtocolError, ProviderError, StreamError, Truncated
 from axio.types import StopReason
 from axio.wire.endings import stop_for
 from axio.wire.errors import error_from_stream
-from axio.wire.lenient import load
+from axio.wire.lenient import load, load_object
 from axio.wire.sse import ServerSentEvent, SSEDecoder
 from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error
 from axio_transport_openai.responses.answer import Answer
 from axio_transport_openai.responses.items import text_at
 from axio_transport_openai.responses.payloads import Event, Response, odd_event, parse_event
-from axio_transport_openai.responses.usage import usage_of
+from axio_transport_openai.usage import Counts
 
 __all__ = ("DESCRIBE", "ResponsesDecoder")
 
@@ -162,11 +162,7 @@ class ResponsesDecoder:
                     self._read_untyped(kind, sent, events)
 
     def _read_untyped(self, kind: str, sent: ServerSentEvent, events: list[StreamEvent]) -> None:
-        try:
-            payload = load(sent.data)
-        except ValueError:
-            payload = None
-        error = error_in(payload, "") if isinstance(payload, dict) else None
+        error = error_in(load_object(sent.data) or {}, "")
         if error is not None:
             self._fail(events, self._failure(error))
         elif kind == "message":
@@ -230,7 +226,7 @@ class ResponsesDecoder:
             return
         if not answer.told and stop is not StopReason.max_tokens:
             logger.warning("%s: the answer is empty", self._provider)
-        events.append(IterationEnd(0, stop, usage_of(response.usage)))
+        events.append(IterationEnd(0, stop, Counts(response.usage).usage()))
         self.done = True
 
     def _stop(self, response: Response, status: str, kind: str) -> StopReason | StreamError:

@@ -41,12 +41,15 @@ class Address(str):
 
     def below(self, path: str) -> Address:
         """The address of `path` under this one, whose query (Azure's version, say) stays."""
-        parts = urlsplit(self)
-        path, _, query = path.partition("?")
-        query = "&".join(filter(None, (query, parts.query)))
-        return Address(
-            urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}", query=query))
-        )
+        return _below(str(self), path)
+
+
+@lru_cache(256)
+def _below(url: str, path: str) -> Address:
+    parts = urlsplit(url)
+    path, _, query = path.partition("?")
+    query = "&".join(filter(None, (query, parts.query)))
+    return Address(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}", query=query)))
 
 
 @lru_cache(256)

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from axio.exceptions import ConnectionFailed, ProtocolError, StreamError, StreamTimeout
 from axio.watchdog import Watchdog
@@ -62,13 +62,12 @@ class Session(Protocol):
     def post(self) -> Callable[..., AbstractAsyncContextManager[Any]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(NamedTuple):
     """How to talk: everything about requests to one provider that does not change from one to the
     next."""
 
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    policy: RetryPolicy = RetryPolicy()
+    timeouts: Timeouts = Timeouts()
     describe: str = "API error"
     """How error messages begin, as in ``"OpenAI API error 404: …"``."""
     log: logging.Logger = _log

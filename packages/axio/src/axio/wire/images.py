@@ -62,6 +62,8 @@ def note(block: ImageBlock | AudioBlock | VideoBlock, why: str = "") -> str:
 
 def taken(content: Sequence[ContentBlock], limits: ImageLimits) -> list[ContentBlock]:
     """`content` with notes in place of the images that are refused by themselves."""
+    if Weight.of(content) is NOTHING:
+        return list(content)
     return _Room(replace(limits, count=None, total=None, many=None)).kept(content)
 
 
@@ -73,7 +75,10 @@ def fitted(messages: Iterable[Message], limits: ImageLimits) -> list[Message]:
     """
     history = list(messages)
     asked = [message for message in history if message.role != "assistant"]
-    room = _Room(limits, Weight.of(block for message in asked for block in message.content))
+    wanted = Weight.of(block for message in asked for block in message.content)
+    if wanted is NOTHING:
+        return history
+    room = _Room(limits, wanted)
     fitting: list[Message] = []
     for message in reversed(history):
         if message.role != "assistant":

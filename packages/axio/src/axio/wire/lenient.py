@@ -1,7 +1,7 @@
-"""Payloads that a strict parser refuses, read the same way for every provider. Pure.
+"""Payloads of answers, read the same way for every provider. Pure.
 
 A strict parser is faster and comes first. What it refuses for the sake of a detail (half a
-character, `Infinity` in a statistic, a number of a hundred digits) is read here once more.
+character, `Infinity` in a statistic, a number of a hundred digits) is read once more.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from typing import Any
 from axio.surrogates import joined
 from axio.types import JSONObject
 
-__all__ = ("count", "load", "place_of")
+try:
+    from msgspec import DecodeError as _Refused
+    from msgspec.json import decode as _strict
+except ImportError:  # the core needs nothing, so it also works without
+    _strict, _Refused = None, ValueError  # type: ignore[assignment, misc]
+
+__all__ = ("count", "load", "load_object", "place_of")
 
 DIGITS = 1000
 """Of an integer that is read exactly. Python refuses to read much longer ones."""
@@ -26,9 +32,22 @@ def load(data: str) -> Any:
     they are: the other half may come with the next payload.
     """
     try:
+        return _strict(data)
+    except (_Refused, TypeError, RecursionError):  # the second: there is no strict one
+        pass
+    try:
         return _decoder.decode(data)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def load_object(data: str) -> JSONObject | None:
+    """As `load`; None for what is no object."""
+    try:
+        value = load(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def count(value: object) -> int | None:

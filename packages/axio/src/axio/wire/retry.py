@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
+from typing import NamedTuple
 
 from axio.exceptions import ProviderError
 
@@ -17,8 +17,7 @@ MAX_DELAY = 60.0
 """No single wait is longer, in seconds, however long the server asks for."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often one request is tried, and how long to wait in between.
 
     Only what happens before the first event of an answer is ever retried; what was delivered is

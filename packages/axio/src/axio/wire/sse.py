@@ -37,14 +37,7 @@ class SSEDecoder:
     """
 
     __slots__ = (
-        "_after_cr",
-        "_at_start",
-        "_data",
-        "_error_field",
-        "_event",
-        "_id",
-        "_more",
-        "_tail",
+        *("_after_cr", "_at_start", "_data", "_error_field", "_event", "_id", "_more", "_tail"),
         "retry",
     )
 
@@ -65,17 +58,15 @@ class SSEDecoder:
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
-        if not chunk:
-            return []
-        lines = chunk.splitlines()  # for bytes: at CR, LF and CRLF only, just as the standard wants
-        ended = chunk.endswith((b"\n", b"\r"))
-        self._after_cr = chunk.endswith(b"\r")
-        if self._tail and (ended or len(lines) > 1):
-            self._tail.append(lines[0])
-            lines[0] = b"".join(self._tail)
+        if b"\r" in chunk:  # a line may end in CR, LF or CRLF
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = chunk.split(b"\n")
+        if lines and self._tail:
+            lines[0] = b"".join((*self._tail, lines[0]))
             self._tail.clear()
-        if not ended:
-            self._tail.append(lines.pop())
+        if rest:
+            self._tail.append(rest)
         return self._read(lines)
 
     def close(self) -> list[ServerSentEvent]:
@@ -91,13 +82,7 @@ class SSEDecoder:
             lines[0] = lines[0].removeprefix(_BOM)
         data = self._data
         for line in lines:
-            if line.startswith(b"data:"):  # nearly every line, hence first
-                value = line[6:] if line.startswith(b" ", 5) else line[5:]
-                if data is None:
-                    data = value
-                else:
-                    self._more.append(value)
-            elif not line:
+            if not line:
                 if data is not None:
                     if self._more:
                         data = b"\n".join((data, *self._more))
@@ -106,28 +91,33 @@ class SSEDecoder:
                     events.append(ServerSentEvent(self._event or "message", text, self._id))
                     data = None
                 self._event = ""
-            elif line == b"data":  # a field without a colon has an empty value
-                if data is None:
-                    data = b""
-                else:
-                    self._more.append(b"")
-            elif self._error_field and line.startswith(b"error:"):
-                text = line[6:].decode("utf-8", "replace").strip()
-                events.append(ServerSentEvent("error", text, self._id))
+                continue
+            if line[:6] == b"data: ":  # nearly every line, hence first
+                value = line[6:]
+            elif line[:5] == b"data:" or line == b"data":  # without a colon it has an empty value
+                value = line[5:]
             else:
-                self._read_field(line)
+                self._read_field(line, events)
+                continue
+            if data is None:
+                data = value
+            else:
+                self._more.append(value)
         self._data = data
         return events
 
-    def _read_field(self, line: bytes) -> None:
+    def _read_field(self, line: bytes, events: list[ServerSentEvent]) -> None:
         """Every line but blank ones and data. A comment has an empty name; unknown fields are
         ignored."""
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
+        text = value.decode("utf-8", "replace")
         if name == b"event":
-            self._event = value.decode("utf-8", "replace")
+            self._event = text
         elif name == b"id":
-            if b"\0" not in value:
-                self._id = value.decode("utf-8", "replace")
+            if "\0" not in text:
+                self._id = text
         elif name == b"retry" and value.isdigit() and len(value) < 16:  # int() refuses huge ones
-            self.retry = int(value)
+            self.retry = int(text)
+        elif name == b"error" and self._error_field and b":" in line:
+            events.append(ServerSentEvent("error", text.strip(), self._id))
