@@ -160,3 +160,18 @@ def test_a_line_that_a_crash_cut_short_costs_no_other(tmp_path: Path) -> None:
         [],
     ]
     assert [json.loads(lines[i])["tool"] for i in (0, 2, 3)] == ["first", "second", "third"]
+
+
+def test_of_a_secret_that_is_cut_nothing_is_left() -> None:
+    """What is removed before it makes room, and what moves up may be a part of another."""
+    words = " ".join(f"password={'x' * 80}" for _ in range(33))
+    for size in range(2900, 3000):
+        text = f"{words[:size].ljust(size)} https://name:hunter2hunter2hunter2@good.example/"
+        assert "hunter" not in without_secrets(text + "y" * 100)
+
+
+def test_an_address_keeps_no_name_and_no_password() -> None:
+    for address in ("a:b@h", "a:b:c@h", ":b@h", "a:b/c@h", "a@h", "a:%40@h", "a:b?c@h"):
+        assert without_secrets(f"x https://{address}/y z") == f"x https://{REMOVED}h/y z", address
+    for address in ("h/y", "h:80/a", "h/a:b@c", "h"):
+        assert without_secrets(f"x https://{address} z") == f"x https://{address} z", address

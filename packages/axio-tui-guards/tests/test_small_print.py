@@ -45,6 +45,8 @@ def judged(denied: dict[str, Any], **kwargs: Any) -> Judgement:
         ("read x < notes.md; test $x = y", "may be several words"),
         ("[[ -f a && x ]]", "no test behind it"),
         ("true;" * 251, "more than 250 commands"),
+        ("echo " + "``" * 251, "more than 250 substitutions"),
+        ("echo " + "$()" * 251, "more than 250 substitutions"),
         ("echo" + " a" * 2000, "more than 2000 words"),
         ("echo {x}> y", "sets a variable"),
         ("set -o keyword", "changes what other words mean"),

@@ -1,7 +1,7 @@
 """Rules, path checks, the audit log and redaction take time that grows as the size.
 
-Times are of the processor. Each is compared with a bound that is many times what is measured, and a
-large input with a small one.
+Times are of the processor, and none counts by itself: each is told as a multiple of another that
+this process takes at the same moment, a plain loop or the same work on a tenth of the input.
 """
 
 from __future__ import annotations
@@ -43,16 +43,31 @@ PIECES = [
 ]
 
 
+def _counting() -> None:
+    """A million steps of the interpreter: 9 ms where a megabyte takes 45 ms at most."""
+    for _ in range(1_000_000):
+        pass
+
+
 def seconds(work: Callable[[], Any]) -> float:
-    """Seconds of the processor that it takes; the better of two when the first is not good."""
-    taken = 1.0
-    for _ in range(2):
-        start = time.process_time()
-        work()
-        taken = min(taken, time.process_time() - start)
-        if taken < 0.05:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def times(work: Callable[[], Any], other: Callable[[], Any], good: float) -> float:
+    """How many times the other the work takes. The best of five tries, or the first good one."""
+    best = float("inf")
+    for _ in range(5):
+        best = min(best, seconds(work) / max(seconds(other), 0.0001))
+        if best < good:
             break
-    return taken
+    return best
+
+
+def cost(work: Callable[[], Any]) -> float:
+    """The work in plain loops: five are about 50 ms."""
+    return times(work, _counting, 5)
 
 
 def _judged(**kwargs: Any) -> Callable[[], Any]:
@@ -95,13 +110,36 @@ def test_a_megabyte_of_anything_is_looked_through_at_once(piece: str, tmp_path: 
         lambda: without_secrets({"content": text, "items": [text] * 20}),
         lambda: log.record("any", {"content": text}, "allow", text, False),
     ):
-        assert seconds(work) < 0.25
+        assert cost(work) < 15
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_ten_times_the_size_takes_no_more_than_ten_times(piece: str, tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+
+    def all_of(size: int) -> Callable[[], None]:
+        text = _of_size(piece, size)
+        works = (
+            _judged(content=text),
+            _judged(items=[text[i : i + 500] for i in range(0, size, 500)]),
+            _checked(paths=[text[i : i + 20] for i in range(0, size, 500)]),
+            lambda: without_secrets([text, [text[i : i + 500] for i in range(0, size, 500)]]),
+            lambda: log.record("any", {"content": text}, "allow", text, False),
+        )
+
+        def work() -> None:
+            for one in works:
+                one()
+
+        return work
+
+    assert times(all_of(100_000), all_of(10_000), 15) < 30
 
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_command_takes_time_as_its_length(piece: str) -> None:
     small, large = (_judged(command="echo " + _of_size(piece, size)) for size in (9_000, 90_000))
-    assert seconds(large) < 40 * max(seconds(small), 0.002)
+    assert times(large, small, 15) < 30
 
 
 def test_a_command_of_more_than_100_kb_is_asked_about_unread() -> None:
@@ -109,21 +147,22 @@ def test_a_command_of_more_than_100_kb_is_asked_about_unread() -> None:
     judgement = judge(read_call(TOOL, {"command": text}), [Rule("allow")])
     assert judgement.effect == "ask"
     assert "characters" in judgement.reason
-    assert seconds(_judged(command=text)) < 0.05
+    assert cost(_judged(command=text)) < 5
 
 
 def test_many_paths_in_many_directories_are_refused_instead_of_looked_up() -> None:
     many = {f"dir{i}": f"d{i}" for i in range(100)} | {"files": [f"f{i}" for i in range(1000)]}
-    assert seconds(_judged(**many)) < 0.25
-    assert seconds(_checked(**many)) < 0.25
+    assert cost(_judged(**many)) < 15
+    assert cost(_checked(**many)) < 15
 
 
 def test_nothing_holds_the_event_loop() -> None:
     """While a guard looks at large arguments, others wait no longer than for a moment."""
 
     async def longest_wait() -> float:
+        """In plain loops."""
         longest = 0.0
-        calls = [_of_size(piece, 100_000) for piece in ("a", "a-", "http://", "/a")]
+        calls = [_of_size(piece, 100_000) for piece in ("a", "a-", "http://", "/a", "`")]
 
         async def look() -> None:
             for text in calls:
@@ -135,6 +174,6 @@ def test_nothing_holds_the_event_loop() -> None:
             start = time.thread_time()  # a busy machine is not our fault
             await asyncio.sleep(0)
             longest = max(longest, time.thread_time() - start)
-        return longest
+        return longest / seconds(_counting)
 
-    assert min(asyncio.run(longest_wait()) for _ in range(2)) < 0.05
+    assert min(asyncio.run(longest_wait()) for _ in range(5)) < 15

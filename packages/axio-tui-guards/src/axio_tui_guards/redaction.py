@@ -39,7 +39,7 @@ _SECRETS = [
     for pattern in (
         r"()-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----.*?"
         r"(?:-----END [A-Z0-9 ]{0,60}-----|\Z)",
-        r"(://)(?:[^\s/'\"]{1,600}|[^\s/@'\"]{0,200}:[^\s@'\"]{1,400})@",
+        r"(://)(?:[^\s/'\"]{1,600}|[^\s/@'\":]{0,200}+:[^\s@'\"]{1,400}+)@",
         r"((?:authorization|cookie|x-[a-z-]{0,30}(?:key|token|auth)[a-z-]{0,20})"
         rf"{_QUOTE}\s{{0,8}}[:=]\s{{0,8}}{_QUOTE})[^\r\n\"']+",
         rf"({_NAME}[\w.-]{{0,40}}{_QUOTE}\s{{0,8}}(?:=>|:=|[:=])\s{{0,8}}"
@@ -120,6 +120,8 @@ class _Copy:
             kept = pattern.sub(rf"\1{REMOVED}", kept)
         kept = _LONG_WORD.sub(_if_random, kept)
         if size > _MAX_TEXT:
+            # The margin may end within a secret, and moves up as others are removed.
+            kept = kept[: len(kept) - _MARGIN] if size > _MAX_TEXT + _MARGIN else kept
             kept = f"{kept[:_MAX_TEXT]} [... {size - _MAX_TEXT} characters more]"
         self.left -= len(kept)
         return kept

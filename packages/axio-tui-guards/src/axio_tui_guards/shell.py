@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from axio_tui_guards.shell_command import Assignment, Command, Script, holds_a_command
-from axio_tui_guards.shell_simple import SimpleCommands
+from axio_tui_guards.shell_simple import MAX_COMMANDS, SimpleCommands
 from axio_tui_guards.shell_words import MAX_DEPTH, Unparsable, Word
 
 __all__ = ("RESERVED", "parse")
@@ -37,6 +37,7 @@ class _Parser(SimpleCommands):
     def __init__(self, text: str, depth: int, repeated: bool) -> None:
         super().__init__(text, depth, repeated)
         self.loops: list[tuple[int, int]] = []
+        self._substituted = 0
 
     def script(self) -> Script:
         return Script(self.commands, self.loops, self.evaluated)
@@ -48,6 +49,9 @@ class _Parser(SimpleCommands):
         self.end_of_line()
 
     def substitute(self, text: str | None) -> None:
+        self._substituted += 1
+        if self._substituted > MAX_COMMANDS:
+            raise Unparsable(f"more than {MAX_COMMANDS} substitutions")
         if text is not None:
             self._take_in(parse(text, self.depth + 1, self.repeated))
             return
