@@ -109,6 +109,21 @@ async def test_messages_are_the_same_objects_at_every_reading(store: SQLiteConte
     assert first[0] is second[0] is message
 
 
+async def test_what_has_not_changed_is_not_looked_for_in_the_file(
+    store: SQLiteContextStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.extend([user("a"), user("b")])
+    history = await store.get_history()
+
+    def read(*_: object) -> None:
+        raise AssertionError("rows are read")
+
+    monkeypatch.setattr("axio_context_sqlite.cache.rows.read", read)
+    assert await store.get_history() == history
+    await store.append(user("c"))
+    assert await store.get_history() == [*history, user("c")]
+
+
 async def test_what_json_changed_is_read_changed(store: SQLiteContextStore) -> None:
     await store.get_history()
     await store.append(Message("assistant", [ToolUseBlock("1", "t", {"pair": (1, 2)})]))

@@ -54,6 +54,23 @@ async def test_a_brief_job_runs_in_the_callers_thread_and_others_do_not(
     await nap
 
 
+async def test_the_event_loop_never_waits_for_a_disk_that_each_commit_waits_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_log(db: sqlite3.Connection) -> str:
+        connection_prepare(db)
+        (mode,) = db.execute("PRAGMA journal_mode = DELETE").fetchone()
+        return str(mode)
+
+    connection_prepare = connection._prepare
+    monkeypatch.setattr(connection, "_prepare", without_log)
+    conn = await connect(path)
+    assert isinstance(conn, Connection)
+    ran_in = await conn.perform(lambda db: threading.get_ident(), brief=True)
+    await conn.close()
+    assert ran_in != threading.get_ident()
+
+
 async def test_a_database_in_memory_works() -> None:
     conn = await connect(":memory:")
     store = SQLiteContextStore(conn, "s", "p")
@@ -198,8 +215,13 @@ async def test_the_log_is_moved_into_the_file_by_the_thread(
 ) -> None:
     log = path.with_name(path.name + "-wal")
     before = size(path)
+    assert isinstance(conn, Connection)
+    here = threading.get_ident()
+    elsewhere = 0
     for n in range(1200):
         await store.append(user(str(n)))
+        elsewhere += await conn.perform(lambda db: threading.get_ident(), brief=True) != here
+    assert elsewhere <= 10, "now and then, and not from then on"
     assert size(path) > before
     assert size(log) < 12_000_000
     assert len(await store.get_history()) == 1200

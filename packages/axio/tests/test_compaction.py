@@ -345,6 +345,17 @@ async def test_what_stands_before_a_call_that_waits_is_summarised_once() -> None
     assert [call.tool_use_id for call in pending(history)] == ["w"]
 
 
+@pytest.mark.parametrize(("before", "summaries"), [(2, 0), (3, 1)])
+async def test_a_summary_before_a_call_that_waits_must_be_shorter_than_what_it_replaces(
+    before: int, summaries: int
+) -> None:
+    transport = Recording("in short")
+    history = [*waiting_after(conversation(2)[:before]), *conversation(3)]
+    shorter = await Summarize(2).compact(history, transport)
+    assert len(transport.requests) == summaries
+    assert shorter is None or len(shorter) == len(history) - before + 2
+
+
 class Rambling(StubTransport):
     """Answers once, and then writes for ever, a word every `pause` seconds."""
 
@@ -413,7 +424,7 @@ async def test_the_pieces_of_a_summary_share_its_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "limit"), [(None, 4000), (128_000, 4000), (5_000, 1000), (200, 40)]
+    ("window", "limit"), [(None, 4000), (0, 4000), (128_000, 4000), (5_000, 1000), (200, 40)]
 )
 async def test_a_summary_has_a_limit_of_length(window: int | None, limit: int) -> None:
     for length, fits in ((4 * limit, True), (4 * limit + 1, False)):

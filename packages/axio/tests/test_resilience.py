@@ -564,6 +564,19 @@ def test_ordinary_text_is_never_taken_for_repetition() -> None:
         assert not any(seen.feed(word + " ") for word in words(3000, seed).split())
 
 
+def test_text_is_judged_from_800_characters_on_and_after_each_200_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[int] = []
+    fed = 0
+    monkeypatch.setattr("axio.resilience.repetition._has_pattern", lambda _: looks.append(fed))
+    seen = Repetition()
+    for letter in words(400)[:2000]:
+        fed += 1
+        assert not seen.feed(letter)
+    assert looks == [800, 1000, 1200, 1400, 1600, 1800, 2000]
+
+
 def test_looking_for_repetition_is_linear() -> None:
     def work(count: int) -> float:
         text, seen = words(count).split(), Repetition()
@@ -612,6 +625,8 @@ def test_words_that_stood_at_the_beginning_are_found_again(before: int) -> None:
 async def test_a_babbling_model_is_stopped_with_a_note() -> None:
     inner = Babbling()
     store = MemoryContextStore()
+    *_, end = [e async for e in StopRepetition(Babbling()).stream([], [], "")]
+    assert isinstance(end, IterationEnd) and end.iteration == 0, "the run counts"
     out = [e async for e in Agent("", StopRepetition(inner)).run_stream("go", store)]
     assert out[-3] == TextDelta(0, NOTE)
     assert isinstance(out[-2], IterationEnd) and isinstance(out[-1], SessionEndEvent)
