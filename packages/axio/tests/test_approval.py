@@ -418,13 +418,16 @@ async def test_nothing_approved_runs_when_the_history_cannot_be_read() -> None:
 
 
 async def deferred_twice(first: int, second: int) -> tuple[Bank, Agent, MemoryContextStore]:
-    """Two runs that end with a pending call each, both with the id "p"."""
-    bank, store = Bank(), MemoryContextStore()
+    """Two runs that end with a pending call each, both with the id "p", as before ids were unique
+    in a session."""
+    bank, history = Bank(), []
     turns = [make_tool_use_response("pay", "p", {"amount": n}) for n in (first, second)]
     agent = Agent("", StubTransport([*turns, make_text_response("ok")]), bank.tools())
     for _ in turns:
+        store = MemoryContextStore()
         assert (await agent.run_stream("pay", store).get_session_end()).reason == "approval"
-    return bank, agent, store
+        history += await store.get_history()
+    return bank, agent, MemoryContextStore(history)
 
 
 async def test_one_approval_runs_one_of_two_calls_that_are_the_same() -> None:

@@ -168,8 +168,10 @@ class Agent:
     def resume(self, context: ContextStore, *, budget: Budget | None = None) -> AgentStream:
         """Go on from wherever the history stands, without a new message.
 
-        Calls that a crash left unanswered get an error result that says so; they are not run again.
-        Where the model had the last word the run ends at once.
+        Calls that a crash left unanswered get the result that the store's journal has of them. They
+        are run if they had not begun, and run again if their tool is `read_only` or `idempotent`;
+        else they get an error result that says so. Where the model had the last word the run ends
+        at once.
         """
         require_store(context)
         return _run()(self, context, budget).start(None)

@@ -24,8 +24,10 @@ from axio.blocks import (
 )
 from axio.exceptions import wrong_kind
 from axio.history import open_turn
+from axio.journal import Journal
 from axio.messages import Message
 from axio.ownership import Ownership
+from axio.types import ToolCallID
 
 __all__ = ("ContextStore", "MemoryContextStore", "SessionInfo")
 
@@ -75,6 +77,9 @@ class ContextStore(ABC):
     # the history is still the same. These are not checked again.
     _checked: tuple[int, Message | None] = (0, None)
 
+    # The ids of the calls in the history, as far as runs have read it: none of them is given again.
+    _call_ids: set[ToolCallID] | None = None
+
     _ownership: Ownership | None = None
 
     @abstractmethod
@@ -92,6 +97,11 @@ class ContextStore(ABC):
         if found is None:
             found = self._session_id = hexlify(urandom(16)).decode()
         return found
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where calls are noted that have begun; None for a store that does not outlive a crash."""
+        return None
 
     async def extend(self, messages: Iterable[Message]) -> None:
         """Add several messages at the end, in one step where the store can."""

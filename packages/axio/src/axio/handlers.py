@@ -40,6 +40,7 @@ def tool_options(
     timeout: float | None = None,
     eager: bool = False,
     read_only: bool = False,
+    idempotent: bool = False,
 ) -> Callable[[H], H]:
     """Note on a coroutine function what the `Tool` made of it by discovery shall have."""
     options = {
@@ -48,6 +49,7 @@ def tool_options(
         "timeout": timeout,
         "eager": eager,
         "read_only": read_only,
+        "idempotent": idempotent,
     }
 
     def note(handler: H) -> H:

@@ -8,17 +8,29 @@ turn; no message is empty. Everything here is pure: no I/O, arguments are never 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from axio.blocks import ContentBlock, ToolResultBlock, ToolUseBlock
 from axio.exceptions import HistoryError
 from axio.messages import Message
 from axio.types import ToolCallID
 
-__all__ = ("INTERRUPTED", "UNKNOWN_OUTCOME", "Problem", "check", "open_turn", "repair", "safe_cut")
+__all__ = (
+    "INTERRUPTED",
+    "NOT_BEGUN",
+    "UNKNOWN_OUTCOME",
+    "Problem",
+    "check",
+    "open_turn",
+    "repair",
+    "safe_cut",
+)
 
 INTERRUPTED = "[interrupted by user]"
+
+NOT_BEGUN = "[not run] The run ended before this call was begun."
 
 UNKNOWN_OUTCOME = (
     "[outcome unknown] The run ended before this call's result was stored. It may or may not have "
@@ -110,13 +122,17 @@ def _check_results(index: int, message: Message, expected: list[ToolUseBlock]) -
     return problems
 
 
-def repair(messages: Sequence[Message], outcome: str = UNKNOWN_OUTCOME) -> list[Message]:
+def repair(
+    messages: Sequence[Message],
+    outcome: str = UNKNOWN_OUTCOME,
+    known: Mapping[ToolCallID, ToolResultBlock] = MappingProxyType({}),
+) -> list[Message]:
     """A valid history with everything of `messages` that can be kept.
 
-    Results are moved to their calls, missing ones answered with the error `outcome`, results
-    without a call and empty messages dropped, repeated ids made unique. Deterministic;
-    `repair(repair(h)) == repair(h)`; a valid history comes back equal, its messages the same
-    objects.
+    Results are moved to their calls, missing ones answered with the `known` result of that id, if
+    there is one, or the error `outcome`; results without a call and empty messages dropped,
+    repeated ids made unique. Deterministic; `repair(repair(h)) == repair(h)`; a valid history comes
+    back equal, its messages the same objects.
     """
     mended: list[Message] = []
     index = 0
@@ -132,7 +148,7 @@ def repair(messages: Sequence[Message], outcome: str = UNKNOWN_OUTCOME) -> list[
         end = index
         while end < len(messages) and messages[end].role != "assistant":
             end += 1
-        answers = _answers(calls, messages[index:end], outcome)
+        answers = _answers(calls, messages[index:end], outcome, known)
         follower = messages[index] if index < end and messages[index].role == "user" else None
         rest = [] if follower is None else [b for b in follower.content if not _is_tool_block(b)]
         _append(mended, follower or Message("user"), [*answers, *rest])
@@ -205,7 +221,10 @@ def unique_id(id: ToolCallID, taken: Container[ToolCallID]) -> ToolCallID:
 
 
 def _answers(
-    calls: list[tuple[ToolUseBlock, ToolCallID]], messages: Sequence[Message], outcome: str
+    calls: list[tuple[ToolUseBlock, ToolCallID]],
+    messages: Sequence[Message],
+    outcome: str,
+    known: Mapping[ToolCallID, ToolResultBlock],
 ) -> list[ContentBlock]:
     """One result a call, in call order, from wherever it stands before the next turn."""
     found: dict[ToolCallID, list[ToolResultBlock]] = {}
@@ -216,7 +235,8 @@ def _answers(
     answers: list[ContentBlock] = []
     for call, original in calls:
         left = found.get(original)
-        result = left.pop(0) if left else ToolResultBlock(call.id, outcome, True)
+        result = left.pop(0) if left else known.get(call.id)
+        result = result or ToolResultBlock(call.id, outcome, True)
         if result.tool_use_id != call.id:
             result = ToolResultBlock(call.id, result.content, result.is_error)
         answers.append(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -14,11 +15,21 @@ from axio.types import ToolName
 if TYPE_CHECKING:
     from axio.tool import AnyTool
 
-__all__ = ("APPROVED", "AllowAllGuard", "ConcurrentGuard", "DenyAllGuard", "PermissionGuard")
+__all__ = (
+    "APPROVED",
+    "BEGIN",
+    "AllowAllGuard",
+    "ConcurrentGuard",
+    "DenyAllGuard",
+    "PermissionGuard",
+)
 
 APPROVED: ContextVar[ToolName | None] = ContextVar("axio.APPROVED", default=None)
 """The tool whose call a person has approved, until its guards have been asked: a guard that puts
 the call off again is not heard."""
+
+BEGIN: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("axio.BEGIN", default=None)
+"""Awaited once the guards have agreed to the call, before its handler starts."""
 
 
 class PermissionGuard(ABC):

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from axio.context import ContextStore, SessionInfo, require_store
+from axio.journal import Journal
 from axio.messages import Message
 
 __all__ = ("StoreWrapper",)
@@ -31,6 +32,10 @@ class StoreWrapper(ContextStore):
     @property
     def session_id(self) -> str:
         return self.inner.session_id
+
+    @property
+    def journal(self) -> Journal | None:
+        return self.inner.journal
 
     def own(self) -> AbstractAsyncContextManager[None]:
         return self.inner.own()

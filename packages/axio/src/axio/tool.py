@@ -33,7 +33,7 @@ from typing import (
 
 from axio.exceptions import Deferred, GuardError, HandlerError, message_of, wrong_kind
 from axio.handlers import Example, in_thread, options_of, refuse_sync, tool_options
-from axio.permission import APPROVED, PermissionGuard
+from axio.permission import APPROVED, BEGIN, PermissionGuard
 from axio.schema import (
     SCHEMA_JSON_TYPE_MAP,
     AutomaticSchema,
@@ -98,8 +98,9 @@ class Tool(Generic[T]):
     `schema` is built from the handler's signature unless given; one that is given decides alone.
     `context` is what the handler finds in `CONTEXT`. `timeout` is in seconds for the handler, not
     for guards that wait for a person. `read_only` says that a call changes nothing; `eager`, that
-    it may start before the model's turn has ended, and be wasted. `examples` are pairs of a request
-    and its arguments.
+    it may start before the model's turn has ended, and be wasted; `idempotent`, that it changes
+    something but may be made again after a crash, as where the handler hands on
+    `RUN.get().call_id` as a key. `examples` are pairs of a request and its arguments.
     """
 
     name: ToolName
@@ -116,6 +117,7 @@ class Tool(Generic[T]):
     timeout: float | None = field(default=None, compare=False, repr=False)
     eager: bool = field(default=False, compare=False, repr=False)
     read_only: bool = field(default=False, compare=False, repr=False)
+    idempotent: bool = field(default=False, compare=False, repr=False)
     _semaphore: Semaphore | None = field(init=False, compare=False, repr=False)
     _validator: Validator = field(init=False, compare=False, repr=False)
     _generates: bool = field(init=False, compare=False, repr=False)
@@ -183,6 +185,11 @@ class Tool(Generic[T]):
         return _made_again, (type(self), arguments, read_only)
 
     @property
+    def waits(self) -> bool:
+        """True if a call may have to wait before its handler starts."""
+        return bool(self.guards) or self._semaphore is not None
+
+    @property
     def input_schema(self) -> JSONSchema:
         """The schema as a plain dict of the caller's own."""
         return deepcopy(dict(self.schema))
@@ -190,6 +197,13 @@ class Tool(Generic[T]):
     def __call__(self, /, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         """Run one call; `GuardError` or `HandlerError` when it fails."""
         return self._call(kwargs) if self._semaphore is None else self._call_in_turn(kwargs)
+
+    async def _begin(self) -> None:
+        """The guards have agreed, and it is the call's turn: the handler is about to start."""
+        begin = BEGIN.get()
+        if begin is not None:
+            BEGIN.set(None)  # It was for this call, not for what the handler calls.
+            await begin()
 
     async def _call_in_turn(self, kwargs: JSONObject) -> Any:
         async with self._semaphore or nullcontext():
@@ -201,6 +215,8 @@ class Tool(Generic[T]):
         kwargs = self._validator.bind(kwargs)
         if self.guards:
             kwargs = await self._ask_guards(kwargs)
+        if self.waits:
+            await self._begin()
         context = self.context
         # Most tools have none, and setting what is there already is dearer than all checks.
         token = None if CONTEXT.get() is context else CONTEXT.set(context)
@@ -272,6 +288,8 @@ class Tool(Generic[T]):
             yield "output", as_text(as_content(await self._call(kwargs)))
             return
         kwargs = await self._ask_guards(self._validator.bind(kwargs))
+        if self.waits:
+            await self._begin()
         handler = self.handler
         source = handler(**kwargs) if self._generates else handler.stream(**kwargs)  # type: ignore[attr-defined]
         deadline = None if self.timeout is None else _in_seconds(self.timeout)

@@ -33,12 +33,23 @@ _scan = _decoder.scan_once  # type: ignore[attr-defined]
 class Call:
     """A call the model makes. `problem` says why it is not run.
 
-    `id` is unique in the run, `wire_id` is the one that the provider gave, at `index` of its
+    `id` is unique in the session, `wire_id` is the one that the provider gave, at `index` of its
     response. `started` is true once the call has been handed to its tool, or answered without it.
     """
 
     __slots__ = (
-        *("fragments", "id", "index", "inner", "input", "name", "outer", "output", "problem"),
+        *(
+            "begun",
+            "fragments",
+            "id",
+            "index",
+            "inner",
+            "input",
+            "name",
+            "outer",
+            "output",
+            "problem",
+        ),
         *("result", "started", "wire_id"),
     )
 
@@ -56,6 +67,8 @@ class Call:
         self.input: dict[str, Any] = {}
         self.problem: str | None = None
         self.started = False
+        self.begun = False
+        """True once it counts as begun, where that is noted; its result is then noted too."""
         self.outer: Call | None = None
         """The call whose tool makes this one."""
         self.inner = 0

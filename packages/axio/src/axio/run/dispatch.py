@@ -14,7 +14,7 @@ from contextlib import aclosing
 from time import monotonic
 from typing import Any
 
-from axio.blocks import AudioBlock, ImageBlock, TextBlock, ToolResultBlock, VideoBlock
+from axio.blocks import AudioBlock, ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock, VideoBlock
 from axio.cancellation import is_being_cancelled
 from axio.events import (
     AudioOutput,
@@ -28,7 +28,8 @@ from axio.events import (
 )
 from axio.exceptions import Deferred, message_of
 from axio.history import INTERRUPTED
-from axio.permission import APPROVED
+from axio.journal import Journal
+from axio.permission import APPROVED, BEGIN
 from axio.results import Content, as_content, as_text, words_of
 from axio.run.call import Call
 from axio.run.ending import outlast
@@ -66,7 +67,17 @@ class ToolDispatch:
     An `Exception` of a tool is told to the model; anything else is raised by `more`.
     """
 
-    __slots__ = ("_dropped", "_failure", "_run", "_tasks", "_wakeup", "events", "loop", "running")
+    __slots__ = (
+        "_dropped",
+        "_failure",
+        "_journal",
+        "_run",
+        "_tasks",
+        "_wakeup",
+        "events",
+        "loop",
+        "running",
+    )
 
     def __init__(self, run: Run) -> None:
         self.events: deque[StreamEvent] = deque()
@@ -74,6 +85,7 @@ class ToolDispatch:
         """True once the turn of the calls has failed."""
         self._failure: BaseException | None = None
         """An error that a tool raised for the program, not for the model."""
+        self._journal = run.store.journal
         self.loop = asyncio.get_running_loop()
         self._run = run
         run._dispatch = self
@@ -134,6 +146,7 @@ class ToolDispatch:
             await self._perform(call)
         finally:
             RUN.reset(around)
+            BEGIN.set(None)
         assert call.result is not None
         return call.result
 
@@ -218,27 +231,56 @@ class ToolDispatch:
         RUN.set(self._run.inside(call))
         if call.approved:
             APPROVED.set(call.name)
+        content: Content | None = None
+        is_error = True
         try:
+            if self._journal is not None and not tool.read_only:
+                await self._announce(call, tool, self._journal)
             if tool.supports_streaming:
                 content = as_content(await self._stream(call, tool))
             else:
                 content = as_content(await tool(**call.arguments()))
+            is_error = False
         except Deferred as exc:
-            self._finish(call, self._put_off(call, exc), True)
+            content = self._put_off(call, exc)
         except Exception as exc:
-            self._finish(call, words_of(exc), True)
+            content = words_of(exc)
         except asyncio.CancelledError:
             if is_being_cancelled():
                 raise
-            self._finish(call, "the tool was cancelled from within", True)
+            content = "the tool was cancelled from within"
         except BaseException as exc:
             self._failure = exc
-            self._finish(call, words_of(exc), True)
-        else:
-            self._finish(call, content, False)
+            content = words_of(exc)
         finally:
-            if call.result is None:
+            if content is None:
                 self._interrupt(call)
+        try:
+            if call.begun and self._journal is not None:
+                await self._note(call, ToolResultBlock(call.id, content, is_error), self._journal)
+        finally:
+            self._finish(call, content, is_error)
+
+    async def _announce(self, call: Call, tool: AnyTool, journal: Journal) -> None:
+        """Have it noted that the handler starts, now or when the call has waited for its turn."""
+        block = ToolUseBlock(call.id, call.name, call.input)
+
+        async def begin() -> None:
+            if not tool.idempotent:  # Else it may start again anyway.
+                await journal.begin(block)
+            call.begun = True
+
+        if tool.waits:
+            BEGIN.set(begin)
+        else:
+            await begin()
+
+    async def _note(self, call: Call, result: ToolResultBlock, journal: Journal) -> None:
+        """Have a result noted before it is told."""
+        try:
+            await journal.finish(ToolUseBlock(call.id, call.name, call.input), result)
+        except Exception as exc:
+            logger.warning("the result of call %r could not be noted: %s", call.id, exc)
 
     def _put_off(self, call: Call, exc: Deferred) -> str:
         """The note for a call that has to wait for a person."""

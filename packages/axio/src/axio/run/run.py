@@ -124,7 +124,7 @@ class AgentRun(Recorded):
         if self._visible is None:
             self._visible = RUN.set(self)
         agent = self.agent
-        taken, iteration = (set(), 1) if last is None else (last.taken, last.iteration + 1)
+        iteration = 1 if last is None else last.iteration + 1
         if iteration > agent.max_iterations:
             self._finish(FAILED, "max_iterations")
             return None
@@ -149,9 +149,9 @@ class AgentRun(Recorded):
             self._fail(exc)
             return None
         if tools and (early := names_of_eager(tools)):
-            turn: Turn = EagerTurn(taken, iteration, early, self._start_early)
+            turn: Turn = EagerTurn(self._call_ids, iteration, early, self._start_early)
         else:
-            turn = Turn(taken, iteration)
+            turn = Turn(self._call_ids, iteration)
         turn.source = source if self.budget is None else self._limited(source)
         self.turn = turn
         return turn
@@ -172,10 +172,11 @@ class AgentRun(Recorded):
 
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
+        is_stored = turn.is_closed
         turn.close()
         if turn.usage is not None:
             self._count(turn.usage)
-        elif turn.calls and not turn.granted:
+        elif turn.calls and not is_stored:
             raise TruncatedStream("the model's response ended in the middle of its tool calls")
 
     def _count(self, usage: Usage) -> None:

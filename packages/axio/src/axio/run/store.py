@@ -9,15 +9,17 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from axio.blocks import TextBlock, ToolResultBlock
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore
 from axio.exceptions import SessionBusy
-from axio.history import UNKNOWN_OUTCOME, calls_of, check, repair
+from axio.history import NOT_BEGUN, UNKNOWN_OUTCOME, Problem, calls_of, check, open_turn, repair
+from axio.journal import Outcome
 from axio.messages import Message
 from axio.run import ending
 from axio.run.ending import Interruptible
 from axio.run.face import Run
-from axio.run.turn import DONE, ApprovedTurn, Turn
+from axio.run.turn import DONE, ApprovedTurn, ReopenedTurn, Turn
+from axio.types import ToolCallID
 
 if TYPE_CHECKING:
     from axio.run.stream import AgentStream
@@ -35,7 +37,10 @@ NUDGE = "The media above is the result of the tool call. Go on with the task."
 class Recorded(Interruptible):
     """A run that has a store, once it has taken it, and knows its history."""
 
-    __slots__ = ("_checked", "_owned", "_stored", "_stream", "turn")
+    __slots__ = ("_call_ids", "_checked", "_owned", "_stored", "_stream", "turn")
+
+    _call_ids: set[ToolCallID]
+    """Those of all calls in the history, and of the run's own."""
 
     _checked: tuple[int, Message | None]
     """The length of the history that was read last, and its last message."""
@@ -61,11 +66,14 @@ class Recorded(Interruptible):
         self._owned = owned
         self._checked, self._stored = store._checked, []
         open_streams[id(store)] = self._stream
+        self._call_ids = _call_ids_of(store)
         history: list[Message] = []
         if prompt is None or not self._checked[0]:
             # Else it was valid after the last run, and is read together with the prompt.
             history = await store.get_history()
-            if history:
+            if prompt is None and open_turn(history) < len(history):
+                history = await self._reopened(history)
+            elif history:
                 history = await self._mended(history)
         if prompt is None:
             await self._take_up(history)
@@ -80,7 +88,7 @@ class Recorded(Interruptible):
         """Go on where the history stands; calls that were approved meanwhile are the first turn."""
         from axio.approval import approved, pending, used_up  # Most runs have a prompt.
 
-        if not history or history[-1].role == "assistant":
+        if self.turn is None and (not history or history[-1].role == "assistant"):
             self._finish(DONE)
         if granted := approved(history):
             if self._refusal(len(granted)) is not None:
@@ -116,8 +124,34 @@ class Recorded(Interruptible):
         known, last = self._checked
         if not 0 < known <= len(history) or history[known - 1] is not last:
             known = 0  # It is another history.
+        for message in history[known:]:
+            self._call_ids.update(call.id for call in calls_of(message))
         history = await _mend(self.store, history, known, self._stored)
         self._checked, self._stored = (len(history), history[-1] if history else None), []
+        return history
+
+    async def _reopened(self, history: list[Message]) -> list[Message]:
+        """`history`, whose last turn a crash has cut off, valid up to that turn, which is `turn`.
+
+        Calls that were not begun are run, and so are those that may be run again.
+        """
+        from axio.approval import approved
+
+        calls = calls_of(history[-1])
+        answered = Message("user", [ToolResultBlock(call.id, "") for call in calls])
+        if check([*history, answered]) or approved(history):
+            return await self._mended(history)
+        again = {tool.name for tool in self.agent.tools if tool.read_only or tool.idempotent}
+        turn = []
+        for call in calls:
+            outcome = await _outcome(self.store, call)
+            result = None
+            if isinstance(outcome, ToolResultBlock):
+                result = outcome
+            elif outcome is Outcome.UNKNOWN and call.name not in again:
+                result = ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
+            turn.append((call, result))
+        self.turn = ReopenedTurn(turn)
         return history
 
     def _append(self, message: Message) -> Coroutine[Any, Any, None]:
@@ -196,7 +230,11 @@ async def _mend(
     if not problems:
         return history
     before = len(history) - len(own)
-    mended = [*repair(history[:before]), *own] if history[before:] == own else repair(history)
+    results = await _results(store, history, problems)
+    if history[before:] == own:
+        mended = [*repair(history[:before], known=results), *own]
+    else:
+        mended = repair(history, known=results)
     words = "; ".join(problem.text for problem in problems[:5])
     logger.warning("mending the history of a session: %s", words)
     kept = len(history)
@@ -209,6 +247,41 @@ async def _mend(
         logger.warning("%s cannot replace its history", type(store).__name__)
         return mended
     return await store.get_history()
+
+
+async def _results(
+    store: ContextStore, history: list[Message], problems: list[Problem]
+) -> dict[ToolCallID, ToolResultBlock]:
+    """The results that the journal has for calls that have none in the history."""
+    if store.journal is None:
+        return {}
+    missing = {problem.tool_use_id for problem in problems}
+    calls = [call for message in history for call in calls_of(message) if call.id in missing]
+    found: dict[ToolCallID, ToolResultBlock] = {}
+    for call in calls:
+        outcome = await _outcome(store, call)
+        if outcome is Outcome.NOT_BEGUN:
+            outcome = ToolResultBlock(call.id, NOT_BEGUN, True)
+        if isinstance(outcome, ToolResultBlock):
+            found[call.id] = outcome
+    return found
+
+
+async def _outcome(store: ContextStore, call: ToolUseBlock) -> ToolResultBlock | Outcome:
+    """The outcome of a call that has no result in the history."""
+    return Outcome.UNKNOWN if store.journal is None else await store.journal.outcome(call)
+
+
+def _call_ids_of(store: ContextStore) -> set[ToolCallID]:
+    """The ids of the calls that runs have found in the history."""
+    ids = store._call_ids
+    if ids is None:
+        ids = set()
+        try:  # noqa: SIM105 - suppress() costs more than a whole message
+            store._call_ids = ids
+        except AttributeError:
+            pass  # a store with slots
+    return ids
 
 
 async def _store_approved(store: ContextStore, turn: Turn) -> None:

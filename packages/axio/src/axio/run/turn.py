@@ -12,6 +12,7 @@ from axio.blocks import (
     ImageBlock,
     ReasoningBlock,
     TextBlock,
+    ToolResultBlock,
     ToolUseBlock,
     VideoBlock,
 )
@@ -29,13 +30,22 @@ from axio.events import (
 from axio.history import unique_id
 from axio.run.call import ApprovedCall, Call, join_surrogates
 from axio.schema.streaming import ToolArgStream
-from axio.types import StopReason, ToolCallID, ToolName, Usage
+from axio.types import JSONObject, StopReason, ToolCallID, ToolName, Usage
 
 if TYPE_CHECKING:
     from axio.approval import PendingCall
     from axio.tool import AnyTool
 
-__all__ = ("CUT", "DONE", "FAILED", "ApprovedTurn", "EagerTurn", "Turn", "names_of_eager")
+__all__ = (
+    "CUT",
+    "DONE",
+    "FAILED",
+    "ApprovedTurn",
+    "EagerTurn",
+    "ReopenedTurn",
+    "Turn",
+    "names_of_eager",
+)
 
 # In Python 3.11 to look up a member of an Enum is a call.
 DONE, CUT, FAILED = StopReason.end_turn, StopReason.max_tokens, StopReason.error
@@ -61,7 +71,7 @@ class Turn:
 
     `content`, there after `close`, is the content of the assistant's message: text and media in
     order of arrival, then the calls; with reasoning that must be kept, all in order of arrival.
-    `taken` holds the ids of earlier calls of the run; a call that repeats one gets another.
+    `taken` holds the ids of earlier calls of the session; a call that repeats one gets another.
     `iteration` goes into an `IterationEnd` that says 0, because its transport knows of none.
     Linear in the events.
     """
@@ -255,23 +265,48 @@ def names_of_eager(tools: Iterable[AnyTool]) -> list[ToolName]:
     return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
 
 
-class ApprovedTurn(Turn):
-    """Calls of earlier turns that a person has approved: the model is not asked, they only run."""
+class StoredTurn(Turn):
+    """Calls that the history holds: the model is not asked, they only run."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.content, self.runs = [], True
+        self.source = _nothing()
+
+    def _take(self, call: Call, input: JSONObject) -> None:
+        call.input = input
+        self.calls.append(call)
+
+    def close(self) -> None:
+        """The calls are known already."""
+
+
+class ApprovedTurn(StoredTurn):
+    """Calls of earlier turns that a person has approved."""
 
     __slots__ = ("granted",)
 
     def __init__(self, granted: Sequence[PendingCall]) -> None:
         super().__init__()
         self.granted = granted
-        self.content, self.runs = [], True
-        self.source = _nothing()
         for index, waiting in enumerate(granted):
-            call = ApprovedCall(waiting.tool_use_id, waiting.name, index)
-            call.input = waiting.input
-            self.calls.append(call)
+            self._take(ApprovedCall(waiting.tool_use_id, waiting.name, index), waiting.input)
 
-    def close(self) -> None:
-        """The calls are known already."""
+
+class ReopenedTurn(StoredTurn):
+    """The calls of a turn that a crash has cut off, each with its result if that is known. Those
+    without one run."""
+
+    __slots__ = ()
+
+    def __init__(self, calls: Iterable[tuple[ToolUseBlock, ToolResultBlock | None]]) -> None:
+        super().__init__()
+        for index, (block, result) in enumerate(calls):
+            call = Call(block.id, block.name, index)
+            call.result, call.started = result, result is not None
+            self._take(call, block.input)
 
 
 async def _nothing() -> AsyncIterator[StreamEvent]:
