@@ -163,7 +163,7 @@ def test_a_line_that_a_crash_cut_short_costs_no_other(tmp_path: Path) -> None:
 
 
 def test_of_a_secret_that_is_cut_nothing_is_left() -> None:
-    """What is removed before it makes room, and what moves up may be a part of another."""
+    """The room of what is removed is taken by what follows, which may be a part of another."""
     words = " ".join(f"password={'x' * 80}" for _ in range(33))
     for size in range(2900, 3000):
         text = f"{words[:size].ljust(size)} https://name:hunter2hunter2hunter2@good.example/"

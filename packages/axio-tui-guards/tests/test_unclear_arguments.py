@@ -732,3 +732,17 @@ def test_a_reason_names_the_arguments_of_its_rule() -> None:
     rules = [Rule("allow"), Rule("deny", tool="shell", arguments={"command": "*x*"})]
     why = judged(rules, command="echo x").reason
     assert why == "a rule denies tool 'shell', command '*x*': 'echo x'"
+
+
+def test_a_rule_may_be_for_every_command() -> None:
+    rules = [Rule("allow", command="*")]
+    for command in ("ls", "ls -l", "make all $x", "sh -c 'ls y'"):
+        assert judged(rules, command=command).effect == "allow", command
+    for command in ("ls > x", "< notes.md", "(("):
+        assert judged(rules, command=command).effect == "ask", command
+
+
+def test_an_argument_that_is_no_text_has_a_text_of_its_own() -> None:
+    rules = [Rule("allow", arguments={"x": '{"a": 1, "b": null}'})]
+    assert judged(rules, tool="any", x={"b": None, "a": 1}).effect == "allow"
+    assert judged(rules, tool="any", x={"a": 1}).effect == "ask"
