@@ -738,7 +738,7 @@ def test_a_rule_may_be_for_every_command() -> None:
     rules = [Rule("allow", command="*")]
     for command in ("ls", "ls -l", "make all $x", "sh -c 'ls y'"):
         assert judged(rules, command=command).effect == "allow", command
-    for command in ("ls > x", "< notes.md", "(("):
+    for command in ("ls > x", "(("):
         assert judged(rules, command=command).effect == "ask", command
 
 
