@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from axio_tools_mcp.config import MCPServerConfig
 from support.npm import MCP_SERVERS, installed, node
 
-__all__ = ("children", "odd", "real", "said")
+__all__ = ("children", "free_port", "odd", "real", "said", "serving")
 
 ODD = Path(__file__).with_name("odd_mcp_server.py")
 _PROGRAMS = Path(sys.executable).parent
@@ -48,3 +53,43 @@ def children() -> list[str]:
         except OSError:
             continue
     return found
+
+
+@contextmanager
+def serving(kind: str = "odd", port: int = 0, mode: str = "streamableHttp") -> Iterator[int]:
+    """Run our server, or "everything", over HTTP while the block lasts; gives its port."""
+    port = port or free_port()
+    if kind == "odd":
+        command = [sys.executable, str(ODD), "http", str(port)]
+    else:
+        config = real(kind)
+        command = [str(config.command), *config.args, mode]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "PORT": str(port)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_port(port, process)
+        yield port
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 40) -> None:
+    """Return when something listens there."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the server does not listen at {port} (exit code {process.poll()})")

@@ -58,6 +58,11 @@ class MCPSession:
     def is_connected(self) -> bool:
         return self._connection is not None
 
+    @property
+    def protocol_version(self) -> str:
+        """The revision of the protocol that is spoken, a date; "" while it is not connected."""
+        return "" if self._connection is None else self._connection.client.protocol_version
+
     async def connect(self) -> None:
         """Connect, unless it is connected. Raises `MCPServerError`, and then nothing is left."""
         if self._connection is not None:

@@ -8,6 +8,7 @@ attributes that the protocol has.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
 from axio_tools_mcp.process import LONGEST_MESSAGE
 from axio_tools_mcp.stdio import StdioTransport
-from axio_tools_mcp.witness import Witness, words_of
+from axio_tools_mcp.witness import Witness, first_of, words_of
 
 __all__ = ("CallToolResult", "Connection", "Hooks", "ListedTool", "OnProgress", "connect")
 
@@ -39,6 +40,7 @@ CallToolResult: TypeAlias = types.CallToolResult
 ListedTool: TypeAlias = types.Tool
 
 _MOST_PAGES = 1000
+_STAND_INS = ("Server returned an error response", "Not Found")  # the library's, without a body
 _LISTEN_AGAIN = (1.0, 5.0, 30.0)  # seconds after a stream of news has ended
 _LISTENS_IN = 2.0
 
@@ -48,6 +50,20 @@ mcp.client.sse.sse_within_origin = partial(  # type: ignore[attr-defined]
 )
 
 OnProgress: TypeAlias = ProgressFnT
+
+logger = logging.getLogger(__name__)
+
+
+class _Demoted(logging.Handler):
+    """Records of the library, as debug messages of ours: all it reports becomes an error here."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.debug("%s: %s", record.name, record.getMessage(), exc_info=record.exc_info)
+
+
+_library = logging.getLogger("mcp.client")
+_library.addHandler(_Demoted())
+_library.propagate = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +123,8 @@ async def connect(config: MCPServerConfig, hooks: Hooks) -> AsyncIterator[Connec
     except Exception as error:
         silent = TimeoutError(f"it did not answer in {start:g} s")
         why = witness.tell(silent if limit.expired() else error)
+        if isinstance(first_of(error), httpx2.ConnectError):
+            why = f"nothing answers at {config.target}; start it, or check its url"
         raise ConnectError(f"MCP server {config.name!r}: {why}") from error
 
 
@@ -254,16 +272,16 @@ class Connection:
             ) from error
 
     def _refuse(self, what: str, error: MCPError) -> NoReturn:
-        status = self.witness.status
-        unknown_session = status in (400, 404) and "session" in error.message.lower()
-        if (
-            error.code == types.CONNECTION_CLOSED
-            or status in (401, 403)
-            or status >= 500
-            or unknown_session
-        ):
+        if error.code == types.CONNECTION_CLOSED or self._is_of_no_use(error):
             raise ConnectionLost(f"{self._place(what)}: {self.witness.tell(error)}") from error
         raise ToolCallError(f"{self._place(what)}: {error.message}") from error
+
+    def _is_of_no_use(self, error: MCPError) -> bool:
+        """True for an error of HTTP, not of the request: the server has forgotten the session,
+        wants other credentials, or is broken. A refused request may come with 400 or 404 too."""
+        status = self.witness.status
+        about_session = "session" in error.message.lower() or error.message in _STAND_INS
+        return status >= 400 and (status not in (400, 404) or about_session)
 
     def _place(self, what: str) -> str:
         return f"MCP server {self.config.name!r}, {what}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-__all__ = ("Witness", "words_of")
+__all__ = ("Witness", "first_of", "words_of")
 
 _LONGEST = 300
 
@@ -55,9 +55,15 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def words_of(error: BaseException) -> str:
-    """The words of the first error in a group of groups, on one line."""
+def first_of(error: BaseException) -> BaseException:
+    """The first error in a group of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def words_of(error: BaseException) -> str:
+    """The words of the first error in a group of groups, on one line."""
+    error = first_of(error)
     words = " ".join(str(error).split()) or type(error).__name__
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
