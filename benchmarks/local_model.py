@@ -130,7 +130,7 @@ def _same(given: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _like(given: Any, wanted: Any) -> bool:
-    """Texts are the same whatever their case and the quotes around them."""
+    """Texts are the same in any case of letters, and with quotes around them."""
     if isinstance(wanted, dict) and "any" in wanted:
         return any(_like(given, one) for one in wanted["any"])
     if isinstance(wanted, dict) and "re" in wanted:

@@ -1,4 +1,4 @@
-"""A history moves between the four wires in mid-conversation: whatever a provider answered can be
+"""A history moves between the four wires in mid-conversation: all that a provider answered can be
 sent to every other one, which gets all of it that it can read, and nothing that it refuses."""
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def read_messages(body: dict[str, Any]) -> Sent:
     texts, open_ids, before = [], list[str](), ""
     for message in body["messages"]:
         role, parts = message["role"], message["content"]
-        assert role != before and parts, "roles alternate, and nobody is silent"
+        assert role != before and parts, "roles alternate, and none is silent"
         before = role
         answered = [part["tool_use_id"] for part in parts if part["type"] == "tool_result"]
         kinds = [part["type"] for part in parts]

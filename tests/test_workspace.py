@@ -145,7 +145,7 @@ REGISTRY_HOSTS = [
 ]
 
 
-def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
+def test_no_file_names_a_registry_or_a_place_on_one_machine() -> None:
     forbidden = [*REGISTRY_HOSTS, f"{ROOT}/", "/work/" + "main", "/work/" + "shared"]
     home = str(Path.home())
     if home.count("/") > 1:  # a home such as /root is also a usual path in examples

@@ -246,7 +246,7 @@ class Record:
     notes: list[str] = field(default_factory=list)
     """The messages put in by steering that the run has taken on."""
     complaints: list[str] = field(default_factory=list)
-    """The errors that nobody but the event loop was told of."""
+    """The errors that the event loop alone was told of."""
     last_words: BaseException | str = ""
     """The answer of one more run on the same store, or its error."""
     history: Sequence[Message] = ()

@@ -2,7 +2,7 @@
 
 On a user's machine a test that lacks its part is skipped and the reason is printed at the end of
 the run. With CI=true the same lack is a failure: there every part has to be present, or a test
-that nobody runs would look like one that passes.
+that never runs would look like one that passes.
 """
 
 from __future__ import annotations

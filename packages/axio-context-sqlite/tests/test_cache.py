@@ -56,7 +56,7 @@ async def test_a_message_is_decoded_from_the_file_once(
     assert len(decoded) == 51
 
 
-async def test_writes_to_other_sessions_make_nobody_read_again(
+async def test_writes_to_other_sessions_make_no_store_read_again(
     conn: aiosqlite.Connection, store: SQLiteContextStore, path: Path, decoded: list[str]
 ) -> None:
     await store.append(user("mine"))
@@ -69,7 +69,7 @@ async def test_writes_to_other_sessions_make_nobody_read_again(
     assert decoded == []
 
 
-async def test_tables_of_the_user_make_nobody_read_again(
+async def test_tables_of_the_user_make_no_store_read_again(
     conn: aiosqlite.Connection, store: SQLiteContextStore, decoded: list[str]
 ) -> None:
     await store.append(user("mine"))

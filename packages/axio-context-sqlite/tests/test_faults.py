@@ -210,7 +210,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_file_of_somebody_else_can_be_read_and_not_written(spawn: Spawn) -> None:
+async def test_a_file_of_another_user_can_be_read_and_not_written(spawn: Spawn) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "c.db"
         async with SQLiteContextStore.open(path, "s", "p") as store:
@@ -346,7 +346,7 @@ def overwrite_all(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def test_errors_that_nobody_foresaw_keep_their_text() -> None:
+def test_unforeseen_errors_keep_their_text() -> None:
     error = translate(sqlite3.ProgrammingError("Cannot operate on a closed database."), "c.db")
     assert type(error) is StoreError
     assert str(error) == "c.db cannot be used (Cannot operate on a closed database.)"

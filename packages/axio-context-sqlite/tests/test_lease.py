@@ -1,4 +1,4 @@
-"""One run at a time owns a session, in whatever process it is, until it ends or dies."""
+"""One run at a time owns a session, in any process, until it ends or dies."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def last_heartbeat(path: Path, seconds_ago: float) -> None:
     db.close()
 
 
-async def test_while_a_run_owns_the_session_nobody_else_changes_it(
+async def test_while_a_run_owns_the_session_no_other_changes_it(
     store: SQLiteContextStore, other: SQLiteContextStore, path: Path
 ) -> None:
     async with store.own():
@@ -173,7 +173,7 @@ async def test_a_living_process_is_respected_and_a_killed_one_is_not(
     with pytest.raises(SessionBusy, match=f"in use by process {process.pid} on "):
         await impatient.append(user("a"))
     process.kill()
-    # It is a zombie from then on: nobody has waited for it.
+    # It is a zombie from then on: no process has waited for it.
     await until(lambda: not lease._started(process.pid))
     await impatient.append(user("a"))
     async with impatient.own():
@@ -290,7 +290,7 @@ async def test_the_heart_beats_and_a_missed_beat_is_no_end(
     assert len(asyncio.all_tasks()) == 1, "the heart has stopped"
 
 
-async def test_a_lease_that_could_not_be_given_back_holds_nobody_of_this_process_up(
+async def test_a_lease_that_could_not_be_given_back_holds_up_no_run_of_this_process(
     conn: aiosqlite.Connection,
     other: SQLiteContextStore,
     path: Path,

@@ -75,7 +75,7 @@ MUTANTS = [
         "test_sessions.py test_lease.py",
     ),
     Mutant(
-        "respect for somebody else's transaction",
+        "respect for the transaction of another",
         "transaction",
         "    if _open(db):\n        raise StoreBusy(",
         "    if _open(db):\n        db.commit()\n    if _open(db):\n        raise StoreBusy(",
@@ -100,7 +100,7 @@ MUTANTS = [
         "lease",
         "    _held.discard(token)\n",
         "    pass\n",
-        "test_lease.py::test_a_lease_that_could_not_be_given_back_holds_nobody_of_this_process_up",
+        "test_lease.py::test_a_lease_that_could_not_be_given_back_holds_up_no_run_of_this_process",
     ),
     Mutant(
         "the look at what others wrote",
@@ -215,7 +215,7 @@ def test_it_is_noticed_when_it_is_missing(mutant: Mutant, tmp_path: Path) -> Non
     assert text.count(mutant.old) == 1, "the mutant does not fit the source any more"
     module.write_text(text.replace(mutant.old, mutant.new))
     result = run(mutant.noticed_by, tmp_path)
-    assert result.returncode == 1, f"nobody missed {mutant.without}: {result.stdout}"
+    assert result.returncode == 1, f"no test missed {mutant.without}: {result.stdout}"
 
 
 @pytest.mark.heavy

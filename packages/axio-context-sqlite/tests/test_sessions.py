@@ -125,8 +125,8 @@ async def test_a_name_takes_the_place_of_the_preview(
     assert await other.name() == "holiday plans"
     assert [info.preview for info in await other.list_sessions()] == ["holiday plans"]
     async with store.own():
-        await other.rename("even while somebody works on it")
-    assert await store.name() == "even while somebody works on it"
+        await other.rename("even while a run works on it")
+    assert await store.name() == "even while a run works on it"
     await store.rename(None)
     assert [info.preview for info in await store.list_sessions()] == ["first words"]
 

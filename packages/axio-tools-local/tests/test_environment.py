@@ -1,4 +1,4 @@
-"""A command gets none of our keys, and is told that nobody sits at a terminal."""
+"""A command gets none of our keys, and is told that no one sits at a terminal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_what_commands_need_is_no_credential(name: str) -> None:
     st.sampled_from(["_", "-", ".", ":", "/", " ", "__", "Camel"]),
     st.sampled_from([str.upper, str.lower, str]),
 )
-def test_whoever_the_key_belongs_to_and_however_its_name_is_written(
+def test_a_credential_of_any_owner_and_spelling_stays_out(
     before: list[str], kind: str, after: list[str], between: str, case: Callable[[str], str]
 ) -> None:
     words = [*before, *kind.split(), *after]
@@ -78,7 +78,7 @@ KEYS = """
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_is_known_by_its_form_whatever_it_is_called(key: str) -> None:
+def test_a_key_is_known_by_its_form_under_any_name(key: str) -> None:
     variables = {
         "A": key,
         "B": f"Bearer {key}",
@@ -180,7 +180,7 @@ async def test_nothing_of_ours_is_added(monkeypatch: pytest.MonkeyPatch) -> None
     assert await shell("env") == await shell("env")
 
 
-# ── nobody there ──────────────────────────────────────────────────────────────────────────────
+# ── no one there ──────────────────────────────────────────────────────────────────────────────
 
 ANOTHER = {"EDITOR": "vi", "GIT_EDITOR": "vi", "VISUAL": "vi", "PAGER": "less", "GIT_PAGER": "less"}
 

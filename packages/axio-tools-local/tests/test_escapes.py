@@ -299,7 +299,7 @@ async def test_a_command_reads_no_terminal_of_the_person(
         os.close(theirs)
 
 
-async def test_the_devices_inside_lead_to_nobody(
+async def test_the_devices_inside_lead_nowhere(
     level: Level, backend: str, folder: Path, inside: Use
 ) -> None:
     inside(LocalWorkspace(folder, sandbox=level))
@@ -647,7 +647,7 @@ async def test_no_system_call_gets_out(
     assert outside.harm() == []
 
 
-# What is harmless outside, and works there whoever one is and whatever machine it is.
+# What is harmless outside, and works there for any user and on any machine.
 WORKS_OUTSIDE = {
     "files": {
         *("a file without a name", "open to write only", "open to read, and truncate", "exchange"),

@@ -284,7 +284,7 @@ def program(
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGSEGV]
 )
-async def test_no_command_outlives_its_program_whatever_signal_ends_that(
+async def test_no_command_outlives_its_program_by_any_signal_that_ends_that(
     number: signal.Signals, folder: Path, marked: Marked
 ) -> None:
     with program(STUBBORN.format(mark=marked.mark), folder) as running:

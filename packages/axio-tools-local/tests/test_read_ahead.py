@@ -55,7 +55,7 @@ async def test_a_command_waits_for_a_reader_that_takes_its_time(folder: Path) ->
     assert taken == {"stdout": SIZE // 2, "stderr": SIZE // 2}
 
 
-async def test_a_command_that_nobody_reads_can_be_left(folder: Path) -> None:
+async def test_a_command_that_is_not_read_can_be_left(folder: Path) -> None:
     async with asyncio.timeout(20):
         async with LocalWorkspace().run([sys.executable, "-c", WRITER]):
             assert await at_a_standstill(folder) < AHEAD

@@ -171,7 +171,7 @@ async def test_what_is_not_text_is_shown_in_hex_or_refused(folder: Path) -> None
         ("a.pcm", b"anything", AudioBlock, "audio/pcm"),
         ("a.mov", b"anything", VideoBlock, "video/mov"),
         ("a.3gp", b"anything", VideoBlock, "video/3gpp"),
-        # by content, whatever the name says
+        # by content, against the name
         ("a.txt", PNG, ImageBlock, "image/png"),
         ("a", b"GIF89a....", ImageBlock, "image/gif"),
         ("photo.png", b"\xff\xd8\xff\xe0..", ImageBlock, "image/jpeg"),

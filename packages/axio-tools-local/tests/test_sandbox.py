@@ -350,7 +350,7 @@ async def test_a_limit_that_the_machine_cannot_hold_to_is_refused_by_its_name(
     assert os.listdir(folder) == []
 
 
-def test_a_group_that_lets_nobody_in_is_not_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_that_takes_no_process_is_not_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on machines where a user may make groups and not move processes into them."""
     refused: subprocess.CompletedProcess[bytes] = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr("axio_tools_local.cgroup.subprocess.run", lambda *_, **__: refused)

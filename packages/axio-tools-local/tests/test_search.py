@@ -108,7 +108,7 @@ async def test_too_many_matches_are_cut_and_said_so(
     assert (await glob_files("*")).count("\n") == 2
 
 
-async def test_an_expression_that_never_ends_is_stopped_and_blocks_nobody(
+async def test_an_expression_that_never_ends_is_stopped_and_blocks_no_other(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(look, "_SECONDS", 1)

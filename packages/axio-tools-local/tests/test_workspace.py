@@ -103,7 +103,7 @@ async def test_relative_paths_start_at_the_root_and_a_tilde_is_a_name(tmp_path: 
     assert await workspace.read("~/../~/f") == b"x"
 
 
-async def test_what_nobody_reads_holds_the_command_back_and_is_not_lost(tmp_path: Path) -> None:
+async def test_what_is_not_read_holds_the_command_back_and_is_not_lost(tmp_path: Path) -> None:
     workspace = LocalWorkspace(tmp_path)
     command = "head -c 30000000 /dev/zero; touch written"
     async with workspace.run(("/bin/sh", "-c", command), timeout=50) as process:

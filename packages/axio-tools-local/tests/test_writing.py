@@ -31,7 +31,7 @@ async def test_it_creates_a_file_and_its_folders(folder: Path) -> None:
     assert mode("a/b/c.txt") == 0o644
 
 
-async def test_a_mode_is_set_exactly_whatever_the_umask(folder: Path) -> None:
+async def test_a_mode_is_set_exactly_with_any_umask(folder: Path) -> None:
     old = os.umask(0o077)
     try:
         await write_file("plain", "")

@@ -1,4 +1,4 @@
-"""Whose arguments they are, whatever index they come under, and other habits of servers."""
+"""Whose arguments they are, under any index, and other habits of servers."""
 
 from __future__ import annotations
 

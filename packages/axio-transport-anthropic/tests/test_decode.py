@@ -189,7 +189,7 @@ def test_input_that_comes_whole_with_the_start_is_told_once() -> None:
     ]
 
 
-def test_input_of_a_server_side_tool_is_nobodys_call() -> None:
+def test_input_of_a_server_side_tool_is_no_call() -> None:
     body = sse(
         start(),
         block(0, type="server_tool_use", id="srv", name="web_search", input={}),

@@ -98,7 +98,7 @@ async def test_the_address_asks_for_what_the_client_is_registered_with(server: s
         "codex_cli_simplified_flow": "true",
         "originator": "codex_cli_rs",
     }
-    with pytest.raises(OSError):  # nobody listens there any more
+    with pytest.raises(OSError):  # no server listens there any more
         socket.create_connection(("127.0.0.1", port or 0), 1).close()
 
 

@@ -126,7 +126,7 @@ async def test_without_tools_it_says_that_it_has_none() -> None:
         'set_timer(minutes=3)\n\n# wake me\nswitch_light(room="x")',
     ],
 )
-async def test_whatever_is_asked_arguments_fit_the_schema(text: str) -> None:
+async def test_arguments_always_fit_the_schema(text: str) -> None:
     events = await ask(text, TOOLS)
     assert isinstance(events[-1], IterationEnd)
     for event in events:

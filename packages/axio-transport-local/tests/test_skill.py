@@ -96,8 +96,8 @@ def test_examples_that_are_none_are_passed_over() -> None:
 
 
 def test_a_tool_without_examples_gets_plain_ones() -> None:
-    learned = skill((), description="Greet somebody. Politely.", name=TEXT)
-    assert [example.request for example in learned.examples] == ["do it Ann", "greet somebody Ann"]
+    learned = skill((), description="Greet a person. Politely.", name=TEXT)
+    assert [example.request for example in learned.examples] == ["do it Ann", "greet a person Ann"]
     assert all(example.arguments == {"name": "Ann"} for example in learned.examples)
     assert not slot(learned, "name").known
     assert slot(learned, "name").shapes == {"Name", "word"}

@@ -132,7 +132,7 @@ def test_what_else_a_result_holds_is_told_to_the_model() -> None:
     assert message["content"] == "see\n[video/mp4, 4 bytes, not shown]"
 
 
-def test_results_go_before_whatever_else_the_message_says() -> None:
+def test_results_go_before_all_else_in_the_message() -> None:
     mixed = user(TextBlock("and"), ToolResultBlock("c1", "one"), PNG, TextBlock("this"))
     roles = [(message["role"], message["content"]) for message in encode_message(mixed)]
     assert roles[0] == ("tool", "one")

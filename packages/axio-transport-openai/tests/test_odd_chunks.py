@@ -302,7 +302,7 @@ def test_a_reason_is_known_in_any_spelling(
 
 
 @pytest.mark.parametrize("reason", ["abort", "load", "new-reason", "42"])
-def test_a_reason_that_nobody_knows_ends_the_turn_and_is_logged(
+def test_an_unknown_reason_ends_the_turn_and_is_logged(
     reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert stop(decode(chunk(content="a"), chunk(reason))) is StopReason.end_turn
@@ -444,7 +444,7 @@ def test_half_a_character_is_waited_for_no_longer_than_the_answer_lasts() -> Non
 
 
 @pytest.mark.parametrize("number", ["-Infinity", "NaN", "1e999", "1" * 5000])
-def test_a_number_that_nobody_reads_does_no_harm(number: str) -> None:
+def test_a_number_that_is_not_read_does_no_harm(number: str) -> None:
     body = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"odds":[%b]}]}\n\n'
     decoder = ChatDecoder()
     events = decoder.feed(body % number.encode() + sse(chunk("stop")) + DONE)

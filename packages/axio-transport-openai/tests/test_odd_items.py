@@ -101,7 +101,7 @@ def test_a_generated_image_that_cannot_be_read_is_none(result: Any) -> None:
 
 def test_blocks_that_no_wire_knows_are_refused_before_the_request() -> None:
     class Chart(ContentBlock):
-        """A kind of block of somebody's own."""
+        """A kind of block of another package."""
 
     llm = OpenAITransport(api_key="k", model="gpt-5", wire="responses")
     odd = [Message("user", [Chart()])]

@@ -320,7 +320,7 @@ async def test_an_interruption_stops_the_model_and_the_conversation_goes_on() ->
         stopped = await until(events, TurnComplete)
         assert stopped[-1] == TurnComplete(StopReason.end_turn)
         assert len([e for e in stopped if isinstance(e, AudioOutputDelta)]) < 50
-        await agent.interrupt()  # too late: there is nothing to stop, and nobody minds
+        await agent.interrupt()  # too late: there is nothing to stop, and no error
         await agent.commit()
         await until(events, AudioOutputDelta)
     assert server.kinds.count("response.cancel") == 2
@@ -357,7 +357,7 @@ async def test_a_refused_connection_is_told_and_leaves_nothing_open() -> None:
         with pytest.raises(ProviderError, match="refused \\(401\\)") as caught:
             await transport(server).connect(system="", tools=[])
         assert caught.value.status == 401 and "k-123456" not in str(caught.value)
-    with pytest.raises(ConnectionFailed):  # nobody listens there any more
+    with pytest.raises(ConnectionFailed):  # no server listens there any more
         await transport(server).connect(system="", tools=[])
 
 

@@ -1,4 +1,4 @@
-"""Reasoning over several turns: what a provider wants back, it gets back, and nobody else does."""
+"""Reasoning over several turns: what a provider wants back, it gets back, and no other does."""
 
 from __future__ import annotations
 

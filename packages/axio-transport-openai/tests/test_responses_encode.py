@@ -238,7 +238,7 @@ def test_an_id_that_comes_again_for_another_kind_of_call_means_that_one() -> Non
 
 
 def test_frames_whose_content_is_gone_say_nothing() -> None:
-    """As when somebody trimmed the text, or the call, out of a stored message."""
+    """As when the text, or the call, was trimmed out of a stored message."""
     phase = reasoning(type="message", role="assistant", phase="commentary")
     caller = reasoning(type="function_call", call_id="c0", caller={"type": "program"})
     image = reasoning(type="image_generation_call", id="ig_1")

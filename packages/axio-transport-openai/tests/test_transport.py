@@ -71,11 +71,11 @@ async def failure(transport: OpenAITransport) -> StreamError:
 
 
 async def greet(name: str) -> str:
-    """Greet somebody."""
+    """Greet a person."""
     return f"Hello, {name}!"
 
 
-GREET = Tool(name="greet", description="Greet somebody", handler=greet)
+GREET = Tool(name="greet", description="Greet a person", handler=greet)
 
 
 # ── settings ──────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +164,7 @@ async def test_a_request_holds_what_the_api_wants() -> None:
                 "type": "function",
                 "function": {
                     "name": "greet",
-                    "description": "Greet somebody",
+                    "description": "Greet a person",
                     "parameters": GREET.input_schema,
                 },
             }

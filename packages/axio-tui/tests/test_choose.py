@@ -1,4 +1,4 @@
-"""Which transport is taken when nobody said so, and how one is named."""
+"""Which transport is taken when none was named, and how one is named."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_a_key_for_somewhere_else_is_never_sent_to_a_server_here() -> None
     assert choice.settings["api_key"] == ""
 
 
-async def test_without_the_transport_for_servers_nobody_is_asked() -> None:
+async def test_without_the_transport_for_servers_none_is_asked() -> None:
     find = Find("ollama")
     assert (await choose({}, Parts("local"), find)).transport == "local"
     assert not find.asked

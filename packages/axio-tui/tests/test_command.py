@@ -114,7 +114,7 @@ def test_a_prompt_may_look_like_an_option_after_two_dashes(axio: Any, prompt: st
         (("-",), b" \n", "the prompt is empty"),
         (("-",), b"caf\xe9", "the prompt is not UTF-8"),
         ((b"caf\xe9",), b"", "the prompt is not UTF-8"),
-        ((), b"a prompt nobody asked for", "no prompt"),
+        ((), b"an unwanted prompt", "no prompt"),
     ],
 )
 def test_no_usable_prompt_is_wrong_use(axio: Any, args: Any, input: bytes, message: str) -> None:
@@ -295,7 +295,7 @@ def test_a_reader_that_leaves_ends_it_quietly(axio: Any) -> None:
         assert process.stderr.read() == b""
 
 
-def test_help_that_nobody_reads_is_no_failure(axio: Any) -> None:
+def test_help_that_is_not_read_is_no_failure(axio: Any) -> None:
     for args in ("", "--help", "run --help", "--version"):
         shell = f"exec 3>&1; ('{sys.executable}' -m axio_tui {args}; echo $? >&3) | true"
         done = axio(command=["sh", "-c", shell])
@@ -381,7 +381,7 @@ def test_ctrl_c_during_a_shell_command_leaves_no_process(axio: Any, command: str
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGQUIT, signal.SIGSEGV])
-def test_no_command_outlives_it_whatever_ends_it(axio: Any, signum: int) -> None:
+def test_no_command_outlives_it_however_it_ends(axio: Any, signum: int) -> None:
     pytest.importorskip("axio_tools_local")
     command = "trap '' TERM HUP QUIT; setsid sleep 61 & sleep 62; touch survived"
     process = axio.start(*SCRIPTED, "--yes", "hi", script=[[["shell", {"command": command}]]])
@@ -425,7 +425,7 @@ def test_ctrl_c_does_not_wait_for_a_tool_that_cannot_be_stopped(axio: Any, tool:
         assert process.stderr.read() == b"axio: interrupted\n"
 
 
-def test_ctrl_c_while_nobody_reads_the_output_leaves_no_process(axio: Any) -> None:
+def test_ctrl_c_while_the_output_is_not_read_leaves_no_process(axio: Any) -> None:
     # More than a pipe holds: the command is stuck in a write while its tool runs.
     process = axio.start(*SCRIPTED, "hi", script=[[["acme_child", {}], ["acme_flood", {}]]])
     child = axio.home / "child"

@@ -80,7 +80,7 @@ async def test_any_other_answer_is_no_model_server(body: str, status: str) -> No
         assert await find_servers([server]) == []
 
 
-async def test_a_port_where_nobody_listens_is_no_model_server(unused_tcp_port: int) -> None:
+async def test_a_port_where_no_server_listens_is_no_model_server(unused_tcp_port: int) -> None:
     assert await find_servers([Server("test", "Test", unused_tcp_port)]) == []
 
 

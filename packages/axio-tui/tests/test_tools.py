@@ -40,7 +40,7 @@ class Eyes:
             yield event
 
 
-async def test_a_status_reaches_whoever_shows_it() -> None:
+async def test_a_status_reaches_what_shows_it() -> None:
     shown: list[str] = []
     assert await status_line("Reading") == "ok"
     tools.status_line_callback = shown.append

@@ -43,7 +43,7 @@ from support.scene import SlowStore
 
 class AskLater(PermissionGuard):
     async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
-        raise Deferred(f"Somebody has to allow {tool.name}.")
+        raise Deferred(f"A person has to allow {tool.name}.")
 
 
 class Bank:
@@ -104,12 +104,14 @@ async def reopened(store: MemoryContextStore) -> MemoryContextStore:
     return MemoryContextStore([Message.from_dict(m) for m in json.loads(json.dumps(messages))])
 
 
-async def test_an_approved_call_runs_once_in_whatever_process_goes_on() -> None:
+async def test_an_approved_call_runs_once_in_any_process_that_goes_on() -> None:
     bank, agent, first = await deferred(5)
     store = await reopened(first)
     [call] = pending(await store.get_history())
     assert (call.name, call.input) == ("pay", {"amount": 5})
-    assert call.reason == "Somebody has to allow pay."
+    assert call.reason == "A person has to allow pay."
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        call.input = {"amount": 1_000_000}  # type: ignore[misc]
     call = PendingCall(**json.loads(json.dumps(dataclasses.asdict(call))))
     await decide(store, call, approve=True)
     store = await reopened(store)

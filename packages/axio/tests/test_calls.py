@@ -117,7 +117,9 @@ async def test_arguments_of_no_call_before_the_first_words_are_passed_over() -> 
     assert (await store.get_history())[1].content == [TextBlock("All the same.")]
 
 
-async def test_an_approval_holds_for_what_the_model_asked_whatever_other_guards_did() -> None:
+async def test_an_approval_holds_for_what_the_model_asked_and_not_for_what_guards_made_of_it() -> (
+    None
+):
     class Tidy(PermissionGuard):
         async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
             kwargs["options"].pop("dry_run", None)
@@ -148,7 +150,7 @@ async def test_a_list_a_tool_goes_on_using_is_not_the_one_in_the_history() -> No
 
 
 class Chart(ContentBlock):
-    """Somebody's own kind of block."""
+    """A kind of block of the program's own."""
 
 
 async def test_blocks_of_any_kind_are_kept_and_calls_among_them_are_not() -> None:

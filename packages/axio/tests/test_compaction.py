@@ -311,6 +311,20 @@ async def test_nothing_is_asked_for_where_only_system_messages_are_old() -> None
     assert transport.requests == []
 
 
+@pytest.mark.parametrize(
+    "strategy", [Summarize(3), SlidingWindow(3), ClearToolResults(3, longer_than=1)]
+)
+async def test_a_call_at_the_very_beginning_keeps_its_result(strategy: CompactionStrategy) -> None:
+    transport = Recording("in short")
+    history = [
+        Message("assistant", [ToolUseBlock("a", "look", {})]),
+        Message("user", [ToolResultBlock("a", "what was found")]),
+        *conversation(1),
+    ]
+    assert await strategy.compact(history, transport) is None
+    assert transport.requests == []
+
+
 def waiting_after(messages: list[Message]) -> list[Message]:
     """These messages, and a call that waits for a person."""
     waits = ToolResultBlock("w", waiting_note("w", "pay", {}, "a lot of money"), True)
@@ -525,12 +539,18 @@ async def test_a_failing_summary_is_asked_for_again_after_some_more_messages() -
     assert len(transport.requests) == 3
 
 
-async def test_a_session_that_was_cleared_is_not_held_to_an_old_failure() -> None:
+@pytest.mark.parametrize("cleared", [True, False])
+async def test_a_session_that_was_cleared_or_replaced_is_not_held_to_an_old_failure(
+    cleared: bool,
+) -> None:
     store = AutoCompactStore(MemoryContextStore(conversation(9)), Recording("", "s"), max_tokens=1)
     await store.add_context_tokens(100, 1)
-    await store.clear()
-    assert await store.get_history() == []
-    await store.extend(conversation(5))
+    if cleared:
+        await store.clear()
+        assert await store.get_history() == []
+        await store.extend(conversation(5))
+    else:
+        await store.replace(conversation(5))
     await store.add_context_tokens(100, 1)
     assert (await store.get_history())[0].content == [TextBlock("s")]
 

@@ -30,7 +30,7 @@ from axio.schema import build_tool_schema, converter, property_schema, value_sch
 
 
 class Address(pydantic.BaseModel):
-    """Where somebody lives."""
+    """Where a person lives."""
 
     street: str = pydantic.Field(description="With the number.", min_length=1)
     title: str = "home"
@@ -138,7 +138,7 @@ async def test_a_class_that_fails_in_its_own_way_is_a_wrong_argument() -> None:
 def test_their_schemas_are_taken_over_without_titles() -> None:
     assert property_schema(Address) == {
         "type": "object",
-        "description": "Where somebody lives.",
+        "description": "Where a person lives.",
         "properties": {
             "street": {"type": "string", "description": "With the number.", "minLength": 1},
             "title": {"type": "string", "default": "home"},
@@ -440,7 +440,7 @@ def test_numbers_are_held_to_what_pydantic_and_json_schema_hold_them_to(
     elif through == "msgspec":
         with suppress(ValueError):  # It takes one limit at each end.
             said = [msgspec.Meta(**bounds)]  # type: ignore[call-overload]
-    annotation: Any = Annotated[(kind, *said, "a word of somebody else")]
+    annotation: Any = Annotated[(kind, *said, "a word for others")]
     try:
         converter(annotation)(value)
         accepted = True

@@ -1,4 +1,4 @@
-"""Who is told to stop, by whom, and when: exactly the run, and nobody else."""
+"""Who is told to stop, by whom, and when: the run, and no other."""
 
 from __future__ import annotations
 
@@ -649,7 +649,7 @@ def test_a_late_release_does_not_free_what_another_run_holds() -> None:
     asyncio.run(later())
 
 
-async def test_a_fragment_of_an_unknown_call_is_nobody_s() -> None:
+async def test_a_fragment_of_an_unknown_call_belongs_to_none() -> None:
     ran: list[int] = []
 
     async def look(n: int) -> str:

@@ -1,4 +1,4 @@
-"""Checks against schemas that somebody else wrote, judged by jsonschema."""
+"""Checks against schemas of other authors, judged by jsonschema."""
 
 from __future__ import annotations
 

@@ -442,7 +442,7 @@ async def test_interleaved_fragments_find_their_calls() -> None:
         ToolInputDelta(1, "b", '{"msg":'),
         ToolInputDelta(0, "a", ' "1"}'),
         ToolInputDelta(1, "b", ' "2"}'),
-        ToolInputDelta(7, "nobody", "lost"),
+        ToolInputDelta(7, "unknown", "lost"),
     )
     assert [r.content for r in results.values()] == ['{"msg": "1"}', '{"msg": "2"}']
 

@@ -196,7 +196,7 @@ async def test_a_history_that_is_right_is_not_touched(caplog: pytest.LogCaptureF
 
 async def test_a_store_that_can_hold_nothing_but_its_own_is_as_good_as_any() -> None:
     class Slotted:
-        """Somebody's own store, which is none of ours."""
+        """A store of the program's own, which is none of ours."""
 
         __slots__ = ("_inner",)
 

@@ -312,7 +312,7 @@ async def test_what_was_seen_of_an_answer_stays_when_the_run_is_cut_short() -> N
     assert seen[1:] == [seen[1]] * (len(seen) - 1)
 
 
-async def test_an_answer_that_nobody_watched_is_there_at_the_end() -> None:
+async def test_an_answer_that_was_not_watched_is_there_at_the_end() -> None:
     stream = Agent("", answering({"x": 1, "y": 2})).run_stream(
         "x", MemoryContextStore(), output=Point
     )

@@ -427,7 +427,7 @@ async def test_the_watchdog_does_not_count_the_time_of_a_slow_consumer() -> None
     assert count == 3
 
 
-async def test_a_timeout_of_somebody_else_is_not_taken_for_silence() -> None:
+async def test_a_timeout_of_another_is_not_taken_for_silence() -> None:
     error = TimeoutError("the database is slow")
     inner = FaultTransport(make_stub_transport(), Raises(1, error))
     with pytest.raises(TimeoutError, match="the database is slow") as caught:
@@ -573,7 +573,7 @@ def test_text_is_judged_from_800_characters_on_and_after_each_200_more(
     seen = Repetition()
     for letter in words(400)[:2000]:
         fed += 1
-        assert not seen.feed(letter)
+        assert seen.feed(letter) is False
     assert looks == [800, 1000, 1200, 1400, 1600, 1800, 2000]
 
 

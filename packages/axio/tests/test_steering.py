@@ -119,7 +119,7 @@ async def test_progress_and_inner_calls_are_for_tools_that_are_at_work() -> None
     for run in (whole, inside):
         with pytest.raises(RuntimeError, match="from inside a tool call"):
             await run.call("ask", {})
-    inside.progress("too late, and heard by nobody")
+    inside.progress("too late to be heard")
 
 
 async def test_steering_with_what_would_spoil_the_history_is_refused() -> None:

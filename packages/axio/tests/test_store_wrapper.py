@@ -33,7 +33,7 @@ def shown(text: str) -> str:
 
 
 class Veiled(StoreWrapper):
-    """Nobody who looks into the inner store can read the texts."""
+    """The texts cannot be read in the inner store."""
 
     async def append(self, message: Message) -> None:
         await self.inner.append(changed(message, hidden))

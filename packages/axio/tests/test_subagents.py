@@ -211,7 +211,7 @@ async def test_a_background_result_reaches_the_run_that_started_it() -> None:
     assert not background.results
 
 
-async def test_a_result_that_comes_too_late_waits_for_whoever_asks() -> None:
+async def test_a_result_that_comes_too_late_waits_for_the_program() -> None:
     inner = Slow()
     async with Background() as background:
         tools = make_agent_tools(helper(), inner, background=background)

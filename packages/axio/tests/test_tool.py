@@ -25,7 +25,7 @@ from axio.tool import CONTEXT, Tool, in_thread, options_of, tool_options
 
 
 async def greet(name: str, times: int = 1) -> str:
-    """Greet somebody."""
+    """Greet a person."""
     return ", ".join(["hello " + name] * times)
 
 
@@ -44,7 +44,7 @@ class Recording(PermissionGuard):
 def test_the_description_is_the_docstring_unless_given() -> None:
     async def silent() -> None: ...
 
-    assert Tool("greet", greet).description == "Greet somebody."
+    assert Tool("greet", greet).description == "Greet a person."
     assert Tool("greet", greet, "Say hello").description == "Say hello"
     assert Tool("silent", silent).description == ""
 
@@ -81,7 +81,7 @@ class Desk:
     """Has an async method, and can be called itself."""
 
     async def call(self, name: str, loud: bool = False) -> str:
-        """Call somebody."""
+        """Call a person."""
         return name.upper() if loud else name
 
     async def __call__(self) -> str:
@@ -103,7 +103,7 @@ def test_an_object_that_can_be_called_is_refused_and_its_method_taken() -> None:
 )
 async def test_a_partial_hides_from_the_model_the_arguments_that_it_has(handler: Any) -> None:
     tool = Tool("call", handler)
-    assert tool.description == "Call somebody."
+    assert tool.description == "Call a person."
     assert tool.input_schema == {
         "type": "object",
         "properties": {"name": {"type": "string"}},
@@ -305,7 +305,7 @@ class AsksByName(PermissionGuard):
 
 
 class AsksByPosition(PermissionGuard):
-    async def check(  # type: ignore[override]  # nobody asks it by name here
+    async def check(  # type: ignore[override]  # it is not asked by name here
         self, tool: Tool[Any], /, **kwargs: Any
     ) -> dict[str, Any]:
         return kwargs
@@ -374,7 +374,7 @@ def test_an_agent_says_how_a_function_becomes_a_tool() -> None:
         Agent("", make_stub_transport()).copy(tools=[greet])
 
 
-def test_an_agent_takes_whatever_behaves_like_a_tool() -> None:
+def test_an_agent_takes_all_that_behaves_like_a_tool() -> None:
     like: Any = SimpleNamespace(name="greet", __call__=greet)
     assert Agent("", make_stub_transport(), [like]).tools == [like]
 
@@ -486,7 +486,7 @@ async def test_a_guard_for_one_at_a_time_checks_one_at_a_time() -> None:
 
     class Dialog(ConcurrentGuard):
         def __init__(self) -> None:
-            pass  # nobody has to call the one of the base class
+            pass  # that of the base class need not be called
 
         async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
             nonlocal now

@@ -57,7 +57,7 @@ def is_credential(name: str) -> bool:
 
 
 def is_key(value: str) -> bool:
-    """True for what has the form of a key, whatever it is called."""
+    """True for what has the form of a key, under any name."""
     return _KEY.fullmatch(value.strip()) is not None or _PRIVATE_KEY.search(value) is not None
 
 

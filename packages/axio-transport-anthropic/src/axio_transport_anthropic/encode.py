@@ -188,7 +188,7 @@ def encode_tool(tool: AnyTool) -> bytes:
 
 
 def _input_schema(schema: Mapping[str, Any]) -> JSONObject:
-    """The schema of a tool's input: always an object's, and without the titles nobody reads."""
+    """The schema of a tool's input: always an object's, and without titles."""
     return {"type": "object", **untitled(schema)}
 
 

@@ -35,7 +35,7 @@ def output_config(schema: Mapping[str, Any]) -> JSONObject:
     """The request's `output_config` that holds the answer to `schema`.
 
     Every object is closed, as the API demands. Limits that it does not know (lengths, ranges) go
-    into the descriptions, so whoever asks checks the answer against the schema.
+    into the descriptions, so the caller checks the answer against the schema.
     """
     return {"format": {"type": "json_schema", "schema": _closed(schema)}}
 

@@ -186,7 +186,7 @@ class CodexTransport(HttpTransport):
     async def _renew(self, used: str) -> None:
         """Have another access token than `used`, which is refused or nearly over."""
         if self.api_key != used:
-            return  # somebody else was faster
+            return  # another request was faster
         try:
             await self._renewal.run(partial(self._replace_tokens, used))
         except (RuntimeError, OSError, ValueError) as error:

@@ -72,7 +72,7 @@ class ChatDecoder:
         own_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.done = False
-        """The answer is over: whatever follows is not read."""
+        """The answer is over: nothing that follows is read."""
         self._provider = provider
         self._replays = replays
         self._sse = SSEDecoder(error_field=True)

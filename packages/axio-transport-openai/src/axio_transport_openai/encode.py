@@ -109,7 +109,7 @@ def response_format(schema: Mapping[str, Any]) -> JSONObject:
 
 
 def _user(content: list[ContentBlock], provider: Provider) -> list[JSONObject]:
-    """Results first: they have to follow the calls directly, whatever else the message says."""
+    """Results first: they have to follow the calls directly, before all else in the message."""
     encoded: list[JSONObject] = []
     parts: list[JSONObject] = []
     rest: list[JSONObject] = []

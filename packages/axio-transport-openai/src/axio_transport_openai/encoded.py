@@ -92,7 +92,7 @@ may be changed, while blocks may not), what it is on the wire, and the weight of
 
 
 def _on_wire(message: Message, provider: Provider) -> tuple[list[JSONObject], Weight]:
-    """A message as it is sent, whatever the others hold, and the weight of its images."""
+    """A message as it is sent by itself, and the weight of its images."""
     if message.role == "assistant":
         return encode_message(message, provider), NOTHING
     content = taken(message.content, provider.images)

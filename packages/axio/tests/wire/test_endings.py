@@ -1,4 +1,4 @@
-"""Reasons for the end of an answer: spellings, and ones that nobody knows."""
+"""Reasons for the end of an answer: spellings, and unknown ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_filter_is_an_error_that_names_it(reason: str) -> None:
 
 
 @given(st.text(min_size=1).filter(lambda name: name.lower() not in {*REASONS, *FILTERED, *FAILED}))
-def test_a_reason_that_nobody_knows_ends_the_turn_if_there_is_an_answer(reason: str) -> None:
+def test_an_unknown_reason_ends_the_turn_if_there_is_an_answer(reason: str) -> None:
     if passes(reason):
         return
     assert stop_for(reason, "P", answered=True, called=False) is StopReason.end_turn

@@ -125,7 +125,7 @@ async def test_each_event_comes_when_it_is_there(session: Any) -> None:
         assert await asyncio.wait_for(anext(events), 5) == TextDelta(0, "a")
 
 
-async def test_nobody_waits_for_a_server_that_does_not_hang_up(session: Any) -> None:
+async def test_a_server_that_does_not_hang_up_is_not_waited_for(session: Any) -> None:
     async with serving(stream(A, DONE, 30.0)) as server:
         assert await asyncio.wait_for(read(session, server.url), 5) == [TextDelta(0, "a"), END]
 
@@ -583,7 +583,7 @@ def mocked_content() -> Any:
     "content",
     [ByAny, Chunked, Lines, chunks, mocked_content, lambda: SimpleNamespace(iter_any=chunks)],
 )
-async def test_a_body_is_read_by_whatever_means_it_offers(content: Callable[[], Any]) -> None:
+async def test_a_body_is_read_by_the_means_it_offers(content: Callable[[], Any]) -> None:
     response = SimpleNamespace(status=200, headers={}, content=content())
     session = MagicMock()
     session.post.return_value.__aenter__.return_value = response

@@ -51,7 +51,7 @@ def test_what_is_no_json_is_a_value_error(data: str) -> None:
         ([5], None),
     ],
 )
-def test_a_count_is_a_count_in_whatever_form(value: Any, tokens: int | None) -> None:
+def test_a_count_is_a_count_in_any_form(value: Any, tokens: int | None) -> None:
     assert count(value) == tokens
 
 

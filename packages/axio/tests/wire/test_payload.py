@@ -1,4 +1,4 @@
-"""JSON that every provider takes, of whatever a history holds."""
+"""JSON that every provider takes, of all that a history holds."""
 
 from __future__ import annotations
 

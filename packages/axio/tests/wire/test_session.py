@@ -32,7 +32,7 @@ async def test_a_closed_pool_opens_again() -> None:
     await pool.close()
     await pool.close()
     assert await pool.current() is not first
-    await (await pool.current()).close()  # by somebody else
+    await (await pool.current()).close()  # by another owner
     assert not (await pool.current()).closed
     await pool.close()
 
@@ -86,7 +86,7 @@ ENDINGS = {
     "at the end of run": "asyncio.run(ask())",
     "twice": "asyncio.run(ask()); asyncio.run(ask())",
     "by hand": "loop = asyncio.new_event_loop(); loop.run_until_complete(closed()); loop.close()",
-    "with a loop that nobody tidies up": """
+    "with a loop that is not tidied up": """
         loop = asyncio.new_event_loop()
         loop.run_until_complete(ask())
         loop.close()

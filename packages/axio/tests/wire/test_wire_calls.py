@@ -78,7 +78,7 @@ A, B = '{"of":"A"}', '{"of":"B"}'
             Piece(None, "b", "look"),
             Piece(text=B),
         ],
-        # the item says it, whatever the place
+        # the item says it, not the place
         [
             *(Piece(0, "a", "look", item="x"), Piece(0, "b", "look", item="y")),
             *(Piece(0, text=A[:5], item="x"), Piece(0, text=B, item="y")),
@@ -186,7 +186,7 @@ def begun(*names: str, **options: Any) -> tuple[Calls, list[StreamEvent]]:
     return calls, events
 
 
-def test_what_begins_is_another_call_whatever_its_place() -> None:
+def test_what_begins_is_another_call_at_any_place() -> None:
     calls, events = begun("look", "look", "now")
     assert outcome(events) == [("look", ""), ("look", ""), ("now", "")]
     calls.piece(events, 0, text=A)

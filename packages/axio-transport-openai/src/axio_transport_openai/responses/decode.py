@@ -66,7 +66,7 @@ class ResponsesDecoder:
         skips_garbage: bool = False,
     ) -> None:
         self.done = False
-        """The answer is over: whatever follows is not read."""
+        """The answer is over: nothing that follows is read."""
         self._provider = provider
         self._describe = describe
         self._skips_garbage = skips_garbage

@@ -198,7 +198,7 @@ def _frame(
 
 
 def _user(content: list[ContentBlock], frames: Mapping[str, Mapping[str, Any]]) -> list[JSONObject]:
-    """Results first: they have to follow the calls directly, whatever else the message says."""
+    """Results first: they have to follow the calls directly, before all else in the message."""
     items: list[JSONObject] = []
     parts: list[JSONObject] = []
     for block in content:

@@ -110,8 +110,6 @@ class StopRepetition(Wrapper):
                     written += len(event.delta)
                 elif isinstance(event, (ToolUseStart, ToolInputDelta)):
                     turn.feed(event)
-                elif isinstance(event, IterationEnd):
-                    return
             else:
                 return
         yield TextDelta(0, NOTE)

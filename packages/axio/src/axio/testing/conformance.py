@@ -78,7 +78,7 @@ def _every_kind() -> list[Message]:
     blocks: list[ContentBlock] = [TextBlock("zwölf Boxkämpfer \U0001f94a\0\u2028"), TextBlock("")]
     image = ImageBlock("image/png", bytes(range(256)))
     call = ToolUseBlock("id-1", "tool", {"nested": {"list": [1, 2.5, None, True, "ü"]}})
-    thought = ReasoningBlock("hm", "somebody", {"signature": "c2ln", "n": [1]})
+    thought = ReasoningBlock("hm", "provider", {"signature": "c2ln", "n": [1]})
     return [
         Message("user", [*blocks, image]),
         Message("assistant", [thought, TextBlock("x" * 100_000), call]),
@@ -301,7 +301,7 @@ async def _check_side_by_side(transport: CompletionTransport, prompt: str) -> No
 async def _check_histories(transport: CompletionTransport, prompt: str, tool: AnyTool) -> None:
     """Histories that agents really have: two user turns in a row, failed and empty results, calls
     with other providers' ids, opaque reasoning of another provider, system notes."""
-    foreign = ReasoningBlock("hm", "somebody else", {"signature": "x"})
+    foreign = ReasoningBlock("hm", "another", {"signature": "x"})
     call = ToolUseBlock("functions.f:0|x", tool.name, {"msg": "hi"})
     history = [
         *_ask("first"),
