@@ -205,7 +205,10 @@ class Command:
         if self._ending is not None:
             await asyncio.shield(self._ending)
         if not self.timed_out:
-            self.exit_code = await self._code()
+            code = await self._code()
+            if code == _KILLED and not self.notes:  # maybe the launcher, which then ended nothing
+                await self._end()
+            self.exit_code = code
         self._ended = True
         for note in self.notes:
             self._pending.append(Output("stderr", f"\n[{note}]\n".encode()))

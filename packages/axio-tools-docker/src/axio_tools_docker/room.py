@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 from axio_tools_docker import inside, owner
 from axio_tools_docker._engine import Engine, Found
@@ -22,6 +24,7 @@ KEPT = "axio.kept"
 
 _KILL_SECONDS = 8.0  # for a program that ends others to start and to do it; a tenth is usual
 _STOP_LOOKS = 500  # until a container must be seen to have ended
+_MADE_SECONDS = 30.0  # for the engine to make what it was asked for
 _MORE_PROCESSES = 16  # than the limit, so that there is room for what ends the others
 _ROOT = "0:0"
 
@@ -105,11 +108,16 @@ class Room:
             await self._create(engine)
         try:
             if found is None or found.state != "running":
-                await self._start(engine)
+                await engine.start(self._name)
             await self._prepare(engine)
-        except BaseException:
-            if not self._keeps or found is None:
+        except BaseException as error:
+            if found is None:
                 await asyncio.shield(asyncio.ensure_future(engine.remove(self._name)))
+            if isinstance(error, EngineError) and _ended_at_once(error):
+                raise ImageUnavailable(
+                    f"the container ended at once: the image {settings.image} has no shell "
+                    "(/bin/sh), which the tools need, or the limits are too low for one"
+                ) from error
             raise
 
     async def _create(self, engine: Engine) -> None:
@@ -117,9 +125,9 @@ class Room:
         labels = {KEPT: settings.digest} if self._keeps else {owner.LABEL: owner.this_process()}
         fresh = settings.is_copy and not self._has_volume
         if fresh:
-            await engine.create_volume(self._name, labels)
+            await _completed(engine.create_volume(self._name, labels))
         try:
-            await engine.create(settings.body(labels, self._name), self._name)
+            await _completed(engine.create(settings.body(labels, self._name), self._name))
         except NameInUse:
             raise NameInUse(f"there is another container {self._name}: try again") from None
         if fresh:
@@ -128,18 +136,6 @@ class Room:
             with archive:
                 await engine.put(self._name, settings.workdir, archive)
             self._has_volume = True
-
-    async def _start(self, engine: Engine) -> None:
-        try:
-            await engine.start(self._name)
-        except ContainerGone:
-            raise
-        except EngineError as error:
-            if "/bin/sh" not in str(error):
-                raise
-            raise ImageUnavailable(
-                f"the image {self.settings.image} has no shell (/bin/sh), which the tools need"
-            ) from None
 
     async def _prepare(self, engine: Engine) -> None:
         argv = ["/bin/sh", "-c", inside.PREPARE, "sh", *self.settings.opened, "", *inside.NEEDED]
@@ -269,6 +265,20 @@ class Room:
             await asyncio.sleep(0.02)
         await engine.start(self._name)
         await self._prepare(engine)
+
+
+def _ended_at_once(error: EngineError) -> bool:
+    return isinstance(error, ContainerGone) or "/bin/sh" in str(error)
+
+
+async def _completed(making: Coroutine[Any, Any, object]) -> None:
+    """Wait for what is being made, also when this is cancelled: it could not be removed before."""
+    task = asyncio.ensure_future(making)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=_MADE_SECONDS)
+        raise
 
 
 async def sweep(engine: Engine) -> None:

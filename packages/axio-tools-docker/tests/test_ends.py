@@ -1,0 +1,169 @@
+"""Nothing that a command has started outlives it, in whatever way it tried to get away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import pytest
+
+from axio_tools_docker import DockerWorkspace
+from axio_tools_docker.room import Room
+from axio_tools_docker.settings import Limits
+from support.image import SMALL_IMAGE
+
+SLEEP = "sleep 61.{mark}"
+STAY = "while :; do :; done"  # a shell that can start nothing would end
+ESCAPES = {
+    "foreground": f"{SLEEP}",
+    "background": f"{SLEEP} & {SLEEP}",
+    "own session": f"setsid {SLEEP} & sleep 60.{{mark}}",
+    "double fork": f"(setsid sh -c '{SLEEP} & exit' &) ; sleep 60.{{mark}}",
+    "no environment": f"(env -i setsid sh -c 'env -i setsid {SLEEP} & exit' &) ; sleep 60.{{mark}}",
+    "deaf to signals": f"trap '' TERM INT HUP; (trap '' TERM; {SLEEP}) & {SLEEP}",
+    "stopped": f"{SLEEP} & kill -STOP $!; {SLEEP}",
+    "parent killed": f"({SLEEP} & kill -9 $PPID); {SLEEP}",
+    "fork bomb": f"sh -c 'bomb() {{{{ bomb | bomb & }}}}; {SLEEP} & bomb; {SLEEP}'; {STAY}",
+    "no process left to start": f"sh -c 'while :; do ({SLEEP} &) 2>/dev/null; done'; {STAY}",
+}
+
+
+class Marked(Protocol):
+    """See conftest.py."""
+
+    mark: str
+
+    def alive(self) -> list[str]: ...
+
+    async def until_alive(self, count: int = 1) -> None: ...
+
+
+@asynccontextmanager
+async def running(
+    workspace: DockerWorkspace, command: str, timeout: float | None = None
+) -> AsyncIterator[asyncio.Task[str]]:
+    """A command on its way, and what it says."""
+
+    async def run() -> str:
+        async with workspace.run(("/bin/sh", "-c", command), timeout=timeout) as process:
+            said = [output.data.decode() async for output in process]
+        return "".join(said) + f"[{'timeout' if process.timed_out else process.exit_code}]"
+
+    task = asyncio.create_task(run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("kind", ESCAPES)
+async def test_nothing_outlives_a_command_whose_time_is_up_or_that_is_cancelled(
+    kind: str, contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    command = ESCAPES[kind].format(mark=marked.mark)
+    async with contained(image=SMALL_IMAGE, limits=Limits(processes=40)) as workspace:
+        async with running(workspace, f"echo before; {command}", 1.5) as task:
+            await marked.until_alive()
+            said = await task
+            assert "before\n" in said
+            assert marked.alive() == []
+            assert said.endswith("[timeout]") or kind == "parent killed"
+        async with running(workspace, command) as task:
+            await marked.until_alive()
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            assert marked.alive() == []
+        async with running(workspace, "echo works") as task:
+            assert await task == "works\n[0]"
+
+
+async def test_what_is_left_in_the_background_ends_with_its_command(
+    contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    async with contained(image=SMALL_IMAGE) as workspace:
+        for kind in ("own session", "double fork", "no environment"):
+            command = ESCAPES[kind].format(mark=marked.mark).replace("sleep 60.", ": ")
+            async with running(workspace, command) as task:
+                assert await task == "[0]", kind
+            assert marked.alive() == [], kind
+
+
+async def test_killing_what_watches_over_a_command_frees_nothing(
+    contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    async with contained(image=SMALL_IMAGE) as workspace:
+        leave = f"setsid sleep 61.{marked.mark} </dev/null >/dev/null 2>&1 &"
+        async with running(workspace, f"{leave} sleep 0.3; kill -9 $PPID; exit") as task:
+            assert await task == "[137]"
+        assert marked.alive() == []
+        async with running(workspace, f"{leave} kill -9 -1") as task:
+            assert await task == "[137]"
+        assert marked.alive() == []
+
+
+@pytest.mark.parametrize("kind", ["double fork", "no environment"])
+async def test_the_end_of_a_command_spares_those_beside_it(
+    kind: str, contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    async with contained(image=SMALL_IMAGE) as workspace:
+        beside = f"sleep 62.{marked.mark} & wait"
+        async with workspace.run(("/bin/sh", "-c", f"echo there; {beside}")) as other:
+            assert (await anext(aiter(other))).data == b"there\n"
+            command = ESCAPES[kind].format(mark=marked.mark)
+            async with running(workspace, command, 1) as task:
+                assert (await task).endswith("[timeout]")
+            assert ["62." in line for line in marked.alive()] == [True]
+            assert other.exit_code is None
+        assert marked.alive() == []
+
+
+async def test_a_bomb_beside_others_ends_at_their_cost_and_that_is_said(
+    contained: Callable[..., DockerWorkspace], marked: Marked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill = Room._kill
+
+    async def never_by_mark(self: Room, engine: object, command: object, everything: bool) -> bool:
+        return everything and await kill(self, engine, command, everything)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Room, "_kill", never_by_mark)
+    async with contained(image=SMALL_IMAGE) as workspace:
+        async with running(workspace, SLEEP.format(mark=marked.mark)) as other:
+            await marked.until_alive()
+            async with running(workspace, f"echo it; sleep 61.{marked.mark}", 1) as task:
+                assert await task == "it\n[timeout]"
+            assert "could not be ended by itself" in await other
+        assert marked.alive() == []
+
+
+async def test_the_container_is_started_again_when_nothing_else_ends_a_command(
+    contained: Callable[..., DockerWorkspace], marked: Marked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Room, "_kill", never)
+    async with contained(image=SMALL_IMAGE) as workspace:
+        await workspace.write("/tmp/file", b"x")
+        async with running(workspace, f"echo it; sleep 61.{marked.mark}", 1) as task:
+            said = await task
+        assert said.startswith("it\n") and "temporary folders are empty" in said
+        assert marked.alive() == []
+        with pytest.raises(FileNotFoundError):
+            await workspace.stat("/tmp/file")
+        await workspace.write("works", b"x")
+
+
+async def test_a_command_as_root_ends_without_ending_the_container(
+    contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    async with contained(image=SMALL_IMAGE, user="0:0") as workspace:
+        await workspace.write("/tmp/file", b"x")
+        command = ESCAPES["no environment"].format(mark=marked.mark)
+        async with running(workspace, command, 1) as task:
+            assert await task == "[timeout]"
+        assert marked.alive() == []
+        assert await workspace.read("/tmp/file") == b"x"
