@@ -164,7 +164,7 @@ class DockerWorkspace:
             async for stream, piece in command:
                 data[stream].append(piece)
         if command.exit_code != 0:
-            raise inside.error_of(b"".join(data["stderr"]), path)
+            raise inside.error_of(b"".join(data["stderr"]), self._absolute(path))
         return b"".join(data["stdout"])
 
     def _absolute(self, path: str) -> str:
