@@ -27,6 +27,8 @@ from axio_tools_local.workspace import Output
 
 _UNREACHABLE = 900  # the library's own "status" where there was no answer
 _STREAMS = {1: "stdout", 2: "stderr"}
+_ENDED = ("not running", "is dead", "stopped state", "has stopped")
+"""Words about a container, with one status or another."""
 _HOW = (
     "start one (Debian: apt-get install docker.io, or podman), or name where it listens in "
     "DOCKER_HOST"
@@ -287,7 +289,7 @@ def _error(doing: str, url: str, status: int, message: str) -> EngineError:
     text = f"{doing}: {' '.join(message.split())}"
     if status == 404 and "no such image" in message.lower():
         return ImageUnavailable(text)
-    if status == 404 or (status == 409 and ("not running" in message or "is dead" in message)):
+    if status == 404 or any(words in message for words in _ENDED):
         return ContainerGone(text)
     if status == 409 and "name" in message and "in use" in message:
         return NameInUse(text)

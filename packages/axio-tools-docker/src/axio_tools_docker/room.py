@@ -16,7 +16,13 @@ from axio_tools_docker import inside, owner
 from axio_tools_docker._engine import Engine, Found
 from axio_tools_docker.command import Command
 from axio_tools_docker.copy import archive_of
-from axio_tools_docker.errors import ContainerGone, EngineError, ImageUnavailable, NameInUse
+from axio_tools_docker.errors import (
+    ContainerGone,
+    EngineError,
+    EngineUnavailable,
+    ImageUnavailable,
+    NameInUse,
+)
 from axio_tools_docker.settings import Settings
 
 KEPT = "axio.kept"
@@ -111,9 +117,10 @@ class Room:
                 await engine.start(self._name)
             await self._prepare(engine)
         except BaseException as error:
+            ended = isinstance(error, EngineError) and await self._ended_at_once(engine, error)
             if found is None:
                 await asyncio.shield(asyncio.ensure_future(engine.remove(self._name)))
-            if isinstance(error, EngineError) and _ended_at_once(error):
+            if ended:
                 raise ImageUnavailable(
                     f"the container ended at once: the image {settings.image} has no shell "
                     "(/bin/sh), which the tools need, or the limits are too low for one"
@@ -136,6 +143,13 @@ class Room:
             with archive:
                 await engine.put(self._name, settings.workdir, archive)
             self._has_volume = True
+
+    async def _ended_at_once(self, engine: Engine, error: EngineError) -> bool:
+        """True if the main process is the reason why the container cannot be used."""
+        if isinstance(error, EngineUnavailable):
+            return False
+        found = await engine.find(self._name)
+        return "/bin/sh" in str(error) or (found is not None and found.state == "exited")
 
     async def _prepare(self, engine: Engine) -> None:
         argv = ["/bin/sh", "-c", inside.PREPARE, "sh", *self.settings.opened, "", *inside.NEEDED]
@@ -265,10 +279,6 @@ class Room:
             await asyncio.sleep(0.02)
         await engine.start(self._name)
         await self._prepare(engine)
-
-
-def _ended_at_once(error: EngineError) -> bool:
-    return isinstance(error, ContainerGone) or "/bin/sh" in str(error)
 
 
 async def _completed(making: Coroutine[Any, Any, object]) -> None:
