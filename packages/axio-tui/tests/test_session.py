@@ -11,8 +11,9 @@ from axio.field import Field
 from axio.history import check
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
+from axio_tui.chat.session import ChatSession
 from axio_tui.prompt import LAST_ITERATION_MESSAGE
-from axio_tui.session import ChatSession
+from axio_tui.session import make_agent
 
 
 async def look(path: str) -> str:
@@ -43,7 +44,7 @@ async def results(session: ChatSession, prompt: str = "go") -> list[ToolResult]:
 
 
 def session(transport: StubTransport, **options: Any) -> ChatSession:
-    return ChatSession(transport, TOOLS, system="", max_iterations=5, **options)
+    return ChatSession(make_agent(transport, TOOLS, system="", max_iterations=5, **options))
 
 
 async def test_each_run_sees_what_was_said_before() -> None:
@@ -104,7 +105,8 @@ async def test_guards_and_limits_of_a_tool_stay_under_the_question() -> None:
         return str(n)
 
     tool = Tool(name="bounded", handler=bounded)
-    chat = ChatSession(calling("bounded", n=7), [tool], system="", max_iterations=5, ask=ask)
+    agent = make_agent(calling("bounded", n=7), [tool], system="", max_iterations=5, ask=ask)
+    chat = ChatSession(agent)
     [result] = await results(chat)
     assert result.is_error and "must be <= 5" in result.content and not asked
 
@@ -119,6 +121,6 @@ async def test_the_last_request_tells_the_model_to_answer(iterations: int) -> No
             return super().stream(messages, tools, system)
 
     transport = Recording([make_tool_use_response("look", tool_input={"path": "x"})])
-    chat = ChatSession(transport, TOOLS, system="", max_iterations=iterations)
+    chat = ChatSession(make_agent(transport, TOOLS, system="", max_iterations=iterations))
     [e async for e in chat.send("go")]
     assert seen == [False] * (iterations - 1) + [True]

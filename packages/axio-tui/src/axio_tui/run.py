@@ -18,6 +18,7 @@ from axio.plugins import TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
 from axio.transport import model_of
 from axio.types import StopReason
+from axio_tui.chat.session import ChatSession
 from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
@@ -26,7 +27,7 @@ from axio_tui.plain import visible
 from axio_tui.prompt import build_system_prompt
 from axio_tui.render import Renderer
 from axio_tui.server_tools import server_tools
-from axio_tui.session import ChatSession
+from axio_tui.session import make_agent
 from axio_tui.stopping import Stopped, run_stoppable
 from axio_tui.terminal import Output, Person, modes_restored, style_for, type_line, where_to_ask
 
@@ -77,14 +78,14 @@ async def _run(
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
         person = Person(where_to_ask(json=args.json))
-        session = ChatSession(
+        agent = make_agent(
             transport,
             [*tools, *more],
             system=args.system if args.system is not None else build_system_prompt(),
             max_iterations=args.max_iterations,
             ask=None if args.yes else person.ask,
         )
-        chat = _Chat(session, choice, args, person, Output(sys.stdout), say)
+        chat = _Chat(ChatSession(agent), choice, args, person, Output(sys.stdout), say)
         return await (chat.converse() if prompt is None else chat.answer(prompt))
 
 

@@ -1,7 +1,4 @@
-"""One conversation: an agent, its history, and who is asked before something changes.
-
-Nothing here prints or reads; a front end shows the events of `send` and answers `Ask`.
-"""
+"""The agent of the command: who is asked before one of its tools changes something."""
 
 from __future__ import annotations
 
@@ -10,15 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
 from axio.agent import Agent
-from axio.context import ContextStore, MemoryContextStore
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
-from axio.stream import AgentStream
 from axio.tool import AnyTool
 from axio.transport import CompletionTransport
 from axio_tui.prompt import LAST_ITERATION_MESSAGE
 
-__all__ = ("Ask", "AskBeforeChange", "ChatSession")
+__all__ = ("Ask", "AskBeforeChange", "make_agent")
 
 Ask: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[str | None]]
 """Asked with a tool's name and the arguments of a call; None allows it, a text refuses it and says
@@ -42,37 +37,25 @@ class AskBeforeChange(ConcurrentGuard):
         return kwargs
 
 
-class ChatSession:
-    """Send one prompt after another; each run sees what was said before.
-
-    With `ask`, every tool that is not `read_only` asks first; without, none does.
-    """
-
-    def __init__(
-        self,
-        transport: CompletionTransport,
-        tools: Iterable[AnyTool],
-        *,
-        system: str,
-        max_iterations: int,
-        ask: Ask | None = None,
-        store: ContextStore | None = None,
-    ) -> None:
-        if ask is not None:
-            guard = AskBeforeChange(ask)
-            tools = [tool if tool.read_only else _guarded(tool, guard) for tool in tools]
-        self.store = store if store is not None else MemoryContextStore()
-        self.agent = Agent(
-            system=system,
-            transport=transport,
-            tools=list(tools),
-            max_iterations=max_iterations,
-            last_iteration_message=LAST_ITERATION_MESSAGE,
-        )
-
-    def send(self, prompt: str) -> AgentStream:
-        """Start a run; close the stream, or read it to its end, before the next."""
-        return self.agent.run_stream(prompt, self.store)
+def make_agent(
+    transport: CompletionTransport,
+    tools: Iterable[AnyTool],
+    *,
+    system: str,
+    max_iterations: int,
+    ask: Ask | None = None,
+) -> Agent:
+    """With `ask`, every tool that is not `read_only` asks first; without, none does."""
+    if ask is not None:
+        guard = AskBeforeChange(ask)
+        tools = [tool if tool.read_only else _guarded(tool, guard) for tool in tools]
+    return Agent(
+        system=system,
+        transport=transport,
+        tools=list(tools),
+        max_iterations=max_iterations,
+        last_iteration_message=LAST_ITERATION_MESSAGE,
+    )
 
 
 def _guarded(tool: AnyTool, guard: AskBeforeChange) -> AnyTool:

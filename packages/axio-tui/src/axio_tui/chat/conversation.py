@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 from axio.approval import digest
 from axio.blocks import AudioBlock, ImageBlock, ToolUseBlock, VideoBlock
@@ -56,11 +57,14 @@ from axio_tui.chat.entries import (
 from axio_tui.chat.open_turn import OpenTurn
 from axio_tui.chat.remarks import Mark, Remark, Said, marked
 from axio_tui.chat.stored import answered, entries_in, entries_of_turn, user_entry
+from axio_tui.chat.transcript import Transcript
 
 __all__ = ("Conversation",)
 
-KEPT_OUTPUT = 20_000
-"""Characters of a running tool's output that are kept, from its end."""
+KEPT_OUTPUT = 20_000  # characters of a running tool's output, from its end
+
+_BLOCKS: dict[type, Any]
+_BLOCKS = {ImageOutput: ImageBlock, AudioOutput: AudioBlock, VideoOutput: VideoBlock}
 
 _ENDED_BY_CLOCK = ("time", "silence")
 """Limits that stop a run like a person does: what the model has said by then is kept."""
@@ -83,27 +87,37 @@ class Conversation:
         explain: Callable[[BaseException], str] = message_of,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session_id = session_id
         self.nudges = nudges
         self._explain = explain
         self._clock = clock
-        self._entries: list[Entry] = []
-        self._changed: set[int] = set()
-        self._remarks: list[Remark] = []
-        self.begin()
+        self._clear(session_id)
         self.reload(messages, remarks)
+
+    def _clear(self, session_id: str) -> None:
+        """Nothing has been said yet."""
+        self.session_id = session_id
+        self._transcript = Transcript()
+        self._entries = self._transcript.entries
+        self.remarks: list[Remark] = []
+        """Those of this run; `take_remarks` gives each once."""
+        self._taken_remarks = 0
+        self._length = 0
+        self._last: Message | None = None
+        self.begin()
 
     def begin(self) -> None:
         """A run begins, so far without a prompt."""
         self.agents: dict[str, Conversation] = {}
         """The conversations of the sub-agents of the last run, by the call that they work for."""
+        self._start_entries, self._start_length = len(self._entries), self._length
+        self.remarks, self._taken_remarks = [], 0
         self._taken: set[str] = set()
         self._turn: OpenTurn | None = None
         self._places: dict[str, _Place] = {}
         self._running: set[str] = set()
         self._media: list[MediaBlock] = []
         self._has_media = False
-        self._steering: list[Message] = []
+        self._waiting: list[Message] = []
 
     # ── what there is to be seen ──────────────────────────────────────────────────────────────
 
@@ -116,70 +130,71 @@ class Conversation:
     def changed(self) -> set[int]:
         """The indexes of entries that have changed, come or gone since it was asked last."""
         self._refresh()
-        changed, self._changed = self._changed, set()
-        return changed
+        return self._transcript.take_changed()
 
     def _refresh(self) -> None:
         """Show what has come of the turn since; done when it is asked for, not for every delta."""
         if self._turn is not None and self._turn.is_stale:
-            self._put(self._turn.start, self._turn.entries())
+            self._transcript.put(self._turn.start, self._turn.entries())
+
+    @property
+    def has_remarks(self) -> bool:
+        """True if `take_remarks` has something to give."""
+        return len(self.remarks) > self._taken_remarks
 
     def take_remarks(self) -> list[Remark]:
         """The remarks that have been made since it was asked last, to be kept with the history."""
-        remarks, self._remarks = self._remarks, []
+        remarks = self.remarks[self._taken_remarks :]
+        self._taken_remarks += len(remarks)
         return remarks
-
-    def _put(self, start: int, entries: Sequence[Entry]) -> None:
-        """Make `entries` all that there is from `start` on."""
-        old = self._entries[start:]
-        self._entries[start:] = entries
-        for index in range(max(len(old), len(entries))):
-            known = old[index] if index < len(old) else None
-            if index >= len(entries) or known is not entries[index]:
-                self._changed.add(start + index)
-
-    def _change(self, index: int, entry: Entry) -> None:
-        self._entries[index] = entry
-        self._changed.add(index)
-
-    def _add(self, *entries: Entry) -> None:
-        self._put(len(self._entries), entries)
 
     def _say(self, entry: Reasoning | Failure | Note) -> None:
         """Add an entry that is in no message."""
-        self._remarks.append(Said(self._length, entry))
-        self._add(entry)
+        self.remarks.append(Said(self._length, entry))
+        self._transcript.add(entry)
 
     # ── beginning and end ─────────────────────────────────────────────────────────────────────
 
     def reload(self, messages: Sequence[Message], remarks: Iterable[Remark]) -> None:
         """Show what is stored. No run may be under way."""
         history = repair(messages)
+        self._transcript.settle(0, entries_in(history, remarks))
+        self._seen(history)
+        if history != messages:  # another one in the store, until the next run mends it
+            self._last = None
+
+    def settle(self, messages: Sequence[Message]) -> bool:
+        """The run has ended, and this is the history now: show what of it the run has stored.
+
+        False, and nothing has changed, if what was there before is not the same any more.
+        """
+        start = self._start_length
+        if len(messages) < start or (start and messages[start - 1] is not self._last):
+            return False
+        remarks = [replace(remark, at=remark.at - start) for remark in self.remarks]
+        self._transcript.settle(self._start_entries, entries_in(messages[start:], remarks))
+        self._seen(messages)
+        return True
+
+    def _seen(self, history: Sequence[Message]) -> None:
         self._length = len(history)
-        new = entries_in(history, remarks)
-        same = min(len(new), len(self._entries))
-        for index in range(same):
-            if new[index] == self._entries[index]:  # which knows its time as well
-                new[index] = self._entries[index]
-        self._put(0, new)
+        self._last = history[-1] if history else None
 
     def say(self, prompt: Prompt) -> None:
         """A run begins with the prompt, which goes to the end of the history."""
         self.begin()
-        self._store(as_message(prompt))
+        self._waiting.append(as_message(prompt))
+        self._store_waiting()
 
     def steer(self, prompt: Prompt) -> None:
         """The prompt was given to the run that goes on, and is stored before its next turn."""
-        self._steering.append(as_message(prompt))
+        self._waiting.append(as_message(prompt))
 
-    def _store(self, message: Message) -> None:
-        self._length += 1
-        self._add(user_entry(message))
-
-    def _store_steering(self) -> None:
-        steering, self._steering = self._steering, []
-        for message in steering:
-            self._store(message)
+    def _store_waiting(self) -> None:
+        for message in self._waiting:
+            self._length += 1
+            self._transcript.add(user_entry(message))
+        self._waiting = []
 
     def close(self) -> None:
         """The run has ended, also when it could not say so: left in the middle, it was stopped."""
@@ -194,7 +209,7 @@ class Conversation:
             self._settle(turn, partial)
         for id in sorted(self._running, key=lambda id: self._places[id].entry):
             self._answer(id, INTERRUPTED, True)
-        self._store_steering()
+        self._store_waiting()
         for agent in self.agents.values():
             agent.close()
 
@@ -213,9 +228,9 @@ class Conversation:
 
     def _feed(self, event: StreamEvent) -> None:
         match event:
-            case TextDelta() | ToolUseStart() | ToolInputDelta():  # of a class derived from ours
-                (self._turn or self._open()).feed(event)
-            case ReasoningDelta() | ReasoningEnd():
+            case (
+                ReasoningDelta() | ReasoningEnd() | TextDelta() | ToolUseStart() | ToolInputDelta()
+            ):
                 (self._turn or self._open()).feed(event)
             case IterationEnd():
                 self._end_turn(event)
@@ -231,17 +246,12 @@ class Conversation:
                 self._fail(exception)
             case SessionEndEvent(stop_reason=stop, reason=reason):
                 self._stop(partial=stop is StopReason.error)
-                if reason in ("cancelled", "max_iterations", "approval"):
+                if reason in ("cancelled", "max_iterations", "approval", "crash"):
                     self._say(Note(reason))
-                elif stop is StopReason.error and not self._has_failed():
-                    self._say(Note(reason or "error"))
-
-    def _has_failed(self) -> bool:
-        return bool(self._entries) and isinstance(self._entries[-1], Failure)
 
     def _open(self) -> OpenTurn:
         """The turn that begins now."""
-        self._store_steering()
+        self._store_waiting()
         self._turn = OpenTurn(self._taken, len(self._entries), self._clock)
         return self._turn
 
@@ -257,7 +267,7 @@ class Conversation:
         if not partial:
             whole.close()
         content = whole.partial() if partial else whole.content
-        self._put(turn.start, ())
+        self._transcript.put(turn.start, ())
         for thought in turn.thoughts():
             self._say(thought)
         at = self._length
@@ -270,7 +280,7 @@ class Conversation:
             return ToolCall(block.id, block.name, block.input, "running")
 
         for entry in entries_of_turn(content, call_of):
-            self._add(entry)
+            self._transcript.add(entry)
 
     def _fail(self, exception: BaseException) -> None:
         """The run ends with an error. Of a turn that it breaks off nothing is kept."""
@@ -281,7 +291,7 @@ class Conversation:
             self._settle(turn, partial=True)
         elif turn is not None:
             lost = "".join(e.text for e in turn.entries() if isinstance(e, Text))
-            self._put(turn.start, ())
+            self._transcript.put(turn.start, ())
             for thought in turn.thoughts():
                 self._say(thought)
         self._say(Failure(self._explain(exception), lost))
@@ -292,19 +302,15 @@ class Conversation:
         """A picture or the like: of the model or, while tools work, of the next result."""
         if not self._running:
             (self._turn or self._open()).feed(event)
-        elif isinstance(event, ImageOutput):
-            self._media.append(ImageBlock(event.media_type, event.data))
-        elif isinstance(event, AudioOutput):
-            self._media.append(AudioBlock(event.media_type, event.data))
         else:
-            self._media.append(VideoBlock(event.media_type, event.data))
+            self._media.append(_BLOCKS[type(event)](event.media_type, event.data))
 
     def _output(self, id: str, text: str) -> None:
         place = self._places.get(id)
         if place is not None and id in self._running:
             call = cast(ToolCall, self._entries[place.entry])
             output = f"{call.output}{text}"[-KEPT_OUTPUT:]
-            self._change(place.entry, replace(call, output=output))
+            self._transcript.change(place.entry, replace(call, output=output))
 
     def _result(self, event: ToolResult) -> None:
         if event.tool_use_id in self._running:
@@ -317,7 +323,9 @@ class Conversation:
         place = self._places[id]
         call = cast(ToolCall, self._entries[place.entry])
         seconds = self._clock() - place.began
-        self._change(place.entry, answered(call, text, self._media, is_error, seconds=seconds))
+        self._transcript.change(
+            place.entry, answered(call, text, self._media, is_error, seconds=seconds)
+        )
         self._has_media = self._has_media or bool(self._media)
         self._running.discard(id)
         if not self._running:
@@ -330,7 +338,9 @@ class Conversation:
         beginning = f"[approved {digest(id, name, input)}]"
         for index, call in enumerate(self._entries):
             if isinstance(call, ToolCall) and call.result.startswith(beginning):
-                self._change(index, answered(call, event.content, self._media, event.is_error))
+                self._transcript.change(
+                    index, answered(call, event.content, self._media, event.is_error)
+                )
                 return
 
     def decide(self, call_id: str, decision: str) -> None:
@@ -342,8 +352,8 @@ class Conversation:
         if place is not None:
             call = cast(ToolCall, self._entries[place.entry])
             mark = Mark(place.message, call.call_id, decision, agent)
-            self._remarks.append(mark)
-            self._change(place.entry, marked(call, mark))
+            self.remarks.append(mark)
+            self._transcript.change(place.entry, marked(call, mark))
 
     # ── sub-agents ────────────────────────────────────────────────────────────────────────────
 
@@ -362,12 +372,8 @@ class Conversation:
         known = self.agents.get(id)
         if known is None:
             session = self.agent_session(id)
-            known = Conversation(
-                session_id=session,
-                nudges=self.nudges,
-                explain=self._explain,
-                clock=self._clock,
-            )
+            known = copy(self)
+            known._clear(session)
             self.agents[id] = known
             self._mark(id, agent=SubAgent(nested.name, session))
             place = self._places.get(_outermost(id, self._places))
@@ -377,18 +383,15 @@ class Conversation:
                 known.say(task)
         known.feed(nested.event)
         if (place := self._places.get(_outermost(id, self._places))) is not None:
-            self._changed.add(place.entry)
+            self._transcript.changed.add(place.entry)
 
 
-class _Place:
-    """Where a call of this run is: its entry, its message, and since when."""
+class _Place(NamedTuple):
+    """Where a call of this run is, and since when it runs."""
 
-    __slots__ = ("began", "entry", "message")
-
-    def __init__(self, entry: int, message: int, began: float) -> None:
-        self.entry = entry
-        self.message = message
-        self.began = began
+    entry: int
+    message: int
+    began: float
 
 
 def _outermost(id: str, places: dict[str, _Place]) -> str:

@@ -23,7 +23,7 @@ from axio.run.store import NUDGE
 from axio_tui.chat.entries import Entry, Media, MediaBlock, Note, Reasoning, Text, ToolCall, User
 from axio_tui.chat.remarks import Mark, Remark, Said, marked
 
-__all__ = ("answered", "entries_in", "entries_of_turn", "is_nudge", "user_entry")
+__all__ = ("answered", "entries_in", "entries_of_turn", "is_words", "user_entry")
 
 _MEDIA = (ImageBlock, AudioBlock, VideoBlock)
 
@@ -111,7 +111,7 @@ def _other(message: Message) -> Iterator[Entry]:
     """The entry of a message that is not the model's; none for results and the core's own words."""
     if message.role == "system":
         yield Note("system", message.text)
-    elif not is_nudge(message) and not all(_is_result(block) for block in message.content):
+    elif is_words(message):
         yield user_entry(message)
 
 
@@ -120,10 +120,11 @@ def user_entry(message: Message) -> User:
     return User(message.text, tuple(b for b in message.content if isinstance(b, _MEDIA)))
 
 
-def is_nudge(message: Message) -> bool:
-    """True for the words that the core puts behind a result with media for some providers."""
-    return message.content == [TextBlock(NUDGE)]
-
-
-def _is_result(block: ContentBlock) -> bool:
-    return isinstance(block, ToolResultBlock)
+def is_words(message: Message) -> bool:
+    """True for a message of the person: not for results alone, nor for the words that the core puts
+    behind a result with media for some providers."""
+    return (
+        message.role == "user"
+        and message.content != [TextBlock(NUDGE)]
+        and not all(isinstance(block, ToolResultBlock) for block in message.content)
+    )

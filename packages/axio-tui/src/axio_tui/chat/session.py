@@ -1,0 +1,298 @@
+"""`ChatSession`: one conversation with an agent, for a front end of any kind.
+
+session = ChatSession(agent, store)
+await session.load()
+stream = session.send("Hello")
+while stream is not None:
+    async for event in stream:
+        paint(session.conversation)
+    stream = session.next()
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+
+from axio.agent import Agent
+from axio.budget import Budget
+from axio.compaction import CompactionStrategy, Summarize
+from axio.context import ContextStore, MemoryContextStore
+from axio.events import SessionEndEvent, StreamEvent
+from axio.exceptions import message_of
+from axio.messages import Message, Prompt, as_message
+from axio.run.budget import CHARACTERS_PER_TOKEN, length_of
+from axio.run.ending import shielded
+from axio.stream import AgentStream
+from axio.types import StopReason
+from axio_tui.chat.conversation import Conversation
+from axio_tui.chat.entries import Note
+from axio_tui.chat.inbox import Inbox, Waiting
+from axio_tui.chat.remarks import Mark, Remark, Said, remark_from_dict, to_dict
+from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
+from axio_tui.chat.stored import is_words
+
+__all__ = ("ChatSession", "Point")
+
+_REMARK, _DRAFT = "remark", "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A prompt of the conversation, and the number of messages before it."""
+
+    before: int
+    message: Message
+
+
+class ChatSession:
+    """A conversation of `agent`, kept in `store`.
+
+    `conversation` is what there is to be seen, `inbox` what waits to be sent. Both are there before
+    the first run only after `load`. One run at a time; what is given to the session meanwhile is
+    queued, or steers the run. `explain` makes the words of a failure.
+
+    With a store that has a shelf (`SQLiteContextStore`) everything is kept, and the transcript of a
+    session that is resumed is the one that was left.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        store: ContextStore | None = None,
+        *,
+        explain: Callable[[BaseException], str] = message_of,
+    ) -> None:
+        self.agent = agent
+        self._explain = explain
+        self._stream: AgentStream | None = None
+        self._use(MemoryContextStore() if store is None else store)
+
+    def _use(self, store: ContextStore, shelf: Shelf | None = None) -> None:
+        self.store = store
+        self.shelf = shelf_of(store) if shelf is None else shelf
+        self.inbox = Inbox(self.shelf)
+        self.conversation = Conversation(
+            session_id=store.session_id,
+            nudges=getattr(self.agent.transport, "nudge_on_media_tool_result", False),
+            explain=self._explain,
+        )
+        self._is_loaded = False
+
+    async def load(self) -> None:
+        """Read the conversation as it is kept. Prompts that a program has left are parked."""
+        self.conversation.reload(await self.store.get_history(), await self._remarks())
+        await self.inbox.load()
+        self._is_loaded = True
+
+    async def _remarks(self) -> list[Remark]:
+        return [remark_from_dict(item.data) for item in await self.shelf.items(_REMARK)]
+
+    # ── runs ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a run goes on."""
+        return self._stream is not None
+
+    def send(
+        self, prompt: Prompt, *, budget: Budget | None = None
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """The events of a run that answers the prompt. Read them to the end, or close them."""
+        message = as_message(prompt)
+        return self._run(self.agent.run_stream(message, self.store, budget=budget), message)
+
+    def resume(self, *, budget: Budget | None = None) -> AsyncGenerator[StreamEvent, None]:
+        """The events of a run that goes on where the history stands."""
+        return self._run(self.agent.resume(self.store, budget=budget), None)
+
+    def next(self, *, budget: Budget | None = None) -> AsyncGenerator[StreamEvent, None] | None:
+        """The events of a run that answers the oldest prompt that is queued; None without one."""
+        waiting = None if self.is_busy else self.inbox.next()
+        if waiting is None:
+            return None
+        self.inbox.hand_over(waiting)
+        return self.send(waiting.message, budget=budget)
+
+    async def _run(
+        self, stream: AgentStream, message: Message | None
+    ) -> AsyncGenerator[StreamEvent, None]:
+        if self._stream is not None:
+            raise RuntimeError("a run of this session goes on: queue the prompt, or stop it first")
+        self._stream = stream
+        conversation, ended_well = self.conversation, False
+        try:
+            if not self._is_loaded:
+                await self.load()
+            if message is None:
+                conversation.begin()
+            else:
+                conversation.say(message)
+            async for event in stream:
+                conversation.feed(event)
+                if conversation.has_remarks:
+                    await self._keep_remarks()
+                if type(event) is SessionEndEvent:
+                    ended_well = event.stop_reason is not StopReason.error
+                yield event
+        finally:
+            if not ended_well:
+                self.inbox.park()
+            try:
+                await stream.aclose()
+            finally:
+                self._stream = None
+                if ended_well:
+                    await self._settle()
+                else:
+                    await shielded(self._settle())
+
+    async def _keep_remarks(self) -> None:
+        await _keep(self.shelf, self.conversation.take_remarks())
+
+    async def _settle(self) -> None:
+        """A run has ended: keep what is new, and show what the store holds of it."""
+        conversation = self.conversation
+        conversation.close()
+        if conversation.has_remarks:
+            await self._keep_remarks()
+        for agent in conversation.agents.values():
+            store = self.beside(agent.session_id)
+            if not isinstance(store, MemoryContextStore):
+                await _keep(shelf_of(store), agent.take_remarks())
+                agent.settle(await store.get_history())
+        await self.inbox.refresh()
+        history = await self.store.get_history()
+        if not conversation.settle(history):
+            conversation.reload(history, await self._remarks())
+
+    # ── while a run goes on ───────────────────────────────────────────────────────────────────
+
+    async def queue(self, prompt: Prompt) -> Waiting:
+        """Keep a prompt until the run has ended; `next` sends it."""
+        return await self.inbox.add(prompt)
+
+    async def steer(self, prompt: Prompt) -> Waiting:
+        """Put a prompt in before the next request of this run; queue it if there is none."""
+        waiting = await self.inbox.add(prompt, "steering")
+        stream = self._stream
+        try:
+            if stream is None:
+                raise RuntimeError("no run goes on")
+            stream.steer(waiting.message)
+        except RuntimeError:
+            self.inbox.move(waiting.id, "queued")
+        else:
+            self.inbox.hand_over(waiting)
+            self.conversation.steer(waiting.message)
+        return waiting
+
+    def stop(self) -> None:
+        """End the run; what is queued is parked. The events end with `SessionEndEvent`."""
+        self.inbox.park()
+        if self._stream is not None:
+            self._stream.cancel()
+
+    # ── drafts ────────────────────────────────────────────────────────────────────────────────
+
+    async def keep_draft(self, text: str) -> None:
+        """Keep what is being typed; an empty text forgets it."""
+        await self.shelf.put(_DRAFT, {"text": text} if text else None)
+
+    async def draft(self) -> str:
+        """The text that was being typed."""
+        return "".join(str(item.data.get("text", "")) for item in await self.shelf.items(_DRAFT))
+
+    # ── other sessions ────────────────────────────────────────────────────────────────────────
+
+    def beside(self, session_id: str | None = None) -> ContextStore:
+        """Another session in the same place; in memory where the store has no such place."""
+        store = self.store
+        while inner := getattr(store, "inner", None):
+            store = inner
+        make: Callable[[str | None], ContextStore] | None = getattr(store, "beside", None)
+        return MemoryContextStore() if make is None else make(session_id)
+
+    async def fork(self) -> ChatSession:
+        """A copy of the conversation that goes on by itself. What waits to be sent stays here."""
+        self._refuse_while_busy("fork")
+        copy = ChatSession(self.agent, await self.store.fork(), explain=self._explain)
+        if isinstance(self.shelf, MemoryShelf):
+            copy._use(copy.store, self.shelf.of_messages(len(await copy.store.get_history())))
+        await copy.load()
+        return copy
+
+    async def compact(self, strategy: CompactionStrategy | None = None) -> bool:
+        """Go on in a new session with a summary of this one, which stays as it is.
+
+        False if there is nothing to shorten. What the strategy raises, such as `CompactionError`,
+        leaves all as it was.
+        """
+        self._refuse_while_busy("compact")
+        history = await self.store.get_history()
+        shorter = await (strategy or Summarize()).compact(history, self.agent.transport)
+        if shorter is None:
+            return False
+        remarks = _moved(await self._remarks(), history, shorter)
+        tokens = [f"{_tokens(messages):,}" for messages in (history, shorter)]
+        note = Said(0, Note("compacted", f"about {tokens[0]} tokens are {tokens[1]} now"))
+        copy = await self.store.fork()
+        await copy.replace(shorter)
+        shelf = shelf_of(copy)
+        await shelf.remove(*[item.id for item in await shelf.items(_REMARK)])
+        await _keep(shelf, [note, *remarks])
+        for waiting in self.inbox.waiting:
+            await shelf.add("inbox", waiting.message.to_dict())
+            await self.shelf.remove(waiting.id)
+        self._use(copy, shelf)
+        await self.load()
+        return True
+
+    async def points(self) -> list[Point]:
+        """The prompts of the person, oldest first, to which the session can be rewound."""
+        history = await self.store.get_history()
+        return [Point(index, message) for index, message in enumerate(history) if is_words(message)]
+
+    async def rewind(self, point: Point) -> Message:
+        """Forget the prompt of the point and all that came after it; the prompt, to be edited.
+
+        ValueError if the conversation has changed since `points`.
+        """
+        self._refuse_while_busy("rewind")
+        history = await self.store.get_history()
+        if history[point.before : point.before + 1] != [point.message]:
+            raise ValueError("the conversation has changed since: choose a prompt again")
+        back: Callable[[int], object] | None = getattr(self.store, "rewind", None)
+        if back is not None:
+            await back(point.before)  # type: ignore[misc]
+        else:
+            await self.store.replace(history[: point.before])
+        if isinstance(self.shelf, MemoryShelf):
+            self.shelf.forget(point.before)
+        waiting = self.inbox.waiting
+        await self.load()
+        self.inbox.waiting = waiting
+        return point.message
+
+    def _refuse_while_busy(self, what: str) -> None:
+        if self.is_busy:
+            raise RuntimeError(f"cannot {what} while a run goes on: stop it first")
+
+
+async def _keep(shelf: Shelf, remarks: list[Remark]) -> None:
+    await shelf.add_all(
+        _REMARK, [(to_dict(one), one.at + isinstance(one, Mark)) for one in remarks]
+    )
+
+
+def _moved(remarks: list[Remark], old: list[Message], new: list[Message]) -> list[Remark]:
+    """The remarks on the messages at the end that are in both histories, where these are now."""
+    same = 0
+    while same < min(len(old), len(new)) and old[-1 - same] == new[-1 - same]:
+        same += 1
+    first, by = len(old) - same, len(new) - len(old)
+    return [replace(remark, at=remark.at + by) for remark in remarks if remark.at >= first]
+
+
+def _tokens(messages: list[Message]) -> int:
+    return sum(map(length_of, messages)) // CHARACTERS_PER_TOKEN
