@@ -73,6 +73,7 @@ def reason(events: list[StreamEvent]) -> str:
         ({"requests": 2}, "requests", 2),
         ({"input_tokens": 25}, "tokens", 3),
         ({"output_tokens": 10}, "tokens", 2),
+        ({"tokens": 30}, "tokens", 2),
         ({"tokens": 31}, "tokens", 3),
         ({"cost": 45.0}, "cost", 3),
         ({"tool_calls": 1}, "tool_calls", 2),

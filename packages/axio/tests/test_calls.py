@@ -30,7 +30,7 @@ from axio.history import INTERRUPTED, check
 from axio.messages import Message
 from axio.permission import PermissionGuard
 from axio.run.dispatch import ToolDispatch
-from axio.run.turn import EagerTurn
+from axio.run.turn import EagerTurn, Turn
 from axio.testing import StubTransport, make_text_response
 from axio.tool import CONTEXT, Tool
 from axio.types import StopReason, Usage
@@ -379,6 +379,19 @@ async def test_a_number_beyond_all_numbers_is_not_run() -> None:
         raise AssertionError("run")
 
     assert "1e999 is not JSON" in str((await result(work, '{"x": 1e999}')).content)
+
+
+async def test_a_turn_can_be_looked_at_before_its_end() -> None:
+    turn = Turn()
+    assert turn.so_far() == []
+    for text in ("", "Let me ", "see."):
+        turn.feed(TextDelta(0, text))
+    assert turn.so_far() == turn.so_far() == [TextBlock("Let me see.")]
+    turn.feed(ToolUseStart(1, "a", "look"))
+    turn.feed(TextDelta(2, "Well?"))
+    assert turn.so_far() == [TextBlock("Let me see.Well?"), *turn.calls]
+    turn.close()
+    assert turn.content == [TextBlock("Let me see.Well?"), ToolUseBlock("a", "look", {})]
 
 
 @pytest.mark.parametrize("anew", [False, True])

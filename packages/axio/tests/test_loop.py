@@ -672,6 +672,14 @@ class FailingStore(MemoryContextStore):
         await super().add_context_tokens(input_tokens, output_tokens)
 
 
+async def test_a_response_that_is_counted_in_two_parts_took_both() -> None:
+    parts = [IterationEnd(1, StopReason.end_turn, Usage(*usage)) for usage in ((10, 0), (1, 5))]
+    store = MemoryContextStore()
+    stream = Agent("", StubTransport([[TextDelta(0, "Hi."), *parts]])).run_stream("go", store)
+    assert (await stream.get_session_end()).total_usage == Usage(11, 5)
+    assert await store.get_context_tokens() == (11, 5)
+
+
 @pytest.mark.parametrize("method", ["append", "get_history", "add_context_tokens"])
 @pytest.mark.parametrize("at", range(1, 6))
 async def test_a_failing_store_ends_the_run_with_its_own_error(method: str, at: int) -> None:

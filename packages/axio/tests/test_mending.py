@@ -3,8 +3,9 @@ in the store too where the store can do that."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from axio.agent import Agent
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore, MemoryContextStore
+from axio.events import StreamEvent, TextDelta
 from axio.history import UNKNOWN_OUTCOME, Problem, check
 from axio.messages import Message
 from axio.testing import make_text_response, make_tool_use_response
@@ -19,7 +21,7 @@ from axio.tool import Tool
 from support.watching import Watching
 
 CALL = ToolUseBlock("lost", "pay", {"amount": 5})
-UNKNOWN = Message("user", [ToolResultBlock("lost", UNKNOWN_OUTCOME, True)])
+UNKNOWN = Message("user", [ToolResultBlock("lost", UNKNOWN_OUTCOME, is_error=True)])
 
 
 def user(text: str) -> Message:
@@ -162,6 +164,9 @@ async def test_messages_that_were_found_valid_are_not_looked_at_again(
     await store.extend([user("a"), assistant("b")])
     await run(store)
     assert looked_at == [2, 3]  # with the new prompt
+    async for _ in Agent("", Watching([])).resume(store):
+        pass
+    assert looked_at == [2, 3, 0]
 
 
 async def test_what_a_run_has_stored_itself_stays_where_another_writer_spoils_the_rest() -> None:
@@ -178,6 +183,21 @@ async def test_what_a_run_has_stored_itself_stays_where_another_writer_spoils_th
     assert check(history) == []
     assert history[:3] == [user("pay"), ASKED, UNKNOWN]
     assert [m.role for m in history[3:]] == ["assistant", "user", "assistant"]
+
+
+async def test_a_call_of_another_writer_is_answered_as_unknown_when_the_run_is_stopped() -> None:
+    class WritesItself(Watching):
+        async def stream(self, *request: Any) -> AsyncIterator[StreamEvent]:
+            await store.append(ASKED)
+            yield TextDelta(0, "Hm.")
+            await asyncio.Event().wait()
+
+    store = MemoryContextStore()
+    stream = Agent("", WritesItself([])).run_stream("go", store)
+    async for event in stream:
+        if isinstance(event, TextDelta):
+            stream.cancel()
+    assert await store.get_history() == [user("go"), ASKED, UNKNOWN]
 
 
 async def test_a_history_that_is_right_is_not_touched(caplog: pytest.LogCaptureFixture) -> None:

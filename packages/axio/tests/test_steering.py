@@ -65,6 +65,25 @@ async def test_a_run_that_has_ended_cannot_be_steered() -> None:
         stream.steer("too late")
 
 
+async def test_a_tool_and_a_model_find_the_same_run() -> None:
+    found: list[Run] = []
+
+    class Looking(Watching):
+        def stream(self, *request: Any) -> AsyncIterator[StreamEvent]:
+            found.append(RUN.get())
+            return super().stream(*request)
+
+    async def look() -> None:
+        found.append(RUN.get())
+
+    transport = Looking([make_tool_use_response("look", tool_input={}), make_text_response()])
+    await Agent("", transport, [Tool("look", look)]).run("go", MemoryContextStore())
+    first, in_call, last = found
+    assert first is last is in_call.whole is first.whole
+    assert in_call.call_id == "call_1"
+    assert first.call_id is None
+
+
 async def test_a_run_says_whether_it_takes_a_message_on() -> None:
     taken: list[bool] = []
 
