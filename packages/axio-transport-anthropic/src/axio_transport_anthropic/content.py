@@ -18,7 +18,7 @@ from axio.exceptions import ProtocolError
 from axio.surrogates import Halves, joined
 from axio.types import JSONObject
 from axio.wire.calls import Call, Calls
-from axio_transport_anthropic.payloads import text_in
+from axio.wire.lenient import text_in
 
 __all__ = ("PROVIDER", "Content")
 

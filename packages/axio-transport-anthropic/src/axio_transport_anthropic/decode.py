@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from axio.events import Error, IterationEnd, StreamEvent
+from axio.events import IterationEnd, StreamEvent
 from axio.exceptions import ProtocolError, ProviderError, StreamError, TruncatedStream
 from axio.types import JSONObject, StopReason, Usage
+from axio.wire.decoding import EventDecoder
 from axio.wire.endings import reason_of, stop_for
-from axio.wire.lenient import count, place_of
-from axio.wire.sse import ServerSentEvent, SSEDecoder
+from axio.wire.lenient import count, place_of, text_in
+from axio.wire.sse import ServerSentEvent
 from axio_transport_anthropic.content import PROVIDER, Content
 from axio_transport_anthropic.errors import provider_error, refused
 from axio_transport_anthropic.payloads import (
@@ -26,13 +27,12 @@ from axio_transport_anthropic.payloads import (
     Thinking,
     parse_delta,
     parse_object,
-    text_in,
 )
 
 __all__ = ("PROVIDER", "MessagesDecoder")
 
 
-class MessagesDecoder:
+class MessagesDecoder(EventDecoder):
     """The bytes of one answer in, its events out; ends with one `IterationEnd` or one `Error`.
 
     `feed` takes bytes however they are chopped, `close` the end of them; `done` says that nothing
@@ -44,42 +44,25 @@ class MessagesDecoder:
     `names` leads from tool names as they were sent to the names the caller knows them by.
     """
 
-    __slots__ = ("_content", "_counts", "_given", "_sse", "_stop", "_stop_details", "done")
-
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
-        self.done = False
-        self._sse = SSEDecoder()
+        super().__init__("Anthropic error")
         self._content = Content(names or {})
         self._counts: dict[str, int] = {}
         self._given: Any = None  # content that came with the start of the message
         self._stop: str | None = None
         self._stop_details: Any = None
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """The events that these bytes tell."""
-        events: list[StreamEvent] = []
-        for sent in self._sse.feed(chunk):
-            if self.done:
-                break
-            self._read(sent, events)
-        return events
-
-    def close(self) -> list[StreamEvent]:
-        """The end of the bytes. After a stop reason there is nothing left to miss."""
-        events: list[StreamEvent] = []
-        for sent in self._sse.close():
-            if not self.done:  # an event that the end cut off counts if it is whole
-                self._read(sent, events, cut=True)
-        if self.done:
-            return events
+    def end_of_body(self, events: list[StreamEvent]) -> None:
         if self._stop is not None:
             self._finish(events)
         else:
             text = "Anthropic's response stopped before it was complete"
-            self._fail(events, TruncatedStream(text, retryable=True))
-        return events
+            self.fail(events, TruncatedStream(text, retryable=True))
 
-    def _read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
+    def flush(self, events: list[StreamEvent]) -> None:
+        self._content.flush(0, events)
+
+    def read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
         try:
             if sent.event != "content_block_delta":
                 self._read_rest(sent.event, sent.data, events)
@@ -100,9 +83,9 @@ class MessagesDecoder:
                 self._content.signature(index, delta.signature)
         except ProtocolError as error:
             if not cut:
-                self._fail(events, error)
+                self.fail(events, error)
         except StreamError as error:
-            self._fail(events, error)
+            self.fail(events, error)
 
     def _read_rest(self, name: str, data: str, events: list[StreamEvent]) -> None:
         if name == "message":  # the stream does not name its events; their data does
@@ -193,12 +176,12 @@ class MessagesDecoder:
         stop = self._meaning(reason)
         problem = content.close(events, whole=stop is StopReason.tool_use)
         if problem is not None and isinstance(stop, StopReason):
-            stop = ProtocolError(f"Anthropic error: {problem}")
+            stop = ProtocolError(f"{self.describe}: {problem}")
         if isinstance(stop, StopReason):
             events.append(IterationEnd(0, stop, self._usage()))
             self.done = True
         else:
-            self._fail(events, stop)
+            self.fail(events, stop)
 
     def _meaning(self, reason: str | None) -> StopReason | StreamError:
         """The stop reason in axio's terms; one that is unknown or missing, where nothing came,
@@ -208,15 +191,10 @@ class MessagesDecoder:
             return StopReason.end_turn if content.begun else StopReason.error
         if reason.lower() == "refusal":
             return refused(self._stop_details)
-        stop = stop_for(reason, "Anthropic error", answered=content.begun, called=content.called)
+        stop = stop_for(reason, self.describe, answered=content.begun, called=content.called)
         if isinstance(stop, ProviderError) and not content.begun:
             return StopReason.error
         return stop
-
-    def _fail(self, events: list[StreamEvent], error: StreamError) -> None:
-        self._content.flush(0, events)
-        events.append(Error(error))
-        self.done = True
 
     def _usage(self) -> Usage:
         fresh, read, written = (self._counts.get(name, 0) for name in _INPUT)

@@ -6,7 +6,6 @@ The shapes: https://docs.claude.com/en/api/messages
 from __future__ import annotations
 
 import logging
-from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +24,7 @@ from axio.media import NO_LIMITS, ImageLimits
 from axio.types import JSONObject
 from axio.wire.images import NOTHING, Weight, note, taken
 from axio.wire.names import accepted
-from axio.wire.payload import dumps, untitled
+from axio.wire.payload import base64_of, dumps, untitled
 from axio_transport_anthropic.decode import PROVIDER
 
 if TYPE_CHECKING:
@@ -172,8 +171,8 @@ def _image(block: ImageBlock | AudioBlock | VideoBlock) -> JSONObject | None:
     media_type = IMAGE_TYPES.get(block.media_type)
     if not isinstance(block, ImageBlock) or media_type is None:
         return None
-    data = b2a_base64(block.data, newline=False).decode("ascii")
-    return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
+    source = {"type": "base64", "media_type": media_type, "data": base64_of(block.data)}
+    return {"type": "image", "source": source}
 
 
 def encode_tool(tool: AnyTool) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 from axio.exceptions import ContentFiltered, StreamError
 from axio.surrogates import joined
 from axio.wire.errors import error_from_stream
-from axio_transport_anthropic.payloads import text_in
+from axio.wire.lenient import text_in
 
 __all__ = ("provider_error", "refused")
 

@@ -7,9 +7,6 @@ are skipped unread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 
 from axio.exceptions import ProtocolError
@@ -25,7 +22,6 @@ __all__ = (
     "Thinking",
     "parse_delta",
     "parse_object",
-    "text_in",
 )
 
 
@@ -66,9 +62,3 @@ def parse_object(data: str) -> JSONObject:
     if value is None:
         raise ProtocolError(f"Anthropic sent an event that is not a JSON object: {data[:200]!r}")
     return value
-
-
-def text_in(data: Mapping[str, Any], key: str) -> str:
-    """The string at `key`, empty where there is something else or nothing."""
-    value = data.get(key)
-    return value if isinstance(value, str) else ""

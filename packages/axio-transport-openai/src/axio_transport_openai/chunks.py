@@ -8,13 +8,13 @@ something else altogether is refused by the parser.
 from __future__ import annotations
 
 import json
-from binascii import Error as Base64Error, a2b_base64
 from typing import Any, TypeVar
 
 import msgspec
 
 from axio.events import ImageOutput
 from axio.types import JSONObject
+from axio.wire.lenient import bytes_of
 
 __all__ = (
     "Choice",
@@ -129,9 +129,6 @@ def image_of(image: Any) -> ImageOutput | None:
     if not isinstance(url, str) or not url.startswith("data:image/"):
         return None
     head, _, data = url.partition(",")
-    try:
-        content = a2b_base64(data)
-    except (Base64Error, ValueError):
-        return None
+    content = bytes_of(data)
     media_type: Any = head[len("data:") :].partition(";")[0]
-    return ImageOutput(0, content, media_type)
+    return None if content is None else ImageOutput(0, content, media_type)

@@ -24,14 +24,15 @@ from typing import Any
 import msgspec
 
 from axio.blocks import ReasoningBlock
-from axio.events import Error, IterationEnd, ReasoningEnd, StreamEvent, TextDelta
+from axio.events import IterationEnd, ReasoningEnd, StreamEvent, TextDelta
 from axio.exceptions import ProtocolError, TruncatedStream
 from axio.types import JSONObject, StopReason
 from axio.wire.calls import Calls
+from axio.wire.decoding import EventDecoder
 from axio.wire.endings import reason_of, stop_for
 from axio.wire.errors import error_from_stream
 from axio.wire.lenient import load, load_object, place_of
-from axio.wire.sse import ServerSentEvent, SSEDecoder
+from axio.wire.sse import ServerSentEvent
 from axio_transport_openai.chunks import (
     Choice,
     Chunk,
@@ -43,7 +44,7 @@ from axio_transport_openai.chunks import (
     odd_delta,
     parse_chunk,
 )
-from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error
+from axio_transport_openai.endings import DESCRIBE, error_in
 from axio_transport_openai.reasoning import Untold, detail_text, joined, merged, reasoning_in
 from axio_transport_openai.usage import Counts
 from axio_transport_openai.words import Words
@@ -56,8 +57,8 @@ _CUT = "the connection ended before the answer was complete"
 _EMPTY = "the answer is empty"
 
 
-class ChatDecoder:
-    """Events of one answer. A failure is an `Error`, and then the last event; never raises.
+class ChatDecoder(EventDecoder):
+    """Events of one answer.
 
     `replays` names the field in which the provider wants its reasoning back with the next request
     (`reasoning_details`, `reasoning_content`; empty for none), `provider` whose reasoning it is.
@@ -71,11 +72,9 @@ class ChatDecoder:
         replays: str = "",
         own_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.done = False
-        """The answer is over: nothing that follows is read."""
+        super().__init__(DESCRIBE, error_field=True)
         self._provider = provider
         self._replays = replays
-        self._sse = SSEDecoder(error_field=True)
         self._calls = Calls(own_names)
         self._counts = Counts()
         self._finish: str | None = None
@@ -87,22 +86,7 @@ class ChatDecoder:
         self._reasoning: list[str] = []  # only what goes back
         self._details: list[Any] = []
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
-        for sent in self._sse.feed(chunk):
-            if self.done:
-                break
-            self._read(sent, events)
-        return events
-
-    def close(self) -> list[StreamEvent]:
-        """The end of the body. Only now is it known whether something is missing."""
-        events: list[StreamEvent] = []
-        for sent in self._sse.close():
-            if not self.done:  # an event that the end cut off counts if it is whole
-                self._read(sent, events, cut=True)
-        if self.done:
-            return events
+    def end_of_body(self, events: list[StreamEvent]) -> None:
         if self._finish is None and self._counted == self._progress():
             whole = any(call.complete for call in self._calls.all)
             self._finish = "tool_calls" if whole else "stop"
@@ -110,10 +94,12 @@ class ChatDecoder:
             self._end(events)
         else:
             self._calls.close(events)
-            self._fail(events, TruncatedStream(f"{DESCRIBE}: {_CUT}", retryable=True))
-        return events
+            self.fail(events, TruncatedStream(f"{DESCRIBE}: {_CUT}", retryable=True))
 
-    def _read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
+    def flush(self, events: list[StreamEvent]) -> None:
+        self._words.flush(events)
+
+    def read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
         # Nearly every event of nearly every stream is one choice with a little text, so this
         # method looks at little else before it has dealt with that.
         chunk: Chunk | None
@@ -169,7 +155,7 @@ class ChatDecoder:
         if chunk.x_groq is not None:
             self._counts.update(chunk.x_groq.usage)
         if choice.error:
-            self._fail(events, error_from_stream(DESCRIBE, choice.error))
+            self.fail(events, error_from_stream(DESCRIBE, choice.error))
 
     def _read_reasoning(self, delta: Delta, events: list[StreamEvent]) -> None:
         details = delta.reasoning_details
@@ -265,7 +251,7 @@ class ChatDecoder:
         """Fail if a payload without an answer is an error."""
         error = error_in(payload, sent.event)
         if error is not None:
-            self._fail(events, error_from_stream(DESCRIBE, error))
+            self.fail(events, error_from_stream(DESCRIBE, error))
         return error is not None
 
     def _parse_odd(
@@ -280,7 +266,7 @@ class ChatDecoder:
         try:
             payload = load(data)
         except ValueError:
-            self._read_damaged(sent, data, events, cut)
+            self.read_damaged(sent, data, events, cut)
             return None
         chunk = None
         if isinstance(payload, dict):
@@ -289,20 +275,8 @@ class ChatDecoder:
             if chunk is None and self._is_error(payload, sent, events):
                 return None
         if chunk is None:
-            self._fail(events, protocol_error("what came is no chat completion chunk", data))
+            self.fail(events, self.misread("is no chat completion chunk", data))
         return chunk
-
-    def _read_damaged(
-        self, sent: ServerSentEvent, data: str, events: list[StreamEvent], cut: bool
-    ) -> None:
-        if "\n" in data:  # several events without the blank lines between them
-            for line in data.split("\n"):
-                if not self.done:
-                    self._read(ServerSentEvent(sent.event, line), events, cut)
-        elif sent.event == "error":
-            self._fail(events, error_from_stream(DESCRIBE, data))
-        elif data and not cut:
-            self._fail(events, protocol_error("what came is not JSON", data, retryable=True))
 
     def _progress(self) -> tuple[int, int]:
         """How much of an answer has come."""
@@ -313,7 +287,7 @@ class ChatDecoder:
         self._words.flush(events)
         problem = self._calls.close(events)
         if problem is not None:
-            self._fail(events, ProtocolError(f"{DESCRIBE}: {problem}"))
+            self.fail(events, ProtocolError(f"{DESCRIBE}: {problem}"))
             return
         called = self._calls.begun
         words = self._words
@@ -326,7 +300,7 @@ class ChatDecoder:
         else:
             stop = TruncatedStream(f"{DESCRIBE}: {_EMPTY}", retryable=True)
         if not isinstance(stop, StopReason):
-            self._fail(events, stop)
+            self.fail(events, stop)
             return
         if answered or stop is not StopReason.max_tokens:  # else it was cut while reasoning
             block = self._reasoning_block()
@@ -336,12 +310,6 @@ class ChatDecoder:
                 logger.warning("%s: %s", self._provider, _EMPTY)
         events.append(IterationEnd(0, stop, self._counts.usage()))
         self.done = True
-
-    def _fail(self, events: list[StreamEvent], error: Exception) -> None:
-        if not self.done:
-            self._words.flush(events)
-            events.append(Error(error))
-            self.done = True
 
     def _reasoning_block(self) -> ReasoningBlock | None:
         text = ""

@@ -7,8 +7,7 @@ so that a stored message is encoded once and not again with every request.
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -28,9 +27,12 @@ from axio.tool import AnyTool
 from axio.types import JSONObject
 from axio.wire.images import fitted, note
 from axio.wire.names import accepted
+from axio.wire.payload import base64_of
 from axio_transport_openai.providers import OPENAI, Provider
 
 __all__ = (
+    "MEDIA",
+    "data_url",
     "encode_message",
     "encode_messages",
     "encode_system",
@@ -38,10 +40,13 @@ __all__ = (
     "foreign_reasoning",
     "mark_prefix",
     "response_format",
+    "result_text",
 )
 
 AUDIO_FORMATS = {"audio/wav": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3", "audio/mpga": "mp3"}
 """The formats that the API takes as `input_audio`, under its own names."""
+
+MEDIA = ImageBlock | AudioBlock | VideoBlock
 
 MAX_CALL_ID = 40
 """The longest id of a tool call that OpenAI takes; ids of other providers may be longer."""
@@ -69,7 +74,7 @@ def encode_message(message: Message, provider: Provider = OPENAI) -> list[JSONOb
     if message.role == "assistant":
         return _assistant(message.content, provider)
     if message.role == "system":
-        text = _text(message.content)
+        text = "".join(_words(message.content))
         return [{"role": "system", "content": text}] if text else []
     return _user(message.content, provider)
 
@@ -116,7 +121,7 @@ def _user(content: list[ContentBlock], provider: Provider) -> list[JSONObject]:
     for block in content:
         if isinstance(block, ToolResultBlock):
             call_id = _call_id(block.tool_use_id, provider)
-            text = _result_text(block.content)
+            text = result_text(block.content)
             encoded.append({"role": "tool", "tool_call_id": call_id, "content": text})
             images = [_image(part) for part in block.content if isinstance(part, ImageBlock)]
             if images:
@@ -142,7 +147,7 @@ def _user_part(block: ContentBlock) -> JSONObject:
     if isinstance(block, ImageBlock):
         return _image(block)
     if isinstance(block, AudioBlock) and block.media_type in AUDIO_FORMATS:
-        audio = {"data": _base64(block.data), "format": AUDIO_FORMATS[block.media_type]}
+        audio = {"data": base64_of(block.data), "format": AUDIO_FORMATS[block.media_type]}
         return {"type": "input_audio", "input_audio": audio}
     what = getattr(block, "media_type", type(block).__name__)
     raise UnsupportedContent(
@@ -154,7 +159,7 @@ def _user_part(block: ContentBlock) -> JSONObject:
 def _assistant(content: list[ContentBlock], provider: Provider) -> list[JSONObject]:
     message: JSONObject = {"role": "assistant"}
     calls = [_call(block, provider) for block in content if isinstance(block, ToolUseBlock)]
-    text = _text(content)
+    text = "".join(_words(content))
     if text:
         message["content"] = text
     elif calls and provider.null_content:
@@ -216,37 +221,28 @@ def _call_id(call_id: str, provider: Provider) -> str:
     return "call_" + sha256(call_id.encode("utf-8", "replace")).hexdigest()[:24]
 
 
-def _text(content: Iterable[ContentBlock]) -> str:
-    """All text, with media that the model made itself as a note that they were there."""
-    texts = []
-    for block in content:
-        if isinstance(block, TextBlock):
-            texts.append(block.text)
-        elif isinstance(block, ImageBlock | AudioBlock | VideoBlock):
-            texts.append(note(block))
-    return "".join(texts)
-
-
-def _result_text(content: str | list[Any]) -> str:
+def result_text(content: str | list[Any]) -> str:
     """A tool's result. Audio and video have no place in it; the model is told that they exist."""
-    if isinstance(content, str):
-        return content
-    texts = []
+    return (
+        content if isinstance(content, str) else "\n".join(_words(content, AudioBlock | VideoBlock))
+    )
+
+
+def _words(content: Iterable[ContentBlock], noted: Any = MEDIA) -> Iterator[str]:
+    """The texts, and notes that the `noted` media were there."""
     for block in content:
         if isinstance(block, TextBlock):
-            texts.append(block.text)
-        elif isinstance(block, AudioBlock | VideoBlock):
-            texts.append(note(block))
-    return "\n".join(texts)
+            yield block.text
+        elif isinstance(block, noted):
+            yield note(block)
+
+
+def data_url(block: ImageBlock) -> str:
+    return f"data:{block.media_type};base64,{base64_of(block.data)}"
 
 
 def _image(block: ImageBlock) -> JSONObject:
-    url = f"data:{block.media_type};base64,{_base64(block.data)}"
-    return {"type": "image_url", "image_url": {"url": url}}
-
-
-def _base64(data: bytes) -> str:
-    return b2a_base64(data, newline=False).decode("ascii")
+    return {"type": "image_url", "image_url": {"url": data_url(block)}}
 
 
 def _allows_strict(schema: Any) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axio.exceptions import ProtocolError
-
-__all__ = ("DESCRIBE", "error_in", "protocol_error")
+__all__ = ("DESCRIBE", "error_in")
 
 DESCRIBE = "Provider error during streaming"
 
@@ -25,10 +23,3 @@ def error_in(payload: Mapping[str, Any], event: str) -> Any:
     message, code, kind = (payload.get(key) for key in ("message", "code", "type"))
     named = bool(code) or (isinstance(kind, str) and "error" in kind.lower())
     return payload if named and message and isinstance(message, str) else None
-
-
-def protocol_error(
-    what: str, data: str, *, retryable: bool = False, describe: str = DESCRIBE
-) -> ProtocolError:
-    shown = data if len(data) <= 200 else data[:200] + " …"
-    return ProtocolError(f"{describe}: {what}: {shown}", retryable=retryable)

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-from binascii import b2a_base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ from axio.types import JSONObject
 from axio.wire.address import Address
 from axio.wire.errors import connection_failed, secrets_in
 from axio.wire.names import own_names
+from axio.wire.payload import base64_of
 from axio.wire.secret import Secret, revealed
 from axio.wire.session import open_session
 from axio_transport_openai.pcm import Resampler
@@ -176,7 +176,7 @@ class OpenAIRealtimeSession:
         for block in blocks:
             if isinstance(block, AudioBlock):
                 data = block.data if self._resampler is None else self._resampler.feed(block.data)
-                audio = b2a_base64(data, newline=False).decode("ascii")
+                audio = base64_of(data)
                 await self._send({"type": "input_audio_buffer.append", "audio": audio})
                 self._heard = True
             elif isinstance(block, TextBlock):

@@ -5,8 +5,6 @@ The protocol: https://platform.openai.com/docs/api-reference/realtime-server-eve
 
 from __future__ import annotations
 
-import json
-from binascii import Error as Base64Error, a2b_base64
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +23,7 @@ from axio.events import (
 )
 from axio.exceptions import ProtocolError, ProviderError
 from axio.types import StopReason
+from axio.wire.lenient import bytes_of, load_object, text_in
 from axio_transport_openai.usage import Counts
 
 __all__ = ("RealtimeDecoder",)
@@ -64,24 +63,21 @@ class RealtimeDecoder:
         self._calls: dict[str, _Call] = {}  # by the id of the item, of one response
 
     def feed(self, text: str) -> list[StreamEvent]:
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            message = None
-        if not isinstance(message, dict):
+        message = load_object(text)
+        if message is None:
             shown = text if len(text) <= 200 else text[:200] + " …"
             return [Error(ProtocolError(f"{DESCRIBE}: what came is no event: {shown}"))]
         match message.get("type"):
             case "response.output_audio.delta" | "response.audio.delta":
                 return self._audio(message.get("delta"))
             case "response.output_audio_transcript.delta" | "response.audio_transcript.delta":
-                delta = _text(message, "delta")
+                delta = text_in(message, "delta")
                 return [TranscriptDelta("assistant", delta)] if delta else []
             case "conversation.item.input_audio_transcription.delta":
-                delta = _text(message, "delta")
+                delta = text_in(message, "delta")
                 return [TranscriptDelta("user", delta)] if delta else []
             case "response.output_text.delta" | "response.text.delta":
-                return [TextDelta(0, delta)] if (delta := _text(message, "delta")) else []
+                return [TextDelta(0, delta)] if (delta := text_in(message, "delta")) else []
             case "input_audio_buffer.speech_started":
                 return [SpeechStarted()]
             case "input_audio_buffer.speech_stopped":
@@ -92,11 +88,11 @@ class RealtimeDecoder:
             case "response.output_item.added":
                 return self._start_call(message.get("item"))
             case "response.function_call_arguments.delta":
-                return self._arguments(message, _text(message, "delta"))
+                return self._arguments(message, text_in(message, "delta"))
             case "response.function_call_arguments.done":
                 call = self._call(message)
                 if call is not None and not call.streamed:
-                    return self._arguments(message, _text(message, "arguments"))
+                    return self._arguments(message, text_in(message, "arguments"))
             case "response.done":
                 return self._end(message.get("response"))
             case "error":
@@ -104,26 +100,25 @@ class RealtimeDecoder:
         return []
 
     def _audio(self, delta: Any) -> list[StreamEvent]:
-        try:
-            data = a2b_base64(delta)
-        except (Base64Error, ValueError, TypeError):
+        data = bytes_of(delta)
+        if data is None:
             return [Error(ProtocolError(f"{DESCRIBE}: audio came that is not base64"))]
         return [AudioOutputDelta(data, self._media_type)] if data else []
 
     def _start_call(self, item: Any) -> list[StreamEvent]:
         if not isinstance(item, dict) or item.get("type") != "function_call":
             return []
-        id, name = _text(item, "call_id") or _text(item, "id"), _text(item, "name")
-        key = _text(item, "id") or id
+        id, name = text_in(item, "call_id") or text_in(item, "id"), text_in(item, "name")
+        key = text_in(item, "id") or id
         if not id or not name or key in self._calls:
             return []
         call = self._calls[key] = _Call(len(self._calls), id)
         return [ToolUseStart(call.index, id, self._own_names.get(name, name))]
 
     def _call(self, message: Mapping[str, Any]) -> _Call | None:
-        call = self._calls.get(_text(message, "item_id"))
+        call = self._calls.get(text_in(message, "item_id"))
         if call is None:
-            id = _text(message, "call_id")
+            id = text_in(message, "call_id")
             call = next((call for call in self._calls.values() if call.id == id), None)
         return call
 
@@ -155,7 +150,7 @@ class RealtimeDecoder:
             stop = StopReason.error
         elif calls:
             begun = {call.id for call in self._calls.values()}
-            self.unanswered |= begun & {_text(item, "call_id") for item in calls}
+            self.unanswered |= begun & {text_in(item, "call_id") for item in calls}
             stop = StopReason.tool_use
         elif details.get("reason") == "max_output_tokens":
             stop = StopReason.max_tokens
@@ -169,13 +164,8 @@ class RealtimeDecoder:
 
 def _error(error: Any) -> list[StreamEvent]:
     error = error if isinstance(error, dict) else {"message": str(error)}
-    code = _text(error, "code") or _text(error, "type") or "error"
+    code = text_in(error, "code") or text_in(error, "type") or "error"
     if code == NOTHING_TO_CANCEL:
         return []
-    message = _text(error, "message") or "no message"
+    message = text_in(error, "message") or "no message"
     return [Error(ProviderError(f"{DESCRIBE} [{code}]: {message}", code=code))]
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name)
-    return value if isinstance(value, str) else ""

@@ -15,6 +15,7 @@ from axio.events import ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
 from axio.surrogates import Halves, joined
 from axio.types import JSONObject
 from axio.wire.calls import Call, Calls
+from axio.wire.lenient import text_in, text_of
 from axio_transport_openai.responses.items import (
     arguments_text,
     frame_of,
@@ -22,7 +23,6 @@ from axio_transport_openai.responses.items import (
     message_text,
     reasoning_text,
     runs_here,
-    text_at,
 )
 from axio_transport_openai.responses.payloads import Event
 from axio_transport_openai.responses.told import Item, Items
@@ -94,19 +94,19 @@ class Answer:
     def arguments(self, event: Event, text: Any, events: list[StreamEvent]) -> None:
         """A piece of the arguments of a call."""
         if text and isinstance(text, str):
-            item = text_at(event.item_id)
+            item = text_of(event.item_id)
             self.calls.piece(events, event.output_index, text=text, item=item)
 
     def custom_input(self, event: Event, text: Any, events: list[StreamEvent]) -> None:
         """A piece of the input of a custom tool."""
         if text and isinstance(text, str):
-            call = self.calls.known(event.output_index, "", text_at(event.item_id))
+            call = self.calls.known(event.output_index, "", text_of(event.item_id))
             begins = call is None or not call.pieces
             self.arguments(event, (_CUSTOM if begins else "") + json.dumps(text)[1:-1], events)
 
     def whole_arguments(self, event: Event, events: list[StreamEvent]) -> None:
         """All arguments of a call."""
-        call = self.calls.known(event.output_index, "", text_at(event.item_id))
+        call = self.calls.known(event.output_index, "", text_of(event.item_id))
         if call is not None and isinstance(event.arguments, str):
             self.calls.finish(call, event.arguments, events)
 
@@ -126,7 +126,7 @@ class Answer:
             self._end_call(self._call_at(item, place), item, place, events)
         else:
             text = _text_of(item)
-            found = self._items.ended(item["type"], text_at(item.get("id")), place, text)
+            found = self._items.ended(item["type"], text_in(item, "id"), place, text)
             self._complete(found, item, text, events)
 
     def listed(self, item: JSONObject, place: int, events: list[StreamEvent]) -> None:
@@ -137,7 +137,7 @@ class Answer:
                 self._listed.add(call.index)
         else:
             text = _text_of(item)
-            found = self._items.listed(item["type"], text_at(item.get("id")), place, text)
+            found = self._items.listed(item["type"], text_in(item, "id"), place, text)
             self._complete(found, item, text, events)
 
     def close(self, events: list[StreamEvent]) -> str | None:
@@ -156,7 +156,7 @@ class Answer:
             events.append(ReasoningDelta(0, text))
 
     def _item(self, kind: str, event: Event) -> Item:
-        return self._items.of(kind, text_at(event.item_id), event.output_index)
+        return self._items.of(kind, text_of(event.item_id), event.output_index)
 
     def _say(self, item: Item, text: str, events: list[StreamEvent]) -> None:
         if text := self._text_halves.feed(text):
@@ -264,9 +264,9 @@ def _is_call(item: Mapping[str, Any]) -> bool:
 def _address(item: Mapping[str, Any]) -> tuple[str, str, str]:
     """The item's id, the call's id and the tool's name, each empty where it is missing."""
     kind = item["type"]
-    id = text_at(item.get("id"))
+    id = text_in(item, "id")
     name = item.get("name") if kind in ("function_call", "custom_tool_call") else kind
-    return id, text_at(item.get("call_id")) or id, text_at(name)
+    return id, text_in(item, "call_id") or id, text_of(name)
 
 
 def _text_of(item: Mapping[str, Any]) -> str:

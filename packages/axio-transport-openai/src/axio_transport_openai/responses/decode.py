@@ -22,16 +22,16 @@ from typing import Any
 
 import msgspec
 
-from axio.events import Error, IterationEnd, StreamEvent, TextDelta
+from axio.events import IterationEnd, StreamEvent, TextDelta
 from axio.exceptions import ProtocolError, ProviderError, StreamError, TruncatedStream
 from axio.types import StopReason
+from axio.wire.decoding import EventDecoder
 from axio.wire.endings import stop_for
 from axio.wire.errors import error_from_stream
-from axio.wire.lenient import load, load_object
-from axio.wire.sse import ServerSentEvent, SSEDecoder
-from axio_transport_openai.endings import DESCRIBE, error_in, protocol_error
+from axio.wire.lenient import load, load_object, text_in, text_of
+from axio.wire.sse import ServerSentEvent
+from axio_transport_openai.endings import DESCRIBE, error_in
 from axio_transport_openai.responses.answer import Answer
-from axio_transport_openai.responses.items import text_at
 from axio_transport_openai.responses.payloads import Event, Response, odd_event, parse_event
 from axio_transport_openai.usage import Counts
 
@@ -47,8 +47,8 @@ STATUSES = {
 """Statuses of a completed answer that are no ordinary end."""
 
 
-class ResponsesDecoder:
-    """Turns the bytes of one answer into events. It never raises: a failure is a last `Error`.
+class ResponsesDecoder(EventDecoder):
+    """Events of one answer.
 
     `provider` names the reasoning; with `keeps_raw` reasoning that is not encrypted is kept for it
     too. `own_names` gives a tool's own name for the one that the wire needed. `describe` begins
@@ -65,34 +65,19 @@ class ResponsesDecoder:
         describe: str = DESCRIBE,
         skips_garbage: bool = False,
     ) -> None:
-        self.done = False
-        """The answer is over: nothing that follows is read."""
+        super().__init__(describe, error_field=True)
         self._provider = provider
-        self._describe = describe
         self._skips_garbage = skips_garbage
-        self._sse = SSEDecoder(error_field=True)
         self._answer = Answer(provider, own_names, keeps_raw=keeps_raw)
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
-        for sent in self._sse.feed(chunk):
-            if self.done:
-                break
-            self._read(sent, events)
-        return events
+    def end_of_body(self, events: list[StreamEvent]) -> None:
+        text = f"{self.describe}: the connection ended before the answer was complete"
+        self.fail(events, TruncatedStream(text, retryable=True))
 
-    def close(self) -> list[StreamEvent]:
-        """The end of the body. Only now is it known whether something is missing."""
-        events: list[StreamEvent] = []
-        for sent in self._sse.close():
-            if not self.done:  # an event that the end cut off counts if it is whole
-                self._read(sent, events, cut=True)
-        if not self.done:
-            text = f"{self._describe}: the connection ended before the answer was complete"
-            self._fail(events, TruncatedStream(text, retryable=True))
-        return events
+    def flush(self, events: list[StreamEvent]) -> None:
+        self._answer.flush(events)
 
-    def _read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
+    def read(self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool = False) -> None:
         event: Event | None
         try:
             event = parse_event(sent.data)
@@ -150,13 +135,13 @@ class ResponsesDecoder:
                 self._end(event.response or Response(), kind, events)
             case "response.failed":
                 error = event.response.error if event.response is not None else event.error
-                self._fail(events, self._failure(error or "the response failed"))
+                self.fail(events, self._failure(error or "the response failed"))
             case "error":
                 if event.type is None and event.error is None:
-                    self._fail(events, self._failure(sent.data))
+                    self.fail(events, self._failure(sent.data))
                     return
                 told = {"code": event.code, "message": event.message}
-                self._fail(events, self._failure(event.error or told))
+                self.fail(events, self._failure(event.error or told))
             case _:
                 if event.type is None:
                     self._read_untyped(kind, sent, events)
@@ -164,9 +149,9 @@ class ResponsesDecoder:
     def _read_untyped(self, kind: str, sent: ServerSentEvent, events: list[StreamEvent]) -> None:
         error = error_in(load_object(sent.data) or {}, "")
         if error is not None:
-            self._fail(events, self._failure(error))
+            self.fail(events, self._failure(error))
         elif kind == "message":
-            self._fail(events, self._misread("an event without a type", sent.data))
+            self.fail(events, self.misread("is an event without a type", sent.data))
 
     def _parse_odd(
         self, sent: ServerSentEvent, events: list[StreamEvent], cut: bool
@@ -178,38 +163,26 @@ class ResponsesDecoder:
             if self._answer.begun:
                 self._end(Response(), "", events)
             else:
-                text = f"{self._describe}: the answer is empty"
-                self._fail(events, TruncatedStream(text, retryable=True))
+                text = f"{self.describe}: the answer is empty"
+                self.fail(events, TruncatedStream(text, retryable=True))
             return None
         self._answer.telling = None  # there may be halves of characters in it
         try:
             payload = load(data)
         except ValueError:
-            self._read_damaged(sent, data, events, cut)
+            self.read_damaged(sent, data, events, cut or self._skips_garbage)
             return None
         event = odd_event(payload) if isinstance(payload, dict) else None
         if event is None and sent.event == "error":
-            self._fail(events, self._failure(data))
+            self.fail(events, self._failure(data))
         elif event is None:
-            self._fail(events, self._misread("an event of an odd shape", data))
+            self.fail(events, self.misread("is an event of an odd shape", data))
         return event
 
-    def _read_damaged(
-        self, sent: ServerSentEvent, data: str, events: list[StreamEvent], cut: bool
-    ) -> None:
-        if "\n" in data:  # several events without the blank lines between them
-            for line in data.split("\n"):
-                if not self.done:
-                    self._read(ServerSentEvent(sent.event, line), events, cut)
-        elif sent.event == "error":
-            self._fail(events, self._failure(data))
-        elif data and not cut and not self._skips_garbage:
-            self._fail(events, self._misread("what is not JSON", data, retryable=True))
-
     def _end(self, response: Response, kind: str, events: list[StreamEvent]) -> None:
-        status = text_at(response.status).lower()
+        status = text_of(response.status).lower()
         if status in ("failed", "cancelled", "canceled"):
-            self._fail(events, self._failure(response.error or f"the answer was {status}"))
+            self.fail(events, self._failure(response.error or f"the answer was {status}"))
             return
         answer = self._answer
         for place, item in enumerate(response.output if isinstance(response.output, list) else ()):
@@ -218,11 +191,11 @@ class ResponsesDecoder:
         stop: StopReason | StreamError
         problem = answer.close(events)
         if problem is not None:
-            stop = ProtocolError(f"{self._describe}: {problem}")
+            stop = ProtocolError(f"{self.describe}: {problem}")
         else:
             stop = self._stop(response, status, kind)
         if not isinstance(stop, StopReason):
-            self._fail(events, stop)
+            self.fail(events, stop)
             return
         if not answer.told and stop is not StopReason.max_tokens:
             logger.warning("%s: the answer is empty", self._provider)
@@ -235,21 +208,13 @@ class ResponsesDecoder:
         if kind != "response.incomplete" and status != "incomplete":
             return STATUSES.get(status) or (StopReason.tool_use if called else StopReason.end_turn)
         details = response.incomplete_details
-        reason = text_at(details.get("reason")) if isinstance(details, dict) else ""
+        reason = text_in(details, "reason") if isinstance(details, dict) else ""
         if not reason:
-            return ProviderError(f"{self._describe}: the answer is incomplete (no reason given)")
-        return stop_for(reason, self._describe, answered=answer.told, called=called)
-
-    def _fail(self, events: list[StreamEvent], error: Exception) -> None:
-        self._answer.flush(events)
-        events.append(Error(error))
-        self.done = True
+            return ProviderError(f"{self.describe}: the answer is incomplete (no reason given)")
+        return stop_for(reason, self.describe, answered=answer.told, called=called)
 
     def _failure(self, error: Any) -> Exception:
-        return error_from_stream(self._describe, error)
-
-    def _misread(self, what: str, data: str, *, retryable: bool = False) -> ProtocolError:
-        return protocol_error(f"{what} came", data, retryable=retryable, describe=self._describe)
+        return error_from_stream(self.describe, error)
 
 
 def _is_item(item: Any) -> bool:

@@ -6,7 +6,6 @@ The shapes: https://platform.openai.com/docs/api-reference/responses/create
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
 from collections.abc import Container, Iterable, Mapping
 from itertools import zip_longest
 from typing import Any
@@ -28,8 +27,8 @@ from axio.tool import AnyTool
 from axio.types import JSONObject
 from axio.wire.images import fitted, note
 from axio.wire.names import accepted
-from axio.wire.payload import untitled
-from axio_transport_openai.encode import response_format
+from axio.wire.payload import base64_of, untitled
+from axio_transport_openai.encode import MEDIA, data_url, response_format, result_text
 from axio_transport_openai.responses.items import ARGUMENTS, FRAMED
 
 __all__ = ("encode_input", "encode_tools", "text_format")
@@ -142,8 +141,8 @@ class _Answer:
                     self._flush(own_frame)
             elif isinstance(block, ImageBlock) and (frame := _frame(following, _IMAGES)):
                 self._flush()
-                self._items.append({**frame, "result": _base64(block.data)})
-            elif isinstance(block, ImageBlock | AudioBlock | VideoBlock):
+                self._items.append({**frame, "result": base64_of(block.data)})
+            elif isinstance(block, MEDIA):
                 self._texts.append(note(block))
         self._flush()
         while self._items and self._items[-1].get("type") == "reasoning":
@@ -225,7 +224,7 @@ def _result(block: ToolResultBlock, frame: Mapping[str, Any]) -> JSONObject:
     """The output of a call, in the form that the kind of its call wants."""
     kind = frame.get("type", "function_call")
     item: JSONObject = {"type": f"{kind}_output", "call_id": accepted(block.tool_use_id)}
-    text = _text(block.content)
+    text = result_text(block.content)
     images = _images(block.content)
     if kind == "apply_patch_call":
         return {**item, "status": "failed" if block.is_error else "completed", "output": text}
@@ -245,25 +244,9 @@ def _result(block: ToolResultBlock, frame: Mapping[str, Any]) -> JSONObject:
     return {**item, "output": parts + images}
 
 
-def _text(content: str | list[Any]) -> str:
-    """A result's text. Audio and video have no place in it; the model is told that they exist."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(
-        part.text if isinstance(part, TextBlock) else note(part)
-        for part in content
-        if not isinstance(part, ImageBlock)
-    )
-
-
 def _images(content: str | list[Any]) -> list[JSONObject]:
     return [_image(part) for part in content if isinstance(part, ImageBlock)]
 
 
 def _image(block: ImageBlock) -> JSONObject:
-    url = f"data:{block.media_type};base64,{_base64(block.data)}"
-    return {"type": "input_image", "image_url": url}
-
-
-def _base64(data: bytes) -> str:
-    return b2a_base64(data, newline=False).decode("ascii")
+    return {"type": "input_image", "image_url": data_url(block)}

@@ -15,12 +15,12 @@ A history that goes to another provider loses these blocks and keeps the rest.
 from __future__ import annotations
 
 import json
-from binascii import Error as Base64Error, a2b_base64
 from collections.abc import Mapping
 from typing import Any
 
 from axio.events import ImageOutput
 from axio.types import JSONObject
+from axio.wire.lenient import bytes_of, text_in
 
 __all__ = (
     "ARGUMENTS",
@@ -31,7 +31,6 @@ __all__ = (
     "message_text",
     "reasoning_text",
     "runs_here",
-    "text_at",
 )
 
 FRAMED = {
@@ -122,18 +121,9 @@ def reasoning_text(item: Mapping[str, Any]) -> str:
 
 def generated_image(item: Mapping[str, Any]) -> ImageOutput | None:
     """The finished image of an image generation call."""
-    data = item.get("result")
-    if not data or not isinstance(data, str):
-        return None
-    try:
-        content = a2b_base64(data)
-    except (Base64Error, ValueError):
+    data = text_in(item, "result")
+    content = bytes_of(data) if data else None
+    if content is None:
         return None
     formats: dict[Any, Any] = {"jpeg": "image/jpeg", "webp": "image/webp"}
-    form = item.get("output_format")
-    return ImageOutput(0, content, formats.get(form if isinstance(form, str) else "", "image/png"))
-
-
-def text_at(value: Any) -> str:
-    """A value that should be text; empty where it is something else."""
-    return value if isinstance(value, str) else ""
+    return ImageOutput(0, content, formats.get(text_in(item, "output_format"), "image/png"))

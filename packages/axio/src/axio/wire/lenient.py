@@ -7,6 +7,8 @@ character, `Infinity` in a statistic, a number of a hundred digits) is read once
 from __future__ import annotations
 
 import json
+from binascii import a2b_base64
+from collections.abc import Mapping
 from typing import Any
 
 from axio.surrogates import joined
@@ -18,7 +20,7 @@ try:
 except ImportError:  # the core needs nothing, so it also works without
     _strict, _Refused = None, ValueError  # type: ignore[assignment, misc]
 
-__all__ = ("count", "load", "load_object", "place_of")
+__all__ = ("bytes_of", "count", "load", "load_object", "place_of", "text_in", "text_of")
 
 DIGITS = 1000
 """Of an integer that is read exactly. Python refuses to read much longer ones."""
@@ -69,6 +71,24 @@ def place_of(index: Any) -> int | None:
     if isinstance(index, bool) or not isinstance(index, int | float) or not 0 <= index < 1e9:
         return None
     return int(index)
+
+
+def text_of(value: object) -> str:
+    """A value that should be text; empty where it is something else."""
+    return value if isinstance(value, str) else ""
+
+
+def text_in(data: Mapping[str, Any], key: str) -> str:
+    """The text at `key`; empty where there is something else or nothing."""
+    return text_of(data.get(key))
+
+
+def bytes_of(base64: Any) -> bytes | None:
+    """The bytes that came as base64; None for what is none."""
+    try:
+        return a2b_base64(base64)
+    except (ValueError, TypeError):
+        return None
 
 
 def _integer(digits: str) -> int | float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from binascii import b2a_base64
 from typing import Any
 
 from axio.schema.titles import untitled
@@ -12,7 +13,7 @@ try:
 except ImportError:  # the core needs nothing, so it also works without
     _encode = None  # type: ignore[assignment]
 
-__all__ = ("dumps", "untitled")
+__all__ = ("base64_of", "dumps", "untitled")
 
 
 def dumps(value: Any) -> bytes:
@@ -24,3 +25,7 @@ def dumps(value: Any) -> bytes:
     except (OverflowError, TypeError, UnicodeEncodeError):
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def base64_of(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
