@@ -328,6 +328,7 @@ def test_a_string_stays_a_string_where_one_is_allowed(annotation: Any, text: str
         (dict[str, Annotated[int, Field(ge=0)]], {"b": -1}, "Field 'it.b' must be >= 0, got -1"),
         (dict[str, list[int | None]], {"b": [1, "x"]}, "Field 'it.b' element 1 requires int, got"),
         (dict[int, str], {"one": "x"}, "Field 'it.one' requires int, got str"),
+        (dict[int, str], {(1, 2): "x"}, "Field 'it[(1, 2)]' requires int, got tuple"),
         (dict[int, str], {"1.5": "x"}, "Field 'it['1.5']' requires int, got str"),
         (dict[Colour, int], {"b": 1}, "Field 'it.b' must be one of 'r', 'g', got 'b'"),
         (Even, {"value": 3}, "Field 'it' is not a valid Even: 3 is odd"),

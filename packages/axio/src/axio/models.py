@@ -13,6 +13,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 __all__ = ("Capability", "ModelRegistry", "ModelSpec")
@@ -146,7 +147,7 @@ class ModelRegistry(MutableMapping[str, ModelSpec]):
 
     def by_cost(self, *, output: bool = False, desc: bool = False) -> ModelRegistry:
         """All models by the price of input (or output); equal prices keep their order."""
-        price = _output_cost if output else _input_cost
+        price = attrgetter("output_cost" if output else "input_cost")
         return ModelRegistry(sorted(self.values(), key=price, reverse=desc))
 
 
@@ -154,11 +155,3 @@ def _checked(spec: object) -> ModelSpec:
     if not isinstance(spec, ModelSpec):
         raise ValueError(f"a ModelRegistry holds ModelSpec objects, not {type(spec).__name__}")
     return spec
-
-
-def _input_cost(spec: ModelSpec) -> float:
-    return spec.input_cost
-
-
-def _output_cost(spec: ModelSpec) -> float:
-    return spec.output_cost

@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from axio.wire.payload import dumps, untitled
+from axio.schema.titles import untitled
+from axio.wire.payload import dumps
 
 
 def test_text_is_utf_8_and_halves_of_pairs_are_replaced() -> None:
@@ -76,4 +77,19 @@ def test_titles_go_and_properties_of_that_name_stay() -> None:
         },
         "$defs": {"title": {"enum": [{"title": "x"}]}},
         "required": ["title"],
+    }
+
+
+def test_definitions_that_a_schema_refers_to_may_get_other_names() -> None:
+    schema = {
+        "$ref": "#/$defs/A",
+        "description": "as in some/A",
+        "anyOf": ({"$ref": "#/$defs/B"}, {"$ref": 5}),
+        "properties": {"$ref": {"type": "string"}, "x": {"properties": "A", "const": "a/A"}},
+    }
+    assert untitled(schema, {"A": "A_"}) == {
+        "$ref": "#/$defs/A_",
+        "description": "as in some/A",
+        "anyOf": [{"$ref": "#/$defs/B"}, {"$ref": 5}],
+        "properties": {"$ref": {"type": "string"}, "x": {"properties": "A", "const": "a/A"}},
     }

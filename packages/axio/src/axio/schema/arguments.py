@@ -186,7 +186,7 @@ def _field(
             node.convert(None)
         except Exception:
             null_is_absent = True
-    if factory is None and default is not MISSING:
+    if default is not MISSING:
         own = type(default) in (list, dict)
         factory = partial(deepcopy, default) if own else lambda: default
     return _Field(name, node, required, factory, null_is_absent)

@@ -130,14 +130,14 @@ class Compiler:
             return Node(judged.convert, judged.takes)
         if (found := record(hint)) is not None:
             return self._record(found)
-        cls = class_of(hint)
+        cls = class_of(hint) or object
         if cls is type(None):
             return choice_node([None])
-        if cls is not None and issubclass(cls, Enum):
+        if issubclass(cls, Enum):
             return enum_node(cls)
-        if cls is not None and (text := text_type(cls)) is not None:
+        if (text := text_type(cls)) is not None:
             return text_node(cls, text)
-        if cls is not None and (base := scalar_base(cls)) is not None:
+        if (base := scalar_base(cls)) is not None:
             return scalar_node(cls, base)
         raise Unsupported(
             f"nothing in JSON becomes a {type_name(hint)}; take a dataclass, a TypedDict,"
