@@ -222,6 +222,25 @@ async def test_without_a_journal_only_what_changes_nothing_or_may_be_repeated_ru
     assert rest == [ToolResultBlock("b", "changed b"), ToolResultBlock("c", "changed c")]
 
 
+async def test_the_result_of_an_approved_call_is_used_when_the_run_died_before_storing_it() -> None:
+    history = [
+        *crashed(("known", "change"), ("begun", "change")),
+        Message(
+            "user",
+            [ToolResultBlock(id, UNKNOWN_OUTCOME, True) for id in ("known", "begun")],
+        ),
+    ]
+    store = Noted(history)
+    known = ToolResultBlock("known", "changed")
+    store.notes.results = {"known": known, "begun": None}
+    await agent_with(Work(store.notes).tools()).resume(store).get_final_text()
+    assert (await store.get_history())[2].tool_results == [
+        known,
+        ToolResultBlock("begun", UNKNOWN_OUTCOME, True),
+    ]
+    assert store.notes.told == []
+
+
 async def test_a_new_prompt_uses_what_is_known_and_runs_nothing() -> None:
     store = Noted(crashed(("known", "change"), ("begun", "change"), ("fresh", "change")))
     store.notes.results = {"known": ToolResultBlock("known", "from before"), "begun": None}

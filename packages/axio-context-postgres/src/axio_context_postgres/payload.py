@@ -10,7 +10,7 @@ from axio.context import preview
 from axio.messages import Message
 from axio_context_postgres.errors import StoreDamaged, reason
 
-__all__ = ("Encoded", "as_array", "as_text", "beginning", "decode", "encode")
+__all__ = ("Encoded", "as_array", "as_json", "as_text", "beginning", "decode", "encode")
 
 
 class Encoded(NamedTuple):
@@ -26,12 +26,15 @@ def encode(message: Message) -> Encoded:
 
     TypeError or ValueError for a message that could not be read back: it must not be stored.
     """
-    blocks = [to_dict(block) for block in message.content]
-    text = json.dumps(blocks, ensure_ascii=False)
-    if not text.isascii() and not _is_unicode(text):
-        text = json.dumps(blocks)  # half a surrogate pair from a broken stream
+    text = as_json([to_dict(block) for block in message.content])
     decoded = _decode(message.role, text)
     return Encoded(message.role, text, message if decoded == message else decoded)
+
+
+def as_json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # Half a surrogate pair from a broken stream has a form in JSON, and none in UTF-8.
+    return text if _is_unicode(text) else json.dumps(value)
 
 
 def decode(session_id: str, position: int, role: str, text: str) -> Message:
@@ -73,6 +76,8 @@ def as_text(text: str) -> str:
 
 
 def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

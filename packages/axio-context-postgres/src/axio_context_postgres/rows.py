@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from psycopg.rows import TupleRow
 
 from axio.messages import Message
+from axio_context_postgres.calls import SETTLE, answered
 from axio_context_postgres.payload import Encoded, as_array, decode
 
 __all__ = ("APPEND", "APPEND_AS_OWNER", "INSERT", "KEEP", "READ", "Known", "parameters")
@@ -24,12 +25,13 @@ APPEND_AS_OWNER = f"""
             until = now() + %(lease)s * interval '1 second', changed_at = now()
         WHERE key = %(key)s AND epoch = %(epoch)s
         RETURNING key
-    )
+    ), settled AS ({SETTLE} AND EXISTS (SELECT FROM session))
     INSERT INTO axio_messages (session, position, role, content)
     SELECT session.key, %(start)s + number - 1, role, content FROM session, {_NEW}
     RETURNING position
 """
-"""The only writer knows where the messages begin, and the tokens up to now."""
+"""The only writer knows where the messages begin, and the tokens up to now. Of calls whose results
+are among them nothing more need be known."""
 
 APPEND = f"""
     WITH free AS (
@@ -72,7 +74,8 @@ READ = """
 def parameters(messages: list[Encoded]) -> dict[str, object]:
     """The part of a statement's parameters that is about new messages."""
     roles, contents = as_array(messages)
-    return {"roles": roles, "contents": contents, "count": len(messages)}
+    new = {"roles": roles, "contents": contents, "count": len(messages)}
+    return {**new, "answered": answered(messages)}
 
 
 class Known:

@@ -57,6 +57,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "COMMENT ON TABLE axio_messages IS 'Messages of sessions, by position from 0 on'",
         "COMMENT ON COLUMN axio_messages.content IS 'Blocks, as axio.blocks.to_dict writes them'",
     ),
+    # 2: calls that have begun and whose results are not in the messages yet.
+    (
+        """
+        CREATE TABLE axio_calls (
+            session bigint NOT NULL REFERENCES axio_sessions ON DELETE CASCADE,
+            call_id text NOT NULL,
+            digest text NOT NULL,
+            result json,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (session, call_id)
+        )
+        """,
+        "COMMENT ON TABLE axio_calls IS 'Calls that have begun, until their results are messages'",
+        "COMMENT ON COLUMN axio_calls.digest IS 'Of id, name and arguments: axio.approval.digest'",
+        "COMMENT ON COLUMN axio_calls.result IS 'The block of the result, if there is one'",
+    ),
 )
 
 _VERSIONS = "CREATE TABLE axio_schema (version integer PRIMARY KEY, applied_at timestamptz)"

@@ -9,6 +9,7 @@ from axio.context import SessionInfo
 from axio.exceptions import SessionBusy
 from axio.history import open_turn
 from axio_context_postgres import lease, rows
+from axio_context_postgres.calls import SETTLE, answered
 from axio_context_postgres.lease import Hold
 from axio_context_postgres.payload import Encoded, as_text, beginning, decode, encode
 from axio_context_postgres.rows import Known
@@ -67,6 +68,7 @@ class Change:
         await self._keep(same, len(wanted), beginning(wanted))
         if rest := wanted[same:]:
             await self._execute(rows.INSERT, start=same, **rows.parameters(rest))
+            await self._execute(SETTLE, answered=answered(rest))
 
     async def rewind(self, number: int) -> None:
         await self._read()
@@ -79,6 +81,7 @@ class Change:
 
     async def clear(self) -> None:
         await self._keep(0, 0, None)
+        await self._execute("DELETE FROM axio_calls WHERE session = %(key)s")
         await self.set_tokens(0, 0)
 
     async def _keep(self, same: int, length: int, preview: str | None) -> None:

@@ -19,6 +19,7 @@ from axio.context import ContextStore, SessionInfo
 from axio.exceptions import AxioError, SessionBusy
 from axio.messages import Message
 from axio_context_postgres import lease, rows, sessions
+from axio_context_postgres.calls import NOTE, CallJournal, Notes
 from axio_context_postgres.errors import SessionLost, StoreUnreachable
 from axio_context_postgres.lease import Hold
 from axio_context_postgres.payload import Encoded, as_text, beginning, encode
@@ -51,6 +52,7 @@ class PostgresContextStore(ContextStore):
         self._server = server
         self._id = _checked(session_id) if session_id is not None else os.urandom(16).hex()
         self._known = Known(self._id)
+        self._journal = CallJournal(server, self._id, self._note)
         self._hold: Hold | None = None
         self._turn = asyncio.Lock()
         """Held while a statement is on its way that `_known` has to agree with."""
@@ -90,20 +92,40 @@ class PostgresContextStore(ContextStore):
         new = rows.parameters(messages)
         new |= {"key": hold.key, "start": start, "preview": beginning(messages)}
         new |= {"lease": self._server.lease}
-        while True:
-            new |= {"epoch": hold.epoch, "input": hold.tokens[0], "output": hold.tokens[1]}
-            hold.is_sure = False
-            try:
-                if not await self._server.fetch(rows.APPEND_AS_OWNER, new):
-                    raise lease.lost(self._id)
-            except StoreUnreachable:
-                await self._make_sure(hold)
-                if len(self._known.messages) > start:
-                    return
-            else:
+        while len(known) == start:
+            new |= {"input": hold.tokens[0], "output": hold.tokens[1]}
+            if await self._write(hold, rows.APPEND_AS_OWNER, new):
                 known += (each.message for each in messages)
-                hold.is_sure = True
                 return
+            known = self._known.messages
+
+    async def _write(self, hold: Hold, statement: str, parameters: dict[str, object]) -> bool:
+        """Carry out a statement of the owner's. False if the connection was lost on the way: then
+        it has been looked up if it was carried out, and nothing of it can come any more."""
+        hold.is_sure = False
+        try:
+            done = await self._server.fetch(statement, {**parameters, "epoch": hold.epoch})
+        except StoreUnreachable:
+            await self._make_sure(hold)
+            return False
+        if not done:
+            raise lease.lost(self._id)
+        hold.is_sure = True
+        return True
+
+    async def _note(self, notes: Notes) -> None:
+        async with self._turn:
+            hold = self._hold
+            if hold is None:
+                raise lease.lost(self._id)
+            await self._make_sure(hold)
+            parameters: dict[str, object] = {**notes, "key": hold.key}
+            while not await self._write(hold, NOTE, parameters):
+                pass  # Noting the same again changes nothing.
+
+    @property
+    def journal(self) -> CallJournal:
+        return self._journal
 
     async def _make_sure(self, hold: Hold) -> None:
         """See what is stored, if a write may have been interrupted."""

@@ -100,6 +100,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX axio_context_items_of ON axio_context_items (project, session_id, kind)",
     ),
+    # 5: calls that have begun and whose results are not in the messages yet.
+    (
+        """
+        CREATE TABLE axio_context_calls (
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            call_id TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            result TEXT,
+            created_at TEXT NOT NULL DEFAULT (datetime('now')),
+            PRIMARY KEY (project, session_id, call_id)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 

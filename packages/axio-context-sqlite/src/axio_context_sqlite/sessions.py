@@ -8,7 +8,7 @@ from contextlib import closing
 
 from axio.context import SessionInfo, preview
 from axio.history import open_turn
-from axio_context_sqlite import rows, shelf
+from axio_context_sqlite import calls, rows, shelf
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.names import from_column, to_column
 from axio_context_sqlite.payload import Encoded, compress_payload
@@ -48,6 +48,7 @@ def replace(db: sqlite3.Connection, session: Session, wanted: Sequence[Encoded])
         for index, new in enumerate(wanted[same:], same)
     ]
     rows.append(db, session, rows.last(db, session), rest)
+    calls.settle(db, session, (new.message for new in wanted[same:]))
 
 
 def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
@@ -74,9 +75,10 @@ def clear(db: sqlite3.Connection, session: Session) -> None:
     rows.keep(db, session, 0)
     shelf.forget(db, session, 0)
     db.execute(f"DELETE FROM axio_context_tokens {_THIS}", session)
+    db.execute(f"DELETE FROM axio_context_calls {_THIS}", session)
 
 
-_TABLES = ("messages", "tokens", "items", "sessions")
+_TABLES = ("messages", "tokens", "items", "calls", "sessions")
 
 
 def delete(db: sqlite3.Connection, session: Session) -> None:

@@ -16,8 +16,9 @@ import aiosqlite
 from axio.context import ContextStore, SessionInfo
 from axio.exceptions import AxioError, SessionBusy
 from axio.messages import Message
-from axio_context_sqlite import jsonl, lease, rows, sessions
+from axio_context_sqlite import calls, jsonl, lease, rows, sessions
 from axio_context_sqlite.cache import Cache
+from axio_context_sqlite.calls import CallJournal
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
 from axio_context_sqlite.errors import StoreError
@@ -77,6 +78,7 @@ class SQLiteContextStore(ContextStore):
         self._cache = Cache(self._session, self._database)
         self.shelf = Shelf(self._session, self._run)
         self._lease: str | None = None
+        self._journal = CallJournal(self._session, self._change, self._run)
 
     @classmethod
     @asynccontextmanager
@@ -102,6 +104,10 @@ class SQLiteContextStore(ContextStore):
     @property
     def session_id(self) -> str:
         return from_column(self._session.id)
+
+    @property
+    def journal(self) -> CallJournal:
+        return self._journal
 
     # ── how it gets at the file ──────────────────────────────────────────────────────────────
 
@@ -137,6 +143,7 @@ class SQLiteContextStore(ContextStore):
                 lease.admit(db, self._session, self._lease)
                 before = rows.last(db, self._session)
                 after = rows.append(db, self._session, before, new)
+                calls.settle(db, self._session, (message for _, _, message in encoded))
                 if handed:
                     remove_from(db, self._session, handed)
             self._cache.appended(db, before, after, [message for _, _, message in encoded])

@@ -30,6 +30,7 @@ __all__ = (
     "first_pending",
     "pending",
     "replaced",
+    "unknown",
     "used_up",
     "waiting_note",
 )
@@ -154,6 +155,11 @@ async def decide(
         await context.replace(_changed(history, {place: result}))
 
 
+def unknown(history: Sequence[Message]) -> list[PendingCall]:
+    """The calls whose outcome is not known."""
+    return [call for _, call, _ in _failed(history, UNKNOWN_OUTCOME)]
+
+
 def used_up(history: Sequence[Message]) -> list[Message]:
     """`history` with every approval turned into a call whose outcome is unknown."""
     return _changed(
@@ -169,8 +175,8 @@ def replaced(
     history: Sequence[Message], results: Iterable[tuple[PendingCall, ToolResultBlock]]
 ) -> list[Message]:
     """`history` with results for calls whose outcome was not known."""
-    unknown = _failed(history, UNKNOWN_OUTCOME)
-    places = {(call.digest, call.repeat): place for place, call, _ in unknown}
+    failed = _failed(history, UNKNOWN_OUTCOME)
+    places = {(call.digest, call.repeat): place for place, call, _ in failed}
     found = ((places.get((call.digest, call.repeat)), result) for call, result in results)
     return _changed(history, {place: result for place, result in found if place is not None})
 

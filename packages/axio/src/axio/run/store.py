@@ -88,6 +88,8 @@ class Recorded(Interruptible):
         """Go on where the history stands; calls that were approved meanwhile are the first turn."""
         from axio.approval import approved, pending, used_up  # Most runs have a prompt.
 
+        if self.store.journal is not None:
+            history = await self._recalled(history)
         if self.turn is None and (not history or history[-1].role == "assistant"):
             self._finish(DONE)
         if granted := approved(history):
@@ -98,6 +100,21 @@ class Recorded(Interruptible):
             self.turn = ApprovedTurn(granted)
         if pending(history):
             self.stop("approval")
+
+    async def _recalled(self, history: list[Message]) -> list[Message]:
+        """`history` with results that were noted for approved calls when a crash came."""
+        from axio.approval import replaced, unknown
+
+        found = []
+        for call in unknown(history):
+            block = ToolUseBlock(call.tool_use_id, call.name, call.input)
+            outcome = await _outcome(self.store, block)
+            if isinstance(outcome, ToolResultBlock):
+                found.append((call, outcome))
+        if not found:
+            return history
+        await self.store.replace(replaced(history, found))
+        return await self.store.get_history()
 
     def _let_go(self) -> Coroutine[Any, Any, bool | None]:
         """Release the store, which the run has."""

@@ -1,0 +1,122 @@
+"""The journal of calls: what it keeps over a kill, and when it forgets."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from axio import Agent, Tool
+from axio.blocks import ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.exceptions import SessionBusy
+from axio.history import UNKNOWN_OUTCOME
+from axio.journal import Outcome
+from axio.messages import Message
+from axio.testing import StubTransport, make_text_response
+from axio_context_sqlite import SQLiteContextStore
+
+Spawn = Callable[..., "Popen[str]"]
+
+CALL = ToolUseBlock("a\udfff\0/é", "tool", {"x": [1, "\ud83d"]})
+
+
+async def test_an_outcome_is_not_begun_then_unknown_then_the_result(
+    store: SQLiteContextStore, other: SQLiteContextStore
+) -> None:
+    result = ToolResultBlock(
+        CALL.id, [TextBlock("\ud83d ü"), ImageBlock("image/png", b"\0\1")], True
+    )
+    async with store.own():
+        assert await other.journal.outcome(CALL) is Outcome.NOT_BEGUN
+        await store.journal.begin(CALL)
+        assert await other.journal.outcome(CALL) is Outcome.UNKNOWN
+        await store.journal.finish(CALL, result)
+        assert await other.journal.outcome(CALL) == result
+        for another in (ToolUseBlock(CALL.id, "b", CALL.input), ToolUseBlock(CALL.id, "tool", {})):
+            assert await other.journal.outcome(another) is Outcome.NOT_BEGUN
+        with pytest.raises(SessionBusy):
+            await other.journal.begin(CALL)
+
+
+@pytest.mark.parametrize("way", ["append", "replace", "clear", "delete"])
+async def test_a_call_is_forgotten_with_those_inside_it_when_its_result_is_stored(
+    store: SQLiteContextStore, path: Path, way: str
+) -> None:
+    async with store.own():
+        for id in ("a", "a/1", "a/1/2", "ab", "b"):
+            await store.journal.begin(ToolUseBlock(id, "tool", {}))
+        results = Message("user", [ToolResultBlock("a", "done")])
+        if way == "append":
+            await store.append(results)
+        elif way == "replace":
+            await store.replace([results])
+        elif way == "clear":
+            await store.clear()
+        else:
+            await store.delete()
+    with sqlite3.connect(path) as db:
+        left = [id for (id,) in db.execute("SELECT call_id FROM axio_context_calls")]
+    db.close()
+    assert left == (["ab", "b"] if way in ("append", "replace") else [])
+
+
+DIES = """
+import asyncio, os, sys
+from axio import Agent, Tool
+from axio.blocks import ToolUseBlock
+from axio.events import IterationEnd, ToolInputDelta, ToolUseStart
+from axio.journal import Outcome
+from axio.types import StopReason, Usage
+from axio_context_sqlite import SQLiteContextStore
+
+async def quick() -> str:
+    return "quick is done"
+
+async def slow() -> str:
+    await asyncio.sleep(0.05)
+    while True:
+        async with SQLiteContextStore.open(path, "session", "project") as reader:
+            call = ToolUseBlock("q", "quick", {})
+            if not isinstance(await reader.journal.outcome(call), Outcome):
+                os.kill(os.getpid(), 9)
+
+path = sys.argv[1]
+
+class Both:
+    async def stream(self, messages, tools, system):
+        for index, (id, name) in enumerate([("q", "quick"), ("s", "slow")]):
+            yield ToolUseStart(index, id, name)
+            yield ToolInputDelta(index, id, "{}")
+        yield IterationEnd(0, StopReason.tool_use, Usage(1, 1))
+
+async def main():
+    async with SQLiteContextStore.open(path, "session", "project") as store:
+        await Agent("", Both(), [Tool("quick", quick), Tool("slow", slow)]).run("go", store)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_finished_result_outlives_a_kill(path: Path, spawn: Spawn) -> None:
+    process = spawn(DIES, path)
+    assert process.communicate(timeout=50) == ("", "")
+    assert process.returncode == -9
+    again: list[str] = []
+
+    async def run() -> str:
+        again.append("ran")
+        return "ran again"
+
+    agent = Agent(
+        "", StubTransport([make_text_response("ok")]), [Tool("quick", run), Tool("slow", run)]
+    )
+    async with SQLiteContextStore.open(path, "session", "project") as store:
+        assert await agent.resume(store).get_final_text() == "ok"
+        assert (await store.get_history())[2].tool_results == [
+            ToolResultBlock("q", "quick is done"),
+            ToolResultBlock("s", UNKNOWN_OUTCOME, True),
+        ]
+    assert again == []
