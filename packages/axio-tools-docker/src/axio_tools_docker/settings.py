@@ -45,6 +45,8 @@ class Limits:
     cpus: float | None = 2.0
     file_bytes: int | None = 2 << 30
     """Size of each file that is written."""
+    open_files: int | None = 16_384
+    """Of each process."""
     temporary_bytes: int | None = 512 << 20
     """All that lies in `/tmp`, which is in memory, and in the workspace when that is no folder of
     this machine. In such a folder, mounted or copied, the disk of the engine is the only bound."""
@@ -122,9 +124,9 @@ class Settings:
             host["PidsLimit"] = limits.processes
         if limits.cpus is not None:
             host["NanoCpus"] = int(limits.cpus * 1e9)
-        if limits.file_bytes is not None:
-            size_of_file = {"Soft": limits.file_bytes, "Hard": limits.file_bytes}
-            host["Ulimits"].append({"Name": "fsize", **size_of_file})
+        for name, limit in (("fsize", limits.file_bytes), ("nofile", limits.open_files)):
+            if limit is not None:
+                host["Ulimits"].append({"Name": name, "Soft": limit, "Hard": limit})
         if self.runtime is not None:
             host["Runtime"] = self.runtime
         step = max(1, min(_LONGEST_STEP, self.idle_seconds // 2))
