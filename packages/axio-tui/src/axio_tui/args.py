@@ -43,6 +43,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="tools the model may call, separated by commas; none for no tools (default: all "
         "but confirm, status_line, subagent and vision); a wrong name lists them",
     )
+    run.add_argument(
+        "--sandbox",
+        default="none",
+        metavar="PLACE",
+        help="where commands run and files are: none, workspace-write, read-only, docker or "
+        "docker:IMAGE (default: %(default)s)",
+    )
     run.add_argument("--system", metavar="TEXT", help="the system prompt, instead of axio's own")
     run.add_argument(
         "--max-iterations",

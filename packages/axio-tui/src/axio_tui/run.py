@@ -23,6 +23,7 @@ from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
 from axio_tui.jsonlines import to_line
+from axio_tui.place import place_of, placed
 from axio_tui.plain import visible
 from axio_tui.prompt import build_system_prompt
 from axio_tui.render import Renderer
@@ -72,6 +73,7 @@ async def _run(
     named = args.transport
     choice = await (choose(os.environ, parts) if named is None else choose_named(named, parts))
     async with (
+        place_of(args.sandbox) as place,
         server_tools(_server_tools_in(args.tools, parts), args.trust, say) as more,
         connect(choice, args.model, parts) as transport,
     ):
@@ -80,7 +82,7 @@ async def _run(
         person = Person(where_to_ask(json=args.json))
         agent = make_agent(
             transport,
-            [*tools, *more],
+            placed([*tools, *more], place, say),
             system=args.system if args.system is not None else build_system_prompt(),
             max_iterations=args.max_iterations,
             ask=None if args.yes else person.ask,

@@ -1,0 +1,88 @@
+"""The place where the tools of a run work: this machine, a sandbox on it, or a container."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, get_args
+
+from axio.tool import Tool
+from axio_tools_local.local import LocalWorkspace
+from axio_tools_local.sandbox import Level
+from axio_tools_local.workspace import Workspace
+from axio_tui.errors import CommandError, WrongUse
+
+__all__ = ("place_of", "placed")
+
+_LEVELS = get_args(Level)
+_LOCAL_TOOLS = "axio_tools_local."
+
+
+@asynccontextmanager
+async def place_of(sandbox: str) -> AsyncIterator[Workspace | None]:
+    """The workspace that `--sandbox` names, while the block lasts; None for this machine as it is.
+
+    Raises `WrongUse` for what is no place, and `CommandError` for one that cannot be had here.
+    """
+    kind, colon, image = sandbox.partition(":")
+    if kind == "docker" and (image or not colon):
+        async with _container(image) as workspace:
+            yield workspace
+    elif sandbox == "none":
+        yield None
+    elif sandbox in _LEVELS:
+        yield await _sandbox(sandbox)
+    else:
+        there_is = ", ".join((*_LEVELS, "docker", "docker:IMAGE"))
+        raise WrongUse(f"no sandbox {sandbox!r}; there is: {there_is}")
+
+
+async def _sandbox(level: Any) -> Workspace:
+    workspace = LocalWorkspace(sandbox=level)
+    try:
+        async with workspace.run(("/bin/sh", "-c", ":")) as running:
+            async for _ in running:
+                pass
+    except OSError as error:
+        raise CommandError(str(error)) from error
+    return workspace
+
+
+@asynccontextmanager
+async def _container(image: str) -> AsyncIterator[Workspace]:
+    """A container that sees the current folder under the name that it has here."""
+    try:
+        from axio_tools_docker.workspace import IMAGE, DockerWorkspace
+    except ModuleNotFoundError as error:
+        if error.name != "axio_tools_docker":
+            raise
+        raise WrongUse("--sandbox docker needs axio-tools-docker, which is not installed") from None
+    folder = os.getcwd()
+    try:
+        workspace = DockerWorkspace(folder, workdir=folder, image=image or IMAGE)
+        await workspace.__aenter__()
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    try:
+        yield workspace
+    finally:
+        await workspace.__aexit__(None, None, None)
+
+
+def placed(
+    tools: Iterable[Tool[Any]], place: Workspace | None, say: Callable[[str], None]
+) -> list[Tool[Any]]:
+    """Let the tools work in a place, and say which do not: those of others know nothing of it."""
+    tools = list(tools)
+    if place is None:
+        return tools
+    outside = [tool.name for tool in tools if not _is_local(tool)]
+    if outside:
+        say(f"outside of the sandbox: {', '.join(outside)}")
+    return [dataclasses.replace(tool, context=place) if _is_local(tool) else tool for tool in tools]
+
+
+def _is_local(tool: Tool[Any]) -> bool:
+    return str(getattr(tool.handler, "__module__", "")).startswith(_LOCAL_TOOLS)
