@@ -20,6 +20,7 @@ from axio.approval import (
     used_up,
 )
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.budget import Budget
 from axio.compaction import ClearToolResults, CompactionStrategy, SlidingWindow, Summarize
 from axio.context import MemoryContextStore
 from axio.events import (
@@ -125,6 +126,23 @@ async def test_an_approved_call_runs_once_in_any_process_that_goes_on() -> None:
     for _ in range(2):
         await agent.resume(store).get_session_end()
     assert bank.paid == [5]
+
+
+async def test_an_approved_call_counts_once() -> None:
+    bank = Bank()
+    calls = make_tool_use_response("pay", tool_input={"amount": 5})
+    transport = StubTransport([calls, make_text_response("Paid.")])
+    agent = Agent("", transport, [Tool("pay", bank.pay, guards=(AskLater(),))])
+    store = MemoryContextStore()
+    await agent.run("pay", store)
+    [waiting] = pending(await store.get_history())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        waiting.input = {"amount": 500}  # type: ignore[misc]
+    await decide(store, waiting, approve=True)
+    agent = agent.copy(tools=[Tool("pay", bank.pay)])
+    budget = Budget(tool_calls=1)
+    assert await agent.resume(store, budget=budget).get_final_text() == "Paid."
+    assert (bank.paid, budget.used_tool_calls) == ([5], 1)
 
 
 @in_no_time

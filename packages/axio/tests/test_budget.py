@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from axio.agent import Agent
-from axio.blocks import TextBlock, ToolResultBlock
+from axio.blocks import ContentBlock, ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock
 from axio.budget import Budget, cost_of
 from axio.context import MemoryContextStore
 from axio.events import (
@@ -28,6 +28,7 @@ from axio.history import check
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
 from axio.permission import PermissionGuard
+from axio.run.budget import length_of
 from axio.testing import (
     FaultTransport,
     Raises,
@@ -332,6 +333,21 @@ async def test_one_budget_may_serve_several_runs() -> None:
     events, store = await ends(agent, budget)
     assert reason(events) == "requests"
     assert len(await store.get_history()) == 1
+
+
+@pytest.mark.parametrize(
+    ("block", "length"),
+    [
+        (TextBlock("four"), 4),
+        (ToolUseBlock("id", "name", {"a": 1}), 8),
+        (ToolResultBlock("id", "three"), 5),
+        (ToolResultBlock("id", [TextBlock("three")]), 0),
+        (ImageBlock("image/png", b"png"), 0),
+    ],
+)
+def test_the_length_of_a_message_is_its_text(block: ContentBlock, length: int) -> None:
+    assert length_of(Message("user", [block])) == length
+    assert length_of(Message("user", [block, block])) == 2 * length
 
 
 def test_cached_tokens_cost_what_they_cost() -> None:

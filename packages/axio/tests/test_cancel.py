@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -389,9 +390,25 @@ async def test_another_run_on_the_same_store_waits_for_its_turn() -> None:
     ]
 
 
-async def test_a_run_inside_a_run_cannot_use_the_same_session() -> None:
+class LockedAnew(MemoryContextStore):
+    """Gives a new hold to each run that asks for one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def own(self) -> AsyncIterator[None]:
+        async with self.lock:
+            yield
+
+
+@pytest.mark.parametrize("kind", [MemoryContextStore, LockedAnew])
+async def test_a_run_inside_a_run_cannot_use_the_same_session(
+    kind: Callable[[], MemoryContextStore],
+) -> None:
     inner = Agent("", StubTransport([make_text_response("inner")]))
-    store = MemoryContextStore()
+    store = kind()
 
     async def nested() -> str:
         return await inner.run("?", store)

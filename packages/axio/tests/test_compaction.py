@@ -478,6 +478,7 @@ async def test_a_summary_that_fails_costs_no_answer(limits: dict[str, Any]) -> N
         (ModelSpec("m", context_window=1000), {}, 750),
         (ModelSpec("m", context_window=1000), {"threshold": 0.5}, 500),
         (ModelSpec("m"), {}, 96_000),
+        (ModelSpec("m", context_window=0), {}, 96_000),
         (None, {}, 96_000),
     ],
 )

@@ -89,6 +89,41 @@ async def test_a_consumer_may_ask_for_each_event_in_a_task_of_its_own(
     assert event.reason == ("time" if limited else "cancelled")
 
 
+async def test_a_limit_from_outside_is_told_as_the_reason() -> None:
+    stream = endless().run_stream("go", MemoryContextStore())
+    await anext(stream)
+    limit = LimitReached("enough is enough", reason="patience")
+    stream.interrupt(limit)
+    error, end = (await drain(stream))[-2:]
+    assert error == Error(limit)
+    assert isinstance(end, SessionEndEvent)
+    assert (end.stop_reason, end.reason) == (StopReason.error, "patience")
+
+
+@in_no_time
+async def test_a_stop_reaches_the_task_that_waits_for_tools_now() -> None:
+    """Not the one that waited for the event before."""
+
+    async def quick() -> str:
+        return "done"
+
+    async def deaf() -> str:
+        for _ in range(2):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        return "at last"
+
+    calls = [*make_tool_use_response("quick", "a")[:-1], *make_tool_use_response("deaf", "b")]
+    agent = Agent("", StubTransport([calls]), [Tool("quick", quick), Tool("deaf", deaf)])
+    stream = agent.run_stream("go", MemoryContextStore())
+    before = now()
+    asyncio.get_running_loop().call_later(1, stream.cancel)
+    while not isinstance(event := await by_wait(stream), SessionEndEvent):
+        pass
+    assert event.reason == "cancelled"
+    assert now() - before < 30, "the grace of tools that ignore a cancel is some seconds"
+
+
 async def test_a_consumer_cancelled_before_can_still_be_told_of_a_limit() -> None:
     async def say_last_words() -> list[StreamEvent]:
         try:
@@ -994,7 +1029,7 @@ async def test_a_stop_is_not_forgotten_by_a_transport_that_swallows_a_cancellati
     ran: list[str] = []
     turns = [make_tool_use_response("work", f"c{n}") for n in range(3)] if calls else []
     transport = SwallowsOne([*turns, text("a", "b", "c")])
-    budget = Budget(seconds=0.02) if limited else None  # of real time, which the clock only adds to
+    budget = Budget(seconds=20) if limited else None
     store = MemoryContextStore()
     agent = Agent("", transport, [Tool("work", work)])
     stream = agent.run_stream("go", store, budget=budget)

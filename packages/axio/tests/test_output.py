@@ -346,6 +346,25 @@ async def test_a_rejected_answer_makes_room_for_the_next() -> None:
     assert (seen[1], seen[-1]) == ({"x": "no", "y": 1}, {"x": 1, "y": 2})
 
 
+async def test_a_rejected_answer_is_shown_until_the_next_one_begins() -> None:
+    transport = answering({"x": "no", "y": 1}, {"x": 1, "y": 2})
+    stream = Agent("", transport).run_stream("x", MemoryContextStore(), output=Point)
+    seen = [stream.partial async for event in stream if isinstance(event, ToolUseStart)]
+    assert seen == [None, {"x": "no", "y": 1}]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_model_has_three_tries_unless_told_otherwise(streamed: bool) -> None:
+    transport = answering(*[{"x": "no", "y": n} for n in range(9)])
+    agent = Agent("", transport)
+    with pytest.raises(OutputError):
+        if streamed:
+            await agent.run_stream("x", MemoryContextStore(), output=Point).get_output()
+        else:
+            await agent.run("x", MemoryContextStore(), output=Point)
+    assert len(transport.requests) == 3
+
+
 @pytest.mark.parametrize("budget", [None, Budget()])
 async def test_an_error_says_which_limit_ended_the_run_before_the_answer(
     budget: Budget | None,

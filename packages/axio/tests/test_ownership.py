@@ -39,6 +39,38 @@ async def test_one_who_gives_up_waiting_is_passed_over() -> None:
         await patient
 
 
+async def test_one_who_gives_up_waiting_lets_nobody_else_in() -> None:
+    store = MemoryContextStore()
+    async with store.own():
+        impatient = asyncio.ensure_future(store.own().__aenter__())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        next_one = asyncio.ensure_future(store.own().__aenter__())
+        await asyncio.sleep(0)
+        assert not next_one.done()
+    async with asyncio.timeout(10):
+        await next_one
+
+
+def test_one_who_waited_in_a_loop_that_is_closed_is_passed_over() -> None:
+    store = MemoryContextStore()
+    holding, closed = asyncio.new_event_loop(), asyncio.new_event_loop()
+    holding.run_until_complete(store.own().__aenter__())
+    waiting = closed.create_task(store.own().__aenter__())
+    closed.run_until_complete(asyncio.sleep(0))
+    waiting._log_destroy_pending = False  # type: ignore[attr-defined]
+    closed.close()
+
+    async def release() -> None:
+        await store.own().__aexit__(None, None, None)
+        async with asyncio.timeout(10), store.own():
+            pass
+
+    holding.run_until_complete(release())
+    holding.close()
+
+
 async def test_one_who_gives_up_at_the_very_moment_passes_it_on() -> None:
     store = MemoryContextStore()
     async with store.own():

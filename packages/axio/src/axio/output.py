@@ -155,7 +155,7 @@ class OutputWanted(Generic[T]):
 
     def _fail(self, problem: str) -> str:
         self._left -= 1
-        if self._left <= 0 and not self._found:
+        if self._left <= 0:
             text = f"no answer of the wanted type: {problem}"
             self.error = OutputError(text, reason="output_tries")
         return problem

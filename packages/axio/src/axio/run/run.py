@@ -291,7 +291,7 @@ class AgentRun(Recorded):
                 try:
                     if self.turn or self._steering or dispatch.running:
                         await self._wind_up(dispatch)
-                    elif self._end is not None and crash is None:
+                    else:
                         self._remember()
                 finally:
                     await self._let_go()

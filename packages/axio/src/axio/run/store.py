@@ -206,7 +206,7 @@ class Recorded(Interruptible):
             await self.store.append(Message("assistant", partial))
 
     def _remember(self) -> None:
-        """The run has ended well: spare the next one the check."""
+        """The history has no open turn: spare the next run the check, if it finds it like this."""
         if self._stored:
             self._checked = self._checked[0] + len(self._stored), self._stored[-1]
         try:  # noqa: SIM105 - suppress() costs more than a whole message
