@@ -15,7 +15,7 @@ from axio.media import ImageLimits
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
 from axio.types import JSONObject
-from axio.wire.client import HttpTransport, Request
+from axio.wire.client import HttpTransport, Request, Schema
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
@@ -133,11 +133,7 @@ class AnthropicTransport(HttpTransport):
         return payload
 
     def make_request(
-        self,
-        messages: list[Message],
-        tools: list[AnyTool],
-        system: str,
-        schema: Mapping[str, Any] | None = None,
+        self, messages: list[Message], tools: list[AnyTool], system: str, schema: Schema = None
     ) -> Request:
         if type(self).build_payload is AnthropicTransport.build_payload:
             body = self._body(messages, tools, system, schema)
@@ -169,11 +165,7 @@ class AnthropicTransport(HttpTransport):
         return {name: value for name, value in values.items() if value is not None}
 
     def _body(
-        self,
-        messages: list[Message],
-        tools: list[AnyTool],
-        system: str,
-        schema: Mapping[str, Any] | None = None,
+        self, messages: list[Message], tools: list[AnyTool], system: str, schema: Schema = None
     ) -> bytes:
         history = self._encoder.history(messages)
         system_parts = history.system

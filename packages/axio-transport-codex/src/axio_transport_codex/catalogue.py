@@ -4,33 +4,21 @@ subscription pays for them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from axio.models import Capability, ModelRegistry, ModelSpec
+from axio_transport_openai.catalogue import OPENAI_MODELS
 
-__all__ = ("CODEX_MODELS", "listed_models", "spec_of")
-
-_TEXT = frozenset({Capability.text, Capability.tool_use})
-_VISION = _TEXT | {Capability.vision}
-_REASONING = _TEXT | {Capability.reasoning}
+__all__ = ("CODEX_MODELS", "listed_models")
 
 CODEX_MODELS = ModelRegistry(
-    [
-        ModelSpec("o4-mini", _REASONING, 100_000, 200_000),
-        ModelSpec("o3", _REASONING, 100_000, 200_000),
-        ModelSpec("o3-mini", _REASONING, 100_000, 200_000),
-        ModelSpec("gpt-4.1", _VISION, 32_768, 1_047_576),
-        ModelSpec("gpt-4.1-mini", _VISION, 32_768, 1_047_576),
-        ModelSpec("gpt-4.1-nano", _TEXT, 32_768, 1_047_576),
-        ModelSpec("gpt-4o", _VISION, 16_384, 128_000),
-        ModelSpec("gpt-4o-mini", _VISION, 16_384, 128_000),
-    ]
+    replace(OPENAI_MODELS[id], input_cost=0.0, output_cost=0.0)
+    for id in (
+        *("o4-mini", "o3", "o3-mini", "gpt-4.1", "gpt-4.1-mini"),
+        *("gpt-4.1-nano", "gpt-4o", "gpt-4o-mini"),
+    )
 )
-
-
-def spec_of(id: str, models: ModelRegistry) -> ModelSpec:
-    """The entry of `models`; for one that is not listed, a guess that it can use tools."""
-    return models.get(id) or ModelSpec(id, _TEXT)
 
 
 def listed_models(answer: Any) -> list[ModelSpec]:
@@ -44,7 +32,7 @@ def listed_models(answer: Any) -> list[ModelSpec]:
         if isinstance(id, str) and id:
             specs[id] = CODEX_MODELS.get(id) or ModelSpec(
                 id,
-                _TEXT,
+                frozenset({Capability.text, Capability.tool_use}),
                 _limit(item, "max_output_tokens", 8192),
                 _limit(item, "context_window", 128_000),
             )

@@ -8,20 +8,20 @@ import platform
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from axio.exceptions import StreamError
 from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
 from axio.tool import AnyTool
 from axio.types import JSONObject
-from axio.wire.client import HttpTransport, Request
+from axio.wire.client import HttpTransport, Request, Schema
 from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
 from axio.wire.secret import Secret
 from axio.wire.settings import ModelOrId, model_field
-from axio_transport_codex.catalogue import CODEX_MODELS, listed_models, spec_of
+from axio_transport_codex.catalogue import CODEX_MODELS, listed_models
 from axio_transport_codex.limits import Limits, limits_of
 from axio_transport_codex.oauth import ORIGINATOR, refresh_access_token
 from axio_transport_codex.renewal import SingleFlight
@@ -91,9 +91,6 @@ class CodexTransport(HttpTransport):
         if self.token_file is not None and not self.api_key:
             self._take(TokenFile(self.token_file).load())
 
-    def guess_model(self, id: str) -> ModelSpec:
-        return spec_of(id, self.models)
-
     def can_structure(self) -> bool:
         return True
 
@@ -112,11 +109,7 @@ class CodexTransport(HttpTransport):
         )
 
     def make_request(
-        self,
-        messages: list[Message],
-        tools: list[AnyTool],
-        system: str,
-        schema: Mapping[str, Any] | None = None,
+        self, messages: list[Message], tools: list[AnyTool], system: str, schema: Schema = None
     ) -> Request:
         payload = self.build_payload(messages, tools, system)
         if schema is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from axio.models import Capability, ModelRegistry, ModelSpec
 
-__all__ = ("NEBIUS_MODELS", "OPENAI_MODELS", "OPENROUTER_MODELS", "spec_for")
+__all__ = ("NEBIUS_MODELS", "OPENAI_MODELS", "OPENROUTER_MODELS")
 
 _TEXT = frozenset({Capability.text, Capability.tool_use})
 _VISION = _TEXT | {Capability.vision}
@@ -51,12 +51,3 @@ NEBIUS_MODELS = ModelRegistry(
         ModelSpec("Qwen/Qwen2.5-VL-72B-Instruct", _VISION, 25_000, 32_768),
     ]
 )
-
-
-def spec_for(model_id: str, models: ModelRegistry) -> ModelSpec:
-    """The entry of a model in `models`, else a guess that it can use tools.
-
-    A guess has `max_output_tokens=0`, which means that no limit is sent: a limit above the model's
-    own is an error at some providers.
-    """
-    return models.get(model_id) or ModelSpec(model_id, _TEXT, max_output_tokens=0)

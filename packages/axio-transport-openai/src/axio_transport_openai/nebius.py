@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from axio.messages import Message
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.tool import AnyTool
 from axio.types import JSONObject
-from axio.wire.client import Request
+from axio.wire.client import Request, Schema
 from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import NEBIUS_MODELS
-from axio_transport_openai.listing import choose, dollars_per_million, entries, number
+from axio_transport_openai.listing import choose, dollars_per_million, number
 from axio_transport_openai.providers import NEBIUS, Provider
 from axio_transport_openai.thinking import ThinkingMixin
 from axio_transport_openai.transport import OpenAITransport
 
 __all__ = ("NebiusTransport",)
-
-logger = logging.getLogger(__name__)
 
 PLACEHOLDER = ModelSpec(
     "no model chosen: call fetch_models() first", max_output_tokens=0, context_window=0
@@ -46,11 +42,7 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
     async def fetch_models(self) -> None:
         """Fill `models` with what Nebius offers now, and choose a model where the current one is
         not among them."""
-        answer = await self._fetch("models?verbose=true", "Nebius API error", attempts=1)
-        self.models.clear()
-        for entry in entries(answer):
-            self.models[entry["id"]] = _spec(entry)
-        logger.info("Loaded %d models", len(self.models))
+        await self._fetch_listed("models?verbose=true", "Nebius API error", _spec)
         self.model = choose(self.model, self.models)
 
     def build_payload(
@@ -63,11 +55,7 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
         return payload
 
     def make_request(
-        self,
-        messages: list[Message],
-        tools: list[AnyTool],
-        system: str,
-        schema: Mapping[str, Any] | None = None,
+        self, messages: list[Message], tools: list[AnyTool], system: str, schema: Schema = None
     ) -> Request:
         if self.model.id == PLACEHOLDER.id:
             raise RuntimeError("no model is chosen: set `model`, or call fetch_models() first")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -10,14 +9,12 @@ from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.types import JSONObject
 from axio.wire.settings import ModelOrId, from_environment, model_field
 from axio_transport_openai.catalogue import OPENROUTER_MODELS
-from axio_transport_openai.listing import dollars_per_million, entries, number
+from axio_transport_openai.listing import dollars_per_million, number
 from axio_transport_openai.providers import OPENROUTER, Provider
 from axio_transport_openai.thinking import ThinkingMixin
 from axio_transport_openai.transport import OpenAITransport
 
 __all__ = ("OpenRouterTransport",)
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -35,11 +32,7 @@ class OpenRouterTransport(ThinkingMixin, OpenAITransport):
 
     async def fetch_models(self) -> None:
         """Fill `models` with what OpenRouter offers now, the current model among them."""
-        answer = await self._fetch("models", "OpenRouter API error", attempts=1)
-        self.models.clear()
-        for entry in entries(answer):
-            self.models[entry["id"]] = _spec(entry)
-        logger.info("Loaded %d models", len(self.models))
+        await self._fetch_listed("models", "OpenRouter API error", _spec)
         self.model = self.models.get(self.model.id, self.model)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -13,13 +13,13 @@ from axio.messages import Message
 from axio.models import ModelRegistry, ModelSpec
 from axio.tool import AnyTool
 from axio.types import JSONObject
-from axio.wire.client import HttpTransport, Request
-from axio.wire.http import Timeouts
+from axio.wire.client import HttpTransport, Request, Schema
+from axio.wire.http import Decoder, Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
 from axio.wire.secret import Secret
 from axio.wire.settings import ModelOrId, from_environment, model_field
-from axio_transport_openai.catalogue import OPENAI_MODELS, spec_for
+from axio_transport_openai.catalogue import OPENAI_MODELS
 from axio_transport_openai.decode import ChatDecoder
 from axio_transport_openai.embeddings import vectors
 from axio_transport_openai.encode import (
@@ -29,6 +29,7 @@ from axio_transport_openai.encode import (
     response_format,
 )
 from axio_transport_openai.encoded import RequestEncoder
+from axio_transport_openai.listing import entries
 from axio_transport_openai.providers import OPENAI, Provider, provider_for
 from axio_transport_openai.responses import ResponsesDecoder, text_format
 from axio_transport_openai.responses.request import build_request
@@ -79,11 +80,8 @@ class OpenAITransport(HttpTransport):
     def __post_init__(self) -> None:
         HttpTransport.__post_init__(self)
         self.extra_params = MappingProxyType(dict(self.extra_params))
-        if self.wire not in ("chat", "responses"):
+        if self.wire not in _PATHS:
             raise ValueError(f'wire is "chat" or "responses", not {self.wire!r}')
-
-    def guess_model(self, id: str) -> ModelSpec:
-        return spec_for(id, self.models)
 
     def can_structure(self) -> bool:
         return self._provider.json_schema
@@ -93,64 +91,65 @@ class OpenAITransport(HttpTransport):
     ) -> JSONObject:
         """The body of the request, as a new dict. A subclass may change it."""
         provider = self._provider
+        limit = provider.max_tokens
         if self.wire == "responses":
+            limit = "max_output_tokens"
             payload = build_request(
                 *(self.model, messages, tools, system, self._reasoning_of),
                 images=provider.images,
             )
-            if self.model.max_output_tokens > 0:
-                payload["max_output_tokens"] = self.model.max_output_tokens
-            payload.update(self.extra_params)
-            return payload
-        payload = {
-            "model": self.model.id,
-            "messages": encode_messages(messages, system, provider),
-            "stream": True,
-        }
-        if provider.stream_options:
-            payload["stream_options"] = {"include_usage": True}
+        else:
+            payload = {
+                "model": self.model.id,
+                "messages": encode_messages(messages, system, provider),
+                "stream": True,
+            }
+            if provider.stream_options:
+                payload["stream_options"] = {"include_usage": True}
+            if tools:
+                payload["tools"] = encode_tools(tools)
+            if self._marks_cache():
+                mark_prefix(payload["messages"])
         if self.model.max_output_tokens > 0:
-            payload[provider.max_tokens] = self.model.max_output_tokens
-        if tools:
-            payload["tools"] = encode_tools(tools)
-        if self._marks_cache():
-            mark_prefix(payload["messages"])
+            payload[limit] = self.model.max_output_tokens
         payload.update(self.extra_params)
         return payload
 
     def make_request(
-        self,
-        messages: list[Message],
-        tools: list[AnyTool],
-        system: str,
-        schema: Mapping[str, Any] | None = None,
+        self, messages: list[Message], tools: list[AnyTool], system: str, schema: Schema = None
     ) -> Request:
-        provider = self._provider
-        names = own_names(tools)
+        provider, names = self._provider, own_names(tools)
         extra: JSONObject = {}
         if self.wire == "responses":
             if schema is not None:
                 extra["text"] = {**(self.extra_params.get("text") or {}), **text_format(schema)}
+            body = dumps(self.build_payload(messages, tools, system) | extra)
             keeps_raw = bool(provider.replays)
-            return Request(
-                self._url("responses"),
-                self._headers(),
-                dumps(self.build_payload(messages, tools, system) | extra),
-                partial(ResponsesDecoder, self._reasoning_of, names, keeps_raw=keeps_raw),
+            decoder: Callable[[], Decoder] = partial(
+                ResponsesDecoder, self._reasoning_of, names, keeps_raw=keeps_raw
             )
-        if schema is not None:
-            extra["response_format"] = response_format(schema)
-        return Request(
-            self._url("chat/completions"),
-            self._headers(),
-            self._chat_body(messages, tools, system, extra),
-            partial(ChatDecoder, provider.name, provider.replays, names),
-        )
+        else:
+            if schema is not None:
+                extra["response_format"] = response_format(schema)
+            body = self._chat_body(messages, tools, system, extra)
+            decoder = partial(ChatDecoder, provider.name, provider.replays, names)
+        return Request(self._url(_PATHS[self.wire]), self._headers(), body, decoder)
 
     async def embed(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text, in their order."""
         body = dumps({"model": self.model.id, "input": list(texts)})
         return vectors(await self._fetch("embeddings", "Embedding API error", body))
+
+    async def _fetch_listed(
+        self, path: str, describe: str, spec: Callable[[JSONObject], ModelSpec]
+    ) -> None:
+        """Fill `models` with the entries of a list that the provider has, as `spec` reads them."""
+        answer = await self._fetch(path, describe, attempts=1)
+        self.models.clear()
+        for entry in entries(answer):
+            self.models[entry["id"]] = spec(entry)
+        log = logging.getLogger(type(self).__module__)
+        log.info("Loaded %d models", len(self.models))
 
     def to_dict(self) -> JSONObject:
         data = HttpTransport.to_dict(self)
@@ -198,6 +197,7 @@ class OpenAITransport(HttpTransport):
         return provider_for(self.base_url, self._home)
 
 
+_PATHS = {"chat": "chat/completions", "responses": "responses"}
 _ENCODED_ONCE = frozenset({"messages", "tools"})
 _PACKAGE = "axio_transport_openai"
 

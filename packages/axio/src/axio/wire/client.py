@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from axio.events import StreamEvent
 from axio.messages import Message
-from axio.models import ModelRegistry, ModelSpec
+from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.types import JSONObject
 from axio.wire.address import Address
 from axio.wire.http import (
@@ -31,9 +31,12 @@ from axio.wire.settings import ModelOrId, spec_from_dict, spec_to_dict
 if TYPE_CHECKING:
     from axio.tool import AnyTool
 
-__all__ = ("HttpTransport", "Request", "StructuredStream")
+__all__ = ("HttpTransport", "Request", "Schema", "StructuredStream")
 
 T = TypeVar("T", bound="HttpTransport")
+
+Schema: TypeAlias = Mapping[str, Any] | None
+"""What the text of an answer is to be JSON of, if anything."""
 
 StructuredStream: TypeAlias = Callable[
     ["list[Message]", "list[AnyTool]", str, Mapping[str, Any]],
@@ -90,11 +93,7 @@ class HttpTransport:
     # ── what a provider says ──────────────────────────────────────────────────────────────────
 
     def make_request(
-        self,
-        messages: list[Message],
-        tools: list[AnyTool],
-        system: str,
-        schema: Mapping[str, Any] | None = None,
+        self, messages: list[Message], tools: list[AnyTool], system: str, schema: Schema = None
     ) -> Request:
         """The request for the next answer; with a `schema` its text is JSON of that schema.
 
@@ -103,8 +102,11 @@ class HttpTransport:
         raise NotImplementedError
 
     def guess_model(self, id: str) -> ModelSpec:
-        """A spec with what may be relied on of a model that is not in `models`."""
-        raise NotImplementedError
+        """A spec with what may be relied on of a model that is not in `models`: that it can use
+        tools. `max_output_tokens=0` means that no limit is sent, since one above the model's own is
+        an error at some providers."""
+        capabilities = frozenset({Capability.text, Capability.tool_use})
+        return ModelSpec(id, capabilities, max_output_tokens=0)
 
     def can_structure(self) -> bool:
         """True if the provider can bind the answer of this model to a schema."""
