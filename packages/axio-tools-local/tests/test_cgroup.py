@@ -20,9 +20,11 @@ V2_FILES = ("pids.max", "memory.max", "memory.swap.max", "memory.oom.group", "cg
 @pytest.fixture(autouse=True)
 def no_memory() -> Iterator[None]:
     """Forget what was found out about the real machine, before and after."""
-    cgroup._parent.cache_clear()
+    for known in (cgroup._parent, cgroup.tracking):
+        known.cache_clear()
     yield
-    cgroup._parent.cache_clear()
+    for known in (cgroup._parent, cgroup.tracking):
+        known.cache_clear()
 
 
 # ── the groups themselves ─────────────────────────────────────────────────────────────────────
@@ -39,6 +41,32 @@ def test_the_end_of_a_group_is_the_end_of_all_in_it() -> None:
     group.end(groups)
     assert sleeping.wait(30) == -9
     assert not os.path.exists(groups[0])
+
+
+def test_nothing_but_a_member_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 stands for a member of another namespace, and for kill(2) for all of one's own group."""
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(pid))
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group/cgroup.procs").write_text("0\n-1\n999999999\n")
+    group.end([str(tmp_path / "group")], 0.01)
+    assert set(killed) == {999999999}
+
+
+def test_an_ordinary_folder_gives_no_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroup, "_ROOT", str(tmp_path))
+    (tmp_path / "pids").mkdir()
+    assert cgroup.tracking() == ()
+    assert os.listdir(tmp_path) == ["pids"]
+
+
+def test_a_group_that_only_lists_may_fail_to_be_made(tmp_path: Path) -> None:
+    places: list[cgroup.Place] = [(str(tmp_path / "missing"), []), (str(tmp_path), [])]
+    assert group.make(places, "axio-x") == [str(tmp_path / "axio-x")]
+    with pytest.raises(FileNotFoundError):
+        group.make([(str(tmp_path / "missing"), [("pids.max", "1", True)])], "axio-y")
 
 
 def test_what_cannot_be_removed_takes_no_longer_than_a_moment(

@@ -20,7 +20,7 @@ from typing import Protocol, get_args
 
 import pytest
 
-from axio_tools_local import archive
+from axio_tools_local import archive, cgroup
 from axio_tools_local.local import LocalWorkspace
 from axio_tools_local.run_python import run_python
 from axio_tools_local.sandbox import Level
@@ -411,12 +411,31 @@ async def test_a_stopped_parent_goes_on() -> None:
     assert await shell("kill -STOP $PPID; kill -TSTP $PPID; echo done") == "[stdout] done"
 
 
-@pytest.mark.parametrize("number", ["KILL", "STOP"])
+# The keeper is the parent of the parent.
+GONE = {
+    number: f"read _ _ _ keeper _ < /proc/$PPID/stat; kill -{number} $keeper"
+    for number in ("KILL", "STOP")
+}
+
+
+@pytest.mark.parametrize("number", GONE)
 async def test_without_its_keeper_a_command_ends(number: str, marked: Marked) -> None:
-    """The processes it has let go of are out of reach then; the keeper is their parent's parent."""
-    find = "read _ _ _ keeper _ < /proc/$PPID/stat"
-    await shell(f"{find}; kill -{number} $keeper; exec sleep 61.{marked.mark}", timeout=1)
+    await shell(f"{GONE[number]}; exec sleep 61.{marked.mark}", timeout=1)
     await marked.until(False)
+
+
+@pytest.mark.parametrize("number", GONE)
+async def test_a_control_group_finds_what_it_has_let_go_of(
+    number: str, marked: Marked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda size: f"of-{marked.mark}")
+    if not cgroup.tracking():
+        pytest.skip("this machine gives no control groups")
+    left = f"setsid sleep 61.{marked.mark} & (env -i setsid sleep 61.{marked.mark} &); sleep 0.2"
+    await shell(f"{left}; {GONE[number]}; exec sleep 61.{marked.mark}", timeout=1)
+    await marked.until(False)
+    ((place, _),) = cgroup.tracking()
+    assert f"axio-of-{marked.mark}" not in os.listdir(place)
 
 
 @pytest.fixture

@@ -48,6 +48,20 @@ def places(limits: Mapping[str, int]) -> list[Place]:
     return [(parent, _settings(1, name, limits[name])) for name, parent in found.items() if parent]
 
 
+@functools.cache
+def tracking() -> tuple[Place, ...]:
+    """Where to make a group that bounds nothing, and only lists what a command has started.
+
+    Empty where the machine gives none. Blocks the first time, while it finds out.
+    """
+    with suppress(FileNotFoundError):  # another system
+        for version, controller in ((2, ""), (1, "pids"), (1, "freezer")):
+            for parent in _candidates(version, controller):
+                if _takes((parent, [])):
+                    return ((parent, []),)
+    return ()
+
+
 def _settings(version: int, controller: str, value: int) -> list[tuple[str, str, bool]]:
     """The files to write. What the kernel may lack only makes the limit stricter."""
     if controller == "pids":
@@ -101,7 +115,8 @@ def _takes(place: Place) -> bool:
     except OSError:
         return False
     try:
-        enter = ["/bin/sh", "-c", 'echo 0 > "$0/cgroup.procs"', made[0]]
+        # Without the first test an ordinary folder would take it too.
+        enter = ["/bin/sh", "-c", 'test -e "$0/cgroup.procs" && echo 0 > "$0/cgroup.procs"', *made]
         return subprocess.run(enter, capture_output=True).returncode == 0
     finally:
         group.end(made)

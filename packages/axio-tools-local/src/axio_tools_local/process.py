@@ -12,6 +12,7 @@ import asyncio
 import marshal
 import os
 import secrets
+import signal
 import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -20,6 +21,7 @@ from typing import IO
 
 from axio_tools_local import archive
 from axio_tools_local.cgroup import Place
+from axio_tools_local.confine import group
 from axio_tools_local.workspace import Output
 
 _CHUNK = 65536
@@ -28,6 +30,7 @@ _PIPE_BYTES = 1 << 20  # the most that a pipe can hold by default (pipe(7), pipe
 _POLITE_SECONDS = 0.2  # between asking a command to end and its end
 _DRAIN_SECONDS = 0.25  # for pipes that stay open: what keeps them could not be killed
 _KILL_SECONDS = 2.5  # for the keeper to end all
+_GROUP_SECONDS = 0.2  # for the control group of a command that has killed its keeper
 _POLL_SECONDS = 0.02  # where the kernel has no pidfd
 
 
@@ -61,6 +64,7 @@ class Process:
         self._timeout = timeout
         self._environment = environment
         self._places = places
+        self._name = f"axio-{secrets.token_hex(8)}"
         self._launcher = launcher
         self._temporary = temporary
         self._lifeline: int | None = None
@@ -115,7 +119,7 @@ class Process:
             "lifeline": keepers_end,
             "private": (keepers_end, *(() if self._launcher else archive.inherited())),
             "places": list(self._places),
-            "name": f"axio-{secrets.token_hex(8)}",
+            "name": self._name,
             "temporary": self._temporary,
         }
         return [*archive.runner("keep"), marshal.dumps(request).hex()]
@@ -157,6 +161,8 @@ class Process:
         self._close_input()
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(_DRAIN_SECONDS)
+        if not self._exited:
+            self._end_groups()
 
     # ── output ────────────────────────────────────────────────────────────────────────────────
 
@@ -263,10 +269,16 @@ class Process:
 
     def _on_exit(self, code: int) -> None:
         self._exited = True
+        if code == -signal.SIGKILL:  # the keeper itself may have been killed, by the command
+            self._end_groups()
         self.exit_code = None if self.timed_out else code
         self._changed.set()
         if self._outputs:
             self._after(_DRAIN_SECONDS, self._cut_off)
+
+    def _end_groups(self) -> None:
+        """End what the keeper would have ended. The groups are gone if it did."""
+        group.end([os.path.join(place, self._name) for place, _ in self._places], _GROUP_SECONDS)
 
     def _expire(self) -> None:
         if self._exited:

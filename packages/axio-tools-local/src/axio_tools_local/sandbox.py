@@ -104,7 +104,9 @@ class Sandbox:
     def places(self) -> list[cgroup.Place]:
         """Where the control groups of a command are made. Blocks the first time.
 
-        `SandboxUnavailable` when a limit needs one and none can be had.
+        A group also finds what a command leaves behind that has killed its keeper. In a sandbox it
+        cannot: there it sees no process but its own. `SandboxUnavailable` when a limit needs a
+        group and none can be had.
         """
         wanted = {}
         if self._limits.memory_bytes is not None:
@@ -112,6 +114,8 @@ class Sandbox:
         if self._limits.processes is not None and _is_root():
             # The kernel does not count processes of root (`RLIMIT_NPROC` in setrlimit(2)).
             wanted["pids"] = self._limits.processes + (_OWN_PROCESSES if self._confined else 0)
+        if not wanted and not self._confined:
+            return list(cgroup.tracking())
         return cgroup.places(wanted)
 
     def command(

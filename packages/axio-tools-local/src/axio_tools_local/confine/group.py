@@ -16,13 +16,18 @@ _PAUSE_SECONDS = 0.005
 def make(places: list[tuple[str, list[tuple[str, str, bool]]]], name: str) -> list[str]:
     """A new group in each place, with its settings: file, value, and False for one that may lack.
 
-    `OSError` when a place does not take one; then there is none.
+    `OSError` when a place with settings does not take one; then there is none.
     """
     groups: list[str] = []
     try:
         for place, settings in places:
             group = os.path.join(place, name)
-            os.mkdir(group)
+            try:
+                os.mkdir(group)
+            except OSError:
+                if settings:
+                    raise
+                continue
             groups.append(group)
             for file, value, needed in settings:
                 try:
@@ -42,9 +47,9 @@ def enter(groups: list[str]) -> None:
         _write(group, "cgroup.procs", "0")
 
 
-def end(groups: list[str]) -> None:
+def end(groups: list[str], seconds: float | None = None) -> None:
     """Kill what the groups list, and remove them. What cannot be removed in time stays."""
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + (_SECONDS if seconds is None else seconds)
     for group in groups:
         while not _is_removed(group) and time.monotonic() < deadline:
             _kill(group)
@@ -68,6 +73,8 @@ def _kill(group: str) -> None:
     except OSError:
         return
     for member in members:
+        if int(member) <= 0:  # of another namespace; to kill(2) it would be the caller's own group
+            continue
         try:
             os.kill(int(member), signal.SIGKILL)
         except OSError:
