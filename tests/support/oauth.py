@@ -6,25 +6,32 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from html import unescape
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import pytest
 
 from support.npm import OIDC_PROVIDER, installed, node
 
-PROGRAM = Path(__file__).with_name("oauth_server.mjs")
+
+def start_oauth_server(client: str, scopes: str) -> AbstractContextManager[str]:
+    """Run a server with one client while the block lasts; gives its address."""
+    return _start("oauth_server.mjs", client, scopes)
+
+
+def start_mcp_oauth_server(resource: str, seconds: int) -> AbstractContextManager[str]:
+    """Run a server with which clients register themselves, and get tokens for `resource`."""
+    return _start("oauth_mcp_server.mjs", resource, str(seconds))
 
 
 @contextmanager
-def start_oauth_server(client: str, scopes: str) -> Iterator[str]:
-    """Run the server while the block lasts; gives its address."""
+def _start(program: str, *arguments: str) -> Iterator[str]:
     folder = installed(*OIDC_PROVIDER)
     process = subprocess.Popen(
-        [node(), str(PROGRAM), client, scopes],
+        [node(), str(Path(__file__).with_name(program)), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -44,7 +51,7 @@ def start_oauth_server(client: str, scopes: str) -> Iterator[str]:
         process.stdout.close()
 
 
-async def sign_in(url: str, person: str = "alice") -> str:
+async def sign_in(url: str, person: str = "alice", callback: str = "/auth/callback") -> str:
     """Do what a person does in the browser; gives the address to which it is sent back, unasked."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
         method, data = "GET", None
@@ -53,7 +60,7 @@ async def sign_in(url: str, person: str = "alice") -> str:
                 page = await response.text()
                 if response.status in (302, 303, 307):
                     url, method, data = urljoin(url, response.headers["Location"]), "GET", None
-                    if "/auth/callback" in url:
+                    if urlsplit(url).path == callback:
                         return url
                     continue
             assert response.status == 200, page

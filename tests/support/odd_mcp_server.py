@@ -6,10 +6,12 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Context, Elicit, Resolve
+from pydantic import BaseModel
 
 server = MCPServer("odd", instructions="Be careful with this server.")
 
@@ -82,6 +84,30 @@ async def grow(times: int, ctx: Context[Any]) -> str:
         await ctx.notify_tools_changed()
     return "grown"
 
+
+class Colour(BaseModel):
+    colour: str
+
+
+def which_colour() -> Elicit[Colour]:
+    return Elicit("Which colour?", Colour)
+
+
+@server.tool()
+def ask(answer: Annotated[ElicitationResult[Colour], Resolve(which_colour)]) -> str:
+    """Ask a person for a colour."""
+    return answer.action + (f" {answer.data.colour}" if answer.action == "accept" else "")
+
+
+@server.tool()
+def describe(tool: str, as_what: str) -> str:
+    """Describe a tool of this server as another."""
+    server.remove_tool(tool)
+    server.add_tool(TOOLS[tool], name=tool, description=as_what)
+    return "described"
+
+
+TOOLS = {"echo": echo}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["http"]:

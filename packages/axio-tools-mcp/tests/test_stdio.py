@@ -66,7 +66,7 @@ async def seen(path: Path) -> None:
 async def test_five_servers_of_others_give_their_tools(tmp_path: Path) -> None:
     servers = [
         real("everything"),
-        real("filesystem", str(tmp_path)),
+        real("filesystem", str(tmp_path), roots=[]),
         real("memory", env={"MEMORY_FILE_PATH": str(tmp_path / "memory.jsonl")}),
         real("time"),
         real("git"),

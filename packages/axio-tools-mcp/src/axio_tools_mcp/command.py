@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
 from axio_tools_mcp.dialects import config_of
-from axio_tools_mcp.errors import ConfigError
+from axio_tools_mcp.errors import ConfigError, MCPServerError
 from axio_tools_mcp.files import PROJECT_FILES, find_servers, user_file
 
 __all__ = ("main",)
@@ -29,6 +31,9 @@ def main(argv: Sequence[str], say: Say) -> int:
     except (ConfigError, OSError, ValueError) as error:
         say(f"error: {error}")
         return 2
+    except MCPServerError as error:
+        say(f"error: {error}")
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,10 +56,35 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--check", action="store_true", help="connect them and count their tools")
     show.add_argument("--trust", action="store_true", help="those of this folder, too")
     show.set_defaults(run=_list)
+    approve = commands.add_parser(
+        "approve", help="approve the tools of a server as they are described now"
+    )
+    approve.add_argument("name", metavar="NAME")
+    approve.add_argument("--trust", action="store_true", help="a server of this folder")
+    approve.set_defaults(run=_approve)
     remove = commands.add_parser("remove", help="forget a server")
     remove.add_argument("name", metavar="NAME")
     _add_place(remove)
     remove.set_defaults(run=_remove)
+    login = commands.add_parser("login", help="sign in to a server in a browser")
+    login.add_argument("name", metavar="NAME")
+    login.add_argument("--trust", action="store_true", help="a server of this folder")
+    login.add_argument("--no-browser", action="store_true", help="only say what page to open")
+    login.set_defaults(run=_login)
+    serve = commands.add_parser(
+        "serve",
+        help="offer tools or an agent of axio as a server",
+        description="Serve over stdin and stdout, for a client that starts this command; with "
+        "--http on this machine, for clients that bring the token.",
+    )
+    what = serve.add_mutually_exclusive_group(required=True)
+    what.add_argument("--tools", metavar="NAMES", help="installed tools, separated by commas")
+    what.add_argument("--agent", metavar="MODULE:NAME", help="an Agent in a module")
+    serve.add_argument("--http", type=int, metavar="PORT", help="0 takes any port that is free")
+    serve.add_argument(
+        "--yes", action="store_true", help="allow calls that change something: nobody is asked"
+    )
+    serve.set_defaults(run=_serve)
     return parser
 
 
@@ -64,6 +94,16 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"in {PROJECT_FILES[0]} of this folder, not in the user's file",
     )
+
+
+def _serve(args: argparse.Namespace, say: Say) -> int:
+    from axio_tools_mcp.offer import TOKEN, serve
+
+    token = os.environ.get(TOKEN) or secrets.token_urlsafe(24)
+    if args.http is not None and TOKEN not in os.environ:
+        say(f"the token is {token} ({TOKEN} sets another)")
+    asyncio.run(serve(args.tools, args.agent, yes=args.yes, port=args.http, token=token, say=say))
+    return 0
 
 
 # ── add and remove ────────────────────────────────────────────────────────────────────────────
@@ -144,6 +184,62 @@ def _save(path: Path, document: dict[str, Any]) -> None:
         json.dump(document, file, indent=2, ensure_ascii=False)
         file.write("\n")
     os.replace(name, path)
+
+
+def _named(args: argparse.Namespace) -> MCPServerConfig:
+    servers = find_servers(trusted=args.trust).servers
+    if args.name not in servers:
+        raise ConfigError(f"no server {args.name!r}; there is: {', '.join(servers) or 'none'}")
+    return servers[args.name]
+
+
+def _login(args: argparse.Namespace, say: Say) -> int:
+    config = _named(args)
+    if config.url is None:
+        raise ConfigError(f"server {args.name!r} is a command: nobody signs in to it")
+    asyncio.run(_sign_in(config, say, open_browser=not args.no_browser))
+    say(f"signed in to server {args.name!r}")
+    return 0
+
+
+async def _sign_in(config: MCPServerConfig, say: Say, *, open_browser: bool) -> None:
+    from axio_tools_mcp import wire
+    from axio_tools_mcp.signing_in import PATIENCE, BrowserLogin
+    from axio_tools_mcp.tokens import TokenFile
+    from axio_tools_mcp.variables import expanded
+
+    config = dataclasses.replace(expanded(config), start_timeout=PATIENCE + 30)
+    assert config.url is not None
+    TokenFile(config.url).forget()
+
+    def ignore(_: object = None) -> None:
+        pass
+
+    async with (
+        BrowserLogin(say, open_browser=open_browser) as login,
+        wire.connect(config, wire.Hooks(ignore, ignore, ignore), login=login),
+    ):
+        pass
+
+
+def _approve(args: argparse.Namespace, say: Say) -> int:
+    count = asyncio.run(_approve_now(_named(args)))
+    say(f"{count} tools of server {args.name!r} are approved as they are described now")
+    return 0
+
+
+async def _approve_now(config: MCPServerConfig) -> int:
+    from axio_tools_mcp.session import MCPSession
+    from axio_tools_mcp.trust import Approvals, approvals_file
+
+    session = MCPSession(config)
+    await session.connect()
+    try:
+        listed = await session.list_tools()
+        Approvals(approvals_file()).approve(config, listed)
+        return len(listed)
+    finally:
+        await session.close()
 
 
 # ── list ──────────────────────────────────────────────────────────────────────────────────────

@@ -51,6 +51,11 @@ class MCPServerConfig:
     pass_variables: list[str] = field(default_factory=list)
     always: bool = False
     max_result: int = 200_000
+    roots: list[str] | None = None
+    """Folders that a started server is told it may work in: the working folder, unless given."""
+    oauth_client_id: str | None = None
+    """A client that was registered by hand, where clients cannot register by themselves."""
+    oauth_scope: str | None = None
 
     def __post_init__(self) -> None:
         if (self.command is None) == (self.url is None):
@@ -134,8 +139,10 @@ def _of_json(kind: type | tuple[type, ...]) -> Any:
 
 
 _READERS: dict[str, Any] = {
-    **dict.fromkeys(("command", "url", "transport", "cwd"), _as_it_is),
-    **dict.fromkeys(("args", "tools", "without", "pass_variables"), _of_json(list)),
+    **dict.fromkeys(
+        ("command", "url", "transport", "cwd", "oauth_client_id", "oauth_scope"), _as_it_is
+    ),
+    **dict.fromkeys(("args", "tools", "without", "pass_variables", "roots"), _of_json(list)),
     **dict.fromkeys(("env", "headers"), _of_json(dict)),
     **dict.fromkeys(("timeout", "total_timeout", "start_timeout"), float),
     **dict.fromkeys(("enabled", "always"), _of_json(bool)),

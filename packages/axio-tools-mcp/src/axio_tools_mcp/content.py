@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import binascii
 import json
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import Any, TypeAlias, get_args
 
 from axio.blocks import (
     AudioBlock,
@@ -19,7 +20,9 @@ from axio.blocks import (
 )
 from axio.results import Content
 
-__all__ = ("content_of", "is_error", "parts_of", "text_of")
+__all__ = ("content_of", "is_error", "joined", "parts_of", "resource_parts", "text_of")
+
+Part: TypeAlias = TextBlock | ImageBlock | AudioBlock
 
 _IMAGES = frozenset(get_args(ImageMediaType))
 _AUDIO = frozenset(get_args(AudioMediaType))
@@ -40,10 +43,14 @@ def content_of(result: Any, limit: int) -> Content:
     structured = _get(result, "structured_content", "structuredContent")
     if isinstance(structured, (dict, list)) and not _is_told(structured, blocks):
         blocks.append(TextBlock(json.dumps(structured, ensure_ascii=False)))
+    return joined(blocks, limit)
+
+
+def joined(blocks: Sequence[Part], limit: int) -> Content:
+    """The blocks as the content of a result: text where there is nothing else."""
     if all(isinstance(block, TextBlock) for block in blocks):
-        return _cut(
-            "\n".join(block.text for block in blocks if isinstance(block, TextBlock)), limit
-        )
+        texts = [block.text for block in blocks if isinstance(block, TextBlock)]
+        return _cut("\n".join(texts), limit)
     return [
         TextBlock(_cut(block.text, limit)) if isinstance(block, TextBlock) else block
         for block in blocks
@@ -58,7 +65,7 @@ def text_of(result: Any, limit: int) -> str:
     return "\n".join(block.text for block in content if isinstance(block, TextBlock))
 
 
-def parts_of(part: Any) -> list[TextBlock | ImageBlock | AudioBlock]:
+def parts_of(part: Any) -> list[Part]:
     """The blocks for one item of content: none is lost, and what no model takes is told as text."""
     match getattr(part, "type", None):
         case "text":
@@ -68,12 +75,13 @@ def parts_of(part: Any) -> list[TextBlock | ImageBlock | AudioBlock]:
         case "resource_link":
             return [TextBlock(_link(part))]
         case "resource":
-            return _resource(part.resource)
+            return resource_parts(part.resource)
         case kind:
             return [TextBlock(f"[content of a kind that is not known here: {kind}]")]
 
 
-def _resource(resource: Any) -> list[TextBlock | ImageBlock | AudioBlock]:
+def resource_parts(resource: Any) -> list[Part]:
+    """The blocks for the contents of a resource, headed by its address."""
     head = f"[resource {resource.uri}]"
     text = getattr(resource, "text", None)
     if isinstance(text, str):
@@ -83,7 +91,7 @@ def _resource(resource: Any) -> list[TextBlock | ImageBlock | AudioBlock]:
     return [TextBlock(head), block]
 
 
-def _media(data: str, media_type: Any, kind: str) -> TextBlock | ImageBlock | AudioBlock:
+def _media(data: str, media_type: Any, kind: str) -> Part:
     try:
         content = binascii.a2b_base64(data)
     except (binascii.Error, ValueError):

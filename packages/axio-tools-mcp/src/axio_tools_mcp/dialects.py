@@ -49,7 +49,8 @@ _SPELLINGS = {
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("command", "url", "transport", "cwd"), str),
-    **dict.fromkeys(("args", "tools", "without", "pass_variables"), list),
+    **dict.fromkeys(("oauth_client_id", "oauth_scope"), str),
+    **dict.fromkeys(("args", "tools", "without", "pass_variables", "roots"), list),
     **dict.fromkeys(("env", "headers"), dict),
     **dict.fromkeys(("timeout", "total_timeout", "start_timeout"), (int, float)),
     **dict.fromkeys(("enabled", "always"), bool),
@@ -59,7 +60,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 # They say something to other clients that is nothing to us: a call is free only by our own rules.
 _IGNORED = frozenset(
     "alwaysAllow autoApprove auto_approve trust description name icon version gallery dev prompt"
-    " sampling_enabled required oauth scopes tags inputs note comment $schema".split()
+    " sampling_enabled required scopes tags inputs note comment $schema".split()
 )
 
 _MILLISECONDS = 1000  # some clients count in these; nobody waits for so many seconds
@@ -113,7 +114,7 @@ def config_of(name: str, entry: Mapping[str, Any], scope: str) -> MCPServerConfi
 
 def _settle(name: str, values: dict[str, Any], entry: Mapping[str, Any]) -> None:
     """Bring values to what they mean here."""
-    for key in ("args", "tools", "without", "pass_variables"):
+    for key in ("args", "tools", "without", "pass_variables", "roots"):
         if key in values:
             values[key] = [str(item) for item in values[key]]
     for key in ("env", "headers"):
@@ -155,6 +156,14 @@ def _defer(values: dict[str, Any], value: Any) -> None:
     values["always"] = value in ("never", False)
 
 
+def _oauth(values: dict[str, Any], value: Any) -> None:
+    given = value if isinstance(value, dict) else {}
+    for keys, name in ((("client_id", "clientId"), "oauth_client_id"), (("scope",), "oauth_scope")):
+        for key in keys:
+            if key in given:
+                values[name] = given[key]
+
+
 def _milliseconds(key: str) -> Callable[[dict[str, Any], Any], None]:
     def put(values: dict[str, Any], value: Any) -> None:
         values[key] = value / 1000 if isinstance(value, (int, float)) else value
@@ -168,6 +177,7 @@ _SPECIAL: dict[str, Callable[[dict[str, Any], Any], None]] = {
     "api_key_env": _bearer,
     "env_http_headers": _variable_headers,
     "deferTools": _defer,
+    "oauth": _oauth,
     "startup_timeout_ms": _milliseconds("start_timeout"),
 }
 

@@ -11,15 +11,18 @@ from typing import Any, Protocol
 
 from axio.tool import Tool
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.elicitation import Elicit
 from axio_tools_mcp.errors import ConfigError
 from axio_tools_mcp.session import MCPSession
 from axio_tools_mcp.tools import load_tools
+from axio_tools_mcp.trust import Approvals, ChangedTool
 
 __all__ = ("ConfigRows", "MCPRegistry")
 
 logger = logging.getLogger(__name__)
 
 _PREFIX = "mcp."
+_SAID = 4000  # characters of what a server may say of itself
 
 
 class ConfigRows(Protocol):
@@ -45,10 +48,13 @@ class MCPRegistry:
     """Servers by name. A server that cannot be connected is kept, with its error.
 
     `on_change`, when it is set, is called after the tools of a server have changed by themselves.
+    `approvals` remember how tools were described, and `elicit` asks a person for a server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, approvals: Approvals | None = None, elicit: Elicit | None = None) -> None:
         self.on_change: Callable[[], object] | None = None
+        self._approvals = approvals
+        self._elicit = elicit
         self._servers: dict[str, _Server] = {}
         self._rows: dict[str, ConfigRows | None] = {"project": None, "global": None}
         self._refreshing: set[asyncio.Task[None]] = set()
@@ -140,6 +146,11 @@ class MCPRegistry:
         return list(tools.values())
 
     @property
+    def changed_tools(self) -> list[str]:
+        """The tools that are described otherwise than when they were approved."""
+        return [t.name for t in self.all_tools if any(isinstance(g, ChangedTool) for g in t.guards)]
+
+    @property
     def server_names(self) -> list[str]:
         return list(self._servers)
 
@@ -161,6 +172,21 @@ class MCPRegistry:
         server = self._servers.get(name)
         return 0 if server is None else len(server.tools)
 
+    @property
+    def instructions(self) -> str:
+        """The words of the servers on themselves, for a system prompt; "" when they say nothing."""
+        parts = [
+            f"The MCP server {name!r} says of itself:\n{words[:_SAID]}"
+            for name, server in self._servers.items()
+            if (words := server.session.instructions.strip())
+        ]
+        return "\n\n" + "\n\n".join(parts) + "\n" if parts else ""
+
+    def is_always_shown(self, tool: str) -> bool:
+        """True for a tool of a server that is configured so."""
+        servers = self._servers.values()
+        return any(s.config.always and any(t.name == tool for t in s.tools) for s in servers)
+
     def server_config(self, name: str) -> MCPServerConfig:
         return self._servers[name].config
 
@@ -175,7 +201,7 @@ class MCPRegistry:
     def _put(self, config: MCPServerConfig, scope: str) -> _Server:
         if config.scope != scope:
             config = dataclasses.replace(config, scope=scope)
-        session = MCPSession(config)
+        session = MCPSession(config, elicit=self._elicit)
         server = self._servers[config.name] = _Server(config, scope, session)
         session.on_change = lambda kind: self._changed(server, kind)
         return server
@@ -191,7 +217,7 @@ class MCPRegistry:
 
     async def _load(self, server: _Server) -> None:
         try:
-            server.tools = await load_tools(server.session)
+            server.tools = await load_tools(server.session, self._approvals)
             server.error = ""
         except Exception as error:
             server.error = str(error)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from axio.run import RUN
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.elicitation import Elicit
 from axio_tools_mcp.errors import CallTimeout, ConnectError, ConnectionLost, MCPServerError
 from axio_tools_mcp.patience import Patience
 from axio_tools_mcp.variables import expanded
@@ -38,14 +39,20 @@ class MCPSession:
     """`connect`, ask, `close`: in one event loop, by any of its tasks.
 
     `on_change` is called with the kind of a list that may have changed ("tools", "prompts" or
-    "resources").
+    "resources"). `elicit` is asked when the server wants something of a person; without it the
+    server is told that nobody is there.
     """
 
     def __init__(
-        self, config: MCPServerConfig, *, on_change: Callable[[str], object] | None = None
+        self,
+        config: MCPServerConfig,
+        *,
+        on_change: Callable[[str], object] | None = None,
+        elicit: Elicit | None = None,
     ) -> None:
         self.config = config
         self.on_change = on_change
+        self.elicit = elicit
         self.error = ""
         """Why it is not connected, on one line."""
         self._connection: Connection | None = None
@@ -62,6 +69,11 @@ class MCPSession:
     def protocol_version(self) -> str:
         """The revision of the protocol that is spoken, a date; "" while it is not connected."""
         return "" if self._connection is None else self._connection.client.protocol_version
+
+    @property
+    def instructions(self) -> str:
+        """The server's own words on how to use it; "" when it has none, or is not connected."""
+        return "" if self._connection is None else self._connection.client.instructions or ""
 
     async def connect(self) -> None:
         """Connect, unless it is connected. Raises `MCPServerError`, and then nothing is left."""
@@ -99,13 +111,29 @@ class MCPSession:
 
     async def list_tools(self) -> list[ListedTool]:
         """All tools that the server has now."""
-
-        async def ask(connection: Connection, _: Patience) -> list[ListedTool]:
-            return await connection.list_tools()
-
-        tools = await self._ask("its tools", ask)
+        tools = await self._ask("its tools", lambda connection, _: connection.list_tools())
         self._listed = {tool.name: tool for tool in tools}
         return tools
+
+    async def list_resources(self) -> list[Any]:
+        """The resources of the server, each with `uri`, `name` and `description`."""
+        return await self._ask("its resources", lambda c, _: c.list_resources())
+
+    async def list_resource_templates(self) -> list[Any]:
+        """Patterns of addresses, each with `uri_template`, `name` and `description`."""
+        return await self._ask("its resource templates", lambda c, _: c.list_resource_templates())
+
+    async def read_resource(self, uri: str) -> Any:
+        """The `contents` of a resource, each with `uri` and `text` or `blob`."""
+        return await self._ask(f"resource {uri!r}", lambda c, _: c.read_resource(uri))
+
+    async def list_prompts(self) -> list[Any]:
+        """The prompts of the server, each with `name`, `description` and `arguments`."""
+        return await self._ask("its prompts", lambda c, _: c.list_prompts())
+
+    async def get_prompt(self, name: str, arguments: dict[str, str] | None = None) -> Any:
+        """The `messages` of a prompt, each with a `role` and `content`."""
+        return await self._ask(f"prompt {name!r}", lambda c, _: c.get_prompt(name, arguments))
 
     async def call_tool(self, name: str, arguments: dict[str, Any] | None = None) -> CallToolResult:
         """The server's result, which may be an error. Raises `MCPServerError` where there is none.
@@ -212,7 +240,7 @@ class MCPSession:
     async def _live(self, wire: Any, config: MCPServerConfig) -> MCPServerError:
         """Be connected for as long as it goes; returns why it does not any more."""
         lost = self._lost = asyncio.Event()
-        hooks = wire.Hooks(self._said, self._note_change, self._lose)
+        hooks = wire.Hooks(self._said, self._note_change, self._lose, self.elicit)
         try:
             async with wire.connect(config, hooks) as connection:
                 self._connection = connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -13,7 +14,9 @@ from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.errors import MCPServerError
 from axio_tools_mcp.handler import build_handler
 from axio_tools_mcp.names import tool_name
+from axio_tools_mcp.resources import prompts_tool, resources_tool
 from axio_tools_mcp.session import MCPSession
+from axio_tools_mcp.trust import Approvals, ChangedTool
 
 if TYPE_CHECKING:
     from axio_tools_mcp.wire import ListedTool
@@ -60,14 +63,21 @@ async def _load(session: MCPSession) -> list[Tool[Any]]:
         return []
 
 
-async def load_tools(session: MCPSession) -> list[Tool[Any]]:
-    """The tools that a connected server offers and its configuration allows."""
+async def load_tools(session: MCPSession, approvals: Approvals | None = None) -> list[Tool[Any]]:
+    """The tools that a connected server offers and its configuration allows, and tools for its
+    resources and prompts. With `approvals`, one that is not what was approved refuses its calls.
+    """
+    all_listed = await session.list_tools()
+    changed = approvals.changed(session.config, all_listed) if approvals is not None else set()
     tools: dict[str, Tool[Any]] = {}
-    for listed in await session.list_tools():
+    for listed in all_listed:
         if not session.config.offers(listed.name):
             continue
         try:
             tool = make_tool(session, listed)
+            if listed.name in changed:
+                guard = ChangedTool(session.config.name, listed.name)
+                tool = dataclasses.replace(tool, guards=(guard,))
         except (TypeError, ValueError) as error:
             logger.warning("%s: left out: %s", _place(session, listed), error)
             continue
@@ -75,6 +85,9 @@ async def load_tools(session: MCPSession) -> list[Tool[Any]]:
             logger.warning("%s: it is listed twice", _place(session, listed))
             continue
         tools[tool.name] = tool
+    for kind, make in (("resources", resources_tool), ("prompts", prompts_tool)):
+        if session.config.offers(kind) and (more := await make(session)) is not None:
+            tools.setdefault(more.name, more)
     return list(tools.values())
 
 

@@ -14,12 +14,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import httpx2
 import mcp.client.sse
 import mcp_types as types
 from mcp import Client, MCPError
+from mcp.client.session import ClientRequestContext, ElicitationFnT, ListRootsFnT
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import sse_within_origin
@@ -28,10 +30,14 @@ from mcp.shared.message import SessionMessage
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from axio_tools_mcp import __version__
+from axio_tools_mcp.auth import ServerAuth
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.elicitation import Elicit, Elicitation
 from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
 from axio_tools_mcp.process import LONGEST_MESSAGE
+from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.stdio import StdioTransport
+from axio_tools_mcp.tokens import TokenFile
 from axio_tools_mcp.witness import Witness, first_of, words_of
 
 __all__ = ("CallToolResult", "Connection", "Hooks", "ListedTool", "OnProgress", "connect")
@@ -69,11 +75,13 @@ _library.propagate = False
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """For what a server does by itself: `said` is called with its lines, `changed` with the kind of
-    a list that is not what it was ("tools", "prompts", "resources"), `lost` when it has ended."""
+    a list that is not what it was ("tools", "prompts", "resources"), `lost` when it has ended,
+    and `elicit` when it wants something of a person."""
 
     said: Callable[[str], object]
     changed: Callable[[str], object]
     lost: Callable[[], object]
+    elicit: Elicit | None = None
 
 
 _CHANGES: dict[type, str] = {
@@ -84,10 +92,12 @@ _CHANGES: dict[type, str] = {
 
 
 @asynccontextmanager
-async def connect(config: MCPServerConfig, hooks: Hooks) -> AsyncIterator[Connection]:
+async def connect(
+    config: MCPServerConfig, hooks: Hooks, *, login: BrowserLogin | None = None
+) -> AsyncIterator[Connection]:
     """A connection while the block lasts. One task has to enter and to leave the block.
 
-    Raises `ConnectError`.
+    With a `login` a person may be asked to sign in. Raises `ConnectError`.
     """
     witness = Witness(config.name)
 
@@ -97,9 +107,11 @@ async def connect(config: MCPServerConfig, hooks: Hooks) -> AsyncIterator[Connec
             hooks.changed(kind)
 
     client = Client(
-        _transport(config, hooks, witness),
+        _transport(config, hooks, witness, login),
         mode="legacy" if config.transport == "sse" else "auto",
         message_handler=hear,
+        elicitation_callback=_elicitation(config, hooks.elicit),
+        list_roots_callback=_roots(config),
         client_info=types.Implementation(name="axio", version=__version__),
     )
     connected = Connection(client, config, witness)
@@ -161,10 +173,10 @@ async def _listen(client: Client, hooks: Hooks, listens: asyncio.Event) -> None:
 
 
 def _transport(
-    config: MCPServerConfig, hooks: Hooks, witness: Witness
+    config: MCPServerConfig, hooks: Hooks, witness: Witness, login: BrowserLogin | None
 ) -> AbstractAsyncContextManager[Any]:
     if config.url is not None:
-        return _http(config, witness)
+        return _http(config, witness, _auth(config, login))
     return StdioTransport(
         config, witness, parse=_parse, encode=_encode, said=hooks.said, lost=hooks.lost
     )
@@ -178,8 +190,27 @@ def _encode(message: SessionMessage) -> bytes:
     return message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
+def _auth(config: MCPServerConfig, login: BrowserLogin | None) -> ServerAuth | None:
+    """The credentials of a server that was signed in to, or is now."""
+    assert config.url is not None
+    file = TokenFile(config.url)
+    own = any(name.lower() == "authorization" for name in config.headers)
+    if own or (login is None and not file.path.exists()):
+        return None
+    return ServerAuth(
+        config.url,
+        file,
+        name=config.name,
+        login=login,
+        client_id=config.oauth_client_id,
+        scope=config.oauth_scope,
+    )
+
+
 @asynccontextmanager
-async def _http(config: MCPServerConfig, witness: Witness) -> AsyncIterator[Any]:
+async def _http(
+    config: MCPServerConfig, witness: Witness, credentials: ServerAuth | None
+) -> AsyncIterator[Any]:
     assert config.url is not None
 
     async def note(response: httpx2.Response) -> None:
@@ -189,6 +220,7 @@ async def _http(config: MCPServerConfig, witness: Witness) -> AsyncIterator[Any]
     def make(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             headers=config.headers,
+            auth=credentials,
             # Silence is judged by the limits of a call, not by those of a socket.
             timeout=httpx2.Timeout(config.timeout, read=None),
             event_hooks={"response": [note]},
@@ -205,6 +237,36 @@ async def _http(config: MCPServerConfig, witness: Witness) -> AsyncIterator[Any]
         ) as streams,
     ):
         yield streams
+
+
+def _elicitation(config: MCPServerConfig, elicit: Elicit | None) -> ElicitationFnT | None:
+    if elicit is None:
+        return None
+
+    async def ask(
+        context: ClientRequestContext,
+        params: types.ElicitRequestFormParams | types.ElicitRequestURLParams,
+    ) -> types.ElicitResult:
+        schema, url = getattr(params, "requested_schema", {}), getattr(params, "url", "")
+        answer = await elicit(Elicitation(config.name, params.message, schema, url))
+        if answer is None:
+            return types.ElicitResult(action="decline")
+        return types.ElicitResult(action="accept", content=None if url else answer)
+
+    return ask
+
+
+def _roots(config: MCPServerConfig) -> ListRootsFnT | None:
+    if config.url is not None or config.roots == []:
+        return None  # a server elsewhere has nothing to do with folders here
+
+    async def roots(context: ClientRequestContext) -> types.ListRootsResult:
+        folders = [Path.cwd()] if config.roots is None else map(Path, config.roots)
+        absolute = [folder.absolute() for folder in folders]
+        roots = [{"uri": folder.as_uri(), "name": folder.name} for folder in absolute]
+        return types.ListRootsResult.model_validate({"roots": roots})
+
+    return roots
 
 
 def _note_mismatches(client: Client) -> None:
@@ -239,6 +301,25 @@ class Connection:
     async def list_tools(self) -> list[types.Tool]:
         return await self._pages(self.client.list_tools, "tools")
 
+    async def list_resources(self) -> list[types.Resource]:
+        return await self._pages(self.client.list_resources, "resources")
+
+    async def list_resource_templates(self) -> list[types.ResourceTemplate]:
+        return await self._pages(self.client.list_resource_templates, "resource_templates")
+
+    async def list_prompts(self) -> list[types.Prompt]:
+        return await self._pages(self.client.list_prompts, "prompts")
+
+    async def read_resource(self, uri: str) -> types.ReadResourceResult:
+        answer = self.client.read_resource(uri)
+        return await self._asked(f"resource {uri!r}", answer)  # type: ignore[no-any-return]
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, str] | None
+    ) -> types.GetPromptResult:
+        answer = self.client.get_prompt(name, arguments)
+        return await self._asked(f"prompt {name!r}", answer)  # type: ignore[no-any-return]
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], on_progress: OnProgress
     ) -> types.CallToolResult:
@@ -246,7 +327,10 @@ class Connection:
         return await self._asked(f"tool {name!r}", answer)  # type: ignore[no-any-return]
 
     async def _pages(self, ask: Callable[..., Awaitable[Any]], kind: str) -> list[Any]:
-        """All pages of a list, as it is now."""
+        """All pages of a list, as it is now; none of what the server does not offer."""
+        capability = "resources" if kind == "resource_templates" else kind
+        if getattr(self.client.server_capabilities, capability) is None:
+            return []
         found: list[Any] = []
         cursor: str | None = None
         seen: set[str] = set()

@@ -82,11 +82,14 @@ async def _run(
         person = Person(where_to_ask(json=args.json))
         agent = make_agent(
             transport,
-            placed([*tools, *more], place, say),
-            system=args.system if args.system is not None else build_system_prompt(),
+            placed([*tools, *more.tools], place, say),
+            system=args.system
+            if args.system is not None
+            else build_system_prompt() + more.instructions,
             max_iterations=args.max_iterations,
             ask=None if args.yes else person.ask,
         )
+        agent.selector = more.selector
         chat = _Chat(ChatSession(agent), choice, args, person, Output(sys.stdout), say)
         return await (chat.converse() if prompt is None else chat.answer(prompt))
 

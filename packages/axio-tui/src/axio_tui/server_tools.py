@@ -7,27 +7,43 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
+from axio.selector import ToolSelector
 from axio.tool import AnyTool
 from axio_tui.errors import WrongUse
 from axio_tui.plain import visible
 
-__all__ = ("server_tools",)
+if TYPE_CHECKING:
+    from axio_tools_mcp.registry import MCPRegistry
+
+__all__ = ("ServerTools", "server_tools")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTools:
+    """`tools` for an agent. Where they are many, `selector` shows those that the model has searched
+    for. `instructions` are for its system prompt: what the servers say of themselves."""
+
+    tools: list[AnyTool] = field(default_factory=list)
+    selector: ToolSelector | None = None
+    instructions: str = ""
 
 
 @asynccontextmanager
 async def server_tools(
     patterns: Sequence[str] | None, trusted: bool, say: Callable[[str], None]
-) -> AsyncIterator[list[AnyTool]]:
+) -> AsyncIterator[ServerTools]:
     """The tools whose names fit one of `patterns`, or all; the servers run inside the block.
 
     Servers of the working folder are used only when it is `trusted`. A server that cannot be used
     is told in one line and left out. `WrongUse` when a pattern fits none.
     """
     if patterns == [] or find_spec("axio_tools_mcp") is None:
-        yield []
+        yield ServerTools()
         return
     from axio_tools_mcp.files import find_servers
 
@@ -38,21 +54,37 @@ async def server_tools(
         say(problem)
     if not found.servers:
         _refuse_missing(patterns, [])
-        yield []
+        yield ServerTools()
         return
     from axio_tools_mcp.registry import MCPRegistry
+    from axio_tools_mcp.trust import Approvals, approvals_file
 
-    registry = MCPRegistry()
+    registry = MCPRegistry(approvals=Approvals(approvals_file()))
     try:
         await registry.connect_all(found.servers.values())
         for name in registry.server_names:
             if error := registry.server_error(name):
                 say(f"left out: {error}")
-        tools = registry.all_tools
-        _refuse_missing(patterns, tools)
-        yield [tool for tool in tools if patterns is None or _is_wanted(tool.name, patterns)]
+        for name in registry.changed_tools:
+            say(
+                f"{name} is described otherwise than when it was approved, so its calls are refused"
+            )
+        yield _offer(registry, patterns)
     finally:
         await registry.close()
+
+
+def _offer(registry: MCPRegistry, patterns: Sequence[str] | None) -> ServerTools:
+    from axio_tools_mcp.search import ToolSearch
+
+    _refuse_missing(patterns, registry.all_tools)
+    tools = [t for t in registry.all_tools if patterns is None or _is_wanted(t.name, patterns)]
+    always = [tool.name for tool in tools if registry.is_always_shown(tool.name)]
+    search = ToolSearch.past_threshold(tools, always=always)
+    instructions = registry.instructions
+    if search is None:
+        return ServerTools(tools, None, instructions)
+    return ServerTools([search.tool, *tools], search, instructions)
 
 
 def _is_wanted(name: str, patterns: Sequence[str]) -> bool:

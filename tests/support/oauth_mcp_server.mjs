@@ -1,0 +1,45 @@
+// A certified OAuth 2.1 server on loopback for MCP: `node oauth_mcp_server.mjs RESOURCE SECONDS`.
+// Clients register by themselves; PKCE with S256 is required; access tokens are JWTs for RESOURCE that
+// live for SECONDS; refresh tokens rotate, and using one twice ends the grant. Ends with its stdin.
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+const require = createRequire(`${process.env.OIDC_ROOT}/`);
+const { Provider } = await import(pathToFileURL(require.resolve('oidc-provider')));
+const [resource, seconds] = process.argv.slice(2);
+
+const server = http.createServer();
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, {
+    clientDefaults: { token_endpoint_auth_method: 'none', application_type: 'native' },
+    clientAuthMethods: ['none'],
+    pkce: { required: () => true },
+    scopes: ['openid', 'offline_access', 'mcp'],
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    issueRefreshToken: async () => true,
+    rotateRefreshToken: true,
+    ttl: {
+      AccessToken: Number(seconds), AuthorizationCode: 60, RefreshToken: 600, Interaction: 300,
+      Session: 300, Grant: 600, IdToken: 300,
+    },
+    features: {
+      devInteractions: { enabled: true },
+      registration: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => resource,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => ({
+          scope: 'mcp offline_access', audience: resource, accessTokenFormat: 'jwt',
+          accessTokenTTL: Number(seconds),
+        }),
+      },
+    },
+    cookies: { keys: ['test'] },
+  });
+  server.on('request', provider.callback());
+  console.log(`READY ${issuer}`);
+});
+process.stdin.on('end', () => process.exit(0)).resume();
