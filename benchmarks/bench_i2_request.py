@@ -117,7 +117,7 @@ def asking(system: Callable[[str, aiohttp.ClientSession], Awaitable[Ask]]) -> Sa
         messages = history()
         async with aiohttp.ClientSession() as session:
             ask = await system(url, session)
-            await ask(messages)  # everything is new to everybody
+            await ask(messages)  # all of it is new
             with timed(REQUESTS) as timer:
                 for number in range(REQUESTS):
                     messages += more(number)

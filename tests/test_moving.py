@@ -86,7 +86,7 @@ def read_chat(body: dict[str, Any]) -> Sent:
             assert message["tool_call_id"] == open_ids.pop(0), "results follow in call order"
             sent.results.append(message["content"])
             continue
-        assert not open_ids, "every call is answered before anybody speaks"
+        assert not open_ids, "every call is answered before the next words"
         assert message.get("content") or message.get("tool_calls"), "no empty messages"
         if role != "assistant":
             continue

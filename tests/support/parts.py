@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Part:
-    """Where something is found (None: it is not here) and how to get it."""
+    """Where a part is found (None: it is not here) and how to get it."""
 
     find: Callable[[], str | None]
     how: str

@@ -148,7 +148,7 @@ class Process:
             self._lifeline = None
 
     def _close(self) -> None:
-        """Close everything, hardly waiting: the keeper is gone, or goes now."""
+        """Close all that is open, hardly waiting: the keeper is gone, or goes now."""
         if not self._exited:
             self._popen.kill()  # something has stopped it, and with it goes the command
         for timer in self._timers:

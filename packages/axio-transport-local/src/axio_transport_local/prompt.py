@@ -39,7 +39,7 @@ def reply_name(names: Iterable[str]) -> str:
 
 
 def prefix(skills: Sequence[Skill], small_talk: Sequence[str], reply: str) -> str:
-    """Everything before the request. The same tools give the same text."""
+    """The text before the request. The same tools give the same text."""
     head = [f"{skill.name}({_signature(skill)}): {_line(skill.description)}" for skill in skills]
     worked = [
         f"{ask(_line(example.request, VALUE))}{_call(skill, example.arguments)}\n\n"

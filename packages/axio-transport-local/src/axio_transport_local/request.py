@@ -1,4 +1,4 @@
-"""A request, taken apart once for everybody who looks for something in it."""
+"""A request, taken apart once for all that is looked for in it."""
 
 from __future__ import annotations
 

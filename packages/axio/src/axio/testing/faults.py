@@ -1,4 +1,4 @@
-"""Everything that goes wrong between a program and a model, at every event."""
+"""Faults between a program and a model, at every event."""
 
 from __future__ import annotations
 
