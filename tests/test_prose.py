@@ -1,8 +1,10 @@
-"""Docstrings begin with their subject: with "What …" or "Whether …" a reader waits for it."""
+"""Docstrings begin with their subject: with "What …" or "Whether …" a reader waits for it. Those of
+the core also say who is meant: "a person", "the caller", and not "somebody"."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,9 @@ def docstrings(source: str) -> Iterator[str]:
 def indirect(source: str) -> list[str]:
     found = (text for text in docstrings(source) if text.startswith(("What", "Whether")))
     return [text.partition("\n")[0] for text in found]
+
+
+UNNAMED = re.compile(r"\b(some|every|any|no)body\b|\bsomeone\b|\b(who|what)ever\b", re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
@@ -54,5 +59,16 @@ def test_docstrings_begin_with_their_subject(folder: str) -> None:
         f"{file.relative_to(ROOT)}: {line}"
         for file in modules
         for line in indirect(file.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+def test_docstrings_of_the_core_say_who_is_meant() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}: {word[0]}"
+        for file in MODULES
+        if file.is_relative_to(ROOT / "packages/axio/src")
+        for text in docstrings(file.read_text("utf-8"))
+        for word in UNNAMED.finditer(text)
     ]
     assert found == []

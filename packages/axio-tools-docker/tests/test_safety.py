@@ -153,7 +153,7 @@ OPEN: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 class Outside:
-    """What an escape would reach: a port, a socket, a process, a secret, a disk."""
+    """The things that an escape would reach: a port, a socket, a process, a secret, a disk."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
@@ -205,7 +205,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 
 @pytest.fixture(scope="module")
 def told(docker_engine: Engine, outside: Outside) -> dict[str, str]:
-    """What each attempt has printed, all made in one container."""
+    """The output of each attempt, all made in one container."""
 
     async def attempt_all() -> dict[str, str]:
         workspace = DockerWorkspace(

@@ -114,7 +114,7 @@ async def _again(events: list[StreamEvent]) -> AsyncGenerator[StreamEvent, None]
 def failure_of(event: Error) -> StreamError:
     """The error of a run, to be raised: of its own class, with the original as its cause.
 
-    An exception that is not a `StreamError` is nobody's answer but a fault in the program around
+    An exception that is not a `StreamError` is no answer but a fault in the program around
     the model: an `UnexpectedError` with its words.
     """
     cause = event.exception

@@ -261,7 +261,7 @@ class EagerTurn(Turn):
 
 
 def names_of_eager(tools: Iterable[AnyTool]) -> list[ToolName]:
-    """The tools that start while the model still streams: nobody is asked, nothing changes."""
+    """The tools that start while the model still streams: they need no leave and change nothing."""
     return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
 
 

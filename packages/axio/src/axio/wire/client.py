@@ -36,7 +36,7 @@ __all__ = ("HttpTransport", "Request", "Schema", "StructuredStream")
 T = TypeVar("T", bound="HttpTransport")
 
 Schema: TypeAlias = Mapping[str, Any] | None
-"""What the text of an answer is to be JSON of, if anything."""
+"""Of the JSON that the text of an answer is to be; None where it may be any text."""
 
 StructuredStream: TypeAlias = Callable[
     ["list[Message]", "list[AnyTool]", str, Mapping[str, Any]],

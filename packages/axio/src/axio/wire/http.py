@@ -54,7 +54,7 @@ class Decoder(Protocol):
 
     @property
     def done(self) -> bool:
-        """True once the answer is complete, so that nobody need wait for the connection to end."""
+        """True once the answer is complete: the end of the connection need not be waited for."""
 
     def feed(self, chunk: bytes) -> list[StreamEvent]: ...
     def close(self) -> list[StreamEvent]:

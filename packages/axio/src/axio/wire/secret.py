@@ -1,4 +1,4 @@
-"""Credentials that nobody reads by accident. Pure."""
+"""Credentials that are not shown by accident. Pure."""
 
 from __future__ import annotations
 

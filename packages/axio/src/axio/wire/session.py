@@ -120,7 +120,7 @@ async def _closed(owner: AsyncGenerator[Any, None]) -> None:
 
 
 _closings: set[asyncio.Task[None]] = set()
-"""Tasks that nobody else keeps alive."""
+"""Tasks that are kept alive here alone."""
 
 
 def _abandon(held: _Held) -> None:
@@ -186,7 +186,7 @@ async def _open_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
 
 
 def _begin(awaitable: Awaitable[object]) -> None:
-    """Run what comes before the first wait, and no more: nobody is left to wait for."""
+    """Run what comes before the first wait, and no more: none is left to wait for."""
     steps = awaitable.__await__()
     try:
         next(steps)
