@@ -114,6 +114,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    # 6: changes of files, see `changes`; each content is kept once.
+    (
+        """
+        CREATE TABLE axio_context_changes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            data TEXT NOT NULL,
+            before TEXT,
+            after TEXT NOT NULL,
+            size INTEGER NOT NULL
+        )
+        """,
+        "CREATE INDEX axio_context_changes_of ON axio_context_changes (project, session_id)",
+        "CREATE INDEX axio_context_changes_before ON axio_context_changes (before)",
+        "CREATE INDEX axio_context_changes_after ON axio_context_changes (after)",
+        """
+        CREATE TABLE axio_context_contents (
+            digest TEXT PRIMARY KEY,
+            content BLOB NOT NULL
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 

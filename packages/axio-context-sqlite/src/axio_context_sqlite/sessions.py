@@ -8,7 +8,7 @@ from contextlib import closing
 
 from axio.context import SessionInfo, preview
 from axio.history import open_turn
-from axio_context_sqlite import calls, rows, shelf
+from axio_context_sqlite import calls, changes, rows, shelf
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.names import from_column, to_column
 from axio_context_sqlite.payload import Encoded, compress_payload
@@ -78,7 +78,7 @@ def clear(db: sqlite3.Connection, session: Session) -> None:
     db.execute(f"DELETE FROM axio_context_calls {_THIS}", session)
 
 
-_TABLES = ("messages", "tokens", "items", "calls", "sessions")
+_TABLES = ("messages", "tokens", "items", "calls", "changes", "sessions")
 
 
 def delete(db: sqlite3.Connection, session: Session) -> None:
@@ -91,6 +91,7 @@ def delete(db: sqlite3.Connection, session: Session) -> None:
             f"DELETE FROM {name} WHERE project = ? AND session_id > ? AND session_id < ?",
             (session.project, f"{session.id}/", f"{session.id}0"),
         )
+    changes.sweep(db)
 
 
 # ── token counts ─────────────────────────────────────────────────────────────────────────────────

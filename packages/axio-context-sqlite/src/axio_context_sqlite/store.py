@@ -19,6 +19,7 @@ from axio.messages import Message
 from axio_context_sqlite import calls, jsonl, lease, rows, sessions
 from axio_context_sqlite.cache import Cache
 from axio_context_sqlite.calls import CallJournal
+from axio_context_sqlite.changes import FileChanges
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
 from axio_context_sqlite.errors import StoreError
@@ -77,6 +78,7 @@ class SQLiteContextStore(ContextStore):
         self._session = Session.of(self.project, session_id)
         self._cache = Cache(self._session, self._database)
         self.shelf = Shelf(self._session, self._run)
+        self.changes = FileChanges(self._session, self._run)
         self._lease: str | None = None
         self._journal = CallJournal(self._session, self._change, self._run)
 

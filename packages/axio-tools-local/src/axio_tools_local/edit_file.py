@@ -8,9 +8,26 @@ from typing import Annotated
 from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
-from axio_tools_local.changes import ONE_AT_A_TIME, content_to_change, write_recorded
+from axio_tools_local.changes import (
+    ONE_AT_A_TIME,
+    Change,
+    content_to_change,
+    planned,
+    write_recorded,
+)
 from axio_tools_local.current import current_workspace
 from axio_tools_local.replace import replace_text
+from axio_tools_local.workspace import Workspace
+
+
+async def plan(
+    workspace: Workspace, file_path: str, old_text: str, new_text: str, replace_all: bool
+) -> tuple[Change, int]:
+    """The change that a call would make, and how many places it changes; ValueError where it can
+    make none."""
+    before = await content_to_change(workspace, file_path)
+    after, count = await asyncio.to_thread(replace_text, before, old_text, new_text, replace_all)
+    return await planned(workspace, file_path, before, after, None), count
 
 
 @tool_options(examples=examples.EDIT_FILE)
@@ -26,9 +43,6 @@ async def edit_file(
     """
     workspace = current_workspace()
     async with ONE_AT_A_TIME:
-        before = await content_to_change(workspace, file_path)
-        after, count = await asyncio.to_thread(
-            replace_text, before, old_text, new_text, replace_all
-        )
-        await write_recorded(workspace, file_path, before, after, None)
+        change, count = await plan(workspace, file_path, old_text, new_text, replace_all)
+        await write_recorded(change)
     return f"Replaced {count} occurrence{'' if count == 1 else 's'} in {file_path}"

@@ -92,6 +92,10 @@ class LocalWorkspace:
         check = self._sandbox.check
         await asyncio.to_thread(atomic.replace, self._absolute(path), data, mode, check)
 
+    async def real(self, path: str) -> str:
+        """Where a path leads, with all symbolic links followed."""
+        return await asyncio.to_thread(os.path.realpath, self._absolute(path))
+
     async def remove(self, path: str) -> None:
         await asyncio.to_thread(atomic.remove, self._absolute(path), self._sandbox.check)
 

@@ -7,9 +7,23 @@ from typing import Annotated
 from axio.field import FieldInfo
 from axio.tool import tool_options
 from axio_tools_local import examples
-from axio_tools_local.changes import ONE_AT_A_TIME, content_before, write_recorded
+from axio_tools_local.changes import (
+    ONE_AT_A_TIME,
+    Change,
+    content_before,
+    planned,
+    write_recorded,
+)
 from axio_tools_local.current import current_workspace
 from axio_tools_local.style import Style
+from axio_tools_local.workspace import Workspace
+
+
+async def plan(workspace: Workspace, file_path: str, content: str, mode: int | None) -> Change:
+    """The change that a call would make."""
+    before = await content_before(workspace, file_path)
+    after = Style.of(before or b"").encode(content)
+    return await planned(workspace, file_path, before, after, mode)
 
 
 @tool_options(examples=examples.WRITE_FILE)
@@ -27,7 +41,6 @@ async def write_file(
     """
     workspace = current_workspace()
     async with ONE_AT_A_TIME:
-        before = await content_before(workspace, file_path)
-        data = Style.of(before or b"").encode(content)
-        await write_recorded(workspace, file_path, before, data, mode)
-    return f"Wrote {len(data)} bytes to {file_path}"
+        change = await plan(workspace, file_path, content, mode)
+        await write_recorded(change)
+    return f"Wrote {len(change.after)} bytes to {file_path}"

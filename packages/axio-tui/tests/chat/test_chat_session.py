@@ -264,7 +264,7 @@ async def test_a_draft_is_kept(store: ContextStore) -> None:
     assert await session.draft() == ""
 
 
-@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=60, deadline=None, report_multiple_bugs=False, derandomize=True)
 @given(RUNS)
 async def test_a_kept_session_is_resumed_as_it_was_left(runs: Sequence[Run]) -> None:
     async with SQLiteContextStore.open(":memory:", "s", "p") as store:

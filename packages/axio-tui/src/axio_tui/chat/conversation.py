@@ -8,9 +8,9 @@
     conversation.close()
 
 Whenever no run goes on, `entries` are the same as those of a conversation that is made anew of the
-history and all remarks. Two things no event tells: the words in which the results of background
-tasks come, and whether a turn was stored that was stopped in the moment in which it ended. `reload`
-puts both right.
+history and all remarks. Three things no event tells: the words in which the results of background
+tasks come, the end of a turn whose transport does not say so, and whether a turn was stored that
+was stopped in the moment in which it ended. `settle` puts them right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
-from axio.approval import digest
 from axio.blocks import AudioBlock, ImageBlock, ToolUseBlock, VideoBlock
 from axio.events import (
     AudioOutput,
@@ -41,7 +40,7 @@ from axio.events import (
     VideoOutput,
 )
 from axio.exceptions import LimitReached, message_of
-from axio.history import INTERRUPTED, repair, unique_id
+from axio.history import INTERRUPTED, calls_of, repair, unique_id
 from axio.messages import Message, Prompt, as_message
 from axio.types import StopReason
 from axio_tui.chat.entries import (
@@ -62,7 +61,6 @@ from axio_tui.chat.transcript import Transcript
 __all__ = ("Conversation",)
 
 KEPT_OUTPUT = 20_000  # characters of a running tool's output, from its end
-
 _BLOCKS: dict[type, Any]
 _BLOCKS = {ImageOutput: ImageBlock, AudioOutput: AudioBlock, VideoOutput: VideoBlock}
 
@@ -102,16 +100,16 @@ class Conversation:
         """Those of this run; `take_remarks` gives each once."""
         self._taken_remarks = 0
         self._length = 0
+        self._call_ids: set[str] = set()
         self._last: Message | None = None
         self.begin()
 
     def begin(self) -> None:
         """A run begins, so far without a prompt."""
         self.agents: dict[str, Conversation] = {}
-        """The conversations of the sub-agents of the last run, by the call that they work for."""
+        """Of the sub-agents of the last run, by the call that they work for."""
         self._start_entries, self._start_length = len(self._entries), self._length
         self.remarks, self._taken_remarks = [], 0
-        self._taken: set[str] = set()
         self._turn: OpenTurn | None = None
         self._places: dict[str, _Place] = {}
         self._running: set[str] = set()
@@ -157,7 +155,7 @@ class Conversation:
 
     def reload(self, messages: Sequence[Message], remarks: Iterable[Remark]) -> None:
         """Show what is stored. No run may be under way."""
-        history = repair(messages)
+        history, self._length = repair(messages), 0
         self._transcript.settle(0, entries_in(history, remarks))
         self._seen(history)
         if history != messages:  # another one in the store, until the next run mends it
@@ -177,6 +175,8 @@ class Conversation:
         return True
 
     def _seen(self, history: Sequence[Message]) -> None:
+        for message in history[self._length :]:
+            self._call_ids.update(call.id for call in calls_of(message))
         self._length = len(history)
         self._last = history[-1] if history else None
 
@@ -252,7 +252,7 @@ class Conversation:
     def _open(self) -> OpenTurn:
         """The turn that begins now."""
         self._store_waiting()
-        self._turn = OpenTurn(self._taken, len(self._entries), self._clock)
+        self._turn = OpenTurn(self._call_ids, len(self._entries), self._clock)
         return self._turn
 
     def _end_turn(self, event: IterationEnd) -> None:
@@ -333,14 +333,12 @@ class Conversation:
             self._has_media = False
 
     def _answer_earlier(self, event: ToolResult) -> None:
-        """The result of a call of an earlier run, which was approved meanwhile."""
-        id, name, input = event.tool_use_id, event.name, event.input
-        beginning = f"[approved {digest(id, name, input)}]"
-        for index, call in enumerate(self._entries):
-            if isinstance(call, ToolCall) and call.result.startswith(beginning):
-                self._transcript.change(
-                    index, answered(call, event.content, self._media, event.is_error)
-                )
+        """The result of a call of an earlier run: approved meanwhile, or cut off by a crash."""
+        for index in range(len(self._entries) - 1, -1, -1):
+            call = self._entries[index]
+            if isinstance(call, ToolCall) and call.call_id == event.tool_use_id:
+                ended = answered(call, event.content, self._media, event.is_error)
+                self._transcript.change(index, ended)
                 return
 
     def decide(self, call_id: str, decision: str) -> None:

@@ -25,6 +25,8 @@ from axio.run.budget import CHARACTERS_PER_TOKEN, length_of
 from axio.run.ending import shielded
 from axio.stream import AgentStream
 from axio.types import StopReason
+from axio_tools_local.changes import Undone, changes_of
+from axio_tools_local.workspace import Workspace
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import Note
 from axio_tui.chat.inbox import Inbox, Waiting
@@ -253,15 +255,21 @@ class ChatSession:
         history = await self.store.get_history()
         return [Point(index, message) for index, message in enumerate(history) if is_words(message)]
 
+    async def rewind_files(self, point: Point, workspace: Workspace) -> Undone:
+        """Put back the files that tools have changed since the prompt of the point, newest change
+        first. Files that others have changed since are named, and left."""
+        await self._check(point)
+        changes = changes_of(self.store)
+        await changes.load(workspace)
+        return await changes.undo_since(point.before)
+
     async def rewind(self, point: Point) -> Message:
         """Forget the prompt of the point and all that came after it; the prompt, to be edited.
 
-        ValueError if the conversation has changed since `points`.
+        Files stay as they are, and cannot be rewound any more: `rewind_files` first for both.
         """
-        self._refuse_while_busy("rewind")
-        history = await self.store.get_history()
-        if history[point.before : point.before + 1] != [point.message]:
-            raise ValueError("the conversation has changed since: choose a prompt again")
+        history = await self._check(point)
+        await changes_of(self.store).forget_since(point.before)
         back: Callable[[int], object] | None = getattr(self.store, "rewind", None)
         if back is not None:
             await back(point.before)  # type: ignore[misc]
@@ -273,6 +281,14 @@ class ChatSession:
         await self.load()
         self.inbox.waiting = waiting
         return point.message
+
+    async def _check(self, point: Point) -> list[Message]:
+        """The history, in which the point must be. ValueError if it has changed since `points`."""
+        self._refuse_while_busy("rewind")
+        history = await self.store.get_history()
+        if history[point.before : point.before + 1] != [point.message]:
+            raise ValueError("the conversation has changed since: choose a prompt again")
+        return history
 
     def _refuse_while_busy(self, what: str) -> None:
         if self.is_busy:
