@@ -14,6 +14,7 @@ from axio.agent import Agent
 from axio.blocks import ReasoningBlock, TextBlock
 from axio.compaction import AutoCompactStore
 from axio.context import ContextStore, MemoryContextStore
+from axio.event_data import event_from_dict, event_to_dict
 from axio.events import (
     AudioOutput,
     Error,
@@ -389,8 +390,6 @@ async def test_a_transport_that_breaks_a_promise_is_found_out(bad: Callable[[], 
 
 
 def test_an_error_in_a_recording_stays_an_error() -> None:
-    from axio.testing.cassette import _event_from_json, _event_to_json
-
-    event = _event_from_json(_event_to_json(Error(ValueError("x"))))
+    event = event_from_dict(event_to_dict(Error(ValueError("x"))))
     assert isinstance(event, Error)
     assert "ValueError: x" in str(event.exception)

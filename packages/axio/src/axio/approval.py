@@ -4,6 +4,9 @@ A guard raises `Deferred` instead of asking. The call is then answered with a no
 the run ends with the reason "approval", and the history is valid and can be stored and reopened.
 Any process may `decide`; `agent.resume(context)` then runs what was approved, once, and goes on.
 An approval holds for exactly the arguments it was given for.
+
+A handler that raises it has begun something whose result comes later, from a web hook, another
+program or a person: the run ends with the reason "waiting", and any process may `answer`.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import pairwise
 from typing import TypeAlias
 
 from axio.blocks import ToolResultBlock, ToolUseBlock
@@ -19,11 +23,13 @@ from axio.context import ContextStore
 from axio.exceptions import AxioError
 from axio.history import UNKNOWN_OUTCOME, calls_of
 from axio.messages import Message
+from axio.results import as_content
 from axio.types import JSONObject, ToolCallID, ToolName
 
 __all__ = (
     "ApprovalError",
     "PendingCall",
+    "answer",
     "approved",
     "decide",
     "digest",
@@ -32,10 +38,14 @@ __all__ = (
     "replaced",
     "unknown",
     "used_up",
+    "waiting",
     "waiting_note",
 )
 
 _WAITS = "[waiting for approval {digest}] This call has not been run. {reason}"
+_BEGUN = (
+    "[waiting for the result {digest}] This call has begun, and its result comes later. {reason}"
+)
 _APPROVED = "[approved {digest}] This call will be run when the session goes on."
 
 
@@ -69,19 +79,27 @@ def digest(id: ToolCallID, name: ToolName, input: JSONObject) -> str:
     return sha256(json.dumps([id, name, input], sort_keys=True).encode()).hexdigest()
 
 
-def waiting_note(id: ToolCallID, name: ToolName, input: JSONObject, reason: str) -> str:
+def waiting_note(
+    id: ToolCallID, name: ToolName, input: JSONObject, reason: str, *, has_begun: bool = False
+) -> str:
     """The result of a call that was deferred."""
-    return _WAITS.format(digest=digest(id, name, input), reason=reason).strip()
+    note = _BEGUN if has_begun else _WAITS
+    return note.format(digest=digest(id, name, input), reason=reason).strip()
 
 
 def pending(history: Sequence[Message]) -> list[PendingCall]:
-    """The calls that wait, in the order they were made."""
+    """The calls that wait for a decision, in the order they were made."""
     return [call for _, call in _marked(history, _WAITS)]
 
 
-def _reason(call: PendingCall, text: str) -> str:
-    """The words of the guard in a note."""
-    return text.removeprefix(waiting_note(call.tool_use_id, call.name, call.input, "")).strip()
+def waiting(history: Sequence[Message]) -> list[PendingCall]:
+    """The calls that have begun and wait for their results, in the order they were made."""
+    return [call for _, call in _marked(history, _BEGUN)]
+
+
+def _reason(call: PendingCall, text: str, note: str) -> str:
+    """The words in a note of the guard or handler that put the call off."""
+    return text.removeprefix(note.format(digest=call.digest, reason="").strip()).strip()
 
 
 def approved(history: Sequence[Message]) -> list[PendingCall]:
@@ -91,7 +109,7 @@ def approved(history: Sequence[Message]) -> list[PendingCall]:
 
 def first_pending(history: Sequence[Message]) -> int:
     """The index of the first message with a call that waits or was approved, or the length."""
-    marked = [*_marked(history, _WAITS), *_marked(history, _APPROVED)]
+    marked = [call for note in (_WAITS, _BEGUN, _APPROVED) for call in _marked(history, note)]
     return min((index - 1 for (index, _), _ in marked), default=len(history))
 
 
@@ -100,7 +118,7 @@ def _marked(history: Sequence[Message], note: str) -> list[tuple[_Place, Pending
     mark = note.partition("{")[0]
     # A note for other arguments is void: the call neither waits nor is approved.
     return [
-        (place, replace(call, reason=_reason(call, text)) if note is _WAITS else call)
+        (place, call if note is _APPROVED else replace(call, reason=_reason(call, text, note)))
         for place, call, text in _failed(history, mark)
         if text.startswith(f"{mark}{call.digest}]")
     ]
@@ -153,6 +171,42 @@ async def decide(
         text = _APPROVED.format(digest=bound) if approve else f"denied: {reason or 'not approved'}"
         result = ToolResultBlock(call.tool_use_id, text, True)
         await context.replace(_changed(history, {place: result}))
+
+
+async def answer(
+    context: ContextStore, call: PendingCall, content: object, *, is_error: bool = False
+) -> None:
+    """Give a call that waits its result: one of `waiting`, or of `pending`, which is not run then.
+
+    `content` is what a handler may return. `agent.resume(context)` goes on with it once no call
+    waits any more. To give the same answer again changes nothing; `ApprovalError` when the call
+    does not wait and has another.
+    """
+    result = ToolResultBlock(call.tool_use_id, as_content(content), is_error)
+    async with context.own():
+        history = await context.get_history()
+        marked = [*_marked(history, _WAITS), *_marked(history, _BEGUN)]
+        places = [place for place, found in marked if _same(found, call)]
+        if places:
+            await context.replace(_changed(history, {places[0]: result}))
+        elif result not in _results_of(history, call):
+            raise ApprovalError(f"the call {call.tool_use_id!r} does not wait for a result")
+
+
+def _same(found: PendingCall, call: PendingCall) -> bool:
+    return (found.digest, found.repeat) == (call.digest, call.repeat)
+
+
+def _results_of(history: Sequence[Message], call: PendingCall) -> list[ToolResultBlock]:
+    """The results that stand for calls of this very id, tool and arguments."""
+    made = ToolUseBlock(call.tool_use_id, call.name, call.input)
+    return [
+        result
+        for before, message in pairwise(history)
+        if made in calls_of(before)
+        for result in message.tool_results
+        if result.tool_use_id == call.tool_use_id
+    ]
 
 
 def unknown(history: Sequence[Message]) -> list[PendingCall]:

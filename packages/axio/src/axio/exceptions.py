@@ -3,7 +3,7 @@
     AxioError
     ├── ToolError                  a tool call failed; the model is told, the run goes on
     │   ├── GuardError             a guard said no
-    │   │   └── Deferred           not yet: a person has to decide first
+    │   │   └── Deferred           not yet: a person has to decide first, or its result comes later
     │   └── HandlerError           wrong arguments, or the handler raised
     ├── StreamError                a run failed; this is what `Agent.run` raises
     │   │                          ── the model's side
@@ -67,7 +67,11 @@ class GuardError(ToolError):
 
 
 class Deferred(GuardError):
-    """A guard leaves the call to a person who is not there now: see `axio.approval`."""
+    """A guard leaves the call to a person who is not there now, or a handler that has begun it says
+    that its result comes later: see `axio.approval`."""
+
+    has_begun = False
+    """True once a handler has raised it."""
 
 
 class HandlerError(ToolError):

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from axio.agent import Agent
-from axio.approval import pending
+from axio.approval import pending, waiting
 from axio.context import ContextStore, MemoryContextStore
 from axio.events import Error, NestedEvent, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import StreamError, message_of, wrong_kind
@@ -102,9 +102,11 @@ async def _unfinished(end: SessionEndEvent, store: ContextStore) -> str:
     """The reason why a run without an error has not done its task; empty if it has."""
     if end.stop_reason != StopReason.end_turn:
         return f"The agent's run ended before it was finished ({end.reason})."
-    if end.reason == "approval":
-        names = ", ".join(call.name for call in pending(await store.get_history()))
-        return f"The agent's run stopped: calls of it wait for the approval of a person ({names})."
+    waits_for = {"approval": "the approval of a person", "waiting": "results that come later"}
+    if end.reason in waits_for:
+        history = await store.get_history()
+        names = ", ".join(call.name for call in [*pending(history), *waiting(history)])
+        return f"The agent's run stopped: calls of it wait for {waits_for[end.reason]} ({names})."
     return ""
 
 

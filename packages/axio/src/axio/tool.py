@@ -226,6 +226,9 @@ class Tool(Generic[T]):
             return await self._in_time(self.handler(**kwargs), _in_seconds(self.timeout))
         except HandlerError:
             raise
+        except Deferred as exc:
+            exc.has_begun = True
+            raise
         except Exception as exc:
             raise HandlerError(message_of(exc)) from exc
         finally:
@@ -303,6 +306,9 @@ class Tool(Generic[T]):
                 except StopAsyncIteration:
                     return
                 except HandlerError:
+                    raise
+                except Deferred as exc:
+                    exc.has_begun = True
                     raise
                 except Exception as exc:
                     raise HandlerError(message_of(exc)) from exc

@@ -283,12 +283,14 @@ class ToolDispatch:
             logger.warning("the result of call %r could not be noted: %s", call.id, exc)
 
     def _put_off(self, call: Call, exc: Deferred) -> str:
-        """The note for a call that has to wait for a person."""
+        """The note for a call that has to wait for a person, or for its result."""
         if call.outer is None and self._run.can_be_resumed:
             from axio.approval import waiting_note  # Most programs never get here.
 
-            self._run.stop("approval")
-            return waiting_note(call.id, call.name, call.input, message_of(exc))
+            self._run.stop("waiting" if exc.has_begun else "approval")
+            return waiting_note(
+                call.id, call.name, call.input, message_of(exc), has_begun=exc.has_begun
+            )
         place = "outside of a run"
         if call.outer is not None:
             place = f"inside the call of {call.outer.name!r}"

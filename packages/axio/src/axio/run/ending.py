@@ -73,7 +73,8 @@ class Interruptible(Run):
         self._request: LimitReached | asyncio.CancelledError | None = None
 
     def stop(self, reason: str = "") -> None:
-        self._finish(StopReason.end_turn, reason)
+        if (reason, self._reason) != ("waiting", "approval"):  # A person can do something about it.
+            self._finish(StopReason.end_turn, reason)
 
     def _finish(self, stop: StopReason, reason: str = "", error: Exception | None = None) -> None:
         """The run ends after this turn. An error that came first stays the reason."""

@@ -86,7 +86,7 @@ class Recorded(Interruptible):
 
     async def _take_up(self, history: list[Message]) -> None:
         """Go on where the history stands; calls that were approved meanwhile are the first turn."""
-        from axio.approval import approved, pending, used_up  # Most runs have a prompt.
+        from axio.approval import approved, pending, used_up, waiting  # Most runs have a prompt.
 
         if self.store.journal is not None:
             history = await self._recalled(history)
@@ -98,6 +98,8 @@ class Recorded(Interruptible):
             # After a crash from here on the calls are never run again.
             await self.store.replace(used_up(history))
             self.turn = ApprovedTurn(granted)
+        if waiting(history):
+            self.stop("waiting")
         if pending(history):
             self.stop("approval")
 

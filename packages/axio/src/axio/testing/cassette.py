@@ -10,27 +10,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from difflib import unified_diff
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast, get_args
+from typing import Any
 
-from axio.events import Error, StreamEvent
+from axio.event_data import event_from_dict, event_to_dict
+from axio.events import StreamEvent
 from axio.exceptions import AxioError
 from axio.messages import Message
-from axio.schema import converter, json_value
 from axio.tool import AnyTool
 from axio.transport import CompletionTransport, DummyCompletionTransport, closing
 from axio.types import JSONObject
 from axio.wrapper import Wrapper
 
 __all__ = ("CassetteError", "RecordTransport", "ReplayTransport")
-
-_EVENTS: MappingProxyType[str, type[Any]] = MappingProxyType(
-    {kind.__name__: kind for kind in get_args(StreamEvent)}
-)
 
 _PIECES = MappingProxyType(
     {"TextDelta": "delta", "ReasoningDelta": "delta", "ToolInputDelta": "partial_json"}
@@ -47,24 +42,6 @@ _SECRET = re.compile(
 
 class CassetteError(AxioError):
     """There is no recording of what was asked."""
-
-
-def _event_to_json(event: StreamEvent) -> JSONObject:
-    kind = type(event).__name__
-    if isinstance(event, Error):
-        return {"type": kind, "exception": f"{type(event.exception).__name__}: {event.exception}"}
-    return {"type": kind, **cast(JSONObject, json_value(event))}
-
-
-@cache
-def _reader(kind: str) -> Callable[[Any], Any]:
-    return converter(_EVENTS[kind])
-
-
-def _event_from_json(record: JSONObject) -> StreamEvent:
-    if record["type"] == "Error":
-        return Error(RuntimeError(record["exception"]))
-    return cast(StreamEvent, _reader(record["type"])(record))
 
 
 def _request(messages: list[Message], tools: list[AnyTool], system: str) -> JSONObject:
@@ -126,7 +103,7 @@ class RecordTransport(Wrapper):
         events: list[JSONObject] = []
         async with closing(self.inner.stream(messages, tools, system)) as source:
             async for event in source:
-                events.append(_event_to_json(event))
+                events.append(event_to_dict(event))
                 yield event
         secrets = _secrets_of(self.inner)
         _clean_pieces(events, secrets)
@@ -171,7 +148,7 @@ class ReplayTransport(Wrapper):
             if recorded == request:
                 del left[index]
                 for event in events:
-                    yield _event_from_json(event)
+                    yield event_from_dict(event)
                 return
         if not left:
             raise CassetteError(f"everything in {self._path} has been replayed already")
