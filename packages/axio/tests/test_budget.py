@@ -188,6 +188,8 @@ async def test_events_in_time_are_no_silence() -> None:
 
 @in_no_time
 async def test_a_silence_is_counted_from_the_last_event() -> None:
+    events, _ = await ends(Agent("", Slow(0.9, 0.9, 1.1)), Budget(silence=1))
+    assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta(0, "x")] * 2
     events, _ = await ends(Agent("", Slow(29, 29, 31)), Budget(silence=30))
     assert reason(events) == "silence"
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta(0, "x")] * 2

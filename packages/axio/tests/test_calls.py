@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
@@ -28,10 +29,10 @@ from axio.events import (
 from axio.exceptions import Deferred, LimitReached
 from axio.history import INTERRUPTED, check
 from axio.messages import Message
-from axio.permission import PermissionGuard
+from axio.permission import AllowAllGuard, PermissionGuard
 from axio.run.dispatch import ToolDispatch
-from axio.run.turn import EagerTurn, Turn
-from axio.testing import StubTransport, make_text_response
+from axio.run.turn import EagerTurn, Turn, names_of_eager
+from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import CONTEXT, Tool
 from axio.types import StopReason, Usage
 from support.clock import in_no_time
@@ -410,6 +411,60 @@ async def test_calls_that_come_in_pieces_by_turns_are_each_started_early(anew: b
     assert early == ["a"]
     turn.feed(ToolInputDelta(1, "b", "}"))
     assert early == ["a", "b"]
+    turn.feed(ToolInputDelta(1, "b", " "))
+    assert early == ["a", "b"], "it is started once"
+
+
+async def test_a_turn_with_tools_that_start_early_passes_every_event_on() -> None:
+    turn = EagerTurn(set(), 1, ["look"], lambda call: None)
+    events: list[StreamEvent] = [
+        *(TextDelta(0, "Hm."), ToolUseStart(1, "a", "look"), TextDelta(0, "Well.")),
+        *(ToolInputDelta(1, "a", "{}"), IterationEnd(1, StopReason.tool_use, Usage(1, 1))),
+    ]
+    assert [turn.feed(event) for event in events] == events
+
+
+@pytest.mark.parametrize(
+    ("facts", "early"),
+    [
+        ({"eager": True, "read_only": True}, ["look"]),
+        ({"read_only": True}, []),
+        ({"eager": True, "read_only": True, "guards": (AllowAllGuard(),)}, []),
+    ],
+)
+def test_a_tool_starts_early_only_where_nothing_is_changed_and_nobody_asked(
+    facts: dict[str, Any], early: list[str]
+) -> None:
+    async def look() -> None: ...
+
+    assert names_of_eager([Tool("look", look, **facts)]) == early
+
+
+async def test_texts_around_a_call_that_is_not_kept_are_joined() -> None:
+    turn = Turn()
+    for event in (TextDelta(0, "Let me "), ToolUseStart(1, "a", "look"), TextDelta(2, "see.")):
+        turn.feed(event)
+    assert turn.partial() == [TextBlock("Let me see.")]
+
+
+async def test_the_output_of_a_tool_comes_with_the_seconds_since_its_start() -> None:
+    shown: list[float] = []
+
+    class Timed(Tool[Any]):
+        def format_stream_result(self, chunks: Any) -> str:
+            shown.extend(seconds for seconds, _, _ in chunks)
+            return "done"
+
+    async def work() -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.sleep(0.01)
+        yield "b"
+
+    before = time.monotonic()
+    transport = StubTransport([make_tool_use_response("work"), make_text_response("ok")])
+    await Agent("", transport, [Timed("work", work)]).run("go", MemoryContextStore())
+    first, second = shown
+    assert 0 <= first < second <= time.monotonic() - before
 
 
 async def test_a_call_begun_anew_as_one_of_another_tool_is_not_started_early() -> None:

@@ -83,6 +83,7 @@ async def test_an_inner_call_that_fails_is_an_error_result(
     events, _ = await run([tool, Tool("double", double)])
     assert results[0].is_error
     assert words in str(results[0].content)
+    assert "shorter" not in str(results[0].content)  # Nothing was cut off.
     assert isinstance(events[-1], SessionEndEvent)
 
 

@@ -35,6 +35,7 @@ class Source:
 async def test_a_stream_is_empty_after_its_end() -> None:
     stream = AgentStream(Source(TextDelta(0, "a"), END)())
     assert aiter(stream) is stream
+    assert stream.is_abandoned() is False
     assert [event async for event in stream] == [TextDelta(0, "a"), END]
     assert [event async for event in stream] == []
     with pytest.raises(StopAsyncIteration):

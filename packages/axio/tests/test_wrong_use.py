@@ -92,6 +92,11 @@ async def test_a_run_refuses_what_a_stream_refuses() -> None:
         await agent().run("hi", [])  # type: ignore[call-overload]
 
 
+def test_an_agent_has_no_other_fields_than_its_own() -> None:
+    with pytest.raises(AttributeError):
+        agent().sytem = "You are a poet."  # type: ignore[attr-defined]
+
+
 def test_what_is_right_is_taken() -> None:
     last = Message("user", [])
     made = agent(tools=[tool(concurrency=1, timeout=0.5)], last_iteration_message=last)

@@ -217,8 +217,7 @@ class Turn:
         No provider takes back a part of a call, or of reasoning.
         """
         self._end_text()
-        kept = [b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))]
-        return list(_joined(kept)) if self.calls else kept
+        return list(_joined(b for b in self._arrived if not isinstance(b, (Call, ReasoningBlock))))
 
 
 class EagerTurn(Turn):
@@ -261,8 +260,9 @@ class EagerTurn(Turn):
 
 
 def names_of_eager(tools: Iterable[AnyTool]) -> list[ToolName]:
-    """The tools that start while the model still streams: they need no leave and change nothing."""
-    return [tool.name for tool in tools if tool.eager and tool.read_only and not tool.guards]
+    """The tools that start while the model still streams: they need no leave, and change nothing,
+    which a tool that is eager has to say itself."""
+    return [tool.name for tool in tools if tool.eager and not tool.guards]
 
 
 class StoredTurn(Turn):
