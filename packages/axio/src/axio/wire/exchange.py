@@ -103,18 +103,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *(
-            "_body",
-            "_context",
-            "_http",
-            "_late",
-            "_lost",
-            "_pieces",
-            "_response",
-            "_session",
-            "_watch",
-        ),
-        *("address", "sent"),
+        *("_body", "_context", "_http", "_late", "_lost", "_options", "_pieces", "_response"),
+        *("_session", "_watch", "address", "sent"),
     )
 
     def __init__(
@@ -126,6 +116,7 @@ class Exchange:
         self._body = body
         self._http = http
         self._watch = watch
+        self._options = sending_options(session, http.timeouts)
         self._late = self._lost = False
         self._context: AbstractAsyncContextManager[Any] | None = None
         self._response: Any = None
@@ -225,19 +216,18 @@ class Exchange:
 
     def _sending(self) -> AbstractAsyncContextManager[Any]:
         headers = revealed(self.sent)
-        options = sending_options(self._session, self._http.timeouts)
-        if options:
+        if self._options:
             headers["Accept-Encoding"] = "identity"
         url = str(self.address)
         if self._body is None:
-            return self._session.get(url, headers=headers, **options)
-        return self._session.post(url, data=self._body, headers=headers, **options)
+            return self._session.get(url, headers=headers, **self._options)
+        return self._session.post(url, data=self._body, headers=headers, **self._options)
 
     def _unpack(self) -> StreamError | None:
         """Get ready to read the body. Sessions that are not aiohttp's decompress by themselves."""
         self._pieces = _pieces(self._response.content)
         encoding = str(self.headers.get("Content-Encoding") or "identity").strip().lower()
-        if encoding == "identity" or not sending_options(self._session, self._http.timeouts):
+        if encoding == "identity" or not self._options:
             return None
         try:
             self._pieces = _inflated(self._pieces, Inflater(encoding))
