@@ -83,7 +83,7 @@ async def test_a_person_signs_in_and_gets_tokens(browser: Browser, server: str) 
 
 async def test_the_address_asks_for_what_the_client_is_registered_with(server: str) -> None:
     seen: list[str] = []
-    with pytest.raises(RuntimeError, match=r"nobody signed in within 0\.2 s"):
+    with pytest.raises(RuntimeError, match=r"no sign-in within 0\.2 s"):
         await oauth.run_oauth_flow(open_browser=seen.append, port=0, timeout=0.2)
     query = {name: values[0] for name, values in parse_qs(urlsplit(seen[0]).query).items()}
     port = urlsplit(query["redirect_uri"]).port

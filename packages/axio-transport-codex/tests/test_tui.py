@@ -54,12 +54,12 @@ async def test_signing_in_answers_with_the_four_values(monkeypatch: pytest.Monke
 
 
 async def test_a_failure_is_shown_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    flow(monkeypatch, RuntimeError("OAuth flow failed: nobody signed in"))
+    flow(monkeypatch, RuntimeError("OAuth flow failed: no sign-in"))
     app = Host()
     async with app.run_test() as pilot:
         await pilot.click("#btn-sign-in")
         await pilot.pause()
-        assert "nobody signed in" in str(app.screen.query_one("#status", Label).render())
+        assert "no sign-in" in str(app.screen.query_one("#status", Label).render())
         assert not app.screen.query_one("#btn-sign-in").disabled
         assert app.answers == []
 

@@ -179,7 +179,7 @@ def test_a_call_may_stand_where_the_list_of_calls_belongs() -> None:
     assert calls(decode(whole("stop", tool_calls=lone))) == [("find", "{}")]
 
 
-def test_arguments_that_may_be_anybody_s_run_nothing() -> None:
+def test_arguments_that_may_be_of_several_calls_run_nothing() -> None:
     error = failure(
         decode(
             call(index=0, id="a", function=function("find")),

@@ -60,7 +60,7 @@ class Content:
         self._calls = Calls(own_names)
         self._kept: dict[int, _Thinking | ReasoningBlock] = {}  # open blocks to be sent back
         self._waiting: dict[int, Call | None] = {}  # open blocks with input; None: not ours to run
-        self._stray: dict[int, Call | None] = {}  # whose input came under an index that is no one's
+        self._stray: dict[int, Call | None] = {}  # whose input came under an index of no block
         self._text = Halves()
         self._thought = Halves()
 

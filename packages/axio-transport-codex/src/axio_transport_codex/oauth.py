@@ -114,7 +114,7 @@ async def _authorized(
             answer = done.pop().result()
             return Token(_code(answer, state)), redirect
     except TimeoutError:
-        raise RuntimeError(f"OAuth flow failed: nobody signed in within {timeout:g} s") from None
+        raise RuntimeError(f"OAuth flow failed: no sign-in within {timeout:g} s") from None
 
 
 async def refresh_access_token(refresh_token: str) -> dict[str, str]:

@@ -16,13 +16,12 @@ from axio.events import (
     SpeechStopped,
     StreamEvent,
     TextDelta,
-    ToolInputDelta,
-    ToolUseStart,
     TranscriptDelta,
     TurnComplete,
 )
 from axio.exceptions import ProtocolError, ProviderError
 from axio.types import StopReason
+from axio.wire.calls import Calls
 from axio.wire.lenient import bytes_of, load_object, text_in
 from axio_transport_openai.usage import Counts
 
@@ -32,15 +31,6 @@ DESCRIBE = "OpenAI realtime"
 
 NOTHING_TO_CANCEL = "response_cancel_not_active"
 """The error for an interruption that came after the end: what was wanted is so already."""
-
-
-class _Call:
-    __slots__ = ("id", "index", "streamed")
-
-    def __init__(self, index: int, id: str) -> None:
-        self.index = index
-        self.id = id
-        self.streamed = False
 
 
 class RealtimeDecoder:
@@ -60,7 +50,7 @@ class RealtimeDecoder:
         self.unanswered: set[str] = set()
         self._media_type = media_type
         self._own_names = own_names
-        self._calls: dict[str, _Call] = {}  # by the id of the item, of one response
+        self._calls = Calls(own_names)  # of one response
 
     def feed(self, text: str) -> list[StreamEvent]:
         message = load_object(text)
@@ -84,15 +74,13 @@ class RealtimeDecoder:
                 return [SpeechStopped()]
             case "response.created":
                 self.active = True
-                self._calls.clear()
+                self._calls = Calls(self._own_names)
             case "response.output_item.added":
                 return self._start_call(message.get("item"))
             case "response.function_call_arguments.delta":
                 return self._arguments(message, text_in(message, "delta"))
             case "response.function_call_arguments.done":
-                call = self._call(message)
-                if call is not None and not call.streamed:
-                    return self._arguments(message, text_in(message, "arguments"))
+                return self._arguments(message, text_in(message, "arguments"), whole=True)
             case "response.done":
                 return self._end(message.get("response"))
             case "error":
@@ -106,28 +94,22 @@ class RealtimeDecoder:
         return [AudioOutputDelta(data, self._media_type)] if data else []
 
     def _start_call(self, item: Any) -> list[StreamEvent]:
-        if not isinstance(item, dict) or item.get("type") != "function_call":
-            return []
-        id, name = text_in(item, "call_id") or text_in(item, "id"), text_in(item, "name")
-        key = text_in(item, "id") or id
-        if not id or not name or key in self._calls:
-            return []
-        call = self._calls[key] = _Call(len(self._calls), id)
-        return [ToolUseStart(call.index, id, self._own_names.get(name, name))]
+        events: list[StreamEvent] = []
+        if isinstance(item, dict) and item.get("type") == "function_call":
+            id, name = text_in(item, "id"), text_in(item, "name")
+            call_id = text_in(item, "call_id") or id
+            if call_id and name:
+                self._calls.begin(events, None, call_id, name, id or call_id)
+        return events
 
-    def _call(self, message: Mapping[str, Any]) -> _Call | None:
-        call = self._calls.get(text_in(message, "item_id"))
-        if call is None:
-            id = text_in(message, "call_id")
-            call = next((call for call in self._calls.values() if call.id == id), None)
-        return call
-
-    def _arguments(self, message: Mapping[str, Any], text: str) -> list[StreamEvent]:
-        call = self._call(message)
-        if call is None or not text:
-            return []
-        call.streamed = True
-        return [ToolInputDelta(call.index, call.id, text)]
+    def _arguments(
+        self, message: Mapping[str, Any], text: str, whole: bool = False
+    ) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        call = self._calls.known(None, text_in(message, "call_id"), text_in(message, "item_id"))
+        if call is not None and not (whole and call.pieces):
+            self._calls.add(call, text, events)
+        return events
 
     def _end(self, response: Any) -> list[StreamEvent]:
         """A response is over: well, cut, cancelled, or failed. A call that was cut is none."""
@@ -149,7 +131,7 @@ class RealtimeDecoder:
             events += _error(details.get("error") or {"message": "the response failed"})
             stop = StopReason.error
         elif calls:
-            begun = {call.id for call in self._calls.values()}
+            begun = {call.id for call in self._calls.all}
             self.unanswered |= begun & {text_in(item, "call_id") for item in calls}
             stop = StopReason.tool_use
         elif details.get("reason") == "max_output_tokens":
@@ -158,8 +140,9 @@ class RealtimeDecoder:
             stop = StopReason.error
         else:
             stop = StopReason.end_turn
-        self._calls.clear()
-        return [*events, TurnComplete(stop, Counts(usage).usage() if usage else None)]
+        self._calls = Calls(self._own_names)
+        counts = Counts(usage).usage() if isinstance(usage, dict) else None
+        return [*events, TurnComplete(stop, counts)]
 
 
 def _error(error: Any) -> list[StreamEvent]:
