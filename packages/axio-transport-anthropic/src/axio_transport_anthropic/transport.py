@@ -56,6 +56,8 @@ IMAGE_LIMITS = ImageLimits(
 )
 """https://docs.claude.com/en/docs/build-with-claude/vision and the words of the API's refusals."""
 
+SAMPLING = ("temperature", "top_p", "top_k", "thinking_budget")
+
 logger = logging.getLogger("axio_transport_anthropic")
 
 
@@ -103,10 +105,7 @@ class AnthropicTransport(HttpTransport):
     image_limits: ClassVar[ImageLimits] = IMAGE_LIMITS
     """In place of images over these limits the model gets notes."""
     logger: ClassVar[logging.Logger] = logger
-    stored: ClassVar[tuple[str, ...]] = (
-        *("vertexai", "project", "location"),
-        *("temperature", "top_p", "top_k", "thinking_budget"),
-    )
+    stored: ClassVar[tuple[str, ...]] = ("vertexai", "project", "location", *SAMPLING)
 
     def __post_init__(self) -> None:
         HttpTransport.__post_init__(self)
@@ -160,8 +159,7 @@ class AnthropicTransport(HttpTransport):
         return with_cache_prices(spec_from_dict(data))
 
     def _sampling(self) -> JSONObject:
-        names = ("temperature", "top_p", "top_k", "thinking_budget")
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in SAMPLING}
         return {name: value for name, value in values.items() if value is not None}
 
     def _body(

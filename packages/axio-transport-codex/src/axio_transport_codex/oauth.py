@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 import webbrowser
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -45,7 +45,12 @@ PORT = 1455
 SIGN_IN_SECONDS = 300.0
 REQUEST_SECONDS = 30.0
 
-_OPENAI_CLAIMS = "https://api.openai.com/auth"
+_ACCOUNT = (
+    ("https://api.openai.com/auth", "chatgpt_account_id"),
+    ("organizations", 0, "id"),
+    ("sub",),
+)
+"""Claims that name the account, the surest first."""
 
 
 async def run_oauth_flow(
@@ -145,9 +150,9 @@ def account_id_of(*tokens: str) -> str:
     one of the accounts that the server lets them use.
     """
     payloads = [_claims(token) for token in tokens]
-    for claim in (_account, _organization, _subject):
+    for path in _ACCOUNT:
         for payload in payloads:
-            value = claim(payload)
+            value = _at(payload, path)
             if isinstance(value, str) and value:
                 return value
     return ""
@@ -162,19 +167,14 @@ def _claims(token: str) -> JSONObject:
     return claims if isinstance(claims, dict) else {}
 
 
-def _account(claims: Mapping[str, Any]) -> Any:
-    own = claims.get(_OPENAI_CLAIMS)
-    return own.get("chatgpt_account_id") if isinstance(own, dict) else None
-
-
-def _organization(claims: Mapping[str, Any]) -> Any:
-    organizations = claims.get("organizations")
-    first = organizations[0] if isinstance(organizations, list) and organizations else None
-    return first.get("id") if isinstance(first, dict) else None
-
-
-def _subject(claims: Mapping[str, Any]) -> Any:
-    return claims.get("sub")
+def _at(value: Any, path: Iterable[str | int]) -> Any:
+    """The value at a path into objects and lists; None where there is none."""
+    try:
+        for step in path:
+            value = value[step]
+    except (LookupError, TypeError):
+        return None
+    return value
 
 
 def _authorize_url(redirect: str, challenge: str, state: str) -> str:

@@ -23,6 +23,7 @@ __all__ = (
     "Function",
     "ToolCall",
     "call_parts",
+    "converted",
     "image_of",
     "odd_chunk",
     "odd_delta",
@@ -89,16 +90,17 @@ def odd_chunk(payload: JSONObject) -> Chunk | None:
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict):
             _listed(choice.get("delta"))
-    return _converted(payload, Chunk)
+    return converted(payload, Chunk)
 
 
 def odd_delta(message: Any) -> Delta | None:
     """A whole message as a delta; None for what is no message."""
     _listed(message)
-    return _converted(message, Delta)
+    return converted(message, Delta)
 
 
-def _converted(data: Any, kind: type[T]) -> T | None:
+def converted(data: Any, kind: type[T]) -> T | None:
+    """The `kind` of payload that this is; None for another one."""
     try:
         return msgspec.convert(data, kind)
     except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: half a character misplaced

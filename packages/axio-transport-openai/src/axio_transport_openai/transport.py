@@ -138,13 +138,14 @@ class OpenAITransport(HttpTransport):
     async def embed(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text, in their order."""
         body = dumps({"model": self.model.id, "input": list(texts)})
-        return vectors(await self._fetch("embeddings", "Embedding API error", body))
+        describe = "Embedding API error"
+        return vectors(await self._ask("embeddings", self._headers(), body, describe=describe))
 
     async def _fetch_listed(
         self, path: str, describe: str, spec: Callable[[JSONObject], ModelSpec]
     ) -> None:
         """Fill `models` with the entries of a list that the provider has, as `spec` reads them."""
-        answer = await self._fetch(path, describe, attempts=1)
+        answer = await self._ask(path, self._headers(), describe=describe, attempts=1)
         self.models.clear()
         for entry in entries(answer):
             self.models[entry["id"]] = spec(entry)
@@ -173,12 +174,6 @@ class OpenAITransport(HttpTransport):
 
     def _marks_cache(self) -> bool:
         return self.model.id.startswith(self._provider.cache_marks)
-
-    async def _fetch(
-        self, path: str, describe: str, body: bytes | None = None, *, attempts: int | None = None
-    ) -> Any:
-        """The JSON answer to a request that is not a stream."""
-        return await self._ask(path, self._headers(), body, describe=describe, attempts=attempts)
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}

@@ -11,6 +11,7 @@ import msgspec
 
 from axio.types import JSONObject
 from axio.wire.lenient import place_of
+from axio_transport_openai.chunks import converted
 
 __all__ = ("Event", "Response", "odd_event", "parse_event")
 
@@ -48,7 +49,4 @@ def odd_event(payload: JSONObject) -> Event | None:
     place = payload.get("output_index")
     if isinstance(place, str | float) and place_of(place) is not None:
         payload["output_index"] = place_of(place)
-    try:
-        return msgspec.convert(payload, Event)
-    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: half a character misplaced
-        return None
+    return converted(payload, Event)
