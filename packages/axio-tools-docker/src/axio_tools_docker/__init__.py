@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from axio_tools_docker.sandbox import DockerSandbox
 from axio_tools_docker.workspace import DockerWorkspace
 
-__all__ = ["DockerWorkspace"]
+__all__ = ["DockerSandbox", "DockerWorkspace"]
 
 __version__ = "1.0.0a1"

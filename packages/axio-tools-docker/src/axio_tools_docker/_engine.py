@@ -25,6 +25,8 @@ from axio_tools_docker.errors import (
 )
 from axio_tools_local.workspace import Output
 
+__all__ = ["Engine", "Execution", "Found", "aiodocker", "find_engine", "is_missing", "translated"]
+
 _UNREACHABLE = 900  # the library's own "status" where there was no answer
 _STREAMS = {1: "stdout", 2: "stderr"}
 _ENDED = ("not running", "is dead", "stopped state", "has stopped")
@@ -71,7 +73,7 @@ class Engine:
         if address is None:
             raise EngineUnavailable(f"no Docker or Podman engine was found: {_HOW}")
         self.url = address
-        with _translated("connecting", address):
+        with translated("connecting", address):
             try:
                 self._docker: Any = aiodocker.Docker(url=address)  # it is typed in part only
             except ValueError as error:
@@ -87,14 +89,14 @@ class Engine:
 
     async def ping(self) -> None:
         """Raise `EngineUnavailable` when it does not answer."""
-        with _translated("asking for the version", self.url):
+        with translated("asking for the version", self.url):
             await self._docker.version()
 
     # ── images ────────────────────────────────────────────────────────────────────────────────
 
     async def has_image(self, name: str) -> bool:
         try:
-            with _translated(f"looking for the image {name}", self.url):
+            with translated(f"looking for the image {name}", self.url):
                 await self._docker.images.inspect(name)
         except ImageUnavailable:
             return False
@@ -102,7 +104,7 @@ class Engine:
 
     async def pull(self, name: str) -> None:
         try:
-            with _translated("pulling", self.url):
+            with translated("pulling", self.url):
                 await self._docker.images.pull(name)
         except EngineUnavailable:
             raise
@@ -114,7 +116,7 @@ class Engine:
 
     async def build(self, context: IO[bytes], dockerfile: str, tag: str) -> None:
         """Build an image of a tar archive. `ImageUnavailable` when that fails."""
-        with _translated("building", self.url):
+        with translated("building", self.url):
             lines: list[dict[str, Any]] = await self._docker.images.build(
                 fileobj=context, path_dockerfile=dockerfile, tag=tag, encoding="identity", rm=True
             )
@@ -126,22 +128,22 @@ class Engine:
 
     async def create(self, body: Mapping[str, Any], name: str) -> str:
         """Make a container, which does not run yet, and return its id."""
-        with _translated(f"making the container {name}", self.url):
+        with translated(f"making the container {name}", self.url):
             container = await self._docker.containers.create(dict(body), name=name)
         return str(container.id)
 
     async def start(self, container: str) -> None:
-        with _translated("starting the container", self.url):
+        with translated("starting the container", self.url):
             await self._handle(container).start()
 
     async def kill(self, container: str) -> None:
-        with _translated("ending the container", self.url):
+        with translated("ending the container", self.url):
             await self._handle(container).kill(signal="KILL")
 
     async def remove(self, container: str) -> None:
         """Remove a container with its nameless volumes, running or not, if it is there."""
         try:
-            with _translated("removing the container", self.url):
+            with translated("removing the container", self.url):
                 await self._handle(container).delete(force=True, v=True)
         except ContainerGone:
             return
@@ -149,7 +151,7 @@ class Engine:
     async def find(self, name: str) -> Found | None:
         """The container of this name."""
         try:
-            with _translated(f"looking for the container {name}", self.url):
+            with translated(f"looking for the container {name}", self.url):
                 facts = await self._handle(name).show()
         except ContainerGone:
             return None
@@ -158,37 +160,37 @@ class Engine:
 
     async def containers(self, label: str) -> list[Found]:
         """All that have a label, also those that do not run."""
-        with _translated("listing containers", self.url):
+        with translated("listing containers", self.url):
             rows = await self._docker.containers.list(all=True, filters=_having(label))
         return [Found(_name_of(row), row["Labels"] or {}, row.id, row["State"]) for row in rows]
 
     async def volumes(self, label: str) -> list[Found]:
-        with _translated("listing volumes", self.url):
+        with translated("listing volumes", self.url):
             rows = await self._docker.volumes.list(filters={"label": [label]})
         return [Found(row["Name"], row.get("Labels") or {}) for row in rows["Volumes"] or ()]
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        with _translated(f"making the volume {name}", self.url):
+        with translated(f"making the volume {name}", self.url):
             await self._docker.volumes.create({"Name": name, "Labels": dict(labels)})
 
     async def remove_volume(self, name: str) -> None:
         """Remove a volume if it is there; `EngineError` while a container has it."""
         try:
-            with _translated(f"removing the volume {name}", self.url):
+            with translated(f"removing the volume {name}", self.url):
                 await (await self._docker.volumes.get(name)).delete()
         except ContainerGone:
             return
 
     async def put(self, container: str, folder: str, archive: IO[bytes]) -> None:
         """Unpack a tar archive in a folder of a container, with the owners that it names."""
-        with _translated("putting files into the container", self.url):
+        with translated("putting files into the container", self.url):
             await self._handle(container).put_archive(folder, archive)
 
     async def allow_processes(self, container: str, limit: int) -> None:
         """Change the limit while the container runs. Not every engine can."""
         path = f"containers/{container}/update"
         body = json.dumps({"PidsLimit": limit})
-        with _translated("changing a limit", self.url):
+        with translated("changing a limit", self.url):
             async with self._docker._query(path, method="POST", data=body):
                 pass
 
@@ -207,7 +209,7 @@ class Engine:
     ) -> AsyncIterator[Execution]:
         """Start a program in a container. On leaving the connection is closed; it may go on."""
         handle = self._handle(container)
-        with _translated("starting a command", self.url):
+        with translated("starting a command", self.url):
             execution = await handle.exec(
                 cmd=list(argv),
                 user=user,
@@ -235,12 +237,12 @@ class Execution:
 
     async def read(self) -> Output | None:
         """The next piece of output, as it comes; None when all who could write have ended."""
-        with _translated("reading output", self._url):
+        with translated("reading output", self._url):
             message = await self._stream.read_out()
         return None if message is None else Output(_STREAMS[message.stream], message.data)
 
     async def write(self, data: bytes) -> None:
-        with _translated("writing input", self._url):
+        with translated("writing input", self._url):
             await self._stream.write_in(data)
 
     def end_input(self) -> None:
@@ -252,9 +254,14 @@ class Execution:
 
     async def exit_code(self) -> int | None:
         """None while it runs."""
-        with _translated("asking for an exit code", self._url):
+        with translated("asking for an exit code", self._url):
             facts = await self._execution.inspect()
         return None if facts.get("Running") else facts.get("ExitCode")
+
+
+def is_missing(error: aiodocker.DockerError) -> bool:
+    """True if there is no such container, image, volume or file."""
+    return error.status == 404
 
 
 def _having(label: str) -> str:
@@ -267,7 +274,8 @@ def _name_of(row: Any) -> str:
 
 
 @contextmanager
-def _translated(doing: str, url: str) -> Iterator[None]:
+def translated(doing: str, url: str) -> Iterator[None]:
+    """Raise what the library raises in the block as an error of this package."""
     try:
         yield
     except aiodocker.DockerError as error:

@@ -113,6 +113,24 @@ printf '%s %s\n' "$token" "$answer" >&2
 """
 )
 
+# End all processes but the first two, which are the init and the main process of a container.
+KILL_OTHERS = r"""
+main=
+for p in /proc/[0-9]*; do
+    p=${p#/proc/}
+    [ $p -gt 1 ] && { [ -z "$main" ] || [ $p -lt $main ]; } && main=$p
+done
+rounds=0 left=1
+while [ "$left" ] && [ $rounds -lt 200 ]; do
+    left= rounds=$((rounds + 1))
+    for p in /proc/[0-9]*; do
+        p=${p#/proc/}
+        case $p in 1 | $$ | $main) ;; *) kill -9 $p 2>/dev/null && left=1 ;; esac
+    done
+done
+[ -z "$left" ]
+"""
+
 # FOLDER... "" NEEDED...: what root does when a container has started. It opens the folders to all
 # (a tmpfs over a folder of the image takes that folder's mode, whatever was asked for), and tells
 # what is missing; `MARKS` among that is the kernel's part.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 from typing import Annotated
 
 from axio.field import FieldInfo
@@ -27,7 +28,12 @@ async def list_files(
         entries = await workspace.list(directory)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"no such directory: {directory}") from None
-    entries.sort(key=lambda entry: (not entry.is_directory, entry.name))
+    return listing(entries)
+
+
+def listing(entries: Iterable[Entry]) -> str:
+    """The entries of a folder as text, folders first; equal for equal folders."""
+    entries = sorted(entries, key=lambda entry: (not entry.is_directory, entry.name))
     lines = [_line(entry) for entry in entries[:MAX_ENTRIES]]
     if len(entries) > MAX_ENTRIES:
         lines.append(f"[... {len(entries) - MAX_ENTRIES} more entries left out ...]")

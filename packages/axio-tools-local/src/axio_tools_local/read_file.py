@@ -34,7 +34,7 @@ async def read_file(
     line_numbers: Annotated[bool, FieldInfo("put its number and a tab before each line")] = False,
 ) -> str | Blocks:
     """Read a file and return its text; images, audio and video are returned as such."""
-    selection = _Selection(start_line, end_line, line_numbers, max_chars)
+    selection = Selection(start_line, end_line, line_numbers, max_chars)
     workspace = current_workspace()
     entry = await workspace.stat(filename)
     if entry.broken:
@@ -74,7 +74,7 @@ async def _read_media(workspace: Workspace, filename: str, media: Media, size: i
 
 
 async def _read_text(
-    workspace: Workspace, filename: str, chunk: bytes, selection: _Selection
+    workspace: Workspace, filename: str, chunk: bytes, selection: Selection
 ) -> str:
     """Read as far as needed. `UnicodeDecodeError` when what was read is not UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
@@ -90,7 +90,7 @@ async def _read_text(
     return selection.text()
 
 
-class _Selection:
+class Selection:
     """Some lines of a text that comes in chunks. A line ends with a line feed and nothing else."""
 
     def __init__(self, first: int | None, last: int | None, numbered: bool, max_chars: int) -> None:
