@@ -153,7 +153,7 @@ OPEN: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 class Outside:
-    """The things that an escape would reach: a port, a socket, a process, a secret, a disk."""
+    """Things that an escape would reach: a port, a socket, a process, a secret, a disk."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"

@@ -292,7 +292,7 @@ class DockerSandbox:
         return int(first), int(second)
 
     async def list_entries(self, path: str) -> list[Entry]:
-        """What a folder holds, in any order; no file is transferred for that."""
+        """The entries of a folder, in any order; no file is transferred for that."""
         name = shlex.quote(inside.escaped(self.absolute(path)))
         code, said, words = await self._ask(f"set -- {name}\n{inside.LIST}")
         if code != 0:
