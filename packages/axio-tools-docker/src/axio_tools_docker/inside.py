@@ -22,21 +22,34 @@ NEEDED = ("chmod", "dd", "head", "mkdir", "mv", "readlink", "rm", "sleep", "stat
 STARTED = "started"
 CLEAN = "clean"
 
+# `alive` is false of what has ended and is not forgotten yet. `late` is true some seconds after
+# `begun`: a kill takes effect when the processor has time for it.
+_LOOKS = r"""
+alive() {
+    read -r line < "$1/stat" && case ${line##*)} in " Z"* | " X"*) return 1 ;; esac
+}
+begun() { read -r begun rest < /proc/uptime; begun=${begun%.*}; }
+late() { read -r now rest < /proc/uptime; [ $((${now%.*} - begun)) -gt 5 ]; }
+"""
+
 # Sends a signal to what has the mark, and is true if that was anything.
-_MARKED = r"""
+_MARKED = (
+    _LOOKS
+    + r"""
 marked() {
     none=1
     for p in /proc/[0-9]*; do
         [ "$p" = "/proc/$$" ] && continue
         while read -r a b c soft rest; do
             [ "$a$b$c" = Maxresidentset ] || continue
-            [ "$soft" = "$bytes" ] && kill "-$1" "${p#/proc/}" && none=0
+            [ "$soft" = "$bytes" ] && alive "$p" && kill "-$1" "${p#/proc/}" && none=0
             break
         done < "$p/limits"
     done 2>/dev/null
     return $none
 }
 """
+)
 
 # TOKEN MARK FOLDER INPUT SCRIPT COUNT PART... COMMAND...: run a command, and end what it leaves.
 # The first line on stderr tells how it began: the token, and "started" or the name of an error.
@@ -76,10 +89,9 @@ begin started
 code=$?
 if marked 0; then
     sleep 0.2
-    rounds=0
+    begun
     while marked 9; do
-        rounds=$((rounds + 1))
-        [ $rounds -lt 200 ] && continue
+        late || continue
         printf '\n[what it had started could not be ended alone: all commands were]\n' >&3
         kill -9 -1
         break
@@ -97,16 +109,15 @@ KILL = (
     + r"""
 others() {
     for p in /proc/[0-9]*; do
-        [ "$p" != "/proc/$$" ] && [ -O "$p" ] && return 0
-    done
+        [ "$p" != "/proc/$$" ] && [ -O "$p" ] && alive "$p" && return 0
+    done 2>/dev/null
     return 1
 }
 token=$1 bytes=$(($2 * 1024)) alone=$3 script=$4
-rounds=0
 answer=clean
+begun
 while if [ "$alone" ]; then kill -9 -1 2>/dev/null; others; else marked 9; fi; do
-    rounds=$((rounds + 1))
-    [ $rounds -gt 300 ] && { answer=left; break; }
+    late && { answer=left; break; }
 done
 printf '%s %s\n' "$token" "$answer" >&2
 [ -z "$script" ] || rm -f "$script"
@@ -114,22 +125,26 @@ printf '%s %s\n' "$token" "$answer" >&2
 )
 
 # End all processes but the first two, which are the init and the main process of a container.
-KILL_OTHERS = r"""
+KILL_OTHERS = (
+    _LOOKS
+    + r"""
 main=
 for p in /proc/[0-9]*; do
     p=${p#/proc/}
     [ $p -gt 1 ] && { [ -z "$main" ] || [ $p -lt $main ]; } && main=$p
 done
-rounds=0 left=1
-while [ "$left" ] && [ $rounds -lt 200 ]; do
-    left= rounds=$((rounds + 1))
+begun
+left=1
+while [ "$left" ] && ! late; do
+    left=
     for p in /proc/[0-9]*; do
-        p=${p#/proc/}
-        case $p in 1 | $$ | $main) ;; *) kill -9 $p 2>/dev/null && left=1 ;; esac
-    done
+        case ${p#/proc/} in 1 | $$ | $main) continue ;; esac
+        alive "$p" && kill -9 "${p#/proc/}" && left=1
+    done 2>/dev/null
 done
 [ -z "$left" ]
 """
+)
 
 # FOLDER... "" NEEDED...: what root does when a container has started. It opens the folders to all
 # (a tmpfs over a folder of the image takes that folder's mode, whatever was asked for), and tells

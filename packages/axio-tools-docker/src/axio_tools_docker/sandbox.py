@@ -46,7 +46,7 @@ __all__ = [
     "write_file",
 ]
 
-_KILL_SECONDS = 5.0  # for a program that ends others to start and to do it
+_KILL_SECONDS = 8.0  # for a program that ends others to start and to do it
 _CODE_LOOKS = 500  # until the engine must have noticed that a program has ended
 _OUTSIDE = "the sandbox is used outside of its async context manager: async with DockerSandbox()"
 
