@@ -30,6 +30,8 @@ class Host(Protocol):
     """The room as its commands see it."""
 
     user: str
+    has_marks: bool
+    """The processes of a command can be told from those of others, also by its launcher."""
 
     async def admit(self, command: Command) -> tuple[Engine, str]:
         """The engine and the container, in which nothing is about to be ended."""
@@ -206,7 +208,8 @@ class Command:
             await asyncio.shield(self._ending)
         if not self.timed_out:
             code = await self._code()
-            if code == _KILLED and not self.notes:  # maybe the launcher, which then ended nothing
+            was_killed = code == _KILLED and not self.notes  # maybe the launcher itself
+            if was_killed or not self._host.has_marks:  # which then has ended nothing
                 await self._end()
             self.exit_code = code
         self._ended = True

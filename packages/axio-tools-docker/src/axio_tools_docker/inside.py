@@ -157,7 +157,7 @@ for f; do command -v "$f" > /dev/null || printf '%s\n' "$f"; done
 ulimit -m 1048583
 while read -r a b c soft rest; do
     [ "$a$b$c" = Maxresidentset ] && [ "$soft" = 1073748992 ] && exit 0
-done < /proc/self/limits
+done 2>/dev/null < /proc/self/limits
 echo marks
 """
 

@@ -52,7 +52,7 @@ class Room:
         self._endings: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._has_marks = True
+        self.has_marks = True
         self._turn = asyncio.Lock()
 
     # ── opening and closing ───────────────────────────────────────────────────────────────────
@@ -156,9 +156,10 @@ class Room:
         said = []
         async with engine.execute(self._name, argv, user=_ROOT) as execution:
             while (output := await execution.read()) is not None:
-                said.append(output.data.decode("utf-8", "replace"))
+                if output.stream == "stdout":
+                    said.append(output.data.decode("utf-8", "replace"))
         missing = "".join(said).split("\n")[:-1]
-        self._has_marks = inside.MARKS not in missing
+        self.has_marks = inside.MARKS not in missing
         missing = [name for name in missing if name != inside.MARKS]
         if missing:
             raise ImageUnavailable(
@@ -169,7 +170,7 @@ class Room:
 
     async def admit(self, command: Command) -> tuple[Engine, str]:
         engine = await self._be_there()
-        if not self._has_marks:  # what belongs to which command could not be told
+        if not self.has_marks:  # what belongs to which command could not be told
             await self._turn.acquire()
         while not self._quiet.is_set():
             await self._quiet.wait()
