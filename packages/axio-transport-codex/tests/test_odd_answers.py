@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from axio_transport_codex import oauth
 from support.loopback import serving, status
@@ -62,3 +65,36 @@ async def test_tokens_of_no_known_lifetime_are_taken_for_an_hour(
         tokens = await oauth.refresh_access_token("r1")
     assert (tokens["access_token"], tokens["refresh_token"]) == ("opaque", "r2")
     assert abs(float(tokens["expires_at"]) - time.time() - 3600) < 60
+
+
+async def test_an_answer_without_end_is_left_at_a_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    for code in (200, 400):
+        written = 0
+
+        async def endless(request: web.Request, code: int = code) -> web.StreamResponse:
+            nonlocal written
+            response = web.StreamResponse(status=code)
+            await response.prepare(request)
+            with suppress(ConnectionError):
+                while True:
+                    await response.write(b" " * 65536)
+                    written += 65536
+            return response
+
+        async with serving(endless) as server:
+            monkeypatch.setattr(oauth, "TOKEN_URL", server.url + "/token")
+            with pytest.raises(RuntimeError, match="more than 1048576 bytes"):
+                await oauth.refresh_access_token("the secret of ours")
+        assert written < 64 << 20  # what the pipes between hold
+
+
+async def test_a_packed_answer_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def packed(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Accept-Encoding"] == "identity"
+        answer = gzip.compress(b'{"access_token": "' + b"x" * 50_000_000 + b'"}')
+        return web.Response(body=answer, headers={"Content-Encoding": "gzip"})
+
+    async with serving(packed) as server:
+        monkeypatch.setattr(oauth, "TOKEN_URL", server.url + "/token")
+        with pytest.raises(RuntimeError, match="Error"):
+            await oauth.refresh_access_token("the secret of ours")

@@ -44,6 +44,8 @@ PORT = 1455
 
 SIGN_IN_SECONDS = 300.0
 REQUEST_SECONDS = 30.0
+MAX_ANSWER = 1 << 20
+"""Bytes of an answer of the token endpoint."""
 
 _ACCOUNT = (
     ("https://api.openai.com/auth", "chatgpt_account_id"),
@@ -51,6 +53,12 @@ _ACCOUNT = (
     ("sub",),
 )
 """Claims that name the account, the surest first."""
+# Not packed: a small answer that unpacks to a large one would pass any bound.
+_PLAIN: dict[str, Any] = {
+    "allow_redirects": False,
+    "auto_decompress": False,
+    "headers": {"Accept-Encoding": "identity"},
+}
 
 
 async def run_oauth_flow(
@@ -239,13 +247,24 @@ async def _post(body: dict[str, Any]) -> tuple[int, Any, str]:
         async with (
             asyncio.timeout(REQUEST_SECONDS),
             open_session(TOKEN_URL) as session,
-            session.post(TOKEN_URL, allow_redirects=False, **body) as response,
+            session.post(TOKEN_URL, **_PLAIN, **body) as response,
         ):
+            document = await _document(response)
             if response.status == 200:
-                return 200, _concealed(await response.json()), ""
-            return response.status, None, blotted(_reason(await response.text()), sent)
+                return 200, _concealed(json.loads(document)), ""
+            return response.status, None, blotted(_reason(document), sent)
     except (aiohttp.ClientError, ValueError, OSError) as error:
         return 0, None, blotted(f": {type(error).__name__}: {error}", sent)
+
+
+async def _document(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body. `ValueError` when it is larger than any answer with tokens."""
+    document = b""
+    async for piece in response.content.iter_any():
+        document += piece
+        if len(document) > MAX_ANSWER:
+            raise ValueError(f"the answer has more than {MAX_ANSWER} bytes")
+    return document
 
 
 def _concealed(answer: Any) -> Any:
