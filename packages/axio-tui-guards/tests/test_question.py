@@ -20,7 +20,7 @@ from axio.exceptions import GuardError
 from axio.run import RUN, Run
 from axio.testing import StubTransport
 from axio.tool import Tool
-from axio_tui_guards import Decisions, Question, Reply, Rule, RuleGuard, default_policy
+from axio_tui_guards import AuditLog, Decisions, Question, Reply, Rule, RuleGuard, default_policy
 from axio_tui_guards.asking import choice_of
 
 
@@ -190,6 +190,29 @@ async def test_other_calls_are_remembered_as_they_are(arguments: dict[str, Any])
     await refused(guard, WRITE, **arguments, more="x")
 
 
+async def test_a_rule_that_would_not_allow_the_call_is_not_offered() -> None:
+    host = Host("p")
+    guard = RuleGuard([Rule("deny", host="evil.example")], prompt_fn=host)
+    for _ in range(2):
+        await guard(WRITE, file_path="a", content="evil.example")
+    (question,) = host.questions
+    assert question.rule_for("project") == Rule("allow", call=question.call.fingerprint)
+
+
+async def test_two_commands_have_no_pattern() -> None:
+    host = Host("n")
+    await refused(RuleGuard(prompt_fn=host), SHELL, command="make", cmd="")
+    assert host.questions[0].pattern is None
+
+
+async def test_a_call_that_is_too_long_to_be_shown_is_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    guard = RuleGuard(audit=AuditLog(log), prompt_fn=Host())
+    text = "".join(f"line {i}\n" for i in range(2000))
+    assert "too long to be shown" in await refused(guard, WRITE, x=text)
+    assert '"effect": "deny"' in log.read_text()
+
+
 async def test_a_call_that_cannot_be_known_again_can_be_allowed_once() -> None:
     ring: list[Any] = []
     ring.append(ring)
@@ -283,6 +306,28 @@ async def test_a_use_is_counted_only_where_it_is_needed() -> None:
     assert not guard.decisions.use(limited.id)
 
 
+async def test_a_call_that_is_refused_uses_nothing_up() -> None:
+    guard = RuleGuard(prompt_fn=Host("n"))
+    guard.decisions.remember(Rule("allow", command="make"), "project", os.getcwd(), uses=2)
+    await refused(guard, SHELL, command="make; ls")
+    assert [one.uses for one in guard.decisions.list()] == [2]
+
+
+async def test_a_use_that_another_process_was_faster_with_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard = RuleGuard(prompt_fn=Host("n"))
+    given = guard.decisions.remember(Rule("allow", tool="shell"), "project", os.getcwd(), uses=1)
+
+    def too_late(decision_id: str) -> bool:
+        guard.decisions.revoke(decision_id)
+        return False
+
+    monkeypatch.setattr(guard.decisions, "use", too_late)
+    assert "refused this call" in await refused(guard, SHELL, command="make")
+    assert given.uses == 1
+
+
 async def test_a_grant_ends_at_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     soon = datetime.now(UTC) + timedelta(hours=1)
     host = Host(Reply("project", until=soon.astimezone(timezone(timedelta(hours=5)))), "n")
@@ -351,6 +396,54 @@ def test_what_one_process_decides_holds_in_the_others(tmp_path: Path) -> None:
     third = Decisions(path).remember(Rule("allow", tool="u"), "project", "/p")
     assert [one.id for one in second.list()] == [third.id]
     assert {one.rule.tool for one in first.list()} == {"*", "u"}
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.remember(Rule("allow", tool="old"), "project", "/p")
+    other = Decisions(tmp_path / "other.jsonl")
+    for tool in ("new", "newer"):
+        other.remember(Rule("allow", tool=tool), "project", "/p")
+    os.replace(tmp_path / "other.jsonl", path)
+    assert [one.rule.tool for one in decisions.list()] == ["new", "newer"]
+
+
+def test_a_line_counts_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.remember(Rule("allow", tool="a"), "project", "/p")
+    line = path.read_text().replace('"a"', '"b"')
+    with path.open("a") as file:
+        file.write(line[:40])
+        file.flush()
+        assert len(decisions.list()) == 1
+        file.write(line[40:])
+    assert len(decisions.list()) == 1  # of the same id, and so the same decision
+    assert decisions.list()[0].rule.tool == "b"
+
+
+def test_what_is_used_up_meanwhile_is_no_use(tmp_path: Path, monkeypatch: Any) -> None:
+    """Both have seen the last use; the one that is second in the file has not got it."""
+    path = tmp_path / "decisions.jsonl"
+    first, second = Decisions(path), Decisions(path)
+    given = first.remember(Rule("allow"), "project", "/p", uses=1)
+    assert [one.uses for one in second.list()] == [1]
+    monkeypatch.setattr(second, "_catch_up", lambda: None)
+    assert first.use(given.id)
+    monkeypatch.undo()
+    second._kept = {given.id: given}
+    catch_up, looks = second._catch_up, iter((False, True))
+    monkeypatch.setattr(second, "_catch_up", lambda: next(looks) and catch_up())
+    assert not second.use(given.id)
+
+
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    decisions = Decisions(tmp_path / "decisions.jsonl")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        decisions.remember(Rule("allow"), "project", "/p")
+    assert len(os.listdir("/proc/self/fd")) < before + 20
 
 
 def _use_often(path: str, decision_id: str, into: Any) -> None:

@@ -37,35 +37,29 @@ def with_effects(parts: Iterable[Part]) -> tuple[Part, ...]:
     )
 
 
-def _unclear(part: Part, why: str) -> Part:
-    if not why:
-        return part
-    return replace(
-        part,
-        unclear_paths=part.unclear_paths or why,
-        unclear_hosts=part.unclear_hosts or why,
-    )
+def _unclear(part: Part, why: str | None) -> Part:
+    return replace(part, unclear_paths=why, unclear_hosts=why) if why else part
 
 
-def _led_astray(number: int, part: Part, movers: dict[str, set[int]]) -> str:
+def _led_astray(number: int, part: Part, movers: dict[str, set[int]]) -> str | None:
     if movers:
         for place in sorted(part.places | part.here):
             for directory in parents(os.path.dirname(place)):
                 if movers.get(directory, {number}) != {number}:
                     return f"links may have come to {directory}"
-    return ""
+    return None
 
 
-def _set_up(part: Part, touched: frozenset[str]) -> str:
-    """The file of settings that it may read; "" if there is none and none is made."""
+def _set_up(part: Part, touched: frozenset[str]) -> str | None:
+    """The file of settings that it may read; None if there is none and none is made."""
     program = part.program
-    if program is None or program.usage is None or "settings" not in program.usage.traits:
-        return ""
-    first = program.words[1].text if len(program.words) > 1 else ""
-    if program.name == "curl" and (first.startswith("-q") or first == "--disable"):
-        return ""
+    assert program is not None
+    if program.usage is None or "settings" not in program.usage.traits:
+        return None
+    if len(program.words) > 1 and program.words[1].text.startswith("-q"):  # of curl: without them
+        return None
     for name in _SETTINGS[program.name]:
         path = os.path.expanduser(os.path.expandvars(name))
         if os.path.lexists(path) or os.path.realpath(path) in touched:
             return f"{program.name} reads {path}"
-    return ""
+    return None

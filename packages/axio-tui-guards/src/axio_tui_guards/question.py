@@ -82,8 +82,8 @@ def _rule_for_place(tool: AnyTool, call: Call) -> Rule | None:
     if len(call.parts) != 1:
         return None
     (part,) = call.parts
-    known = not (part.hosts or part.unclear_hosts or part.opaque) and part.words is None
-    if not known or len(part.places) != 1:
+    reaches_out = part.hosts or part.unclear_hosts
+    if part.words is not None or reaches_out or len(part.places) != 1:
         return None
     (place,) = part.places
     if leads_anywhere(place):

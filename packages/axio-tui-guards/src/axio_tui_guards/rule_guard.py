@@ -7,6 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
+from uuid import uuid4
 
 from axio.exceptions import GuardError
 from axio.permission import ConcurrentGuard
@@ -64,7 +65,6 @@ class RuleGuard(ConcurrentGuard):
         self._above: RuleGuard | None = None
         # Runs have no names; the oldest may be forgotten, then the person is asked again.
         self._runs: OrderedDict[int, tuple[Run, str]] = OrderedDict()
-        self._counted = 0
 
     async def check(  # type: ignore[override]
         self, tool: AnyTool, /, **kwargs: Any
@@ -135,8 +135,7 @@ class RuleGuard(ConcurrentGuard):
         run = run.whole
         scopes["session"] = run.store.session_id
         if id(run) not in self._runs:  # held, so that its id stays its own
-            self._counted += 1
-            self._runs[id(run)] = run, f"run {self._counted} of {id(self):x}"
+            self._runs[id(run)] = run, uuid4().hex
             if len(self._runs) > _MAX_RUNS:
                 self._runs.popitem(last=False)
         scopes["run"] = self._runs[id(run)][1]

@@ -101,8 +101,9 @@ class Rule:
     def _other_command(self, patterns: list[str], part: Part) -> str:
         if part.words is None or not _is_exactly(patterns, part.words):
             return "it has other words"
-        runs_others = part.program is not None and part.program.opaque
-        if part.variables and not (runs_others and len(patterns) <= 2 and patterns[-1] == "*"):
+        assert part.program is not None
+        trusted = part.program.opaque and len(patterns) <= 2 and patterns[-1] == "*"
+        if part.variables and not trusted:
             return f"the variable {part.variables[0].name} may change what it does"
         return "its output goes to a file" if part.writes and self.path is None else ""
 
