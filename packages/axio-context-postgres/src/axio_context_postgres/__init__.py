@@ -20,11 +20,14 @@ from axio_context_postgres.errors import (
     StoreTooNew,
     StoreUnreachable,
 )
+from axio_context_postgres.live import Cursor, Seen
 from axio_context_postgres.store import PostgresContextStore
 
 __all__ = (
+    "Cursor",
     "Postgres",
     "PostgresContextStore",
+    "Seen",
     "SessionLost",
     "StoreBusy",
     "StoreDamaged",

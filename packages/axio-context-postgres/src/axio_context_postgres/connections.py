@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
@@ -63,12 +64,9 @@ class Connections:
         """One that is still open, as far as can be seen without a word to the server."""
         while self._idle:
             connection = self._idle.pop()
-            try:
-                connection.pgconn.consume_input()
-            except psycopg.OperationalError:
-                await connection.close()
-                continue
-            return connection
+            if not _has_input(connection):
+                return connection
+            await connection.close()
         return None
 
     async def _open(self) -> Connection:
@@ -88,6 +86,13 @@ class Connections:
         self._closed = True
         while self._idle:
             await self._idle.pop().close()
+
+
+def _has_input(connection: Connection) -> bool:
+    """True if the server has said something unasked: mostly that it closes the connection."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _is_idle(connection: Connection) -> bool:

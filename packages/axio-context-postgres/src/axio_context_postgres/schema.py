@@ -73,6 +73,36 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "COMMENT ON COLUMN axio_calls.digest IS 'Of id, name and arguments: axio.approval.digest'",
         "COMMENT ON COLUMN axio_calls.result IS 'The block of the result, if there is one'",
     ),
+    # 3: messages on their way into a session, and events on their way out.
+    (
+        """
+        CREATE TABLE axio_inbox (
+            session bigint NOT NULL REFERENCES axio_sessions ON DELETE CASCADE,
+            id text NOT NULL,
+            number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+            role text NOT NULL,
+            content json NOT NULL,
+            posted_at timestamptz NOT NULL DEFAULT now(),
+            taken_at timestamptz,
+            PRIMARY KEY (session, id)
+        )
+        """,
+        "CREATE INDEX ON axio_inbox (session, number) WHERE taken_at IS NULL",
+        "COMMENT ON TABLE axio_inbox IS 'Messages for a session that were posted from elsewhere'",
+        "COMMENT ON COLUMN axio_inbox.taken_at IS 'When it became a message, NULL while it waits'",
+        """
+        CREATE UNLOGGED TABLE axio_live (
+            session bigint NOT NULL REFERENCES axio_sessions ON DELETE CASCADE,
+            position integer NOT NULL,
+            attempt text NOT NULL,
+            number bigint NOT NULL,
+            event json NOT NULL,
+            PRIMARY KEY (session, position, attempt, number)
+        )
+        """,
+        "COMMENT ON TABLE axio_live IS 'Events of turns that are not stored yet; may be lost'",
+        "COMMENT ON COLUMN axio_live.position IS 'Of the message that they become part of'",
+    ),
 )
 
 _VERSIONS = "CREATE TABLE axio_schema (version integer PRIMARY KEY, applied_at timestamptz)"

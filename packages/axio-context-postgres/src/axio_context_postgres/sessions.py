@@ -15,9 +15,9 @@ from axio_context_postgres.payload import Encoded, as_text, beginning, decode, e
 from axio_context_postgres.rows import Known
 from axio_context_postgres.server import Cursor, Server
 
-__all__ = ("Change", "begin", "fork", "get_name", "get_tokens", "listed", "rename")
+__all__ = ("MAKE", "Change", "begin", "fork", "get_name", "get_tokens", "listed", "rename")
 
-_MAKE = """
+MAKE = """
     INSERT INTO axio_sessions (id)
     SELECT %(id)s WHERE NOT EXISTS (SELECT FROM axio_sessions WHERE id = %(id)s)
     ON CONFLICT (id) DO NOTHING
@@ -33,6 +33,18 @@ _FREE = "UPDATE axio_sessions SET epoch = epoch + 1, owner = NULL, until = NULL 
 _RESIZE = """
     UPDATE axio_sessions SET
         length = %(length)s, preview = %(preview)s, edits = edits + %(edited)s, changed_at = now()
+    WHERE key = %(key)s
+"""
+
+
+_TAKE = """
+    UPDATE axio_inbox SET taken_at = now() WHERE session = %(key)s AND taken_at IS NULL
+    RETURNING number, role, content::text
+"""
+
+_GROW = """
+    UPDATE axio_sessions SET length = length + %(count)s,
+        preview = coalesce(preview, %(preview)s), changed_at = now()
     WHERE key = %(key)s
 """
 
@@ -79,6 +91,17 @@ class Change:
             )
         await self._keep(number, number, beginning([encode(m) for m in messages[:number]]))
 
+    async def take_inbox(self) -> int:
+        """Add what was posted to the end; the number of messages."""
+        await self._execute(_TAKE)
+        taken = sorted(await self._cursor.fetchall())
+        if taken:
+            id, start = self._known.id, self._length
+            posted = [encode(decode(id, start + n, *row)) for n, (_, *row) in enumerate(taken)]
+            await self._execute(rows.INSERT, start=start, **rows.parameters(posted))
+            await self._execute(_GROW, count=len(posted), preview=beginning(posted))
+        return len(taken)
+
     async def clear(self) -> None:
         await self._keep(0, 0, None)
         await self._execute("DELETE FROM axio_calls WHERE session = %(key)s")
@@ -114,7 +137,7 @@ class Change:
 async def begin(server: Server, cursor: Cursor, known: Known, hold: Hold | None) -> Change:
     """Lock the session for its owner `hold`, or for anybody else if no living run owns it."""
     if hold is None:
-        await server.execute(cursor, _MAKE, {"id": known.id})
+        await server.execute(cursor, MAKE, {"id": known.id})
     await server.execute(cursor, _LOCK, {"id": known.id})
     row = await cursor.fetchone()
     if hold is not None:

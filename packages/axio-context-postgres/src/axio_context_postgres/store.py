@@ -21,7 +21,9 @@ from axio.messages import Message
 from axio_context_postgres import lease, rows, sessions
 from axio_context_postgres.calls import NOTE, CallJournal, Notes
 from axio_context_postgres.errors import SessionLost, StoreUnreachable
+from axio_context_postgres.inbox import Inbox
 from axio_context_postgres.lease import Hold
+from axio_context_postgres.live import LiveTail
 from axio_context_postgres.payload import Encoded, as_text, beginning, encode
 from axio_context_postgres.rows import Known
 from axio_context_postgres.server import Cursor, Server, pauses
@@ -53,6 +55,8 @@ class PostgresContextStore(ContextStore):
         self._id = _checked(session_id) if session_id is not None else os.urandom(16).hex()
         self._known = Known(self._id)
         self._journal = CallJournal(server, self._id, self._note)
+        self._inbox = Inbox(server, self._id, self._change)
+        self._live = LiveTail(server, self._id, self._held)
         self._hold: Hold | None = None
         self._turn = asyncio.Lock()
         """Held while a statement is on its way that `_known` has to agree with."""
@@ -123,9 +127,28 @@ class PostgresContextStore(ContextStore):
             while not await self._write(hold, NOTE, parameters):
                 pass  # Noting the same again changes nothing.
 
+    async def _held(self) -> tuple[Hold, int]:
+        """The ownership, and the number of messages that are stored for certain."""
+        async with self._turn:
+            hold = self._hold
+            if hold is None:
+                raise lease.lost(self._id)
+            await self._make_sure(hold)
+            return hold, len(self._known.messages)
+
     @property
     def journal(self) -> CallJournal:
         return self._journal
+
+    @property
+    def inbox(self) -> Inbox:
+        """Messages that were posted from elsewhere."""
+        return self._inbox
+
+    @property
+    def live(self) -> LiveTail:
+        """Events of the turn that is going on, for those who watch from elsewhere."""
+        return self._live
 
     async def _make_sure(self, hold: Hold) -> None:
         """See what is stored, if a write may have been interrupted."""
