@@ -146,6 +146,24 @@ def test_a_model_is_found_by_its_id_or_guessed() -> None:
     assert toy.model == ModelSpec("toy-9", frozenset({Capability.text}))
 
 
+def test_a_guess_is_that_a_model_calls_tools_and_names_no_limit() -> None:
+    calls_tools = frozenset({Capability.text, Capability.tool_use})
+    assert HttpTransport.guess_model(ToyTransport(), "x") == ModelSpec("x", calls_tools, 0)
+
+
+def test_only_its_address_is_one() -> None:
+    toy = ToyTransport(base_url="https://key@toys.example")
+    assert repr(toy.base_url) == "'https://toys.example'"
+    assert type(toy.name) is str
+
+
+async def test_a_refused_key_is_not_sent_again() -> None:
+    async with serving(status(401, "no"), ANSWER) as server, talking(server) as toy:
+        with pytest.raises(StreamError, match="401"):
+            await answer(toy)
+        assert len(server.asked) == 1
+
+
 async def test_its_models_are_a_list_of_its_own() -> None:
     toy = ToyTransport()
     toy.models.clear()
@@ -165,6 +183,15 @@ def test_its_settings_can_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_writes_no_json_unless_it_says_so() -> None:
     assert not hasattr(ToyTransport(), "stream_structured")
+
+
+async def test_where_it_says_so_its_answer_has_a_schema() -> None:
+    class Structured(ToyTransport):
+        def can_structure(self) -> bool:
+            return True
+
+    async with serving(ANSWER) as server, Structured(base_url=server.url) as toy:
+        assert [event async for event in toy.stream_structured(HELLO, [], "", {})] == SAID
 
 
 @pytest.mark.parametrize(

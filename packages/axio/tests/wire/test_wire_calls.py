@@ -375,3 +375,13 @@ def test_the_last_word_holds_both_halves_of_a_character() -> None:
     calls.add(call, '{"of":"\ud83d', events)
     calls.finish(call, '{"of":"\U0001f600"}', events)
     assert outcome(events) == [("look", '{"of":"\U0001f600"}')]
+
+
+@pytest.mark.parametrize("late", [Piece(0, "a", text=A[5:]), Piece(1, "a", text=A[5:])])
+def test_an_id_that_comes_late_counts_as_if_it_had_come_at_once(late: Piece) -> None:
+    begun = [Piece(0, name="look"), Piece(0, "a", text=A[:5]), Piece(0, "b", "look")]
+    assert gathered(*begun, late, Piece(0, "b", text=B)) == [("look", A), ("look", B)]
+
+
+def test_a_name_of_nothing_but_a_template_is_told_as_it_is() -> None:
+    assert gathered(Piece(0, "a", "<|channel|>", A)) == [("<|channel|>", A)]
