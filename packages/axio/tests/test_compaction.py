@@ -137,6 +137,11 @@ async def test_a_window_on_a_run_of_one_prompt_keeps_the_prompt() -> None:
     assert await SlidingWindow(40).compact(history, StubTransport()) is None
 
 
+async def test_a_history_that_begins_with_a_call_is_not_cut_behind_it() -> None:
+    history = one_prompt(1)[1:]
+    assert await SlidingWindow(1).compact(history, StubTransport()) is None
+
+
 async def test_the_results_of_a_run_of_one_prompt_are_cleared() -> None:
     history = one_prompt(20)
     cleared = await ClearToolResults(6).compact(history, StubTransport())

@@ -71,6 +71,28 @@ def test_one_who_waited_in_a_loop_that_is_closed_is_passed_over() -> None:
     holding.close()
 
 
+def test_one_who_got_it_from_another_loop_holds_it_when_that_loop_is_closed() -> None:
+    store = MemoryContextStore()
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first.run_until_complete(store.own().__aenter__())
+    waiting = second.create_task(store.own().__aenter__())
+    second.run_until_complete(asyncio.sleep(0))
+    first.run_until_complete(store.own().__aexit__(None, None, None))
+    first.close()
+
+    async def hold() -> None:
+        await waiting
+        third = asyncio.ensure_future(store.own().__aenter__())
+        await asyncio.sleep(0)
+        assert not third.done()
+        await store.own().__aexit__(None, None, None)
+        async with asyncio.timeout(10):
+            await third
+
+    second.run_until_complete(hold())
+    second.close()
+
+
 async def test_one_who_gives_up_at_the_very_moment_passes_it_on() -> None:
     store = MemoryContextStore()
     async with store.own():

@@ -95,6 +95,12 @@ async def test_a_run_refuses_what_a_stream_refuses() -> None:
 def test_an_agent_has_no_other_fields_than_its_own() -> None:
     with pytest.raises(AttributeError):
         agent().sytem = "You are a poet."  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        Budget().request_limit = 5  # type: ignore[attr-defined]
+
+
+def test_an_agent_stops_after_fifty_iterations_unless_told_otherwise() -> None:
+    assert agent().max_iterations == 50
 
 
 def test_what_is_right_is_taken() -> None:

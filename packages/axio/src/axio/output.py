@@ -60,7 +60,7 @@ class OutputWanted(Generic[T]):
         if tries < 1:
             raise ValueError(f"output_tries must be at least 1, got {tries}")
         schema = value_schema(type)
-        self._is_object = schema.get("type") == "object" and "properties" in schema
+        self._is_object = "properties" in schema
         if not self._is_object:
             definitions = schema.pop("$defs", None)
             schema = {"type": "object", "properties": {_WRAPPED: schema}, "required": [_WRAPPED]}
