@@ -238,6 +238,7 @@ class Axio:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
+            "XDG_DATA_HOME": f"{self.home}-data",
             "PYTHONPATH": str(self.acme),
             **scripted,
             **self.environment,

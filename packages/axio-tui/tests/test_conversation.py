@@ -13,7 +13,7 @@ import pytest
 SCRIPTED = ("run", "--transport", "scripted", "--tools", "acme_look,acme_change,acme_child")
 CALL = ["acme_change", {"path": "made"}]
 CHANGE = [[CALL], ["Fin."]]
-QUESTION = "Run it? [y/N] "
+QUESTION = "Run it? [yes / session / project / no REASON / never] "
 
 
 def test_it_asks_for_prompts_in_one_conversation_until_end_of_input(terminal: Any) -> None:
@@ -198,13 +198,13 @@ def test_a_question_shows_hidden_characters_and_cuts_nothing(terminal: Any) -> N
 def test_yes_asks_nothing(axio: Any, terminal: Any) -> None:
     tty = terminal(*SCRIPTED, "--yes", "change it", script=CHANGE)
     code, rest = tty.end()
-    assert code == 0 and "[y/N]" not in rest and (axio.home / "made").exists()
+    assert code == 0 and "Run it?" not in rest and (axio.home / "made").exists()
 
 
 def test_without_a_terminal_a_change_is_refused(axio: Any) -> None:
     done = axio(*SCRIPTED, "change it", script=CHANGE, input=b"y\n")
     assert done.code == 0 and not (axio.home / "made").exists()
-    assert "  ! GuardError: not run: " in done.out and "--yes" in done.out
+    assert "  ! GuardError: denied: not run: " in done.out and "--yes" in done.out
     done = axio(*SCRIPTED, "--yes", "change it", script=CHANGE)
     assert done.code == 0 and (axio.home / "made").exists()
 

@@ -60,7 +60,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--json", action="store_true", help="print one event a line, as JSON")
     run.add_argument(
-        "--yes", action="store_true", help="do not ask before calls that change something"
+        "--mode",
+        choices=("ask", "plan", "accept-edits", "auto"),
+        default="ask",
+        help="ask before calls that may change something, only plan, change files of the folder "
+        "unasked, or ask a second model before you (default: %(default)s)",
+    )
+    run.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask before calls, except for secrets and what decides what runs next",
+    )
+    run.add_argument(
+        "--guards",
+        metavar="NAMES",
+        help="installed guards that are asked before every call, separated by commas; none for "
+        "none (default: all)",
     )
     run.add_argument("--debug", action="store_true", help="show tracebacks of errors")
     run.add_argument(

@@ -12,25 +12,31 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from axio.agent import Agent
 from axio.events import Error, SessionEndEvent, StreamEvent
 from axio.exceptions import StreamError
-from axio.plugins import TOOLS_GROUP, Installed, PluginError
+from axio.permission import PermissionGuard
+from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
 from axio.transport import model_of
 from axio.types import StopReason
+from axio_tui.chat.installed import OWN_GUARDS, installed_guards
+from axio_tui.chat.permissions import Permissions
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
+from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
 from axio_tui.jsonlines import to_line
 from axio_tui.place import place_of, placed
 from axio_tui.plain import visible
-from axio_tui.prompt import build_system_prompt
+from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt
 from axio_tui.render import Renderer
 from axio_tui.server_tools import server_tools
 from axio_tui.session import make_agent
 from axio_tui.stopping import Stopped, run_stoppable
 from axio_tui.terminal import Output, Person, modes_restored, style_for, type_line, where_to_ask
+from axio_tui_guards import Decisions
 
 __all__ = ("run",)
 
@@ -79,7 +85,17 @@ async def _run(
     ):
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
-        person = Person(where_to_ask(json=args.json))
+        where = where_to_ask(json=args.json)
+        person = Person(where)
+        permissions = Permissions(
+            person.ask,
+            root=os.getcwd(),
+            mode=args.mode,
+            yes=args.yes,
+            decisions=_decisions(where),
+            guards=_guards_of(args.guards, parts).values(),
+            reviewer=Agent(GUARD_SYSTEM_PROMPT, transport),
+        )
         agent = make_agent(
             transport,
             placed([*tools, *more.tools], place, say),
@@ -87,10 +103,17 @@ async def _run(
             if args.system is not None
             else build_system_prompt() + more.instructions,
             max_iterations=args.max_iterations,
-            ask=None if args.yes else person.ask,
+            permissions=permissions,
         )
         agent.selector = more.selector
-        chat = _Chat(ChatSession(agent), choice, args, person, Output(sys.stdout), say)
+        chat = _Chat(
+            ChatSession(agent, permissions=permissions),
+            choice,
+            args,
+            person,
+            Output(sys.stdout),
+            say,
+        )
         return await (chat.converse() if prompt is None else chat.answer(prompt))
 
 
@@ -239,6 +262,35 @@ def _all_tools(names: list[str], parts: Installed, say: Say) -> list[Tool[Any]]:
         except PluginError as error:
             say(f"leaving out a tool: {error}")
     return tools
+
+
+def _guards_of(names: str | None, parts: Installed) -> dict[str, PermissionGuard]:
+    """The installed guards that were named, or all."""
+    if names is None:
+        return installed_guards(parts)
+    wanted = _listed(names)
+    offered = parts.names(GUARDS_GROUP)
+    if unknown := [visible(name) for name in wanted if name not in offered]:
+        there_is = ", ".join(offered) or "none is installed"
+        raise WrongUse(f"no guard {', '.join(map(repr, unknown))}; there is: {there_is}")
+    return installed_guards(parts, [name for name in wanted if name not in OWN_GUARDS])
+
+
+def _decisions(where: object) -> Decisions:
+    """What the person has decided in this project before; kept only if they can be asked here."""
+    try:
+        folder = data_folder() if where is None else own_folder(data_folder())
+        return Decisions(folder / "permissions.jsonl")
+    except OSError:  # a home that may not be written: it holds for this session
+        return Decisions()
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def _listed(names: str) -> list[str]:
+    """Names separated by commas, each once; none of them for "none"."""
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    return [] if wanted == ["none"] else wanted
 
 
 def _prompt_of(argument: str | None) -> str | None:

@@ -10,11 +10,13 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import TextIO
 
+from axio_tui.chat.permissions import Asked
 from axio_tui.errors import CommandError
-from axio_tui.plain import plain
+from axio_tui.plain import plain, visible
 from axio_tui.render import COLOUR, PLAIN, Style, describe_call
+from axio_tui_guards.rules import describe
 
 __all__ = (
     "Output",
@@ -27,11 +29,8 @@ __all__ = (
     "where_to_ask",
 )
 
-REFUSED = "the person refused this call"
-NOBODY_TO_ASK = (
-    "not run: this call changes something and there is no terminal to ask on; "
-    "--yes allows such calls"
-)
+SHOWN_WITH_CHANGES = 100  # characters of an argument, where a diff shows it whole
+NOBODY_TO_ASK = "not run: there is no terminal to ask a person on; --yes allows most calls"
 
 
 class OutputClosed(Exception):
@@ -74,19 +73,40 @@ class Person:
         self.busy = asyncio.Lock()
         self._questions = questions
 
-    async def ask(self, tool: str, arguments: dict[str, Any]) -> str | None:
-        """None when they say yes, else why not. Anything but a plain yes is a no."""
+    async def ask(self, asked: Asked) -> str:
+        """Their answer: a choice of the question, or why they refuse. Only a plain yes allows."""
         if self._questions is None:
             return NOBODY_TO_ASK
         async with self.busy:
             # What was typed before the question could be read does not answer it.
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-            call = describe_call(tool, arguments, limit=None)
-            Output(self._questions).write(f"{call}\nThis may change something. Run it? [y/N] ")
+            Output(self._questions).write(question_text(asked))
             answer = await read_line(sys.stdin.fileno())
             if not answer.endswith("\n"):  # end of input: the cursor still stands in the question
                 Output(self._questions).write("\n")
-        return None if answer.strip().lower() in ("y", "yes") else REFUSED
+        word, _, reason = answer.strip().partition(" ")
+        if not reason:
+            return word
+        said = reason if word.lower() in ("n", "no") else answer.strip()
+        return f"the person refused and said: {said}"
+
+
+def question_text(asked: Asked) -> str:
+    """The question on a terminal: the call, the changes, the reason, and what would be kept."""
+    question = asked.question
+    shown = SHOWN_WITH_CHANGES if asked.changes else None
+    lines = [describe_call(question.call.tool, question.call.arguments, limit=shown)]
+    lines += [plain(change.diff()).rstrip("\n") for change in asked.changes]
+    if asked.problem:
+        lines.append(f"It would fail: {visible(asked.problem)}")
+    lines.append(f"It is asked about because {visible(question.reason)}.")
+    rule = question.rule_for("session")
+    if rule is not None:
+        kept = [name for name in ("session", "project") if name in question.choices]
+        lines.append(f"{' or '.join(kept)} allows from now on: {visible(describe(rule))}")
+    choices = ["yes", *(name for name in ("session", "project") if name in question.choices)]
+    lines.append(f"Run it? [{' / '.join([*choices, 'no REASON', 'never'])}] ")
+    return "\n".join(lines)
 
 
 async def read_line(terminal: int) -> str:

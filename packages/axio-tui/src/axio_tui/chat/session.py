@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from axio.agent import Agent
 from axio.budget import Budget
@@ -25,14 +26,17 @@ from axio.run.budget import CHARACTERS_PER_TOKEN, length_of
 from axio.run.ending import shielded
 from axio.stream import AgentStream
 from axio.types import StopReason
-from axio_tools_local.changes import Undone, changes_of
-from axio_tools_local.workspace import Workspace
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import Note
 from axio_tui.chat.inbox import Inbox, Waiting
+from axio_tui.chat.permissions import Permissions
 from axio_tui.chat.remarks import Mark, Remark, Said, remark_from_dict, to_dict
 from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
 from axio_tui.chat.stored import is_words
+
+if TYPE_CHECKING:
+    from axio_tools_local.changes import Changes, Undone
+    from axio_tools_local.workspace import Workspace
 
 __all__ = ("ChatSession", "Point")
 
@@ -52,7 +56,8 @@ class ChatSession:
 
     `conversation` is what there is to be seen, `inbox` what waits to be sent. Both are there before
     the first run only after `load`. One run at a time; what is given to the session meanwhile is
-    queued, or steers the run. `explain` makes the words of a failure.
+    queued, or steers the run. `explain` makes the words of a failure. `permissions` guard the tools
+    of the agent, and tell what the person has answered.
 
     With a store that has a shelf (`SQLiteContextStore`) everything is kept, and the transcript of a
     session that is resumed is the one that was left.
@@ -64,8 +69,10 @@ class ChatSession:
         store: ContextStore | None = None,
         *,
         explain: Callable[[BaseException], str] = message_of,
+        permissions: Permissions | None = None,
     ) -> None:
         self.agent = agent
+        self.permissions = permissions
         self._explain = explain
         self._stream: AgentStream | None = None
         self._use(MemoryContextStore() if store is None else store)
@@ -122,6 +129,8 @@ class ChatSession:
         if self._stream is not None:
             raise RuntimeError("a run of this session goes on: queue the prompt, or stop it first")
         self._stream = stream
+        if self.permissions is not None:
+            self.permissions.decided = self.conversation.decide
         conversation, ended_well = self.conversation, False
         try:
             if not self._is_loaded:
@@ -218,7 +227,12 @@ class ChatSession:
     async def fork(self) -> ChatSession:
         """A copy of the conversation that goes on by itself. What waits to be sent stays here."""
         self._refuse_while_busy("fork")
-        copy = ChatSession(self.agent, await self.store.fork(), explain=self._explain)
+        copy = ChatSession(
+            self.agent,
+            await self.store.fork(),
+            explain=self._explain,
+            permissions=self.permissions,
+        )
         if isinstance(self.shelf, MemoryShelf):
             copy._use(copy.store, self.shelf.of_messages(len(await copy.store.get_history())))
         await copy.load()
@@ -259,7 +273,7 @@ class ChatSession:
         """Put back the files that tools have changed since the prompt of the point, newest change
         first. Files that others have changed since are named, and left."""
         await self._check(point)
-        changes = changes_of(self.store)
+        changes = self._changes()
         await changes.load(workspace)
         return await changes.undo_since(point.before)
 
@@ -269,7 +283,7 @@ class ChatSession:
         Files stay as they are, and cannot be rewound any more: `rewind_files` first for both.
         """
         history = await self._check(point)
-        await changes_of(self.store).forget_since(point.before)
+        await self._changes().forget_since(point.before)
         back: Callable[[int], object] | None = getattr(self.store, "rewind", None)
         if back is not None:
             await back(point.before)  # type: ignore[misc]
@@ -281,6 +295,11 @@ class ChatSession:
         await self.load()
         self.inbox.waiting = waiting
         return point.message
+
+    def _changes(self) -> Changes:
+        from axio_tools_local.changes import changes_of  # A program without these tools has none.
+
+        return changes_of(self.store)
 
     async def _check(self, point: Point) -> list[Message]:
         """The history, in which the point must be. ValueError if it has changed since `points`."""

@@ -1,0 +1,191 @@
+"""`Permissions`: one policy for every front end on what a tool may do, and whom to ask.
+
+Rules decide first (`axio_tui_guards.default_policy`), then what a person has decided before, then
+the person. What a call would change in files is shown with the question, and only that is done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from axio.agent import Agent
+from axio.context import MemoryContextStore
+from axio.exceptions import GuardError, message_of
+from axio.permission import PermissionGuard
+from axio.run import RUN
+from axio.tool import AnyTool
+from axio_tui_guards import Decisions, LLMGuard, RuleGuard, default_policy
+from axio_tui_guards.asking import choice_of
+from axio_tui_guards.calls import Call
+from axio_tui_guards.parts import Part
+from axio_tui_guards.protected import belongs_to
+from axio_tui_guards.question import Question
+
+if TYPE_CHECKING:
+    from axio_tools_local.changes import Change
+
+__all__ = ("Ask", "Asked", "Mode", "Permissions")
+
+Mode: TypeAlias = Literal["ask", "plan", "accept-edits", "auto"]
+"""Plan: only tools that change nothing run. Accept-edits: files in the folder may be changed
+unasked. Auto: a second model is asked before the person."""
+
+_ROOM = 60_000  # characters of a call that are shown: a terminal scrolls
+
+_SAID = {
+    "once": "allowed once",
+    "run": "allowed for this run",
+    "session": "allowed for this session",
+    "project": "allowed in this project",
+    "no": "refused",
+    "never": "refused for good",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what the call would change. `problem` says why that cannot be told: then the
+    call is not able to change a file either."""
+
+    question: Question
+    changes: Sequence[Change] = ()
+    problem: str = ""
+
+
+Ask: TypeAlias = Callable[[Asked], Awaitable[str]]
+"""Puts a question to the person. The answer is one of `question.choices`, or a `Reply` that begins
+so; any other text refuses, and is the reason that the model is told."""
+
+
+class Permissions:
+    """Guards tools with the policy for the folder `root`.
+
+    `mode` may be changed at any time, and holds from the next call on. `decisions` lists what is
+    remembered, and takes it back. `yes` allows what no rule denies, but neither secrets nor
+    protected places. `reviewer` is the agent that is asked in the mode "auto".
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        root: str | os.PathLike[str] = ".",
+        mode: Mode = "ask",
+        yes: bool = False,
+        decisions: Decisions | None = None,
+        guards: Iterable[PermissionGuard] = (),
+        reviewer: Agent | None = None,
+    ) -> None:
+        self._person = ask
+        self._root = root
+        self._yes = yes
+        self._guards = tuple(guards)
+        self._reviewer = reviewer
+        self._rules = RuleGuard(decisions=decisions, project=root, prompt_fn=self._ask, room=_ROOM)
+        self.mode = mode
+        self.decided: Callable[[str, str], object] = lambda call_id, words: None
+        """Told of each answer, with the id of the call."""
+
+    @property
+    def mode(self) -> Mode:
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"there is no mode {mode!r}, only {', '.join(get_args(Mode))}")
+        self._mode = mode
+        edits = mode == "accept-edits"
+        self._rules.rules = default_policy(self._root, accept_edits=edits, yes=self._yes)
+
+    @property
+    def decisions(self) -> Decisions:
+        return self._rules.decisions
+
+    def guarded(self, tools: Iterable[AnyTool]) -> list[AnyTool]:
+        """The tools, each with its own guards first, so that a person sees what those have made of
+        the arguments."""
+        guards = (_Planning(self), *self._guards, self._rules)
+        return [replace(tool, guards=(*tool.guards, *guards)) for tool in tools]
+
+    # ── questions ─────────────────────────────────────────────────────────────────────────────
+
+    async def _ask(self, text: str) -> str:
+        assert isinstance(text, Question)
+        if _reaches_nothing(text.call):
+            return "once"
+        asked = await _with_changes(text)
+        return await (self._review(asked) if self._is_for_reviewer(text) else self._put(asked))
+
+    async def _put(self, asked: Asked) -> str:
+        answer = await self._person(asked)
+        run = RUN.get(None)
+        if run is not None and run.call_id is not None:
+            self.decided(run.call_id, _SAID.get(choice_of(answer) or "", f"refused: {answer}"))
+        return answer
+
+    def _is_for_reviewer(self, question: Question) -> bool:
+        """Secrets and protected places are for the person alone."""
+        special = any(
+            belongs_to("secrets", place) or belongs_to("protected", place)
+            for place in question.call.places
+        )
+        return self._mode == "auto" and self._reviewer is not None and not special
+
+    async def _review(self, asked: Asked) -> str:
+        """The answer of the second model, or of the person where it is not sure."""
+        assert self._reviewer is not None
+        answers: list[str] = []
+
+        async def person(text: str) -> str:
+            answers.append(await self._put(asked))
+            allowed = choice_of(answers[0]) not in (None, "no", "never")
+            return "y" if allowed else "n"
+
+        guard = LLMGuard(self._reviewer, MemoryContextStore(), person)
+        try:
+            await guard.check(asked.question.tool, **asked.question.call.arguments)
+        except GuardError as error:
+            return answers[0] if answers else f"the reviewing model refused: {message_of(error)}"
+        return answers[0] if answers else "once"
+
+
+def _reaches_nothing(call: Call) -> bool:
+    """True if it changes nothing, and there is no path, host or command in it, nor what may be one:
+    a tool that looks something up of its own."""
+    return not call.unparsable and all(part == Part(changes="") for part in call.parts)
+
+
+async def _with_changes(question: Question) -> Asked:
+    """The question with what the call would change; from here on it can change nothing else."""
+    from axio_tools_local.preview import can_preview, expect, preview  # Only where it is asked.
+
+    if not can_preview(question.tool):
+        return Asked(question)
+    try:
+        changes = await preview(question.tool, question.call.arguments)
+    except (ValueError, OSError) as error:
+        expect(())
+        return Asked(question, problem=message_of(error))
+    expect(changes)
+    return Asked(question, changes)
+
+
+class _Planning(PermissionGuard):
+    """Refuses everything that changes something while the mode is "plan"."""
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    async def check(  # type: ignore[override]
+        self, tool: AnyTool, /, **kwargs: Any
+    ) -> dict[str, Any]:
+        if self._permissions.mode == "plan" and not tool.read_only:
+            raise GuardError(
+                f"denied: only a plan is wanted now, and {tool.name} may change something. Say "
+                "what you would do"
+            )
+        return kwargs

@@ -1,0 +1,31 @@
+"""The folders of the command, as the XDG base directory specification has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ("config_folder", "data_folder", "own_folder")
+
+
+def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Of the database and of what a person has allowed."""
+    return _base(environment, "XDG_DATA_HOME", ".local/share") / "axio-tui"
+
+
+def config_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Of the configuration and of secrets."""
+    return _base(environment, "XDG_CONFIG_HOME", ".config") / "axio"
+
+
+def own_folder(folder: Path) -> Path:
+    """The folder, made if it is missing, with all above it, for its owner alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _base(environment: Mapping[str, str], variable: str, default: str) -> Path:
+    # The specification: a relative path is to be ignored.
+    given = environment.get(variable, "")
+    return Path(given) if os.path.isabs(given) else Path.home() / default
