@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TypeVar
 
 from axio.context import SessionInfo
-from axio_context_postgres import sessions
+from axio_context_postgres import ledger, sessions
 from axio_context_postgres.server import Server
 from axio_context_postgres.store import PostgresContextStore
 
@@ -45,6 +46,25 @@ class Postgres(Server):
         the name or, without one, how the first text of the user begins.
         """
         return await sessions.listed(self, search, limit)
+
+    async def reserve(
+        self,
+        key: str,
+        amounts: Mapping[str, float],
+        limits: Mapping[str, float],
+        window: float | None,
+    ) -> object:
+        """Reserve for a model call: `Budget(..., ledger=database, key=...)` does it."""
+        return await ledger.reserve(self, key, amounts, limits, window)
+
+    async def settle(self, ticket: object, differences: Mapping[str, float]) -> None:
+        """Put right what was reserved."""
+        await ledger.settle(self, ticket, differences)
+
+    async def used(self, key: str, window: float | None = None) -> dict[str, float]:
+        """The use by runs of budgets with this `key` have used, in the current window if they have
+        one: "requests", "input_tokens", "output_tokens", "tokens" and "cost"."""
+        return await ledger.used(self, key, window)
 
     async def __aenter__(self: D) -> D:
         return self

@@ -103,6 +103,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "COMMENT ON TABLE axio_live IS 'Events of turns that are not stored yet; may be lost'",
         "COMMENT ON COLUMN axio_live.position IS 'Of the message that they become part of'",
     ),
+    # 4: budgets that many processes share.
+    (
+        """
+        CREATE TABLE axio_ledger (
+            key text NOT NULL,
+            since timestamptz NOT NULL,
+            requests bigint NOT NULL,
+            input_tokens bigint NOT NULL,
+            output_tokens bigint NOT NULL,
+            cost double precision NOT NULL,
+            PRIMARY KEY (key, since)
+        ) WITH (fillfactor = 50)
+        """,
+        "COMMENT ON TABLE axio_ledger IS 'Use by budgets, with what is reserved for model calls'",
+        "COMMENT ON COLUMN axio_ledger.since IS 'The beginning of the window, -infinity for none'",
+        "COMMENT ON COLUMN axio_ledger.cost IS 'In USD'",
+    ),
 )
 
 _VERSIONS = "CREATE TABLE axio_schema (version integer PRIMARY KEY, applied_at timestamptz)"

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, fields
 from math import isnan
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import ReasoningDelta, StreamEvent, TextDelta, ToolInputDelta
@@ -15,7 +16,12 @@ from axio.models import ModelSpec
 from axio.transport import closing
 from axio.types import Usage
 
+if TYPE_CHECKING:
+    from axio.run.ledger import Ledger
+
 __all__ = ("CHARACTERS_PER_TOKEN", "Budget", "cost_of", "estimate", "length_of", "stop_runaway")
+
+_SHARED = ("requests", "input_tokens", "output_tokens", "tokens", "cost")
 
 CHARACTERS_PER_TOKEN = 4
 """A low estimate for most texts, where the provider does not count tokens."""
@@ -34,6 +40,12 @@ class Budget:
     without prices is free. `seconds` is the time since the first run began, `silence` how many of
     them the model may go without an event: these two interrupt at once, the others before the next
     model or tool call, and in the middle of a response only when it surely runs away.
+
+    With a `ledger` the limits of requests, tokens and cost are those of all the runs, in any number
+    of processes, that book under the same `key`; within each `window` of so many seconds, if there
+    is one. Before a model call the most that it may take is reserved, so they are never exceeded,
+    and tokens and cost must leave room for that: the input's bytes and `max_output_tokens`. The
+    other limits, and what is `used`, count in this object alone.
     """
 
     requests: int | None = None
@@ -49,12 +61,17 @@ class Budget:
     used_cost: float = field(default=0.0, init=False)
     used_tool_calls: int = field(default=0, init=False)
     started: float | None = field(default=None, init=False, repr=False)
+    ledger: Ledger | None = field(default=None, repr=False)
+    window: float | None = None
+    key: str = ""
 
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if limit.init and value is not None:
+            if limit.init and value is not None and limit.name not in ("ledger", "key"):
                 _check(limit.name, value)
+        if self.ledger is not None and not self.key:
+            raise ValueError("Budget(ledger=...) needs the key under which its runs book")
 
     def start(self) -> None:
         """Let the clock run, if it does not yet."""
@@ -64,6 +81,9 @@ class Budget:
     def request(self) -> None:
         """Count a model call about to be made; `LimitReached` if nothing is left for it."""
         used = self.used
+        if self.ledger is not None:
+            self.used_requests += 1
+            return
         _spare("requests", self.requests, self.used_requests)
         _spare("tokens", self.input_tokens, used.input_tokens, " of input")
         _spare("tokens", self.output_tokens, used.output_tokens, " of output")
@@ -82,6 +102,11 @@ class Budget:
         _spare("tool_calls", self.tool_calls, self.used_tool_calls + count - 1)
         self.used_tool_calls += count
 
+    def shared_limits(self) -> dict[str, float]:
+        """Those that the ledger holds."""
+        limits = {name: getattr(self, name) for name in _SHARED}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
     def seconds_left(self) -> float | None:
         if self.seconds is None or self.started is None:
             return None
@@ -89,7 +114,9 @@ class Budget:
 
     def output_left(self) -> int | None:
         """How many tokens the model may still write."""
-        left = []
+        left: list[int] = []
+        if self.ledger is not None:
+            return None
         if self.output_tokens is not None:
             left.append(self.output_tokens - self.used.output_tokens)
         if self.tokens is not None:

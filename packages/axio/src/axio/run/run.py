@@ -26,7 +26,7 @@ from axio.run.start import current_task
 from axio.run.store import Recorded
 from axio.run.stream import AgentStream
 from axio.run.turn import CUT, DONE, FAILED, EagerTurn, Turn, names_of_eager
-from axio.tool import refuse_twins
+from axio.tool import AnyTool, refuse_twins
 from axio.transport import close_quietly, model_of, takes_tools
 from axio.types import Usage, total
 
@@ -152,12 +152,19 @@ class AgentRun(Recorded):
             turn: Turn = EagerTurn(self._call_ids, iteration, early, self._start_early)
         else:
             turn = Turn(self._call_ids, iteration)
-        turn.source = source if self.budget is None else self._limited(source)
+        turn.source = source if self.budget is None else self._limited(source, history, tools)
         self.turn = turn
         return turn
 
-    def _limited(self, source: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+    def _limited(
+        self, source: AsyncIterator[StreamEvent], history: list[Message], tools: list[AnyTool]
+    ) -> AsyncIterator[StreamEvent]:
         """The model's events, under the limits that hold while it speaks."""
+        if any(budget.ledger for budget in self.budgets()):
+            from axio.run.ledger import book  # Most programs have none.
+
+            agent, model = self.agent, model_of(self.agent.transport)
+            source = book(source, self.budgets(), history, tools, agent.system, model)
         left = [tokens for b in self.budgets() if (tokens := b.output_left()) is not None]
         if left:
             source = stop_runaway(source, min(left))
