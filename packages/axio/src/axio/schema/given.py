@@ -8,7 +8,7 @@ the end. `pattern` is not checked since its regular expressions are of another d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from axio.schema.describe import SCHEMA_JSON_TYPE_MAP
@@ -47,13 +47,7 @@ class SchemaCompiler:
             if keyword in schema
         )
         checks = [check for check in made if check is not None]
-
-        def convert(value: Any) -> Any:
-            for check in checks:
-                value = check(value)
-            return value
-
-        return Node(convert, self._takes(schema))
+        return Node(_one_by_one(checks), self._takes(schema))
 
     def reference(self, reference: str) -> Node:
         """The node of a `$ref`; one that leads nowhere, or in a circle, accepts everything."""
@@ -99,6 +93,15 @@ class SchemaCompiler:
 
 
 # ── One maker a keyword: its value, and the schema around it, give a check; None if it is odd. ────
+
+
+def _one_by_one(checks: Sequence[Convert]) -> Convert:
+    def convert(value: Any) -> Any:
+        for check in checks:
+            value = check(value)
+        return value
+
+    return convert
 
 
 def _ref(compiler: SchemaCompiler, reference: Any, _: Schema) -> Convert | None:
@@ -156,14 +159,7 @@ def _limit(keyword: str) -> Maker:
 
 
 def _all_of(compiler: SchemaCompiler, schemas: Any, _: Schema) -> Convert:
-    nodes = [compiler.node(schema) for schema in as_list(schemas)]
-
-    def check(value: Any) -> Any:
-        for node in nodes:
-            value = node.convert(value)
-        return value
-
-    return check
+    return _one_by_one([compiler.node(schema).convert for schema in as_list(schemas)])
 
 
 def _any_of(compiler: SchemaCompiler, schemas: Any, _: Schema) -> Convert | None:
