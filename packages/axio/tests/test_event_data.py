@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf, nan
 from typing import Any, get_args
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 from axio import events
 from axio.blocks import ReasoningBlock
 from axio.event_data import event_from_dict, event_to_dict
-from axio.events import Error, NestedEvent, StreamEvent, TextDelta
+from axio.events import Error, NestedEvent, StreamEvent, TextDelta, ToolResult
 from axio.exceptions import LimitReached, StreamError
 from axio.types import StopReason, Usage
 
@@ -74,6 +75,12 @@ def test_every_event_comes_back_from_json_as_it_was(event: StreamEvent) -> None:
 
 def test_there_is_a_strategy_for_every_event() -> None:
     assert {kind.__name__ for kind in get_args(StreamEvent)} <= set(events.__all__)
+
+
+def test_arguments_may_hold_numbers_that_are_none_in_strict_json() -> None:
+    event = ToolResult("a", "t", False, "", {"from": -inf, "to": [inf], "step": nan})
+    again: Any = event_from_dict(json.loads(json.dumps(event_to_dict(event))))
+    assert repr(again) == repr(event)
 
 
 def test_an_event_inside_events_comes_back_whole() -> None:

@@ -15,7 +15,7 @@ from axio import exceptions
 from axio.events import Error, NestedEvent, StreamEvent
 from axio.exceptions import AxioError, message_of
 from axio.schema import converter, json_value
-from axio.types import JSONObject
+from axio.types import JSONObject, JSONValue
 
 __all__ = ("event_from_dict", "event_to_dict")
 
@@ -33,7 +33,12 @@ def event_to_dict(event: StreamEvent) -> JSONObject:
     if isinstance(event, NestedEvent):
         inner = event_to_dict(event.event)
         return {"type": kind, "tool_use_id": event.tool_use_id, "name": event.name, "event": inner}
-    return {"type": kind, **cast(JSONObject, json_value(event))}
+    return {"type": kind, **cast(JSONObject, json_value(event, _form))}
+
+
+def _form(value: object) -> JSONValue:
+    """Infinity, which models write in arguments, stays what it is for Python's `json`."""
+    return value if isinstance(value, float) else json_value(value)
 
 
 def event_from_dict(data: Mapping[str, Any]) -> StreamEvent:
