@@ -15,6 +15,7 @@ from axio.approval import (
     PendingCall,
     approved,
     decide,
+    digest,
     pending,
     replaced,
     used_up,
@@ -126,6 +127,10 @@ async def test_an_approved_call_runs_once_in_any_process_that_goes_on() -> None:
     for _ in range(2):
         await agent.resume(store).get_session_end()
     assert bank.paid == [5]
+
+
+def test_an_approval_does_not_depend_on_the_order_of_the_arguments() -> None:
+    assert digest("a", "pay", {"to": "x", "by": "y"}) == digest("a", "pay", {"by": "y", "to": "x"})
 
 
 async def test_an_approved_call_counts_once() -> None:

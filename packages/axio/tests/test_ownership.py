@@ -10,6 +10,7 @@ import pytest
 
 from axio import Agent, MemoryContextStore
 from axio.history import check
+from axio.ownership import Ownership
 from axio.resilience import RateLimit
 from axio.testing import StubTransport, make_text_response
 from support.clock import in_no_time, live_timers
@@ -119,6 +120,19 @@ def test_what_was_held_in_a_loop_that_is_closed_can_be_taken_over() -> None:
                     pass
 
     asyncio.run(next_ones())
+
+
+def test_a_lock_whose_holder_cannot_come_back_is_free() -> None:
+    lock = Ownership()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(lock.__aenter__())
+    loop.close()
+
+    async def take() -> None:
+        async with asyncio.timeout(10), lock:
+            pass
+
+    asyncio.run(take())
 
 
 # The interpreter says of the dropped stream that it could not be closed, sooner or later.
