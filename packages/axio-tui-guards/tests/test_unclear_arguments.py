@@ -617,6 +617,7 @@ def test_an_unknown_kind_is_refused(wrong: dict[str, Any]) -> None:
         ("cp -r many z; cat z/x", "ask"),
         ("cp -s notes.md z; cat z/x", "ask"),
         ("ln -s many z; cat z/x", "ask"),
+        ("ln -s private/many; cat many/x", "ask"),
         ("tar -xf a.tar; cat b/c", "ask"),
         ("tar -xf a.tar b; cat d/e", "ask"),
         ("tar -xf a.tar -C many; cat many/c", "ask"),
@@ -704,6 +705,8 @@ def test_a_redirection_to_an_unknown_place_may_be_a_connection() -> None:
         ("cp -t other notes.md", "deny"),
         ("cp ../notes.md other/.", "deny"),
         ("cp a.md other", "allow"),
+        ("cd other; ln -f ../notes.md", "deny"),
+        ("cd other; ln -f ../a.md", "ask"),
         ("curl -O https://good.example/x", "ask"),
         ("curl --remote-name https://good.example/x", "ask"),
         ("curl -o x https://good.example/x", "allow"),
@@ -749,3 +752,48 @@ def test_an_argument_that_is_no_text_has_a_text_of_its_own() -> None:
     rules = [Rule("allow", arguments={"x": '{"a": 1, "b": null}'})]
     assert judged(rules, tool="any", x={"b": None, "a": 1}).effect == "allow"
     assert judged(rules, tool="any", x={"a": 1}).effect == "ask"
+
+
+@pytest.mark.parametrize(
+    ("denied", "command", "expected"),
+    [
+        ("make clean", "make all clean", "ask"),
+        ("make clean", "make all", "allow"),
+        ("make clean", "make $x clean", "ask"),
+        ("make -k", "make -k", "deny"),
+        ("make -k", "make all -k", "deny"),
+        ("make -k", "make -ik", "ask"),
+        ("make -k", "make $x", "ask"),
+        ("make -k", "make all", "allow"),
+        ("make -k clean", "make clean -k", "ask"),
+        ("make -k clean", "make -k all clean", "ask"),
+    ],
+)
+def test_words_of_a_program_that_nobody_knows_count_by_their_order(
+    denied: str, command: str, expected: str
+) -> None:
+    """With trust in the program itself, so that its words alone decide."""
+    rules = [Rule("allow", command="make *"), Rule("deny", command=denied)]
+    assert judged(rules, command=command).effect == expected
+
+
+def test_every_refusal_names_its_rule_or_what_cannot_be_read() -> None:
+    texts = (Path(__file__).parent / "carriers.txt").read_text().replace("{}", "rm y")
+    told = {
+        "command 'rm'": all_but(command="rm"),
+        f"path '{Path.cwd() / 'private'}'": all_but(path="private"),
+        "host 'evil.example'": all_but(host="evil.example"),
+    }
+    for text in texts.splitlines():
+        for subject, rules in told.items():
+            judgement = judged(rules, command=text)
+            if judgement.effect == "allow":
+                continue
+            why = judgement.reason
+            if why.startswith("it cannot be read for certain: "):
+                assert len(why) > 40, text
+            elif judgement.effect == "deny":
+                assert why.startswith(f"a rule denies {subject}: ")
+            else:
+                assert why.startswith(f"it may do what a rule denies ({subject}): "), (text, why)
+                assert why.rpartition("): ")[2].strip(), text

@@ -417,6 +417,8 @@ diff {d} keep
 diff keep {d}
 echo 'url=file://{a}/{n}/key' > .curlrc; curl -s http://127.0.0.1:9
 printf 'upload-file={p}\n' > .curlrc; curl -s file://{a}/work/z; cat z
+cp -r held sub; ln -s sub/held z; cat z/out/key z/vault/key
+mv held sub; ln -s sub/held; cat held/out/key held/vault/key
 mkdir .config; echo 'url=file://{a}/{n}/key' > .config/curlrc; curl -s http://127.0.0.1:9
 CURL_HOME=sub; echo 'url=file://{a}/{n}/key' > sub/.curlrc; CURL_HOME=sub curl -s http://127.0.0.1:9
 TAR_OPTIONS='-C {d}' tar -cO key
@@ -610,6 +612,8 @@ mv -f keep/key vault
 ln -f key vault
 ln -sf ../key vault
 ln -t vault -f key
+cd vault; ln -f ../key
+cd vault; ln -f ../keep/key
 install key vault
 install -t vault key
 rsync key vault

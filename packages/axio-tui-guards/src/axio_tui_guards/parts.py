@@ -208,10 +208,13 @@ class _Survey:
                 self._path(Word(f"{target.text}/{os.path.basename(source.text)}"))
 
     def _written(self) -> tuple[Word, list[Word]]:
-        """The last of the places that it changes, or the one of its option, and the others."""
+        """The place where it puts things, and those things: the last of its words is the place, or
+        the one of its option, or for one word alone the directory where it works."""
         reading = self.program.reading
         assert reading is not None
-        written = [word for kind, word in reading.arguments if kind == "w"] or [Word(".")]
+        written = [word for kind, word in reading.arguments if kind == "w"]
+        if len(written) < 2:
+            return Word("."), written
         return written.pop(0 if "-t" in reading.options else -1), written
 
     def _moved(self) -> frozenset[str]:

@@ -90,7 +90,7 @@ mv: -bfinTuv -t,--target-directory=w --suffix=t --force --interactive --no-clobb
  --no-target-directory --update --verbose --strip-trailing-slashes : w* ! deep links
 ln: -bFfhinLPrsTvw -t,--target-directory=w --suffix=t --symbolic --force --relative --backup[=t] \
  --logical --physical --no-dereference --no-target-directory --interactive --verbose : w* ! deep \
- links
+ into links
 link,unlink: : w*
 rm: -f,--force -r,-R,--recursive -i,-I -d,--dir -v,--verbose --interactive[=t] --one-file-system \
  --preserve-root[=t] --no-preserve-root : w* ! deep=-r
