@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from axio.exceptions import (
     TruncatedStream,
 )
 from axio.types import StopReason, Usage
+from axio.wire.exchange import library_errors, lost_connections
 from axio.wire.http import Http, Timeouts, request_json, stream_events
 from axio.wire.retry import RetryPolicy
 from axio.wire.session import SessionPool
@@ -596,6 +598,33 @@ async def test_a_session_may_fail_before_it_gives_anything() -> None:
     _, error = await failure(session, "http://x")
     assert str(error).endswith("three")
     assert session.post.call_count == 3
+
+
+async def test_a_refusal_without_pieces_is_read_as_text() -> None:
+    async def text() -> str:
+        return "no such model"
+
+    session = MagicMock()
+    session.post.return_value.__aenter__.return_value = SimpleNamespace(
+        status=404, headers={}, content=Lines(), text=text
+    )
+    _, error = await failure(session, "http://x")
+    assert str(error) == "Test API error 404: no such model (http://x/chat)"
+
+
+async def test_a_mistake_in_a_session_stays_what_it_is() -> None:
+    session = MagicMock()
+    session.post.side_effect = KeyError("url")
+    with pytest.raises(KeyError, match="url"):
+        await read(session, "http://x")
+
+
+def test_without_aiohttp_the_errors_of_a_session_are_pythons_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    assert library_errors.__wrapped__() == (OSError, ValueError)
+    assert lost_connections.__wrapped__() == (ConnectionResetError, BrokenPipeError)
 
 
 async def test_a_pool_serves_as_a_session() -> None:
