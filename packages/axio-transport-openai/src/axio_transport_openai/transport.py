@@ -108,7 +108,7 @@ class OpenAITransport(HttpTransport):
                 payload["stream_options"] = {"include_usage": True}
             if tools:
                 payload["tools"] = encode_tools(tools)
-            if self._marks_cache():
+            if self._marks_cache(provider):
                 mark_prefix(payload["messages"])
         if self.model.max_output_tokens > 0:
             payload[limit] = self.model.max_output_tokens
@@ -170,10 +170,10 @@ class OpenAITransport(HttpTransport):
         if encoder is None or encoder.provider is not provider:
             encoder = self._encoder = RequestEncoder(provider)
         payload = self.build_payload([], [], system) | extra
-        return encoder.body(payload, messages, tools, marks=self._marks_cache())
+        return encoder.body(payload, messages, tools, marks=self._marks_cache(provider))
 
-    def _marks_cache(self) -> bool:
-        return self.model.id.startswith(self._provider.cache_marks)
+    def _marks_cache(self, provider: Provider) -> bool:
+        return self.model.id.startswith(provider.cache_marks)
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}
