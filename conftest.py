@@ -42,7 +42,7 @@ pytest_collect_file = (
     )
 ).pytest()
 
-pytest_plugins = ["support.docker", "support.llama", "support.postgres"]
+pytest_plugins = ["support.docker", "support.podman", "support.llama", "support.postgres"]
 
 # A busy machine is no failure; in CI hypothesis derives its examples from the tests (profile "ci"),
 # so that a run can be repeated.

@@ -37,7 +37,6 @@ class Engine:
     """A running engine, to be used through its socket or by its own command line."""
 
     url: str
-    has_gvisor: bool = False
 
     def cli(self, *arguments: str, stdin: bytes | None = None) -> str:
         """The output of `docker ARGUMENTS`."""
@@ -61,9 +60,7 @@ class Engine:
 def start_docker() -> Iterator[Engine]:
     """Run an engine while the block lasts, and remove all that it had."""
     dockerd = requires("docker")
-    folder = Path(
-        tempfile.mkdtemp(prefix="axio-docker-")
-    )  # short: the path of a socket has a limit
+    folder = Path(tempfile.mkdtemp(prefix="axio-docker-"))  # short: a socket's path has a limit
     runsc = shutil.which("runsc")
     arguments = [
         f"--host=unix://{folder}/engine.sock",
@@ -87,10 +84,12 @@ def start_docker() -> Iterator[Engine]:
     try:
         if not _answers(folder / "engine.sock", process):
             pytest.fail(f"the Docker engine did not start:\n{log.read_text()[-3000:]}")
-        yield Engine(f"unix://{folder}/engine.sock", runsc is not None)
+        yield Engine(f"unix://{folder}/engine.sock")
     finally:
         process.stdin.close()
         process.wait(40)
+        for mounted in folder.glob("run/netns/*"):  # of a container without a network of its own
+            subprocess.run(["umount", "-q", mounted], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -128,9 +127,13 @@ def _gvisor(folder: Path, runsc: str) -> Path:
 def docker_engine() -> Iterator[Engine]:
     """An engine that has the images `SMALL_IMAGE` and `GNU_IMAGE`."""
     with start_docker() as engine:
-        for name, make in ((SMALL_IMAGE, small_image), (GNU_IMAGE, gnu_image)):
-            archive = io.BytesIO()
-            with tarfile.open(fileobj=archive, mode="w") as tar:
-                make(tar)
-            engine.cli("import", "-", name, stdin=archive.getvalue())
+        make_images(engine)
         yield engine
+
+
+def make_images(engine: Engine) -> None:
+    for name, make in ((SMALL_IMAGE, small_image), (GNU_IMAGE, gnu_image)):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            make(tar)
+        engine.cli("import", "-", name, stdin=archive.getvalue())

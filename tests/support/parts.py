@@ -77,6 +77,8 @@ PARTS: dict[str, Part] = {
     ),
     "weights": Part(_weights, "the offline model; `make install` brings it"),
     "docker": Part(_dockerd, "root, and a Docker engine (Debian: docker.io busybox-static)"),
+    "podman": Part(_program("podman"), "Podman (Debian: podman runc conmon catatonit)"),
+    "runsc": Part(_program("runsc"), "gVisor (Debian: runsc)"),
     "node": Part(_program("node"), "Node.js (Debian: nodejs npm)"),
     "openssl": Part(_program("openssl"), "openssl (Debian: openssl)"),
     "valgrind": Part(_program("valgrind"), "valgrind (Debian: valgrind)"),

@@ -131,6 +131,29 @@ async def test_programs_that_an_image_lacks_are_named(
     assert docker_engine.left("ps -a") == []
 
 
+async def test_an_image_is_built_of_a_dockerfile_and_its_folder_once(
+    docker_engine: Engine, contained: Callable[..., DockerWorkspace], tmp_path: Path
+) -> None:
+    def images() -> int:
+        return len(docker_engine.cli("images", "-q", "axio-built").split())
+
+    (tmp_path / "Box").write_text(f"FROM {SMALL_IMAGE}\nCOPY made /made\nENV GREETING=hello\n")
+    (tmp_path / "made").write_text("with care")
+    for _ in range(2):
+        async with contained(dockerfile=tmp_path / "Box") as workspace:
+            assert await workspace.read("/made") == b"with care"
+            async with workspace.run(("/bin/sh", "-c", "echo $GREETING")) as running:
+                assert [output.data async for output in running] == [b"hello\n"]
+        assert images() == 1
+    (tmp_path / "made").write_text("in haste")
+    async with contained(dockerfile=tmp_path / "Box") as workspace:
+        assert await workspace.read("/made") == b"in haste"
+    assert images() == 2
+    (tmp_path / "Box").write_text("FRUM nothing\n")
+    error = await refusal(contained(dockerfile=tmp_path / "Box"))
+    assert isinstance(error, ImageUnavailable) and "FRUM" in str(error)
+
+
 async def test_an_image_needs_no_tar_not_even_for_a_copy(
     docker_engine: Engine, contained: Callable[..., DockerWorkspace], folder: Path
 ) -> None:

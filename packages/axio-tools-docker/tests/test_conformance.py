@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)  # each starts more than a hundred command
     ("image", "access"),
     [
         (GNU_IMAGE, "write"),
-        (GNU_IMAGE, "copy"),
+        pytest.param(GNU_IMAGE, "copy", marks=pytest.mark.heavy),
         (SMALL_IMAGE, None),
     ],
 )

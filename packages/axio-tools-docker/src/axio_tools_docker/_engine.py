@@ -116,13 +116,15 @@ class Engine:
 
     async def build(self, context: IO[bytes], dockerfile: str, tag: str) -> None:
         """Build an image of a tar archive. `ImageUnavailable` when that fails."""
-        with translated("building", self.url):
-            lines: list[dict[str, Any]] = await self._docker.images.build(
-                fileobj=context, path_dockerfile=dockerfile, tag=tag, encoding="identity", rm=True
-            )
-        for line in lines:
-            if "error" in line:
-                raise ImageUnavailable(f"the image cannot be built: {line['error'].strip()}")
+        try:
+            with translated("building", self.url):
+                await self._docker.images.build(
+                    fileobj=context, path_dockerfile=dockerfile, tag=tag, encoding="identity"
+                )
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
+            raise ImageUnavailable(f"no image can be built of {dockerfile}: {error}") from None
 
     # ── containers and volumes ────────────────────────────────────────────────────────────────
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import tempfile
 from typing import IO
 
-__all__ = ["archive_of"]
+__all__ = ["archive_of", "tag_of"]
+
+
+def tag_of(archive: IO[bytes]) -> str:
+    """The name of the image that is built of an archive: another one for another content."""
+    digest = hashlib.sha256()
+    while piece := archive.read(1 << 20):
+        digest.update(piece)
+    archive.seek(0)
+    return f"axio-built:{digest.hexdigest()[:16]}"
 
 
 def archive_of(root: str, user: str) -> IO[bytes]:

@@ -7,6 +7,7 @@ a program that was killed has left behind is removed by the next one that opens 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Any
 from axio_tools_docker import inside, owner
 from axio_tools_docker._engine import Engine, Found
 from axio_tools_docker.command import Command
-from axio_tools_docker.copy import archive_of
+from axio_tools_docker.copy import archive_of, tag_of
 from axio_tools_docker.errors import (
     ContainerGone,
     EngineError,
@@ -109,9 +110,7 @@ class Room:
                 f"another name, or remove it (docker rm -f {self._name})"
             )
         if found is None:
-            if not await engine.has_image(settings.image):
-                await engine.pull(settings.image)
-            await self._create(engine)
+            await self._create(engine, await self._image(engine))
         try:
             if found is None or found.state != "running":
                 await engine.start(self._name)
@@ -127,14 +126,28 @@ class Room:
                 ) from error
             raise
 
-    async def _create(self, engine: Engine) -> None:
+    async def _image(self, engine: Engine) -> str:
+        dockerfile = self.settings.dockerfile
+        if dockerfile is None:
+            if not await engine.has_image(self.settings.image):
+                await engine.pull(self.settings.image)
+            return self.settings.image
+        folder, name = os.path.split(dockerfile)
+        with await asyncio.to_thread(archive_of, folder, _ROOT) as context:
+            tag = await asyncio.to_thread(tag_of, context)
+            if not await engine.has_image(tag):
+                await engine.build(context, name, tag)
+        return tag
+
+    async def _create(self, engine: Engine, image: str) -> None:
         settings = self.settings
         labels = {KEPT: settings.digest} if self._keeps else {owner.LABEL: owner.this_process()}
         fresh = settings.is_copy and not self._has_volume
         if fresh:
             await _completed(engine.create_volume(self._name, labels))
         try:
-            await _completed(engine.create(settings.body(labels, self._name), self._name))
+            body = {**settings.body(labels, self._name), "Image": image}
+            await _completed(engine.create(body, self._name))
         except NameInUse:
             raise NameInUse(f"there is another container {self._name}: try again") from None
         if fresh:

@@ -63,6 +63,7 @@ class Settings:
     """All that makes one container differ from another."""
 
     image: str
+    dockerfile: str | None
     root: str | None
     access: Access
     workdir: str

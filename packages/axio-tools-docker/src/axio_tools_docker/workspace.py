@@ -34,10 +34,11 @@ class DockerWorkspace:
     the `limits`. Commands run as `user`, which is the owner of the `root` that may be written, and
     never root unless that is said.
 
-    `image` is any that has a shell; it is pulled when it is not there. `runtime` is one that the
-    engine knows, such as `runsc`. With a `name` the container is left when the block ends, and used
-    again by the next one that asks for the same. A container in which nothing has run for
-    `idle_seconds` ends.
+    `image` is any that has a shell; it is pulled when it is not there. A `dockerfile` takes its
+    place: an image is built of its folder, and again when anything in that has changed. `runtime`
+    is one that the engine knows, such as `runsc`. With a `name` the container is left when the
+    block ends, and used again by the next one that asks for the same. A container in which nothing
+    has run for `idle_seconds` ends.
     """
 
     python = "python3"
@@ -47,6 +48,7 @@ class DockerWorkspace:
         root: str | os.PathLike[str] | None = None,
         *,
         image: str = IMAGE,
+        dockerfile: str | os.PathLike[str] | None = None,
         access: Access = "write",
         network: bool | str = False,
         limits: Limits | None = None,
@@ -64,6 +66,7 @@ class DockerWorkspace:
         path = None if root is None else os.path.realpath(root)
         self.settings = Settings(
             image=image,
+            dockerfile=None if dockerfile is None else os.path.realpath(dockerfile),
             root=path,
             access=access,
             workdir=posixpath.normpath(workdir),
