@@ -64,9 +64,10 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(180)
 def test_it_is_a_store_in_eight_processes_at_once(spawn: Spawn) -> None:
     """All of them also make the tables."""
     processes = [spawn(CHECK) for _ in range(8)]
     for process in processes:
-        out, err = process.communicate(timeout=50)  # type: ignore[attr-defined]
+        out, err = process.communicate(timeout=150)  # type: ignore[attr-defined]
         assert (out, err) == ("", "")

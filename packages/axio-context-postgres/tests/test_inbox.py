@@ -63,6 +63,7 @@ async def test_who_lost_the_session_takes_nothing(
     assert texts(await other.inbox.waiting()) == ["one"]
 
 
+@pytest.mark.timeout(180)
 async def test_messages_are_taken_once_when_the_server_stops_in_between(
     store: PostgresContextStore, other: PostgresContextStore, postgres: Cluster
 ) -> None:
@@ -92,12 +93,13 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(180)
 async def test_one_id_counts_once_however_many_post_it(
     spawn: Spawn, database: Postgres, store: PostgresContextStore
 ) -> None:
     await database.migrate()
     posters = [spawn(POSTER) for _ in range(4)]
-    told = [poster.communicate(timeout=50) for poster in posters]
+    told = [poster.communicate(timeout=150) for poster in posters]
     assert [err for _, err in told] == [""] * 4
     assert sum(int(out) for out, _ in told) == 10
     assert await store.inbox.take() == 10
@@ -157,6 +159,7 @@ async def test_a_turn_that_another_run_begins_again_is_told_as_a_restart(
             assert (await watcher.live.read(Cursor(1))).restarts is False
 
 
+@pytest.mark.timeout(180)
 async def test_a_crash_of_the_server_may_lose_events_and_no_message(
     store: PostgresContextStore, other: PostgresContextStore, postgres: Cluster
 ) -> None:

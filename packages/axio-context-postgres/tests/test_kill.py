@@ -154,6 +154,7 @@ def judge(history: list[Message], effects: list[str], killed: bool) -> int:
     return unknown
 
 
+@pytest.mark.timeout(400)  # ten seconds on an idle machine
 async def test_a_run_survives_a_kill_at_every_moment(
     nursery: Nursery, database: Postgres, postgres: Cluster, schema: str
 ) -> None:
@@ -174,7 +175,11 @@ async def test_a_run_survives_a_kill_at_every_moment(
 
 
 @pytest.mark.parametrize(
-    "sessions", [5, pytest.param(100, marks=[pytest.mark.heavy, pytest.mark.timeout(1200)])]
+    "sessions",
+    [
+        pytest.param(5, marks=pytest.mark.timeout(400)),
+        pytest.param(100, marks=[pytest.mark.heavy, pytest.mark.timeout(1200)]),
+    ],
 )
 async def test_a_run_survives_many_kills(
     nursery: Nursery, database: Postgres, sessions: int

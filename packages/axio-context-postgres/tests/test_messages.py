@@ -79,7 +79,7 @@ async def test_a_message_that_could_not_be_read_back_is_not_stored(
 async def test_a_run_reads_nothing_that_it_has_stored_itself(
     postgres: Cluster, schema: str
 ) -> None:
-    database = Counted(postgres.dsn(), schema=schema)
+    database = Counted(postgres.dsn(), schema=schema, lease=1000)
     try:
         store = database.session()
         agent = Agent("", StubTransport([make_text_response("hello")] * 3))

@@ -140,6 +140,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(180)
 async def test_an_owner_that_was_stopped_and_goes_on_is_fenced(
     spawn: Spawn, postgres: Cluster, schema: str
 ) -> None:
@@ -152,13 +153,14 @@ async def test_an_owner_that_was_stopped_and_goes_on_is_fenced(
         async with store.own():  # once the lease has ended
             await store.append(HI)
             os.kill(process.pid, signal.SIGCONT)
-            out, err = process.communicate("\n", timeout=40)
+            out, err = process.communicate("\n", timeout=100)
             assert (out, err) == ("SessionLost\n", "")
             await store.append(HI)
         texts = [message.text for message in await store.get_history()]
         assert texts == ["mine", "hi", "hi"]
 
 
+@pytest.mark.timeout(180)
 async def test_a_session_whose_owner_was_killed_is_free_when_its_lease_has_ended(
     spawn: Spawn, other: PostgresContextStore, postgres: Cluster, schema: str
 ) -> None:

@@ -241,6 +241,38 @@ async def test_the_result_of_an_approved_call_is_used_when_the_run_died_before_s
     assert store.notes.told == []
 
 
+async def test_calls_inside_one_that_runs_again_are_not_made_twice() -> None:
+    store = Noted(crashed(("a", "outer")))
+    work = Work(store.notes)
+
+    async def outer(key: str) -> str:
+        run = RUN.get()
+        names = ("change", "change", "change", "read", "again")
+        results = [await run.call(name, {"key": f"{key} {name}"}) for name in names]
+        return "; ".join(str(result.content) for result in results)
+
+    store.notes.results = {
+        "a/1": ToolResultBlock("a/1", "changed before"),
+        "a/2": None,
+        "a/4": None,
+        "a/5": None,
+    }
+    tools = [*work.tools(), Tool("outer", outer, idempotent=True)]
+    assert await agent_with(tools).resume(store).get_final_text() == "done"
+    (result,) = (await store.get_history())[2].tool_results
+    assert result.content == "; ".join(
+        [
+            "changed before",
+            UNKNOWN_OUTCOME,
+            "changed a change",
+            "changed a read",
+            "changed a again",
+        ]
+    )
+    ran = [word for word in store.notes.told if word.startswith("run")]
+    assert ran == ["run a/3", "run a/4", "run a/5"]
+
+
 async def test_a_new_prompt_uses_what_is_known_and_runs_nothing() -> None:
     store = Noted(crashed(("known", "change"), ("begun", "change"), ("fresh", "change")))
     store.notes.results = {"known": ToolResultBlock("known", "from before"), "begun": None}

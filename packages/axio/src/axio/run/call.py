@@ -56,6 +56,9 @@ class Call:
     approved = False
     """True if a person has said yes to it."""
 
+    again = False
+    """True if it may have run before."""
+
     def __init__(
         self, id: ToolCallID, name: ToolName, index: int, wire_id: ToolCallID = ""
     ) -> None:
@@ -116,6 +119,14 @@ class Call:
             return isinstance(json.loads("".join(self.fragments)), dict)
         except (ValueError, RecursionError):
             return False
+
+
+class RepeatedCall(Call):
+    """A call that a run before this one may have begun, and so may those inside it."""
+
+    __slots__ = ()
+
+    again = True
 
 
 class ApprovedCall(Call):

@@ -27,11 +27,11 @@ from axio.events import (
     VideoOutput,
 )
 from axio.exceptions import Deferred, message_of
-from axio.history import INTERRUPTED
-from axio.journal import Journal
+from axio.history import INTERRUPTED, UNKNOWN_OUTCOME
+from axio.journal import Journal, Outcome
 from axio.permission import APPROVED, BEGIN
 from axio.results import Content, as_content, as_text, words_of
-from axio.run.call import Call
+from axio.run.call import Call, RepeatedCall
 from axio.run.ending import outlast
 from axio.run.face import RUN, Run
 from axio.run.start import start_at_once
@@ -131,7 +131,8 @@ class ToolDispatch:
         except (TypeError, ValueError) as exc:
             raise TypeError(f"the arguments of {name!r} must be a JSON object: {exc}") from exc
         outer.inner += 1
-        call = Call(f"{outer.id}/{outer.inner}", name, outer.index)
+        kind = RepeatedCall if outer.again else Call
+        call = kind(f"{outer.id}/{outer.inner}", name, outer.index)
         call.outer = outer
         call.fragments.append(text)
         call.parse(cut=False)
@@ -143,12 +144,25 @@ class ToolDispatch:
         call.problem = call.problem or _waits_for_itself(call, tool) or self._run._refusal(1)
         around = RUN.set(view)
         try:
-            await self._perform(call)
+            if not (call.again and await self._is_known(call, tool)):
+                await self._perform(call)
         finally:
             RUN.reset(around)
             BEGIN.set(None)
         assert call.result is not None
         return call.result
+
+    async def _is_known(self, call: Call, tool: AnyTool | None) -> bool:
+        """Give a call inside one that runs again the result it had before, so that it is not run
+        twice. False if it is to run."""
+        if self._journal is None or tool is None or call.problem is not None:
+            return False
+        known = await self._journal.outcome(ToolUseBlock(call.id, call.name, call.input))
+        if isinstance(known, ToolResultBlock):
+            self._finish(call, known.content, known.is_error)
+        elif known is Outcome.UNKNOWN and not (tool.read_only or tool.idempotent):
+            self._finish(call, UNKNOWN_OUTCOME, True)
+        return call.result is not None
 
     def _find(self, name: ToolName) -> AnyTool | None:
         for tool in self._run.agent.tools:

@@ -28,7 +28,7 @@ from axio.events import (
     VideoOutput,
 )
 from axio.history import unique_id
-from axio.run.call import ApprovedCall, Call, join_surrogates
+from axio.run.call import ApprovedCall, Call, RepeatedCall, join_surrogates
 from axio.schema.streaming import ToolArgStream
 from axio.types import JSONObject, StopReason, ToolCallID, ToolName, Usage
 
@@ -304,7 +304,7 @@ class ReopenedTurn(StoredTurn):
     def __init__(self, calls: Iterable[tuple[ToolUseBlock, ToolResultBlock | None]]) -> None:
         super().__init__()
         for index, (block, result) in enumerate(calls):
-            call = Call(block.id, block.name, index)
+            call = RepeatedCall(block.id, block.name, index)
             call.result, call.started = result, result is not None
             self._take(call, block.input)
 
