@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from axio_tui.subcommands import SUBCOMMANDS
 
@@ -20,6 +21,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     _add_logging(parser, level=None, file=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_run(commands)
+    for name, (_, help) in SUBCOMMANDS.items():
+        commands.add_parser(name, help=help)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
     run = commands.add_parser(
         "run",
         help="answer a prompt, or one after another on a terminal",
@@ -59,6 +67,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="how often the model may be asked for one prompt (default: %(default)s)",
     )
     run.add_argument("--json", action="store_true", help="print one event a line, as JSON")
+    _add_permissions(run)
+    run.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    run.add_argument(
+        "--trust", action="store_true", help="use the MCP servers that this folder configures"
+    )
+    _add_logging(run, level=argparse.SUPPRESS, file=argparse.SUPPRESS)
+
+
+def _add_permissions(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--mode",
         choices=("ask", "plan", "accept-edits", "auto"),
@@ -77,14 +94,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="installed guards that are asked before every call, separated by commas; none for "
         "none (default: all)",
     )
-    run.add_argument("--debug", action="store_true", help="show tracebacks of errors")
-    run.add_argument(
-        "--trust", action="store_true", help="use the MCP servers that this folder configures"
-    )
-    _add_logging(run, level=argparse.SUPPRESS, file=argparse.SUPPRESS)
-    for name, (_, help) in SUBCOMMANDS.items():
-        commands.add_parser(name, help=help)
-    return parser
 
 
 def _add_logging(parser: argparse.ArgumentParser, level: str | None, file: str | None) -> None:

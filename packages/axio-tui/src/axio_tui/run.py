@@ -277,7 +277,7 @@ def _guards_of(names: str | None, parts: Installed) -> dict[str, PermissionGuard
 
 
 def _decisions(where: object) -> Decisions:
-    """What the person has decided in this project before; kept only if they can be asked here."""
+    """The decisions of the person in this project; kept only if they can be asked here."""
     try:
         folder = data_folder() if where is None else own_folder(data_folder())
         return Decisions(folder / "permissions.jsonl")

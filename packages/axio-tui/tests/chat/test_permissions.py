@@ -1,4 +1,4 @@
-"""What runs, what is asked about, and what an answer does."""
+"""Calls that run, calls that are asked about, and the effect of an answer."""
 
 from __future__ import annotations
 
