@@ -8,8 +8,9 @@ from typing import Any
 
 from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.errors import CommandError, WrongUse
+from axio_tui.owners import is_ours, owners_of
 from axio_tui.plain import visible
-from axio_tui.servers import SERVERS, RunningServer, Server, find_servers
+from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers, find_servers
 
 __all__ = ("COMPATIBLE", "KEYS", "OFFLINE", "Choice", "available", "choose", "choose_named")
 
@@ -69,11 +70,12 @@ async def choose_named(name: str, parts: Installed, find: Find = find_servers) -
 
 
 async def choose(
-    environment: Mapping[str, str], parts: Installed, find: Find = find_servers
+    environment: Mapping[str, str], parts: Installed, find: Find = find_own_servers
 ) -> Choice:
     """The first that is usable: by key, by a server that runs, else the offline model.
 
-    Raises `CommandError` when there is none.
+    A server of another user is taken only when it is named. Raises `CommandError` when there is no
+    model at all.
     """
     installed = parts.names(TRANSPORT_GROUP)
     for name, variable in KEYS.items():
@@ -85,10 +87,22 @@ async def choose(
         reason = "no key is set and no model server runs here"
         if environment.get("OPENAI_BASE_URL", "").strip() and COMPATIBLE in installed:
             reason += f"; for OPENAI_BASE_URL say --transport {COMPATIBLE}"
+        elif COMPATIBLE in installed:
+            reason += _of_others()
         return Choice(OFFLINE, OFFLINE, "the offline model", reason)
     raise CommandError(
         "no model can be used: install axio-transport-local for the offline one, start a model "
         f"server, or install a transport and set its key ({', '.join(KEYS.values())})"
+    )
+
+
+def _of_others() -> str:
+    """A word on servers that run, but are another user's."""
+    servers = [s for s in SERVERS if owners_of(s.port) and not is_ours(s.port)]
+    return "".join(
+        f"; what listens at port {server.port} is another user's: "
+        f"--transport {server.name} takes it"
+        for server in servers
     )
 
 

@@ -6,17 +6,16 @@ import dataclasses
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from axio.tool import Tool
-from axio_tools_local.local import LocalWorkspace
-from axio_tools_local.sandbox import Level
-from axio_tools_local.workspace import Workspace
 from axio_tui.errors import CommandError, WrongUse
+
+if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
+    from axio_tools_local.workspace import Workspace
 
 __all__ = ("place_of", "placed")
 
-_LEVELS = get_args(Level)
 _LOCAL_TOOLS = "axio_tools_local."
 
 
@@ -32,14 +31,17 @@ async def place_of(sandbox: str) -> AsyncIterator[Workspace | None]:
             yield workspace
     elif sandbox == "none":
         yield None
-    elif sandbox in _LEVELS:
-        yield await _sandbox(sandbox)
     else:
-        there_is = ", ".join((*_LEVELS, "docker", "docker:IMAGE"))
-        raise WrongUse(f"no sandbox {sandbox!r}; there is: {there_is}")
+        yield await _sandbox(sandbox)
 
 
 async def _sandbox(level: Any) -> Workspace:
+    from axio_tools_local.local import LocalWorkspace
+    from axio_tools_local.sandbox import Level
+
+    if level not in get_args(Level):
+        there_is = ", ".join((*get_args(Level), "docker", "docker:IMAGE"))
+        raise WrongUse(f"no sandbox {level!r}; there is: {there_is}")
     workspace = LocalWorkspace(sandbox=level)
     try:
         async with workspace.run(("/bin/sh", "-c", ":")) as running:

@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ("SERVERS", "RunningServer", "Server", "find_servers", "models_in")
+from axio_tui.owners import is_ours
+
+__all__ = (
+    "SERVERS",
+    "RunningServer",
+    "Server",
+    "find_own_servers",
+    "find_servers",
+    "models_in",
+)
 
 # For everything together: connecting on loopback is immediate, a list of models comes within
 # milliseconds from a server that is not busy loading one.
@@ -42,6 +51,11 @@ SERVERS = (
     Server("lm-studio", "LM Studio", 1234),
     Server("vllm", "vLLM", 8000),
 )
+
+
+async def find_own_servers(servers: Iterable[Server] = SERVERS) -> list[RunningServer]:
+    """As `find_servers`, of those that are this user's or root's: no other is asked anything."""
+    return await find_servers([server for server in servers if is_ours(server.port)])
 
 
 async def find_servers(
