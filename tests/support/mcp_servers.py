@@ -15,7 +15,7 @@ from typing import Any
 from axio_tools_mcp.config import MCPServerConfig
 from support.npm import MCP_SERVERS, installed, node
 
-__all__ = ("children", "free_port", "odd", "real", "said", "serving")
+__all__ = ("children", "forget_children", "free_port", "odd", "real", "said", "serving")
 
 ODD = Path(__file__).with_name("odd_mcp_server.py")
 _PROGRAMS = Path(sys.executable).parent
@@ -42,14 +42,27 @@ def said(result: Any) -> str:
     return str(result.content[0].text)
 
 
+_others: set[str] = set()
+
+
+def forget_children() -> None:
+    """Count only what is started from now on: other tests leave servers that all of them share."""
+    _others.clear()
+    _others.update(_started())
+
+
 def children() -> list[str]:
     """The processes that this one has started and that are there, dead ones too."""
-    found = []
+    return [command for pid, command in _started().items() if pid not in _others]
+
+
+def _started() -> dict[str, str]:
+    found = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             fields = Path("/proc", pid, "stat").read_text().rsplit(")", 1)[1].split()
             if int(fields[1]) == os.getpid():
-                found.append(Path("/proc", pid, "cmdline").read_text().replace("\0", " "))
+                found[pid] = Path("/proc", pid, "cmdline").read_text().replace("\0", " ")
         except OSError:
             continue
     return found

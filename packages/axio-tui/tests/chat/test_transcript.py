@@ -122,6 +122,7 @@ def _ends_turn(event: StreamEvent) -> bool:
     return isinstance(nested, IterationEnd)
 
 
+@pytest.mark.timeout(300)
 @settings(max_examples=150, deadline=None, report_multiple_bugs=False, derandomize=True)
 @given(RUNS, st.booleans())
 async def test_a_resumed_transcript_is_the_live_one(runs: Sequence[Run], nudges: bool) -> None:

@@ -183,7 +183,7 @@ async def beside(asking: Awaitable[Any]) -> tuple[Any, int]:
 
 
 async def test_a_gigabyte_of_comments_in_a_megabyte_is_given_up_and_holds_no_one_up() -> None:
-    found, turns = await beside(asked_of(compressed(bomb(1 << 30), "deflate")))
+    found, turns = await beside(asked_of(compressed(bomb(1 << 30), "deflate"), idle=None))
     assert isinstance(found, ProtocolError) and "longer than anything that is read" in str(found)
     assert turns >= wire_http.MAX_SILENCE >> 16  # one for each piece of 64 kB
 
