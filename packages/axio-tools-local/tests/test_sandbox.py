@@ -409,7 +409,7 @@ async def test_a_killed_program_leaves_no_control_group(
     running.kill()
     running.wait()
     running.stdout.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while left_of(shown):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

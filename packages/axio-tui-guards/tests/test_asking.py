@@ -49,7 +49,7 @@ def screen(keyboard: int) -> Screen:
 
 async def answer(screen: Screen, question: str = "Really?") -> str:
     with contextlib.redirect_stderr(screen):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await ask_user(question)
 
 

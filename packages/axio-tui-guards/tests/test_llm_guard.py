@@ -261,7 +261,7 @@ async def test_a_reviewer_that_calls_reviewed_tools_is_refused() -> None:
         return ""
 
     agent.tools = [Tool(name="shell", handler=shell, guards=(guard,))]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await guard.check(TOOL, command="ls")
     assert ran == []
 
