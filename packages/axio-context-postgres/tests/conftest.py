@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,16 @@ from axio_context_postgres import Postgres, PostgresContextStore
 from support.postgres import Cluster
 
 _numbers = itertools.count(1)
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Time for the first test of a process to make a cluster, and for others to start processes,
+    on however busy a machine."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(180))
 
 
 @pytest.fixture

@@ -64,7 +64,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.timeout(180)
 def test_it_is_a_store_in_eight_processes_at_once(spawn: Spawn) -> None:
     """All of them also make the tables."""
     processes = [spawn(CHECK) for _ in range(8)]

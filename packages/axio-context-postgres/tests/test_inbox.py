@@ -63,7 +63,6 @@ async def test_who_lost_the_session_takes_nothing(
     assert texts(await other.inbox.waiting()) == ["one"]
 
 
-@pytest.mark.timeout(180)
 async def test_messages_are_taken_once_when_the_server_stops_in_between(
     store: PostgresContextStore, other: PostgresContextStore, postgres: Cluster
 ) -> None:
@@ -93,7 +92,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.timeout(180)
 async def test_one_id_counts_once_however_many_post_it(
     spawn: Spawn, database: Postgres, store: PostgresContextStore
 ) -> None:
@@ -159,7 +157,6 @@ async def test_a_turn_that_another_run_begins_again_is_told_as_a_restart(
             assert (await watcher.live.read(Cursor(1))).restarts is False
 
 
-@pytest.mark.timeout(180)
 async def test_a_crash_of_the_server_may_lose_events_and_no_message(
     store: PostgresContextStore, other: PostgresContextStore, postgres: Cluster
 ) -> None:

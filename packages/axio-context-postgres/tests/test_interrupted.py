@@ -109,7 +109,6 @@ def restart(postgres: Cluster) -> Restart:
     return restarted
 
 
-@pytest.mark.timeout(180)
 async def test_a_run_goes_on_when_the_server_was_stopped_and_started_in_the_middle(
     store: PostgresContextStore, other: PostgresContextStore, restart: Restart
 ) -> None:
@@ -131,7 +130,6 @@ async def test_a_run_goes_on_when_the_server_was_stopped_and_started_in_the_midd
     assert history == await store.get_history()
 
 
-@pytest.mark.timeout(180)
 async def test_a_server_that_goes_away_in_mid_append_loses_and_doubles_nothing(
     store: PostgresContextStore, other: PostgresContextStore, postgres: Cluster
 ) -> None:
@@ -147,7 +145,6 @@ async def test_a_server_that_goes_away_in_mid_append_loses_and_doubles_nothing(
     assert await store.get_history() == await other.get_history()
 
 
-@pytest.mark.timeout(180)
 async def test_a_server_that_stays_away_is_an_error_after_a_while(
     postgres: Cluster, schema: str
 ) -> None:

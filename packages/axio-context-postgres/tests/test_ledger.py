@@ -50,7 +50,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.timeout(180)
 async def test_five_requests_are_five_for_two_hundred_runs_in_eight_processes(
     spawn: Spawn, database: Postgres
 ) -> None:

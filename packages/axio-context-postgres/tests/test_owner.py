@@ -140,7 +140,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.timeout(180)
 async def test_an_owner_that_was_stopped_and_goes_on_is_fenced(
     spawn: Spawn, postgres: Cluster, schema: str
 ) -> None:
@@ -160,7 +159,6 @@ async def test_an_owner_that_was_stopped_and_goes_on_is_fenced(
         assert texts == ["mine", "hi", "hi"]
 
 
-@pytest.mark.timeout(180)
 async def test_a_session_whose_owner_was_killed_is_free_when_its_lease_has_ended(
     spawn: Spawn, other: PostgresContextStore, postgres: Cluster, schema: str
 ) -> None:
