@@ -215,7 +215,7 @@ class Tool(Generic[T]):
         kwargs = self._validator.bind(kwargs)
         if self.guards:
             kwargs = await self._ask_guards(kwargs)
-        if self.waits:
+        if self.guards or self._semaphore is not None:  # As `waits`, which would be a call more.
             await self._begin()
         context = self.context
         # Most tools have none, and setting what is there already is dearer than all checks.

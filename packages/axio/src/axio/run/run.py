@@ -179,11 +179,10 @@ class AgentRun(Recorded):
 
     def _close(self, turn: Turn) -> None:
         """Nothing more comes from the model."""
-        is_stored = turn.is_closed
         turn.close()
         if turn.usage is not None:
             self._count(turn.usage)
-        elif turn.calls and not is_stored:
+        elif turn.calls and not turn.is_stored:
             raise TruncatedStream("the model's response ended in the middle of its tool calls")
 
     def _count(self, usage: Usage) -> None:

@@ -104,6 +104,9 @@ class Turn:
     granted: Sequence[PendingCall] = ()
     """Its calls, where they are those of earlier turns that a person has approved."""
 
+    is_stored = False
+    """True if its calls come from the history, and not from the model."""
+
     holds = False
     """True if results of its calls are held back until it has ended well."""
 
@@ -269,6 +272,8 @@ class StoredTurn(Turn):
     """Calls that the history holds: the model is not asked, they only run."""
 
     __slots__ = ()
+
+    is_stored = True
 
     def __init__(self) -> None:
         super().__init__()
