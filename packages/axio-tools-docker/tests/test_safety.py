@@ -22,6 +22,8 @@ from axio_tools_docker.settings import Limits
 from support.docker import Engine
 from support.image import GNU_IMAGE
 
+pytestmark = pytest.mark.timeout(300)  # all attempts are made by the first test
+
 MIB = 1 << 20
 LIMITS = Limits(memory_bytes=128 * MIB, processes=48, file_bytes=16 * MIB, temporary_bytes=8 * MIB)
 OK = "&& echo ESCAPED"
