@@ -32,11 +32,23 @@ begun() { read -r begun rest < /proc/uptime; begun=${begun%.*}; }
 late() { read -r now rest < /proc/uptime; [ $((${now%.*} - begun)) -gt 5 ]; }
 """
 
-# Sends a signal to what has the mark, and is true if that was anything.
+# Sends a signal to what has the mark, and is true if that was anything. What is started while it
+# looks it does not see; so it looks again when the kernel has given out a number meanwhile.
 _MARKED = (
     _LOOKS
     + r"""
 marked() {
+    looks=0
+    while [ $looks -lt 10 ]; do
+        looks=$((looks + 1))
+        read -r a b c d first rest < /proc/loadavg
+        look "$1" && return 0
+        read -r a b c d last rest < /proc/loadavg
+        [ "$first" = "$last" ] && return 1
+    done
+    return 1
+}
+look() {
     none=1
     for p in /proc/[0-9]*; do
         [ "$p" = "/proc/$$" ] && continue
