@@ -20,7 +20,7 @@ from typing import Protocol, get_args
 
 import pytest
 
-from axio_tools_local import archive, cgroup
+from axio_tools_local import archive, cgroup, process
 from axio_tools_local.local import LocalWorkspace
 from axio_tools_local.run_python import run_python
 from axio_tools_local.sandbox import Level
@@ -437,7 +437,16 @@ async def test_a_control_group_finds_what_it_has_let_go_of(
     await shell(f"{left}; {GONE[number]}; exec sleep 61.{marked.mark}", timeout=1)
     await marked.until(False)
     ((place, _),) = cgroup.tracking()
-    assert f"axio-of-{marked.mark}" not in os.listdir(place)
+    async with asyncio.timeout(30):
+        while f"axio-of-{marked.mark}" in os.listdir(place):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_control_group_that_is_slow_to_go_is_ended_beside_the_program(
+    marked: Marked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_GROUP_SECONDS", 0)
+    await test_a_control_group_finds_what_it_has_let_go_of("KILL", marked, monkeypatch)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import subprocess
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ _POLITE_SECONDS = 0.2  # between asking a command to end and its end
 _DRAIN_SECONDS = 0.25  # for pipes that stay open: what keeps them could not be killed
 _KILL_SECONDS = 2.5  # for the keeper to end all
 _GROUP_SECONDS = 0.2  # for the control group of a command that has killed its keeper
+_LATE_SECONDS = 10.0  # the same, beside the program
 _POLL_SECONDS = 0.02  # where the kernel has no pidfd
 
 
@@ -278,7 +280,10 @@ class Process:
 
     def _end_groups(self) -> None:
         """End what the keeper would have ended. The groups are gone if it did."""
-        group.end([os.path.join(place, self._name) for place, _ in self._places], _GROUP_SECONDS)
+        groups = [os.path.join(place, self._name) for place, _ in self._places]
+        group.end(groups, _GROUP_SECONDS)
+        if any(map(os.path.isdir, groups)):  # killed, but slow to go
+            threading.Thread(target=group.end, args=(groups, _LATE_SECONDS)).start()
 
     def _expire(self) -> None:
         if self._exited:
