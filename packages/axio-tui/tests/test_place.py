@@ -40,7 +40,8 @@ def test_a_container_sees_the_folder_and_nothing_else(
     contained: Axio, docker_engine: Engine, tmp_path: Path
 ) -> None:
     (tmp_path / "note").write_text("milk\n")
-    command = "cat note; pwd; id -u; ls /proc | grep -c '^[0-9]'; echo new > made; echo x > /etc/x"
+    # Not in /etc, which no `--yes` frees, here as little as in a container.
+    command = "cat note; pwd; id -u; echo new > made; echo x > /x"
     done = contained(*arguments(f"docker:{GNU_IMAGE}"), script=script(command))
     assert done.code == 0, done.err
     shown = done.out.replace("\n  | ", "\n")
