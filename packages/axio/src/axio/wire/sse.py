@@ -97,7 +97,8 @@ class SSEDecoder:
             elif line[:5] == b"data:" or line == b"data":  # without a colon it has an empty value
                 value = line[5:]
             else:
-                self._read_field(line, events)
+                if line[:1] != b":":  # else it is a comment
+                    self._read_field(line, events)
                 continue
             if data is None:
                 data = value
@@ -107,8 +108,7 @@ class SSEDecoder:
         return events
 
     def _read_field(self, line: bytes, events: list[ServerSentEvent]) -> None:
-        """Every line but blank ones and data. A comment has an empty name; unknown fields are
-        ignored."""
+        """Every line but blank ones, data and comments. Unknown fields are ignored."""
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         text = value.decode("utf-8", "replace")
