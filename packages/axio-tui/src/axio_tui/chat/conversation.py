@@ -263,7 +263,7 @@ class Conversation:
 
     def _settle(self, turn: OpenTurn, partial: bool = False) -> None:
         """Nothing more comes of the turn; the words that are kept of it are in the history now."""
-        whole = turn.whole
+        whole = turn.flush()
         if not partial:
             whole.close()
         content = whole.partial() if partial else whole.content

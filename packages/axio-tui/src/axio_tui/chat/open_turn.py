@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from axio.blocks import ContentBlock, ToolUseBlock
-from axio.events import ReasoningDelta, ReasoningEnd, StreamEvent
+from axio.events import ReasoningDelta, ReasoningEnd, StreamEvent, TextDelta
 from axio.run.call import Call
 from axio.run.turn import Turn
 from axio_tui.chat.entries import Entry, Reasoning, ToolCall
@@ -18,11 +18,12 @@ class OpenTurn:
     """`feed` it the events of a turn. `whole` is the turn as the run puts it together, `start` the
     index of its first entry."""
 
-    __slots__ = ("_clock", "_thoughts", "is_stale", "start", "whole")
+    __slots__ = ("_clock", "_thoughts", "is_stale", "start", "texts", "whole")
 
     def __init__(self, taken: set[str], start: int, clock: Callable[[], float]) -> None:
         self.whole = Turn(taken)
         self.start = start
+        self.texts: list[str] = []
         self.is_stale = False
         """True if something has come since `entries` was asked for."""
         self._clock = clock
@@ -30,6 +31,10 @@ class OpenTurn:
 
     def feed(self, event: StreamEvent) -> None:
         self.is_stale = True
+        if type(event) is TextDelta:
+            self.texts.append(event.delta)
+            return
+        self.flush()
         if isinstance(event, ReasoningDelta):
             now = self._clock()
             thought = self._thoughts.setdefault(event.index, _Thought(now))
@@ -39,6 +44,13 @@ class OpenTurn:
             if isinstance(event, ReasoningEnd):
                 self._thoughts.pop(event.index, None)  # The block has all of it.
             self.whole.feed(event)
+
+    def flush(self) -> Turn:
+        """`whole`, with the text that has come: handed over at once, it comes in many pieces."""
+        if self.texts:
+            self.whole.feed(TextDelta(0, "".join(self.texts)))
+            self.texts = []
+        return self.whole
 
     def thoughts(self) -> list[Reasoning]:
         """The reasoning that is in no message."""
@@ -51,6 +63,7 @@ class OpenTurn:
     def entries(self) -> list[Entry]:
         """The turn as far as it has come."""
         self.is_stale = False
+        self.flush()
         blocks: list[ContentBlock] = []
         drafts: dict[str, str] = {}
         for item in self.whole.so_far():

@@ -19,7 +19,7 @@ from axio.agent import Agent
 from axio.budget import Budget
 from axio.compaction import CompactionStrategy, Summarize
 from axio.context import ContextStore, MemoryContextStore
-from axio.events import SessionEndEvent, StreamEvent
+from axio.events import SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import message_of
 from axio.messages import Message, Prompt, as_message
 from axio.run.budget import CHARACTERS_PER_TOKEN, length_of
@@ -139,12 +139,14 @@ class ChatSession:
                 conversation.begin()
             else:
                 conversation.say(message)
+            feed = conversation.feed
             async for event in stream:
-                conversation.feed(event)
-                if conversation.has_remarks:
-                    await self._keep_remarks()
-                if type(event) is SessionEndEvent:
-                    ended_well = event.stop_reason is not StopReason.error
+                feed(event)
+                if type(event) is not TextDelta:  # which most are
+                    if conversation.has_remarks:
+                        await self._keep_remarks()
+                    if type(event) is SessionEndEvent:
+                        ended_well = event.stop_reason is not StopReason.error
                 yield event
         finally:
             if not ended_well:
