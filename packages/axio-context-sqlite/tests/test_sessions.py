@@ -324,3 +324,29 @@ async def test_nothing_is_imported_into_a_session_that_has_messages(
     assert await store.get_history() == [user("a")]
     with pytest.raises(OSError, match="nowhere"):
         await store.import_jsonl(tmp_path / "nowhere")
+
+
+async def test_sessions_are_found_by_name_and_first_prompt(store: SQLiteContextStore) -> None:
+    prompts = {"a": "Mend the " + "very " * 30 + "old PARSER", "b": "write a poem", "c": "Ärger"}
+    for id, text in prompts.items():
+        await store.beside(id).extend([_said(text), _said("a parser, said later")])
+    await store.beside("b").rename("Verses")
+
+    async def found(text: str) -> set[str]:
+        return {info.session_id for info in await store.search_sessions(text)}
+
+    assert await found("parser") == {"a"}
+    assert await found("poem") == await found("verse") == {"b"}
+    assert await found("ärg") == {"c"} and await found("%") == set()
+    assert await found("") == {"a", "b", "c"}
+
+
+async def test_sessions_of_sub_agents_are_not_listed(store: SQLiteContextStore) -> None:
+    for id in ("a", "a/call", "a/call/inner", "b/of no session"):
+        await store.beside(id).append(_said(id))
+    listed = {info.session_id for info in await store.list_sessions()}
+    assert listed == {"a", "b/of no session"}
+
+
+def _said(text: str) -> Message:
+    return Message("user", [TextBlock(text)])

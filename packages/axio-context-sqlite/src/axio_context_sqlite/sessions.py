@@ -24,6 +24,7 @@ __all__ = (
     "rename",
     "replace",
     "rewind",
+    "search",
     "set_tokens",
     "summaries",
 )
@@ -142,7 +143,10 @@ def rename(db: sqlite3.Connection, session: Session, name: str | None) -> None:
 
 
 def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
-    """The project's sessions that have messages, newest first by the time of their first one."""
+    """The project's sessions that have messages, newest first by the time of their first one.
+
+    Those of sub-agents (`ID/...`, where there is a session `ID`) are left out.
+    """
     found = db.execute(
         """
         SELECT of.session_id, of.number, session.name, first.created_at,
@@ -162,6 +166,7 @@ def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
         """,
         {"project": project},
     ).fetchall()
+    ids = {id for id, *_ in found}
     return [
         SessionInfo(
             from_column(id),
@@ -170,7 +175,26 @@ def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
             *rest,
         )
         for id, number, name, *rest in found
+        if "/" not in id or id.partition("/")[0] not in ids
     ]
+
+
+def search(db: sqlite3.Connection, project: str, text: str) -> list[SessionInfo]:
+    """The sessions whose name or first prompt holds the text, in any case of letters."""
+    wanted = text.casefold()
+    return [
+        info
+        for info in summaries(db, project)
+        if wanted in info.preview.casefold()
+        or wanted in _first_prompt(db, Session.of(from_column(project), info.session_id)).casefold()
+    ]
+
+
+def _first_prompt(db: sqlite3.Connection, session: Session) -> str:
+    try:
+        return "".join(message.text for message in rows.first_of_user(db, session))
+    except StoreDamaged:
+        return ""
 
 
 def _preview(db: sqlite3.Connection, session: Session) -> str:

@@ -229,11 +229,15 @@ class SQLiteContextStore(ContextStore):
         await self._run(job)
 
     async def list_sessions(self) -> list[SessionInfo]:
-        """The sessions of this project that have messages, newest first.
+        """The sessions of this project that have messages, newest first; not those of sub-agents.
 
         `preview` is the name or, without one, how the first message of the user begins.
         """
         return await self._run(lambda db: sessions.summaries(db, self._session.project))
+
+    async def search_sessions(self, text: str) -> list[SessionInfo]:
+        """Those of `list_sessions` whose name or first prompt holds the text, whatever the case."""
+        return await self._run(lambda db: sessions.search(db, self._session.project, text))
 
     async def export_jsonl(self, path: str | Path) -> int:
         """Write the session to a file, which appears when it is complete; the messages' number.
