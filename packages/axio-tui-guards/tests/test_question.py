@@ -529,3 +529,13 @@ async def test_a_sub_agent_asks_one_question_at_a_time() -> None:
     guard = RuleGuard(prompt_fn=slow)
     below = guard.narrowed([])
     await asyncio.gather(*(one(SHELL, command="make") for one in (guard, below, guard, below)))
+
+
+def test_a_use_of_what_was_revoked_meanwhile_counts_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    given = decisions.remember(Rule("allow"), "project", "/p", uses=1)
+    decisions.revoke(given.id)
+    with path.open("a") as file:
+        file.write(json.dumps({"used": given.id, "ticket": "x"}) + "\n")
+    assert decisions.list() == []

@@ -797,3 +797,13 @@ def test_every_refusal_names_its_rule_or_what_cannot_be_read() -> None:
             else:
                 assert why.startswith(f"it may do what a rule denies ({subject}): "), (text, why)
                 assert why.rpartition("): ")[2].strip(), text
+
+
+def test_a_group_of_commands_of_sed_is_read() -> None:
+    for script, expected in {
+        "/a/{p}": "allow",
+        "1,3{p;d}": "allow",
+        "/a/{e rm y\n}": "ask",
+    }.items():
+        judgement = judged(all_but(command="rm"), command=f"sed -n '{script}' notes.md")
+        assert judgement.effect == expected, script
