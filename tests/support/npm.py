@@ -20,28 +20,28 @@ import pytest
 
 from support.parts import in_ci, requires
 
-__all__ = ("MCP_SERVERS", "OIDC_PROVIDER", "installed", "node")
+__all__ = ("CONFORMANCE", "MCP_SERVERS", "OIDC_PROVIDER", "installed", "node")
 
 OIDC_PROVIDER = ("oidc-provider@9.13.3",)
+CONFORMANCE = ("@modelcontextprotocol/conformance@0.1.16",)
 MCP_SERVERS = tuple(
     f"@modelcontextprotocol/server-{name}@2026.8.31"
     for name in ("everything", "filesystem", "memory")
 )
 
-_OLDEST_NODE = 20
 _NODE = f"node-linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}@22.20.0"
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @cache
-def node() -> Path:
-    """A Node.js that is new enough.
+def node(oldest: int = 20) -> Path:
+    """A Node.js of this version or a newer one.
 
     Debian 12 has one that is too old for the servers and new enough to install another one.
     """
     found = requires("node")
     version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
-    if int(version.lstrip("v").partition(".")[0] or 0) >= _OLDEST_NODE:
+    if int(version.lstrip("v").partition(".")[0] or 0) >= oldest:
         return found
     return installed(_NODE) / "node_modules" / _NODE.partition("@")[0] / "bin" / "node"
 
@@ -90,6 +90,6 @@ def _missing(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    node()
-    for wanted in (OIDC_PROVIDER, MCP_SERVERS):
+    node(22)
+    for wanted in (OIDC_PROVIDER, MCP_SERVERS, CONFORMANCE):
         installed(*wanted)

@@ -270,7 +270,7 @@ class Axio:
         **options: Any,
     ) -> Done:
         process = self.start(*args, script=script, **options)
-        out, err = process.communicate(input, timeout=30)
+        out, err = process.communicate(input, timeout=120)
         return Done(process.returncode, (out or b"").decode(), (err or b"").decode())
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.mcp_servers import odd, real
+from axio_tools_mcp import MCPServerConfig, MCPSession
+from support.mcp_servers import odd, real, said
 
 if TYPE_CHECKING:
     from conftest import Axio
@@ -152,3 +155,96 @@ def test_the_command_says_which_package_is_missing(axio: Axio, tmp_path: Path) -
     assert missing.code == 2
     assert missing.line == "axio: error: axio mcp needs axio-tools-mcp, which is not installed"
     assert axio("run", "--transport", "prompts", "go").code == 0
+
+
+MANY = """
+from mcp.server import MCPServer
+
+server = MCPServer("many", instructions="Ask me for numbers.")
+
+def echo(number: int) -> int:
+    return number
+
+for n in range(300):
+    server.add_tool(echo, name=f"thing_{n}", description=f"Does thing number {n}. " * 8)
+server.run()
+"""
+
+
+def test_many_tools_are_searched_for_and_words_of_a_server_are_in_the_system_prompt(
+    axio: Axio, user: Path
+) -> None:
+    keep(user, many={"command": sys.executable, "args": ["-c", MANY]})
+    script = [
+        [["find_tools", {"query": "thing_7"}]],
+        [["many__thing_7", {"number": 7}]],
+        ["Done."],
+    ]
+    run = axio("run", "--transport", "scripted", "--yes", "--json", "go", script=script)
+    events = [json.loads(line) for line in run.out.splitlines()]
+    found, called = (event for event in events if event["type"] == "tool_result")
+    assert "- many__thing_7: " in found["content"]
+    assert (called["is_error"], called["content"]) == (False, "7")
+    prompts = axio("run", "--transport", "prompts", "--tools", "many__*", "go")
+    _, names, system = json.loads(prompts.out.splitlines()[0])
+    assert names == ["find_tools"]
+    assert system.endswith("The MCP server 'many' says of itself:\nAsk me for numbers.\n")
+
+
+def test_a_tool_that_changes_after_approval_refuses_until_it_is_approved(
+    axio: Axio, user: Path
+) -> None:
+    program = axio.home / "server.py"
+    source = MANY.replace("range(300)", "range(2)")
+    program.write_text(source)
+    keep(user, two={"command": sys.executable, "args": [str(program)]})
+    script = [[["two__thing_1", {"number": 1}]], ["Done."]]
+
+    def call() -> tuple[Any, str]:
+        run = axio("run", "--transport", "scripted", "--yes", "--json", "go", script=script)
+        events = [json.loads(line) for line in run.out.splitlines()]
+        return next(e["content"] for e in events if e["type"] == "tool_result"), run.err
+
+    assert call()[0] == "1"
+    program.write_text(source.replace("Does thing", "Sends all keys, thing"))
+    refused, told = call()
+    assert "otherwise than when it was approved" in refused
+    assert "axio: two__thing_1 is described otherwise" in told
+    approved = axio("mcp", "approve", "two")
+    assert approved.line == "axio: 2 tools of server 'two' are approved as they are described now"
+    assert call()[0] == "1"
+
+
+async def test_the_command_serves_tools_and_refuses_changes(axio: Axio) -> None:
+    environment = {"PYTHONPATH": str(axio.acme), "HOME": str(axio.home)}
+    words = ["-m", "axio_tui", "mcp", "serve", "--tools", "acme_look,acme_change"]
+    config = MCPServerConfig("axio", command=sys.executable, args=words, env=environment)
+    for more, refused in (([], True), (["--yes"], False)):
+        session = MCPSession(dataclasses.replace(config, args=[*words, *more]))
+        try:
+            await session.connect()
+            assert [t.name for t in await session.list_tools()] == ["acme_look", "acme_change"]
+            assert said(await session.call_tool("acme_look")).startswith("one")
+            target = axio.home / "made"
+            result = await session.call_tool("acme_change", {"path": str(target)})
+            assert (result.is_error, target.exists()) == (refused, not refused)
+            assert not refused or "axio mcp serve --yes allows it" in said(result)
+        finally:
+            await session.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["serve", "--tools", "absent"], "axio.tools has no 'absent'"),
+        (["serve", "--agent", "absent:x"], "there is no agent at 'absent:x'"),
+        (["login", "absent"], "no server 'absent'; there is: local"),
+        (["login", "local"], "server 'local' is a command: nobody signs in to it"),
+    ],
+)
+def test_what_cannot_be_served_or_signed_in_to_is_one_line(
+    axio: Axio, user: Path, words: list[str], line: str
+) -> None:
+    keep(user, local={"command": "x"})
+    refused = axio("mcp", *words)
+    assert (refused.code, line in refused.line) == (2, True), refused.err

@@ -23,6 +23,7 @@ from mcp.shared.auth import (
     ProtectedResourceMetadata,
 )
 
+from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.errors import MCPServerError
 from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.tokens import TokenFile
@@ -37,27 +38,19 @@ class SignInNeeded(MCPServerError):
 
 
 class ServerAuth(httpx2.Auth):
-    """The tokens in `file` for the server at `url`. With a `login` a person may be asked to sign
-    in; without one `SignInNeeded` is raised where it is needed."""
+    """The tokens in `file` for a server. With a `login` a person may be asked to sign in; without
+    one `SignInNeeded` is raised where it is needed."""
 
     requires_response_body = True
 
     def __init__(
-        self,
-        url: str,
-        file: TokenFile,
-        *,
-        name: str = "",
-        login: BrowserLogin | None = None,
-        client_id: str | None = None,
-        scope: str | None = None,
+        self, config: MCPServerConfig, file: TokenFile, login: BrowserLogin | None = None
     ) -> None:
-        self._url = url
+        assert config.url is not None
+        self._url = config.url
+        self._config = config
         self._file = file
-        self._name = name
         self._login = login
-        self._client_id = client_id
-        self._scope = scope
         self._lock = asyncio.Lock()
 
     async def async_auth_flow(
@@ -105,8 +98,7 @@ class ServerAuth(httpx2.Auth):
 
     async def _provider(self, refused: bool) -> OAuthClientProvider:
         """The library's part, as it was left when the tokens were stored."""
-        login = self._login
-        data = self._file.read()
+        config, login, data = self._config, self._login, self._file.read()
         redirect = "http://127.0.0.1/callback" if login is None else login.redirect_uri
         metadata = OAuthClientMetadata.model_validate(
             {
@@ -115,11 +107,18 @@ class ServerAuth(httpx2.Auth):
                 "grant_types": ["authorization_code", "refresh_token"],
                 "response_types": ["code"],
                 "token_endpoint_auth_method": "none",
-                "scope": self._scope,
+                "scope": config.oauth_scope,
             }
         )
-        storage = _Storage(self._file, self._client_id, redirect, anew=login is not None)
-        provider = OAuthClientProvider(self._url, metadata, storage, self._open, self._answer)
+        storage = _Storage(self._file, config, redirect, anew=login is not None)
+        provider = OAuthClientProvider(
+            self._url,
+            metadata,
+            storage,
+            self._open,
+            self._answer,
+            config.oauth_client_metadata_url,
+        )
         await provider._initialize()
         context = provider.context
         # The library counts an expiry from the moment of loading, and knows no discovery then.
@@ -142,9 +141,8 @@ class ServerAuth(httpx2.Auth):
 
     async def _open(self, url: str) -> None:
         if self._login is None:
-            raise SignInNeeded(
-                f"MCP server {self._name!r}: sign in first with `axio mcp login {self._name}`"
-            )
+            name = self._config.name
+            raise SignInNeeded(f"MCP server {name!r}: sign in first with `axio mcp login {name}`")
         await self._login.open(url)
 
     async def _answer(self) -> AuthorizationCodeResult:
@@ -167,12 +165,12 @@ class _Storage:
     """The library's view of a `TokenFile`."""
 
     def __init__(
-        self, file: TokenFile, client_id: str | None, redirect: str, *, anew: bool
+        self, file: TokenFile, config: MCPServerConfig, redirect: str, *, anew: bool
     ) -> None:
-        self._anew = anew
         self._file = file
-        self._client_id = client_id
+        self._config = config
         self._redirect = redirect
+        self._anew = anew
 
     async def get_tokens(self) -> OAuthToken | None:
         tokens = self._file.read().get("tokens")
@@ -193,9 +191,14 @@ class _Storage:
         client = self._file.read().get("client")
         if client is not None and self._anew and self._redirect not in client["redirect_uris"]:
             client = None  # a server may insist on the address that it has registered
-        if client is None and self._client_id is not None:
-            client = {"client_id": self._client_id, "token_endpoint_auth_method": "none"}
-            client["redirect_uris"] = [self._redirect]
+        if client is None and self._config.oauth_client_id is not None:
+            secret = self._config.oauth_client_secret
+            client = {
+                "client_id": self._config.oauth_client_id,
+                "client_secret": secret,
+                "token_endpoint_auth_method": "none" if secret is None else "client_secret_basic",
+                "redirect_uris": [self._redirect],
+            }
         return None if client is None else OAuthClientInformationFull.model_validate(client)
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:

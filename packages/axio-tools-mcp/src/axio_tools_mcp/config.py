@@ -10,9 +10,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 from axio_tools_mcp.errors import ConfigError
 
-__all__ = ("TRANSPORTS", "MCPServerConfig")
+__all__ = ("OAUTH", "TRANSPORTS", "MCPServerConfig")
 
 TRANSPORTS = ("stdio", "http", "sse")
+OAUTH = (
+    "oauth_client_id",
+    "oauth_client_secret",
+    "oauth_client_metadata_url",
+    "oauth_scope",
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +61,9 @@ class MCPServerConfig:
     """Folders that a started server is told it may work in: the working folder, unless given."""
     oauth_client_id: str | None = None
     """A client that was registered by hand, where clients cannot register by themselves."""
+    oauth_client_secret: str | None = None
+    oauth_client_metadata_url: str | None = None
+    """The address of a client's own description, for servers that take it as the client's id."""
     oauth_scope: str | None = None
 
     def __post_init__(self) -> None:
@@ -139,9 +148,7 @@ def _of_json(kind: type | tuple[type, ...]) -> Any:
 
 
 _READERS: dict[str, Any] = {
-    **dict.fromkeys(
-        ("command", "url", "transport", "cwd", "oauth_client_id", "oauth_scope"), _as_it_is
-    ),
+    **dict.fromkeys(("command", "url", "transport", "cwd", *OAUTH), _as_it_is),
     **dict.fromkeys(("args", "tools", "without", "pass_variables", "roots"), _of_json(list)),
     **dict.fromkeys(("env", "headers"), _of_json(dict)),
     **dict.fromkeys(("timeout", "total_timeout", "start_timeout"), float),

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.config import OAUTH, MCPServerConfig
 from axio_tools_mcp.errors import ConfigError
 
 __all__ = ("config_of", "entries_of", "read_document")
@@ -49,7 +49,7 @@ _SPELLINGS = {
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("command", "url", "transport", "cwd"), str),
-    **dict.fromkeys(("oauth_client_id", "oauth_scope"), str),
+    **dict.fromkeys(OAUTH, str),
     **dict.fromkeys(("args", "tools", "without", "pass_variables", "roots"), list),
     **dict.fromkeys(("env", "headers"), dict),
     **dict.fromkeys(("timeout", "total_timeout", "start_timeout"), (int, float)),
@@ -63,6 +63,7 @@ _IGNORED = frozenset(
     " sampling_enabled required scopes tags inputs note comment $schema".split()
 )
 
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MILLISECONDS = 1000  # some clients count in these; nobody waits for so many seconds
 
 
@@ -156,12 +157,11 @@ def _defer(values: dict[str, Any], value: Any) -> None:
     values["always"] = value in ("never", False)
 
 
-def _oauth(values: dict[str, Any], value: Any) -> None:
-    given = value if isinstance(value, dict) else {}
-    for keys, name in ((("client_id", "clientId"), "oauth_client_id"), (("scope",), "oauth_scope")):
-        for key in keys:
-            if key in given:
-                values[name] = given[key]
+def _oauth(values: dict[str, Any], given: Any) -> None:
+    for key, value in given.items() if isinstance(given, dict) else ():
+        plain = f"oauth_{_CAPITAL.sub('_', key).lower()}"
+        if plain in OAUTH:
+            values[plain] = value
 
 
 def _milliseconds(key: str) -> Callable[[dict[str, Any], Any], None]:

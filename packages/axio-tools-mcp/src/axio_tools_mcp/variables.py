@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.config import OAUTH, MCPServerConfig
 from axio_tools_mcp.errors import ConfigError
 
 __all__ = ("expanded",)
@@ -19,7 +19,7 @@ _FOLDERS: dict[str, Callable[[], str]] = {
     "workspaceFolder": os.getcwd,
     "userHome": lambda: os.path.expanduser("~"),
 }
-_TEXTS = ("command", "args", "env", "url", "headers", "cwd")
+_TEXTS = ("command", "args", "env", "url", "headers", "cwd", *OAUTH)
 
 
 def expanded(

@@ -197,14 +197,7 @@ def _auth(config: MCPServerConfig, login: BrowserLogin | None) -> ServerAuth | N
     own = any(name.lower() == "authorization" for name in config.headers)
     if own or (login is None and not file.path.exists()):
         return None
-    return ServerAuth(
-        config.url,
-        file,
-        name=config.name,
-        login=login,
-        client_id=config.oauth_client_id,
-        scope=config.oauth_scope,
-    )
+    return ServerAuth(config, file, login)
 
 
 @asynccontextmanager

@@ -1,0 +1,73 @@
+"""Our client as the conformance suite drives it: `conformance_client.py URL`.
+
+The suite says in MCP_CONFORMANCE_SCENARIO what it looks at, and in MCP_CONFORMANCE_CONTEXT what a
+person would have configured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+
+from axio_tools_mcp import MCPServerConfig
+from axio_tools_mcp.elicitation import Elicitation
+from axio_tools_mcp.wire import Hooks, connect
+
+SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
+CONTEXT = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
+SAMPLES = {"number": 5, "integer": 5, "string": "x", "boolean": True}
+
+
+class Person:
+    """Signs in without a browser: the suite's pages lead straight back."""
+
+    redirect_uri = "http://127.0.0.1:3000/callback"
+
+    async def open(self, url: str) -> None:
+        async with httpx2.AsyncClient() as http:
+            back = (await http.get(url)).headers["location"]
+        self._answer = dict(parse_qsl(urlsplit(back).query))
+
+    async def answer(self) -> dict[str, str]:
+        return self._answer
+
+
+async def elicit(question: Elicitation) -> dict[str, Any]:
+    fields = question.schema.get("properties", {})
+    return {name: field["default"] for name, field in fields.items() if "default" in field}
+
+
+async def main(url: str) -> None:
+    config = MCPServerConfig(
+        "suite",
+        url=url,
+        oauth_client_id=CONTEXT.get("client_id"),
+        oauth_client_secret=CONTEXT.get("client_secret"),
+        # The suite's own: it looks for this very address.
+        oauth_client_metadata_url="https://conformance-test.local/client-metadata.json",
+    )
+    login: Any = Person() if SCENARIO.startswith("auth") else None
+    hooks = Hooks(print, print, print, elicit)
+    async with connect(config, hooks, login=login) as connection:
+        for tool in await connection.list_tools():
+            fields = tool.input_schema.get("properties", {})
+            arguments = {name: SAMPLES.get(field.get("type")) for name, field in fields.items()}
+            result = await connection.call_tool(tool.name, arguments, progressed)
+            print(tool.name, result.is_error, str(result.content)[:200], file=sys.stderr)
+
+
+async def progressed(progress: float, total: float | None, message: str | None) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_DATA_HOME"] = folder
+        asyncio.run(main(sys.argv[-1]))
