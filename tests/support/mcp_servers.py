@@ -15,7 +15,16 @@ from typing import Any
 from axio_tools_mcp.config import MCPServerConfig
 from support.npm import MCP_SERVERS, installed, node
 
-__all__ = ("children", "forget_children", "free_port", "odd", "real", "said", "serving")
+__all__ = (
+    "assert_nothing_left",
+    "children",
+    "forget_children",
+    "free_port",
+    "odd",
+    "real",
+    "said",
+    "serving",
+)
 
 ODD = Path(__file__).with_name("odd_mcp_server.py")
 _PROGRAMS = Path(sys.executable).parent
@@ -49,6 +58,14 @@ def forget_children() -> None:
     """Count only what is started from now on: other tests leave servers that all of them share."""
     _others.clear()
     _others.update(_started())
+
+
+def assert_nothing_left(seconds: float = 30) -> None:
+    """Fail unless all that was started has ended, at once or on a busy machine a little later."""
+    end = time.monotonic() + seconds
+    while (left := children()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert left == []
 
 
 def children() -> list[str]:

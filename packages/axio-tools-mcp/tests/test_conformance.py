@@ -22,14 +22,10 @@ pytestmark = pytest.mark.timeout(300)
 BASELINE = Path(__file__).with_name("conformance-baseline.yml")
 PROGRAMS = Path(support.__file__).parent
 
-FEW = [
-    "initialize",
-    "tools_call",
-    "elicitation-sep1034-client-defaults",
-    "auth/metadata-default",
-    "auth/scope-step-up",
-]
+FEW = ["initialize", "tools_call", "auth/metadata-default"]
 OTHERS = [
+    "elicitation-sep1034-client-defaults",
+    "auth/scope-step-up",
     "sse-retry",
     *(f"auth/metadata-var{number}" for number in (1, 2, 3)),
     "auth/basic-cimd",

@@ -243,6 +243,7 @@ async def test_two_programs_renew_one_token_once() -> None:
         assert len(server.tokens) == 1  # rotating refresh tokens: a second use would end the grant
 
 
+@pytest.mark.heavy
 async def test_a_grant_that_was_ended_asks_for_a_person() -> None:
     async with protected(600) as server:
         await log_in(server)

@@ -20,7 +20,7 @@ from axio_tools_mcp.errors import ConfigError, ConnectError
 from axio_tools_mcp.offer import agent_tools
 from axio_tools_mcp.server import serve_http
 from axio_tools_mcp.tools import load_tools
-from support.mcp_servers import children, said
+from support.mcp_servers import assert_nothing_left, said
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -76,7 +76,7 @@ async def our_server(tmp_path: Path) -> AsyncIterator[MCPSession]:
         yield session
     finally:
         await session.close()
-    assert children() == []
+    assert_nothing_left()
 
 
 async def test_tools_over_pipes(tmp_path: Path) -> None:

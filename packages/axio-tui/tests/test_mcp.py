@@ -117,6 +117,7 @@ def test_a_call_of_a_servers_tool_asks_also_when_it_says_that_it_only_reads(
     assert result["is_error"] and "from afar" not in result["content"]
 
 
+@pytest.mark.heavy
 def test_tools_can_be_chosen_by_patterns(axio: Axio, user: Path) -> None:
     keep(user, time=entry(real("time")))
     chosen = axio("run", "--transport", "prompts", "--tools", "time__c*,acme_look", "go")
@@ -191,6 +192,7 @@ def test_many_tools_are_searched_for_and_words_of_a_server_are_in_the_system_pro
     assert system.endswith("The MCP server 'many' says of itself:\nAsk me for numbers.\n")
 
 
+@pytest.mark.heavy
 def test_a_tool_that_changes_after_approval_refuses_until_it_is_approved(
     axio: Axio, user: Path
 ) -> None:

@@ -26,13 +26,13 @@ _LOOK_SECONDS = 1.0  # between two looks at the parent: a fork of it may hold th
 _PAUSE_SECONDS = 0.01
 _GIVE_UP_SECONDS = 2.0  # for what cannot be killed, such as another user's
 _IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-_SUBREAPER = 36  # prctl(2): PR_SET_CHILD_SUBREAPER
+_DEATH_SIGNAL, _SUBREAPER = 1, 36  # prctl(2): PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 
 def main(lifeline: int, program: int, command: list[str]) -> int:
     """The exit code of the server, when all that it started has ended too."""
     os.set_inheritable(lifeline, False)
-    _adopt_orphans()
+    _control(_SUBREAPER, 1)
     handlers = [(number, signal.signal(number, signal.SIG_IGN)) for number in _IGNORED]
     woken = _watch_children()
     server = os.fork()
@@ -67,6 +67,7 @@ def main(lifeline: int, program: int, command: list[str]) -> int:
 def _become(command: list[str], handlers: Sequence[tuple[signal.Signals, object]]) -> None:
     try:
         os.setsid()
+        _control(_DEATH_SIGNAL, signal.SIGKILL)  # should the keeper itself be killed
         for number, handler in handlers:
             signal.signal(number, handler)  # type: ignore[arg-type]
         signal.set_wakeup_fd(-1)
@@ -77,11 +78,11 @@ def _become(command: list[str], handlers: Sequence[tuple[signal.Signals, object]
     os._exit(127)
 
 
-def _adopt_orphans() -> None:
+def _control(option: int, value: int) -> None:
     import ctypes
 
     try:
-        ctypes.CDLL(None).prctl(_SUBREAPER, *(ctypes.c_ulong(n) for n in (1, 0, 0, 0)))
+        ctypes.CDLL(None).prctl(option, *(ctypes.c_ulong(n) for n in (value, 0, 0, 0)))
     except (OSError, AttributeError):  # another system: the server's group has to do
         return
 

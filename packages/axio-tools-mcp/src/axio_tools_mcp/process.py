@@ -26,7 +26,7 @@ _CHUNK = 65536
 _LONGEST_WORDS = 16384  # of a line on stderr
 _KEPT_WORDS = 5  # lines of stderr for an error message
 _POLITE_SECONDS = 1.0  # for each of: the end of its input, SIGTERM
-_KILL_SECONDS = 4.0  # for the keeper to end all
+_KILL_SECONDS = 10.0  # for the keeper to end all
 _KEEPER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keep.py"))]
 
 
@@ -97,7 +97,7 @@ class ServerProcess:
         return f"{how}; it said: {words}" if words else how
 
     async def close(self) -> None:
-        """End the server: by the end of its input, by SIGTERM, by force. Takes 6 seconds at most.
+        """End the server: by the end of its input, by SIGTERM, by force.
 
         When this is cancelled the end goes on, by force.
         """
