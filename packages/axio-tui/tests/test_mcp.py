@@ -59,6 +59,11 @@ def test_a_server_is_added_listed_and_removed(axio: Axio, user: Path) -> None:
     assert (missing.code, "there is: local" in missing.line) == (2, True)
 
 
+def test_a_name_with_controls_does_not_reach_the_terminal(axio: Axio, user: Path) -> None:
+    keep(user, **{"a\x1b[2Jb": {"command": "x\u202ey"}})
+    assert axio("mcp", "list").out == "a\ufffd[2Jb  global  stdio  x\ufffdy\n"
+
+
 def test_a_projects_server_is_added_to_its_folder_and_needs_trust(axio: Axio) -> None:
     assert axio("mcp", "add", "--project", "local", "thing").code == 0
     assert (axio.home / ".axio" / "mcp.json").exists()

@@ -255,10 +255,17 @@ def _list(args: argparse.Namespace, say: Say) -> int:
     for name, config in found.servers.items():
         state = states.get(name, "" if config.enabled else "switched off")
         words = (name, config.scope, config.transport, config.target, state)
-        print("  ".join(word for word in words if word))
+        print("  ".join(_plain(word) for word in words if word))
     if not found.servers:
         say("no MCP server is configured; axio mcp add NAME URL adds one")
     return 1 if found.problems or any(state.startswith("error") for state in states.values()) else 0
+
+
+def _plain(text: str) -> str:
+    """The text without what a terminal would obey: names and errors come from elsewhere."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 async def _check(servers: list[MCPServerConfig]) -> dict[str, str]:

@@ -221,7 +221,11 @@ class MCPSession:
         failure: Exception = RuntimeError("Not connected")
         try:
             # The library takes a second to import, in which the loop goes on.
-            wire = await asyncio.to_thread(import_module, "axio_tools_mcp.wire")
+            try:
+                wire = await asyncio.to_thread(import_module, "axio_tools_mcp.wire")
+            except ImportError as error:
+                failure = ConnectError(f"MCP server {config.name!r}: {error}")
+                return
             while True:
                 began = loop.time()
                 failure = await self._live(wire, config)
