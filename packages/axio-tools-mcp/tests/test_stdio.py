@@ -285,9 +285,8 @@ async def test_nothing_is_left_of_a_connection_that_was_cancelled(seconds: float
 
 
 async def test_a_cancel_in_the_middle_of_closing_ends_the_server_by_force() -> None:
-    stubborn = (
-        f'trap "" TERM; exec 3<&0; while :; do sleep 1; done & exec {odd().command} {odd().args[0]}'
-    )
+    # It goes on after the end of its input and a SIGTERM, so that closing takes its time.
+    stubborn = f'trap "" TERM; {odd().command} {odd().args[0]}; while :; do sleep 1; done'
     session = MCPSession(MCPServerConfig("stubborn", command="sh", args=["-c", stubborn]))
     await session.connect()
     closing = asyncio.create_task(session.close())
