@@ -52,21 +52,26 @@ async def test_it_is_a_store_on_a_pool_of_the_callers(
 
 CHECK = """
 import asyncio, sys
-from axio.testing import check_store
+from axio.compaction import AutoCompactStore
+from axio.testing import StubTransport, check_store
 from axio_context_postgres import Postgres
 
 async def main():
-    dsn, schema = sys.argv[1:]
+    dsn, schema, kind = sys.argv[1:]
     async with Postgres(dsn, schema=schema, connections=3) as database:
-        await check_store(database.session)
+        def make():
+            store = database.session()
+            return store if kind == "alone" else AutoCompactStore(store, StubTransport())
+        await check_store(make)
 
 asyncio.run(main())
 """
 
 
-def test_it_is_a_store_in_eight_processes_at_once(spawn: Spawn) -> None:
+@pytest.mark.parametrize("kind", ["alone", "compacted"])
+def test_it_is_a_store_in_eight_processes_at_once(spawn: Spawn, kind: str) -> None:
     """All of them also make the tables."""
-    processes = [spawn(CHECK) for _ in range(8)]
+    processes = [spawn(CHECK, kind) for _ in range(8)]
     for process in processes:
         out, err = process.communicate(timeout=150)  # type: ignore[attr-defined]
         assert (out, err) == ("", "")
