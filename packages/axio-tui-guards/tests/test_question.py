@@ -539,3 +539,13 @@ def test_a_use_of_what_was_revoked_meanwhile_counts_for_nothing(tmp_path: Path) 
     with path.open("a") as file:
         file.write(json.dumps({"used": given.id, "ticket": "x"}) + "\n")
     assert decisions.list() == []
+
+
+def test_a_decision_without_a_limit_is_good_for_any_number_of_uses(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    first, second = Decisions(path), Decisions(path)
+    given = first.remember(Rule("allow"), "project", "/p")
+    assert [one.use(given.id) for one in (first, second) * 3] == [True] * 6
+    assert first.list() == second.list() == [given]
+    first.revoke(given.id)
+    assert not second.use(given.id)
