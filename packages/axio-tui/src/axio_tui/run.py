@@ -28,6 +28,7 @@ from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
 from axio_tui.jsonlines import to_line
+from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed
 from axio_tui.plain import visible
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt
@@ -279,8 +280,9 @@ def _guards_of(names: str | None, parts: Installed) -> dict[str, PermissionGuard
 def _decisions(where: object) -> Decisions:
     """The decisions of the person in this project; kept only if they can be asked here."""
     try:
-        folder = data_folder() if where is None else own_folder(data_folder())
-        return Decisions(folder / "permissions.jsonl")
+        if where is not None:
+            own_folder(data_folder())
+        return Decisions(decisions_file())
     except OSError:  # a home that may not be written: it holds for this session
         return Decisions()
     except ValueError as error:

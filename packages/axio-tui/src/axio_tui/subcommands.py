@@ -1,4 +1,4 @@
-"""Sub-commands that other packages bring: `axio NAME ...` is imported when it is called."""
+"""Sub-commands besides `axio run`: `axio NAME ...` is imported when it is called."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from importlib import import_module
 
 __all__ = ("SUBCOMMANDS", "run_subcommand")
 
-SUBCOMMANDS = {"mcp": ("axio_tools_mcp", "MCP servers, whose tools `axio run` offers")}
-"""The package of each, which has a module `command`, and what the help says of it."""
+SUBCOMMANDS = {
+    "mcp": ("axio_tools_mcp.command", "MCP servers, whose tools `axio run` offers"),
+    "permissions": ("axio_tui.permissions", "list and revoke what was decided in this project"),
+}
+"""The module of each, and what the help says of it."""
 
 
 def run_subcommand(name: str, argv: Sequence[str], say: Callable[[str], None]) -> int:
-    """Call `main(argv, say)` of the package's module `command`; its exit code, or 2 without it."""
-    package, _ = SUBCOMMANDS[name]
+    """Call `main(argv, say)` of its module; its exit code, or 2 if the package is missing."""
+    module, _ = SUBCOMMANDS[name]
+    package = module.partition(".")[0]
     try:
-        command = import_module(f"{package}.command")
+        command = import_module(module)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
