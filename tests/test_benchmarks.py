@@ -29,6 +29,19 @@ def test_an_item_compares_axio_with_the_floor(item: str) -> None:
     assert "| floor |" in done.stdout
 
 
+@pytest.mark.heavy
+@pytest.mark.timeout(600)
+def test_the_cost_of_a_session_in_postgres_is_measured() -> None:
+    requires("postgres")
+    command = [sys.executable, "-m", "benchmarks.postgres"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("commits a turn            4.0")
+    assert "1,000 messages" in lines[4]
+
+
 def test_a_short_item_makes_a_table() -> None:
     lines = run("d", "--rounds", "1").stdout.splitlines()
     assert [line.split(" | ")[1] for line in lines[-2:]] == ["axio", "floor"]
