@@ -35,7 +35,10 @@ from axio.types import StopReason, Usage
 
 
 class Scripted:
-    """Plays the lists in $SCRIPT: texts, [tool, arguments], seconds to wait, {"raise": ...}."""
+    """Plays the lists in $SCRIPT: texts, [tool, arguments], seconds to wait, {"raise": ...}.
+
+    {"until": tool} repeats the turn, with another call, until it is shown that tool.
+    """
 
     turns = 0
 
@@ -52,6 +55,16 @@ class Scripted:
                 yield ToolUseStart(index, f"call_{Scripted.turns}_{index}", item[0])
                 yield ToolInputDelta(
                     index, f"call_{Scripted.turns}_{index}", json.dumps(item[1]))
+            elif isinstance(item, dict) and "until" in item:
+                if item["until"] in [tool.name for tool in tools]:
+                    continue
+                Scripted.turns -= 1
+                await asyncio.sleep(0.1)
+                stop = StopReason.tool_use
+                id = f"until_{time.monotonic_ns()}"
+                yield ToolUseStart(index, id, "acme_look")
+                yield ToolInputDelta(index, id, "{}")
+                break
             elif isinstance(item, dict):
                 raise {"runtime": RuntimeError}[item["raise"]](item["text"])
             else:

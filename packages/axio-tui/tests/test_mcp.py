@@ -111,6 +111,20 @@ def test_run_offers_the_tools_of_the_users_servers(axio: Axio, user: Path) -> No
     assert "'off': there is no setting 'comand'; 'command' may be meant" in run.err
 
 
+def test_tools_that_a_server_gets_later_are_offered_in_the_same_run(axio: Axio, user: Path) -> None:
+    keep(user, odd=entry(odd()))
+    script = [
+        [["odd__grow", {"times": 1}]],
+        [{"until": "odd__echo_0"}, ["odd__echo_0", {"message": "from the new one"}]],
+        ["Done."],
+    ]
+    options = ["--transport", "scripted", "--max-iterations", "300", "--json"]
+    run = axio("run", *options, "--yes", "go", script=script)
+    events = [json.loads(line) for line in run.out.splitlines()]
+    results = [event for event in events if event["type"] == "tool_result"]
+    assert (results[0]["content"], results[-1]["content"]) == ("grown", "from the new one"), run.err
+
+
 def test_a_call_of_a_servers_tool_asks_also_when_it_says_that_it_only_reads(
     axio: Axio, user: Path
 ) -> None:

@@ -99,14 +99,19 @@ async def _run(
         )
         agent = make_agent(
             transport,
-            placed([*tools, *more.tools], place, say),
+            [],
             system=args.system
             if args.system is not None
             else build_system_prompt() + more.instructions,
             max_iterations=args.max_iterations,
-            permissions=permissions,
         )
-        agent.selector = more.selector
+
+        def equip() -> None:
+            agent.tools = permissions.guarded(placed([*tools, *more.tools], place, say))
+            agent.selector = more.selector
+
+        equip()
+        more.on_change = equip
         chat = _Chat(
             ChatSession(agent, permissions=permissions),
             choice,

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 __all__ = ("ServerTools", "server_tools")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerTools:
     """`tools` for an agent. Where they are many, `selector` shows those that the model has searched
-    for. `instructions` are for its system prompt: what the servers say of themselves."""
+    for. `instructions` are for its system prompt: what the servers say of themselves.
+
+    `on_change`, when it is set, is called after a server has changed its tools and `tools` are new.
+    """
 
     tools: list[AnyTool] = field(default_factory=list)
     selector: ToolSelector | None = None
     instructions: str = ""
+    on_change: Callable[[], object] | None = None
 
 
 @asynccontextmanager
@@ -65,26 +69,39 @@ async def server_tools(
         for name in registry.server_names:
             if error := registry.server_error(name):
                 say(f"left out: {error}")
-        for name in registry.changed_tools:
-            say(
-                f"{name} is described otherwise than when it was approved, so its calls are refused"
-            )
-        yield _offer(registry, patterns)
+        _refuse_missing(patterns, registry.all_tools)
+        told: set[str] = set()
+        offered = ServerTools(instructions=registry.instructions)
+
+        def offer() -> None:
+            for name in registry.changed_tools:
+                if name not in told:
+                    say(
+                        f"{name} is described otherwise than when it was approved, "
+                        "so its calls are refused"
+                    )
+            told.update(registry.changed_tools)
+            offered.tools, offered.selector = _wanted(registry, patterns)
+            if offered.on_change is not None:
+                offered.on_change()
+
+        offer()
+        registry.on_change = offer
+        yield offered
     finally:
         await registry.close()
 
 
-def _offer(registry: MCPRegistry, patterns: Sequence[str] | None) -> ServerTools:
+def _wanted(
+    registry: MCPRegistry, patterns: Sequence[str] | None
+) -> tuple[list[AnyTool], ToolSelector | None]:
+    """The tools that the servers have now, behind a search where they are many."""
     from axio_tools_mcp.search import ToolSearch
 
-    _refuse_missing(patterns, registry.all_tools)
     tools = [t for t in registry.all_tools if patterns is None or _is_wanted(t.name, patterns)]
     always = [tool.name for tool in tools if registry.is_always_shown(tool.name)]
     search = ToolSearch.past_threshold(tools, always=always)
-    instructions = registry.instructions
-    if search is None:
-        return ServerTools(tools, None, instructions)
-    return ServerTools([search.tool, *tools], search, instructions)
+    return (tools, None) if search is None else ([search.tool, *tools], search)
 
 
 def _is_wanted(name: str, patterns: Sequence[str]) -> bool:
