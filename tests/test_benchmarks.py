@@ -37,7 +37,7 @@ def test_the_cost_of_a_session_in_postgres_is_measured() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 7
     assert lines[0].startswith("commits a turn            4.0")
     assert "1,000 messages" in lines[4]
 
