@@ -170,7 +170,7 @@ class Conversation:
         if len(messages) < start or (start and messages[start - 1] is not self._last):
             return False
         remarks = [replace(remark, at=remark.at - start) for remark in self.remarks]
-        self._transcript.settle(self._start_entries, entries_in(messages[start:], remarks))
+        self._transcript.settle(self._start_entries, entries_in(repair(messages[start:]), remarks))
         self._seen(messages)
         return True
 
@@ -217,10 +217,9 @@ class Conversation:
 
     def feed(self, event: StreamEvent) -> None:
         """Take one event of the run."""
-        kind = type(event)
-        if kind is TextDelta:
-            (self._turn or self._open()).feed(event)
-        elif kind is ToolUseStart or kind is ToolInputDelta:
+        if type(event) is TextDelta:
+            (self._turn or self._open()).texts.append(event.delta)
+        elif type(event) is ToolUseStart or type(event) is ToolInputDelta:
             if not self._running:  # else it is a call from inside of one
                 (self._turn or self._open()).feed(event)
         else:

@@ -15,25 +15,26 @@ __all__ = ("OpenTurn",)
 
 
 class OpenTurn:
-    """`feed` it the events of a turn. `whole` is the turn as the run puts it together, `start` the
-    index of its first entry."""
+    """`feed` it the events of a turn, or add text to `texts`, which is most of them. `whole` is the
+    turn as the run puts it together, `start` the index of its first entry."""
 
-    __slots__ = ("_clock", "_thoughts", "is_stale", "start", "texts", "whole")
+    __slots__ = ("_clock", "_is_stale", "_thoughts", "start", "texts", "whole")
 
     def __init__(self, taken: set[str], start: int, clock: Callable[[], float]) -> None:
         self.whole = Turn(taken)
         self.start = start
         self.texts: list[str] = []
-        self.is_stale = False
-        """True if something has come since `entries` was asked for."""
+        self._is_stale = False
         self._clock = clock
         self._thoughts: dict[int, _Thought] = {}
 
+    @property
+    def is_stale(self) -> bool:
+        """True if something has come since `entries` was asked for."""
+        return self._is_stale or bool(self.texts)
+
     def feed(self, event: StreamEvent) -> None:
-        self.is_stale = True
-        if type(event) is TextDelta:
-            self.texts.append(event.delta)
-            return
+        self._is_stale = True
         self.flush()
         if isinstance(event, ReasoningDelta):
             now = self._clock()
@@ -62,7 +63,7 @@ class OpenTurn:
 
     def entries(self) -> list[Entry]:
         """The turn as far as it has come."""
-        self.is_stale = False
+        self._is_stale = False
         self.flush()
         blocks: list[ContentBlock] = []
         drafts: dict[str, str] = {}

@@ -16,7 +16,6 @@ from axio.blocks import (
     ToolUseBlock,
     VideoBlock,
 )
-from axio.history import repair
 from axio.messages import Message
 from axio.results import as_text
 from axio.run.store import NUDGE
@@ -26,10 +25,11 @@ from axio_tui.chat.remarks import Mark, Remark, Said, marked
 __all__ = ("answered", "entries_in", "entries_of_turn", "is_words", "user_entry")
 
 _MEDIA = (ImageBlock, AudioBlock, VideoBlock)
+_NUDGE = [TextBlock(NUDGE)]
 
 
 def entries_in(messages: Sequence[Message], remarks: Iterable[Remark] = ()) -> list[Entry]:
-    """The whole transcript. Calls without a result have an unknown outcome, as in the next run."""
+    """The whole transcript of a history that is valid."""
     said: defaultdict[int, list[Entry]] = defaultdict(list)
     marks: defaultdict[int, list[Mark]] = defaultdict(list)
     for remark in remarks:
@@ -39,7 +39,6 @@ def entries_in(messages: Sequence[Message], remarks: Iterable[Remark] = ()) -> l
             marks[remark.at].append(remark)
     entries: list[Entry] = []
     results: Mapping[str, ToolResultBlock]
-    messages = repair(messages)
     for index, message in enumerate(messages):
         entries += said.pop(index, ())
         if message.role == "assistant":
@@ -125,6 +124,6 @@ def is_words(message: Message) -> bool:
     behind a result with media for some providers."""
     return (
         message.role == "user"
-        and message.content != [TextBlock(NUDGE)]
+        and message.content != _NUDGE
         and not all(isinstance(block, ToolResultBlock) for block in message.content)
     )

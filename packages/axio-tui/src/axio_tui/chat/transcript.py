@@ -29,16 +29,19 @@ class Transcript:
     def _replace(
         self, start: int, entries: Sequence[Entry], same: Callable[[Entry, Entry], bool]
     ) -> None:
-        old = self.entries[start:]
-        kept = [
-            known if same(known, new) else new for known, new in zip(old, entries, strict=False)
-        ]
-        self.changed.update(
-            start + index
-            for index in range(max(len(old), len(entries)))
-            if index >= len(kept) or kept[index] is not old[index]
-        )
-        self.entries[start:] = [*kept, *entries[len(kept) :]]
+        known, changed = self.entries, self.changed
+        for index, new in enumerate(entries, start):
+            if index == len(known):
+                known.append(new)
+            elif same(known[index], new):
+                continue
+            else:
+                known[index] = new
+            changed.add(index)
+        end = start + len(entries)
+        if end < len(known):
+            changed.update(range(end, len(known)))
+            del known[end:]
 
     def change(self, index: int, entry: Entry) -> None:
         self.entries[index] = entry
