@@ -215,15 +215,16 @@ class Conversation:
 
     # ── events ────────────────────────────────────────────────────────────────────────────────
 
-    def feed(self, event: StreamEvent) -> None:
-        """Take one event of the run."""
+    def feed(self, event: StreamEvent) -> bool:
+        """Take one event of the run. True if it left remarks to take; a text never says so."""
         if type(event) is TextDelta:
             (self._turn or self._open()).texts.append(event.delta)
-        elif type(event) is ToolUseStart or type(event) is ToolInputDelta:
-            if not self._running:  # else it is a call from inside of one
-                (self._turn or self._open()).feed(event)
-        else:
+            return False
+        if type(event) is not ToolUseStart and type(event) is not ToolInputDelta:
             self._feed(event)
+        elif not self._running:  # else it is a call from inside of one
+            (self._turn or self._open()).feed(event)
+        return self.has_remarks
 
     def _feed(self, event: StreamEvent) -> None:
         match event:

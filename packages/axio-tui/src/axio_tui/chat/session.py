@@ -19,7 +19,7 @@ from axio.agent import Agent
 from axio.budget import Budget
 from axio.compaction import CompactionStrategy, Summarize
 from axio.context import ContextStore, MemoryContextStore
-from axio.events import SessionEndEvent, StreamEvent, TextDelta
+from axio.events import SessionEndEvent, StreamEvent
 from axio.exceptions import message_of
 from axio.messages import Message, Prompt, as_message
 from axio.run.budget import CHARACTERS_PER_TOKEN, length_of
@@ -131,7 +131,8 @@ class ChatSession:
         self._stream = stream
         if self.permissions is not None:
             self.permissions.decided = self.conversation.decide
-        conversation, ended_well = self.conversation, False
+        conversation = self.conversation
+        event: StreamEvent | None = None
         try:
             if not self._is_loaded:
                 await self.load()
@@ -141,14 +142,13 @@ class ChatSession:
                 conversation.say(message)
             feed = conversation.feed
             async for event in stream:
-                feed(event)
-                if type(event) is not TextDelta:  # which most are
-                    if conversation.has_remarks:
-                        await self._keep_remarks()
-                    if type(event) is SessionEndEvent:
-                        ended_well = event.stop_reason is not StopReason.error
+                if feed(event):
+                    await self._keep_remarks()
                 yield event
         finally:
+            ended_well = (
+                type(event) is SessionEndEvent and event.stop_reason is not StopReason.error
+            )
             if not ended_well:
                 self.inbox.park()
             try:
