@@ -21,6 +21,7 @@ async def _handler(**kwargs: Any) -> str:
 READ: Tool[Any] = Tool(name="read_file", handler=_handler, read_only=True)
 LIST: Tool[Any] = Tool(name="list_files", handler=_handler, read_only=True)
 FETCH: Tool[Any] = Tool(name="fetch", handler=_handler, read_only=True)
+LOOK: Tool[Any] = Tool(name="look_up", handler=_handler, read_only=True)
 WRITE: Tool[Any] = Tool(name="write_file", handler=_handler)
 OTHER: Tool[Any] = Tool(name="arrange", handler=_handler)
 SHELL: Tool[Any] = Tool(name="shell", handler=_handler)
@@ -137,6 +138,52 @@ def test_what_changes_or_reaches_out_is_asked_about() -> None:
     assert judged(OTHER, rules, place="notes.md").effect == "ask"
     assert judged(FETCH, rules, url="https://good.example/x").effect == "ask"
     assert judged(FETCH, rules, file_path="notes.md", to="good.example").effect == "ask"
+
+
+def test_a_tool_that_changes_nothing_is_free_where_it_names_nothing() -> None:
+    for rules in (default_policy(), default_policy(accept_edits=True)):
+        for free in ({}, {"query": "weather in Paris"}, {"limit": 5, "since": None}):
+            assert judged(LOOK, rules, **free).effect == "allow", free
+            assert judged(OTHER, rules, **free).effect == "ask", free
+        for named in (
+            {"query": "see http://a.example/x"},
+            {"query": "good.example"},
+            {"query": "/etc/hostname"},
+            {"query": "../beside.txt"},
+            {"query": ".env"},
+            {"where": r"http://a.example\\@b.example/"},
+            {"path": 7},
+            {"command": "make"},
+            {"command": ["make", "x"]},
+            {"command": "cat $x"},
+            {"command": "'"},
+            {"code": "1 + 1"},
+        ):
+            assert judged(LOOK, rules, **named).effect == "ask", named
+
+
+def test_a_secret_is_one_under_any_name_of_an_argument() -> None:
+    for secret in (".env", "to_env", "deep/down/server.pem"):
+        assert judged(LOOK, default_policy(), query=secret).effect == "ask", secret
+        assert judged(READ, default_policy(), file_path="notes.md", of=secret).effect == "ask"
+    edits = default_policy(accept_edits=True)
+    for place in (".env", ".git/config", ".git/hooks", "to_hooks"):
+        assert judged(OTHER, edits, file_path="notes.md", to_there=place).effect == "ask", place
+        assert judged(OTHER, default_policy(yes=True), to_there=place).effect == "ask", place
+    for word in ("credentials", "app/secrets", "src", "notes.md"):
+        assert judged(READ, default_policy(), file_path="notes.md", of=word).effect == "allow"
+
+
+def test_rules_may_speak_of_what_names_nothing() -> None:
+    denied = (Rule("allow"), Rule("deny", access="nothing"))
+    refused = judged(LOOK, denied, query="weather")
+    assert refused.effect == "deny"
+    assert "a rule denies no access: this call" in refused.reason
+    assert judged(OTHER, denied, query="weather").effect == "allow"
+    assert judged(READ, denied, file_path="notes.md").effect == "allow"
+    allowed = (Rule("allow", access="nothing"),)
+    assert "it names what it works on" in judged(READ, allowed, file_path="notes.md").reason
+    assert "it may change something" in judged(OTHER, allowed, query="weather").reason
 
 
 def test_what_goes_through_folders_is_asked_about_if_a_secret_lies_there() -> None:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, get_args
 
 from axio.tool import AnyTool
 from axio_tui_guards.looks import leaving_parts, looks_leaving
 from axio_tui_guards.names import names_command, names_directory, names_path, words_of
 from axio_tui_guards.paths import Finder, Unresolvable, is_within
+from axio_tui_guards.protected import Holding, belongs_to
 from axio_tui_guards.values import Leaf, leaves
 
 __all__ = ("Claim", "base_of", "claims")
@@ -81,13 +82,22 @@ def claims(
         for text in _looking(value, base, tool.read_only):
             places = finder.leads_to(text, bases)
             # An absolute path is one; others go down from the base unless a link leads elsewhere.
-            if text.startswith("/") or not all(_is_below(place, bases, base) for place in places):
+            if (
+                text.startswith("/")
+                or any(map(_is_special, places))
+                or not all(_is_below(place, bases, base) for place in places)
+            ):
                 found.append(Claim(names[-1], text, places, False))
     return found
 
 
 def _is_below(place: str, bases: set[str], base: str) -> bool:
     return any(is_within(place, directory) for directory in (*bases, os.path.realpath(base)))
+
+
+def _is_special(place: str) -> bool:
+    """True if it is there, and of a kind that no general rule frees."""
+    return any(belongs_to(kind, place) for kind in get_args(Holding)) and os.path.lexists(place)
 
 
 def _is_named(names: tuple[str, ...], value: Any, extra: Container[str]) -> bool:

@@ -61,6 +61,11 @@ class Part:
     def variables(self) -> tuple[Assignment, ...]:
         return self.program.variables if self.program is not None else ()
 
+    @property
+    def is_bare(self) -> bool:
+        """True if it names no path, host or command, nor what may be one."""
+        return self == Part(changes=self.changes)
+
 
 def parts_of(
     programs: Sequence[Program], whole: Part, directories: frozenset[str], finder: Finder

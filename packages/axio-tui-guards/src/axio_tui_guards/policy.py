@@ -16,10 +16,10 @@ def default_policy(
 ) -> tuple[Rule, ...]:
     """Rules for an agent that works in the directory `root`.
 
-    Reading below it is free, except secrets; everything else is asked about. `accept_edits` frees
-    what changes files below it, except protected ones: what decides what runs next, such as
-    `.git/hooks`, start files of shells, tasks of editors and of CI. `yes` allows everything but
-    secrets and protected places.
+    Reading below it is free, except secrets, and so is a call that changes nothing and names no
+    path, host or command; everything else is asked about. `accept_edits` frees what changes files
+    below it, except protected ones: what decides what runs next, such as `.git/hooks`, start files
+    of shells, tasks of editors and of CI. `yes` allows everything but secrets and protected places.
 
     Add rules of your own behind them. What they deny is refused; a secret or a protected place is
     freed by a rule that names it (`Rule("allow", path=".env")`), and by no other.
@@ -29,6 +29,7 @@ def default_policy(
         Rule("ask", holding="secrets"),
         Rule("ask", holding="protected", access="write"),
         Rule("allow", path=place, access="read"),
+        Rule("allow", access="nothing"),
         *(Rule("allow", tool=tool, holding="secrets", access="read") for tool in _SHOWS_NAMES),
     ]
     if accept_edits:

@@ -20,7 +20,7 @@ from axio_tui_guards.shell_words import Word
 __all__ = ("Access", "Effect", "Rule", "describe", "text_of")
 
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
-Access: TypeAlias = Literal["read", "write"]
+Access: TypeAlias = Literal["read", "write", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Rule:
     it names, `host` one for hosts. `path` is a directory or file: that and all below it. `command`
     has a pattern for each word of a command; a final `*` stands for any number of words. `access`
     is "read" for what changes nothing, "write" for what may, both without hosts and without running
-    anything that is not shown; `holding` is "secrets" or "protected", for
-    places of that kind, wherever they lie.
+    anything that is not shown, and "nothing" for what changes nothing and names no path, host or
+    command; `holding` is "secrets" or "protected", for places of that kind, wherever they lie.
 
     A rule that allows has to fit all of a command exactly: "git status" is that and no more. With a
     path or host every argument has to be readable, and lie there. A redirection to a file needs a
@@ -140,7 +140,7 @@ class Rule:
         if self.host is not None:
             answers.append(_touches_host(self.host.lower(), part, opaque))
         if self.access is not None:
-            answers.append(bool(part.changes) == (self.access == "write"))
+            answers.append(_is_of(self.access, part))
         if self.holding is not None:
             answers.append(_touches_holding(self.holding, part))
         if False in answers:
@@ -167,7 +167,7 @@ def describe(rule: Rule) -> str:
         if (value := getattr(rule, name)) is not None
     ]
     kind = {"secrets": "secrets", "protected": "protected places", None: ""}[rule.holding]
-    access = f"{rule.access} access" if rule.access else ""
+    access = f"{rule.access} access".replace("nothing", "no") if rule.access else ""
     told += [" to ".join(filter(None, (access, kind)))] if access or kind else []
     told += ["this very call"] if rule.call else []
     return ", ".join(told) or "every call"
@@ -193,8 +193,15 @@ def _more_than(access: Access, part: Part) -> str:
     """Why it is not proved to do no more than to read or change the places that it shows."""
     if part.opaque or part.hosts or part.possible_hosts or part.unclear_hosts:
         return part.opaque or "it may reach a host"
-    may = ("", "places") if access == "write" else ("",)
-    return "" if part.changes in may else "it may change something"
+    if part.changes not in (("", "places") if access == "write" else ("",)):
+        return "it may change something"
+    return "" if access != "nothing" or part.is_bare else "it names what it works on"
+
+
+def _is_of(access: Access, part: Part) -> bool:
+    if access == "nothing":
+        return part.is_bare and not part.changes
+    return bool(part.changes) == (access == "write")
 
 
 def _not_held(holding: Holding, part: Part) -> str:

@@ -19,8 +19,6 @@ from axio.run import RUN
 from axio.tool import AnyTool
 from axio_tui_guards import Decisions, LLMGuard, RuleGuard, default_policy
 from axio_tui_guards.asking import choice_of
-from axio_tui_guards.calls import Call
-from axio_tui_guards.parts import Part
 from axio_tui_guards.protected import belongs_to
 from axio_tui_guards.question import Question
 
@@ -115,8 +113,6 @@ class Permissions:
 
     async def _ask(self, text: str) -> str:
         assert isinstance(text, Question)
-        if _reaches_nothing(text.call):
-            return "once"
         asked = await _with_changes(text)
         return await (self._review(asked) if self._is_for_reviewer(text) else self._put(asked))
 
@@ -151,12 +147,6 @@ class Permissions:
         except GuardError as error:
             return answers[0] if answers else f"the reviewing model refused: {message_of(error)}"
         return answers[0] if answers else "once"
-
-
-def _reaches_nothing(call: Call) -> bool:
-    """True if it changes nothing, and there is no path, host or command in it, nor what may be one:
-    a tool that looks something up of its own."""
-    return not call.unparsable and all(part == Part(changes="") for part in call.parts)
 
 
 async def _with_changes(question: Question) -> Asked:
