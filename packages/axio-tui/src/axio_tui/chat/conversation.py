@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from axio.blocks import AudioBlock, ImageBlock, ToolUseBlock, VideoBlock
 from axio.events import (
@@ -54,6 +54,7 @@ from axio_tui.chat.entries import (
     ToolCall,
 )
 from axio_tui.chat.open_turn import OpenTurn
+from axio_tui.chat.places import Place, Places
 from axio_tui.chat.remarks import Mark, Remark, Said, marked
 from axio_tui.chat.stored import answered, entries_in, entries_of_turn, user_entry
 from axio_tui.chat.transcript import Transcript
@@ -111,7 +112,7 @@ class Conversation:
         self._start_entries, self._start_length = len(self._entries), self._length
         self.remarks, self._taken_remarks = [], 0
         self._turn: OpenTurn | None = None
-        self._places: dict[str, _Place] = {}
+        self._places = Places()
         self._running: set[str] = set()
         self._media: list[MediaBlock] = []
         self._has_media = False
@@ -275,7 +276,7 @@ class Conversation:
 
         def call_of(block: ToolUseBlock) -> ToolCall:
             # Found again by its id, the same for the tool and the history.
-            self._places[block.id] = _Place(len(self._entries), at, self._clock())
+            self._places[block.id] = Place(len(self._entries), at, self._clock())
             self._running.add(block.id)
             return ToolCall(block.id, block.name, block.input, "running")
 
@@ -346,7 +347,7 @@ class Conversation:
         self._mark(call_id, decision=decision)
 
     def _mark(self, call_id: str, decision: str = "", agent: SubAgent | None = None) -> None:
-        place = self._places.get(_outermost(call_id, self._places))
+        place = self._places.around(call_id)
         if place is not None:
             call = cast(ToolCall, self._entries[place.entry])
             mark = Mark(place.message, call.call_id, decision, agent)
@@ -374,26 +375,11 @@ class Conversation:
             known._clear(session)
             self.agents[id] = known
             self._mark(id, agent=SubAgent(nested.name, session))
-            place = self._places.get(_outermost(id, self._places))
+            place = self._places.around(id)
             call = None if place is None else self._entries[place.entry]
             task = call.input.get("task") if isinstance(call, ToolCall) else None
             if isinstance(task, str) and task:
                 known.say(task)
         known.feed(nested.event)
-        if (place := self._places.get(_outermost(id, self._places))) is not None:
+        if (place := self._places.around(id)) is not None:
             self._transcript.changed.add(place.entry)
-
-
-class _Place(NamedTuple):
-    """Where a call of this run is, and since when it runs."""
-
-    entry: int
-    message: int
-    began: float
-
-
-def _outermost(id: str, places: dict[str, _Place]) -> str:
-    """The call of the model that a call from inside of it, such as "a/1/2", belongs to."""
-    while id not in places and "/" in id:
-        id = id.rpartition("/")[0]
-    return id
