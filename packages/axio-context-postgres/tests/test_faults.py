@@ -45,6 +45,8 @@ async def test_without_a_server_the_first_use_says_so_at_once(tmp_path: Path) ->
     async with Postgres(f"host={tmp_path}/nowhere user=u", patience=1000) as database:
         with pytest.raises(StoreUnreachable, match="check that the server runs"):
             await database.session().append(HI)
+        with pytest.raises(StoreUnreachable, match="check that the server runs"):
+            await database.migrate()
 
 
 async def test_a_database_that_is_not_there_is_named(postgres: Cluster) -> None:

@@ -258,12 +258,15 @@ async def test_the_command_serves_tools_and_refuses_changes(axio: Axio) -> None:
     ("words", "line"),
     [
         (["serve", "--tools", "absent"], "axio.tools has no 'absent'"),
+        (["add", " ", "--", "true"], "a server needs a name that can be read, not ' '"),
+        (["add", "e\x1b[31m", "--", "true"], "not 'e\\x1b[31m'"),
+        (["add", "files", "ftp://host"], "begins with http:// or https://"),
         (["serve", "--agent", "absent:x"], "there is no agent at 'absent:x'"),
         (["login", "absent"], "no server 'absent'; there is: local"),
         (["login", "local"], "server 'local' is a command: nobody signs in to it"),
     ],
 )
-def test_what_cannot_be_served_or_signed_in_to_is_one_line(
+def test_what_cannot_be_served_added_or_signed_in_to_is_one_line(
     axio: Axio, user: Path, words: list[str], line: str
 ) -> None:
     keep(user, local={"command": "x"})

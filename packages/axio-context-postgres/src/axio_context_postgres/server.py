@@ -54,6 +54,7 @@ class Server:
         self._patience = patience
         self._most = connections
         self._own: Connections | None = None
+        self._reached = False
         self._ready = False
         self.heart = Heart(self)
 
@@ -125,7 +126,7 @@ class Server:
                     return await work(connection)
             except psycopg.Error as error:
                 problem = translate(error)
-            if not self._ready or not may_pass(problem):
+            if not self._reached or not may_pass(problem):
                 break
             if begun and not repeat and isinstance(problem, StoreUnreachable):
                 problem = StoreUnreachable(f"{problem}; the last write may have been stored")
@@ -141,6 +142,7 @@ class Server:
     async def _connection(self) -> AsyncIterator[Connection]:
         pool = await self._pool()
         async with pool.connection() as connection, _autocommit(connection):
+            self._reached = True
             if not self._ready:
                 await self._prepare(connection)
             yield connection

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
 from axio_tools_mcp.dialects import config_of
@@ -112,7 +113,11 @@ def _serve(args: argparse.Namespace, say: Say) -> int:
 def _add(args: argparse.Namespace, say: Say) -> int:
     entry: dict[str, Any] = {}
     first, *rest = args.target
+    if not args.name.strip() or not args.name.isprintable():
+        raise ConfigError(f"a server needs a name that can be read, not {args.name!r}")
     if "://" in first:
+        if urlsplit(first).scheme not in ("http", "https"):
+            raise ConfigError(f"the URL of server {args.name!r} begins with http:// or https://")
         if rest:
             raise ConfigError(
                 f"after the URL of server {args.name!r} comes nothing, got {rest[0]!r}"
@@ -256,7 +261,7 @@ def _list(args: argparse.Namespace, say: Say) -> int:
         state = states.get(name, "" if config.enabled else "switched off")
         words = (name, config.scope, config.transport, config.target, state)
         print("  ".join(_plain(word) for word in words if word))
-    if not found.servers:
+    if not found.servers and not found.problems:
         say("no MCP server is configured; axio mcp add NAME URL adds one")
     return 1 if found.problems or any(state.startswith("error") for state in states.values()) else 0
 
