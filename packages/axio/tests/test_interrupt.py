@@ -1129,3 +1129,24 @@ async def test_a_call_that_was_started_early_ends_once_if_its_turn_fails(breaks:
     [ended] = [event for event in events if isinstance(event, (ToolOutputDelta, ToolResult))]
     assert isinstance(ended, ToolResult)
     assert ended.is_error
+
+
+async def test_a_run_stopped_while_its_prompt_is_stored_asks_the_model_nothing() -> None:
+    class Stopping(MemoryContextStore):
+        async def append(self, message: Message) -> None:
+            await super().append(message)
+            stream.cancel()
+
+    class Counting(StubTransport):
+        asked = 0
+
+        def stream(self, messages: Any, tools: Any, system: str) -> AsyncIterator[StreamEvent]:
+            self.asked += 1
+            return super().stream(messages, tools, system)
+
+    transport, store = Counting([text("never")]), Stopping()
+    stream = Agent("", transport).run_stream("hi", store)
+    [end] = [event async for event in stream]
+    assert isinstance(end, SessionEndEvent) and end.reason == "cancelled"
+    assert transport.asked == 0
+    assert [message.role for message in await store.get_history()] == ["user"]
