@@ -42,8 +42,8 @@ async def results(session: ChatSession, prompt: str = "go") -> list[ToolResult]:
     return [event for event in events if isinstance(event, ToolResult)]
 
 
-def session(transport: StubTransport, **options: Any) -> ChatSession:
-    return ChatSession(make_agent(transport, TOOLS, system="", max_iterations=5, **options))
+def session(transport: StubTransport) -> ChatSession:
+    return ChatSession(make_agent(transport, TOOLS, system="", max_iterations=5))
 
 
 async def test_each_run_sees_what_was_said_before() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from axio.agent import Agent
 from axio.tool import AnyTool
 from axio.transport import CompletionTransport
-from axio_tui.chat.permissions import Permissions
 from axio_tui.prompt import LAST_ITERATION_MESSAGE
 
 __all__ = ("make_agent",)
@@ -19,13 +18,12 @@ def make_agent(
     *,
     system: str,
     max_iterations: int,
-    permissions: Permissions | None = None,
 ) -> Agent:
-    """An agent whose tools are guarded by `permissions`; without, each has its own guards alone."""
+    """An agent that is told when its last turn has come. Its tools have only their own guards."""
     return Agent(
         system=system,
         transport=transport,
-        tools=list(tools) if permissions is None else permissions.guarded(tools),
+        tools=list(tools),
         max_iterations=max_iterations,
         last_iteration_message=LAST_ITERATION_MESSAGE,
     )
