@@ -64,7 +64,8 @@ def test_all_brings_every_package_of_the_workspace() -> None:
     (chosen,) = extras["all"]
     brought = {line for name in Requirement(chosen).extras for line in extras[name]}
     brought |= {*project["dependencies"], f"axio-tui~={VERSION}"}
-    assert brought == {f"{package.name}~={VERSION}" for package in PACKAGES}
+    ours = {line for line in brought if line.startswith("axio")}
+    assert ours == {f"{package.name}~={VERSION}" for package in PACKAGES}
     assert Requirement(chosen).extras == {name for name in extras if name != "all" and extras[name]}
 
 

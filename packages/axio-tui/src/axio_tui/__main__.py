@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def say(text: str) -> None:
     """One line on stderr, if that is still open."""
-    from axio_tui.plain import one_line
+    from axio_tui.harmless import one_line
 
     with suppress(OSError):
         print(f"axio: {one_line(text, limit=2000)}", file=sys.stderr, flush=True)

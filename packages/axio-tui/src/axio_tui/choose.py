@@ -8,8 +8,8 @@ from typing import Any
 
 from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.errors import CommandError, WrongUse
+from axio_tui.harmless import visible
 from axio_tui.owners import is_ours, owners_of
-from axio_tui.plain import visible
 from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers, find_servers
 
 __all__ = ("COMPATIBLE", "KEYS", "OFFLINE", "Choice", "available", "choose", "choose_named")

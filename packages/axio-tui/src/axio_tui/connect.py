@@ -17,7 +17,7 @@ from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
 from axio.transport import CompletionTransport
 from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE, Choice
 from axio_tui.errors import CommandError, WrongUse, explain
-from axio_tui.plain import visible
+from axio_tui.harmless import visible
 from axio_tui.servers import models_in
 
 __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from axio.exceptions import AxioError, StreamError
-from axio_tui.plain import one_line, plain
+from axio_tui.harmless import one_line, plain
 
 __all__ = (
     "CommandError",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from axio_tui.errors import WrongUse
-from axio_tui.plain import plain
+from axio_tui.harmless import plain
 
 __all__ = ("start_logging",)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from axio_tui.config.paths import data_folder
-from axio_tui.plain import visible
+from axio_tui.harmless import visible
 from axio_tui_guards import Decision, Decisions
 from axio_tui_guards.paths import resolve
 

@@ -24,7 +24,7 @@ from axio.events import (
     VideoOutput,
 )
 from axio.types import StopReason, Usage
-from axio_tui.plain import PlainText, plain, visible
+from axio_tui.harmless import PlainText, plain, visible
 
 __all__ = ("COLOUR", "PLAIN", "Renderer", "Style", "describe_call")
 

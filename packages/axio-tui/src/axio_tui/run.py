@@ -27,10 +27,10 @@ from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.connect import connect, known_models, listed, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain, traceback_of
+from axio_tui.harmless import visible
 from axio_tui.jsonlines import to_line
 from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed
-from axio_tui.plain import visible
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt
 from axio_tui.render import Renderer
 from axio_tui.server_tools import server_tools

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from axio.selector import ToolSelector
 from axio.tool import AnyTool
 from axio_tui.errors import WrongUse
-from axio_tui.plain import visible
+from axio_tui.harmless import visible
 
 if TYPE_CHECKING:
     from axio_tools_mcp.registry import MCPRegistry

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given, strategies as st
 
-from axio_tui.plain import PlainText, one_line, plain, visible
+from axio_tui.harmless import PlainText, one_line, plain, visible
 
 SEQUENCES = {
     "colour": "\x1b[31mred\x1b[0m",

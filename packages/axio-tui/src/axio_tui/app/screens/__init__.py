@@ -1,0 +1,1 @@
+"""The screens above the main one, one a file."""
