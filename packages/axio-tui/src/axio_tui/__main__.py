@@ -47,9 +47,9 @@ def _run(args: argparse.Namespace) -> int:
     # Imported here: help and wrong options should cost nothing.
     from axio_tui.errors import CommandError, check_current_directory, explain, traceback_of
     from axio_tui.logs import start_logging
+    from axio_tui.plain.terminal import OutputClosed
     from axio_tui.run import run
     from axio_tui.stopping import Stopped
-    from axio_tui.terminal import OutputClosed
 
     try:
         check_current_directory()

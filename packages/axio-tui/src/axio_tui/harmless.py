@@ -7,10 +7,15 @@ out of a stream, `visible` shows them where a person has to decide about the tex
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
-__all__ = ("PlainText", "one_line", "plain", "visible")
+__all__ = ("SHOWN_VALUE", "PlainText", "describe_call", "one_line", "plain", "visible")
+
+SHOWN_VALUE = 300  # characters of an argument
 
 # What ends a line. Carriage return too: alone it would let text overwrite what stands there.
 _LINE_ENDS = "\r\u0085\u2028\u2029"
@@ -111,3 +116,19 @@ def one_line(text: str, limit: int = 600) -> str:
     """`text` as a single line of at most `limit` characters."""
     line = " ".join(plain(text).split())
     return line if len(line) <= limit else f"{line[:limit]}..."
+
+
+def describe_call(name: str, arguments: Mapping[str, Any], limit: int | None = SHOWN_VALUE) -> str:
+    """One line such as `shell(command="ls")`; a value longer than `limit` is cut and says so.
+
+    What has no shape of its own, such as an escape or a bidirectional control, is written out.
+    """
+    values = [f"{visible(key)}={_value(value, limit)}" for key, value in arguments.items()]
+    return f"{visible(name)}({', '.join(values)})"
+
+
+def _value(value: Any, limit: int | None) -> str:
+    text = visible(json.dumps(value, ensure_ascii=False, default=str))
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[:limit]}... ({len(text):,} characters)"

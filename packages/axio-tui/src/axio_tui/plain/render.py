@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from axio.events import (
     AudioOutput,
@@ -24,13 +23,12 @@ from axio.events import (
     VideoOutput,
 )
 from axio.types import StopReason, Usage
-from axio_tui.harmless import PlainText, plain, visible
+from axio_tui.harmless import SHOWN_VALUE, PlainText, describe_call, plain, visible
 
-__all__ = ("COLOUR", "PLAIN", "Renderer", "Style", "describe_call")
+__all__ = ("COLOUR", "PLAIN", "Renderer", "Style")
 
 SHOWN_LINES = 60
 SHOWN_CHARACTERS = 20_000
-SHOWN_VALUE = 300
 OUTPUT_MARK = "  | "
 ERROR_MARK = "  ! "
 ANSWERED = "(the answer is the output above)\n"
@@ -48,22 +46,6 @@ class Style:
 
 PLAIN = Style()
 COLOUR = Style(call="\x1b[1m", dim="\x1b[2m", error="\x1b[31m", reset="\x1b[0m")
-
-
-def describe_call(name: str, arguments: Mapping[str, Any], limit: int | None = SHOWN_VALUE) -> str:
-    """One line such as `shell(command="ls")`; a value longer than `limit` is cut and says so.
-
-    What has no shape of its own, such as an escape or a bidirectional control, is written out.
-    """
-    values = [f"{visible(key)}={_value(value, limit)}" for key, value in arguments.items()]
-    return f"{visible(name)}({', '.join(values)})"
-
-
-def _value(value: Any, limit: int | None) -> str:
-    text = visible(json.dumps(value, ensure_ascii=False, default=str))
-    if limit is None or len(text) <= limit:
-        return text
-    return f"{text[:limit]}... ({len(text):,} characters)"
 
 
 @dataclass(slots=True)

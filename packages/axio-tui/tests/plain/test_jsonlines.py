@@ -23,7 +23,7 @@ from axio.events import (
 )
 from axio.exceptions import StreamError
 from axio.types import StopReason, Usage
-from axio_tui.jsonlines import to_line, to_record
+from axio_tui.plain.jsonlines import to_line, to_record
 
 USAGE = {
     "input_tokens": 3,

@@ -22,7 +22,8 @@ from axio.events import (
     ToolUseStart,
 )
 from axio.types import StopReason, Usage
-from axio_tui.render import COLOUR, OUTPUT_MARK, Renderer, describe_call
+from axio_tui.harmless import describe_call
+from axio_tui.plain.render import COLOUR, OUTPUT_MARK, Renderer
 
 USAGE = Usage(1200, 34)
 

@@ -14,8 +14,8 @@ from typing import TextIO
 
 from axio_tui.chat.permissions import Asked
 from axio_tui.errors import CommandError
-from axio_tui.harmless import plain, visible
-from axio_tui.render import COLOUR, PLAIN, Style, describe_call
+from axio_tui.harmless import describe_call, plain, visible
+from axio_tui.plain.render import COLOUR, PLAIN, Style
 from axio_tui_guards.rules import describe
 
 __all__ = (

@@ -1,0 +1,173 @@
+"""The parts of a command: model, tools, place and permissions, as its options name them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from axio.agent import Agent
+from axio.permission import PermissionGuard
+from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
+from axio.tool import Tool
+from axio.transport import model_of
+from axio_tui.chat.installed import OWN_GUARDS, installed_guards
+from axio_tui.chat.permissions import Ask, Permissions
+from axio_tui.choose import Choice, available, choose, choose_named
+from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.connect import connect, reach_loopback_directly
+from axio_tui.errors import CommandError, WrongUse
+from axio_tui.harmless import visible
+from axio_tui.permissions import decisions_file
+from axio_tui.place import place_of, placed
+from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt
+from axio_tui.server_tools import server_tools
+from axio_tui.session import make_agent
+from axio_tui_guards import Decisions
+
+__all__ = ("Equipment", "Say", "equipped")
+
+# They act on an application around the conversation, which this command is not.
+NEED_A_HOST = frozenset({"status_line", "confirm", "subagent", "vision"})
+
+Say: TypeAlias = Callable[[str], None]
+"""Prints a notice as one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """An agent that is ready, what guards its tools, and where its model is."""
+
+    agent: Agent
+    permissions: Permissions
+    choice: Choice
+
+
+@asynccontextmanager
+async def equipped(
+    args: argparse.Namespace, ask: Ask, say: Say, *, keeps: bool
+) -> AsyncIterator[Equipment]:
+    """The parts that the options of `axio run` name, open while the block lasts.
+
+    `ask` puts questions to the person. With `keeps`, what they answer for good is kept.
+    """
+    if args.model is not None and not args.model.strip():
+        raise WrongUse("the name of the model is empty")
+    parts = Installed(say)
+    tools = _tools_of(args.tools, parts, say)
+    reach_loopback_directly()
+    named = args.transport
+    choice = await (choose(os.environ, parts) if named is None else choose_named(named, parts))
+    async with (
+        place_of(args.sandbox) as place,
+        server_tools(_server_tools_in(args.tools, parts), args.trust, say) as more,
+        connect(choice, args.model, parts) as transport,
+    ):
+        if named is None:
+            say(_what_was_chosen(choice, transport, parts))
+        permissions = Permissions(
+            ask,
+            root=os.getcwd(),
+            mode=args.mode,
+            yes=args.yes,
+            decisions=_decisions(keeps),
+            guards=_guards_of(args.guards, parts).values(),
+            reviewer=Agent(GUARD_SYSTEM_PROMPT, transport),
+        )
+        agent = make_agent(
+            transport,
+            [],
+            system=args.system
+            if args.system is not None
+            else build_system_prompt() + more.instructions,
+            max_iterations=args.max_iterations,
+        )
+
+        def equip() -> None:
+            agent.tools = permissions.guarded(placed([*tools, *more.tools], place, say))
+            agent.selector = more.selector
+
+        equip()
+        more.on_change = equip
+        yield Equipment(agent, permissions, choice)
+
+
+def _what_was_chosen(choice: Choice, transport: object, parts: Installed) -> str:
+    others = ", ".join(name for name in available(parts) if name != choice.name)
+    model = model_of(transport)
+    which = "" if model is None else f", model {model.id}"
+    return f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}"
+
+
+def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:
+    """The tools that were named, or all; only these are imported."""
+    offered = parts.names(TOOLS_GROUP)
+    if names is None:
+        return _all_tools([name for name in offered if name not in NEED_A_HOST], parts, say)
+    of_servers = _server_tools_in(names, parts) or ()
+    wanted = [name for name in _names_in(names) if name not in of_servers]
+    if wanted == ["none"]:
+        return []
+    unknown = [visible(name) for name in wanted if name not in offered]
+    if unknown:
+        there_is = ", ".join(offered) or "none is installed"
+        raise WrongUse(f"no tool {', '.join(map(repr, unknown))}; there is: {there_is}")
+    try:
+        return [parts.load_tool(name) for name in wanted]
+    except PluginError as error:
+        raise CommandError(str(error)) from error
+
+
+def _server_tools_in(names: str | None, parts: Installed) -> list[str] | None:
+    """The names, or patterns, of tools of MCP servers; None for all of them."""
+    if names is None:
+        return None
+    offered = parts.names(TOOLS_GROUP)
+    return [name for name in _names_in(names) if "__" in name and name not in offered]
+
+
+def _names_in(names: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+
+
+def _all_tools(names: list[str], parts: Installed, say: Say) -> list[Tool[Any]]:
+    tools = []
+    for name in names:
+        try:
+            tools.append(parts.load_tool(name))
+        except PluginError as error:
+            say(f"leaving out a tool: {error}")
+    return tools
+
+
+def _guards_of(names: str | None, parts: Installed) -> dict[str, PermissionGuard]:
+    """The installed guards that were named, or all."""
+    if names is None:
+        return installed_guards(parts)
+    wanted = _listed(names)
+    offered = parts.names(GUARDS_GROUP)
+    if unknown := [visible(name) for name in wanted if name not in offered]:
+        there_is = ", ".join(offered) or "none is installed"
+        raise WrongUse(f"no guard {', '.join(map(repr, unknown))}; there is: {there_is}")
+    return installed_guards(parts, [name for name in wanted if name not in OWN_GUARDS])
+
+
+def _decisions(keeps: bool) -> Decisions:
+    """The decisions of the person in this project."""
+    try:
+        if keeps:
+            own_folder(data_folder())
+        return Decisions(decisions_file())
+    except OSError:  # a home that may not be written: it holds for this session
+        return Decisions()
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def _listed(names: str) -> list[str]:
+    """Names separated by commas, each once; none of them for "none"."""
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    return [] if wanted == ["none"] else wanted
