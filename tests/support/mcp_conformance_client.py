@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -44,7 +45,8 @@ async def elicit(question: Elicitation) -> dict[str, Any]:
     return {name: field["default"] for name, field in fields.items() if "default" in field}
 
 
-async def main(url: str) -> None:
+async def configured(url: str) -> MCPServerConfig:
+    """The server as a person would have configured it, who knows its authorization server too."""
     config = MCPServerConfig(
         "suite",
         url=url,
@@ -53,6 +55,22 @@ async def main(url: str) -> None:
         # The suite's own: it looks for this very address.
         oauth_client_metadata_url="https://conformance-test.local/client-metadata.json",
     )
+    if not SCENARIO.startswith("auth/client-credentials"):
+        return config
+    place = urlsplit(url)
+    async with httpx2.AsyncClient() as http:
+        about = f"{place.scheme}://{place.netloc}/.well-known/oauth-protected-resource{place.path}"
+        (issuer, *_) = (await http.get(about)).json()["authorization_servers"]
+    return replace(
+        config,
+        oauth_grant="client_credentials",
+        oauth_issuer=issuer,
+        oauth_private_key=CONTEXT.get("private_key_pem"),
+    )
+
+
+async def main(url: str) -> None:
+    config = await configured(url)
     login: Any = Person() if SCENARIO.startswith("auth") else None
     hooks = Hooks(print, print, print, elicit)
     async with connect(config, hooks, login=login) as connection:

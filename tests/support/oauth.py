@@ -22,20 +22,25 @@ def start_oauth_server(client: str, scopes: str) -> AbstractContextManager[str]:
     return _start("oauth_server.mjs", client, scopes)
 
 
-def start_mcp_oauth_server(resource: str, seconds: int) -> AbstractContextManager[str]:
-    """Run a server with which clients register themselves, and get tokens for `resource`."""
-    return _start("oauth_mcp_server.mjs", resource, str(seconds))
+def start_mcp_oauth_server(
+    resource: str, seconds: int, robot_key: str = ""
+) -> AbstractContextManager[str]:
+    """Run a server with which clients register themselves, and get tokens for `resource`.
+
+    `robot_key` is the public key, as a JWK, of a program that needs no person.
+    """
+    return _start("oauth_mcp_server.mjs", resource, str(seconds), ROBOT_KEY=robot_key)
 
 
 @contextmanager
-def _start(program: str, *arguments: str) -> Iterator[str]:
+def _start(program: str, *arguments: str, **variables: str) -> Iterator[str]:
     folder = installed(*OIDC_PROVIDER)
     process = subprocess.Popen(
         [node(), str(Path(__file__).with_name(program)), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "OIDC_ROOT": str(folder)},
+        env={**os.environ, "OIDC_ROOT": str(folder), **variables},
         text=True,
     )
     assert process.stdin is not None and process.stdout is not None

@@ -89,6 +89,18 @@ DIALECTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         'prompt = "x"\nsampling_enabled = false\n',
         {"url": "https://h"},
     ),
+    "ours, signing in for itself": (
+        "mcp.json",
+        '{"mcpServers": {"s": {"url": "https://h", "oauth": {"grant": "client_credentials",'
+        ' "clientId": "robot", "privateKey": "${KEY}", "issuer": "https://i"}}}}',
+        {
+            "url": "https://h",
+            "oauth_grant": "client_credentials",
+            "oauth_client_id": "robot",
+            "oauth_private_key": "${KEY}",
+            "oauth_issuer": "https://i",
+        },
+    ),
     "ours": (
         "mcp.json",
         '{"mcpServers": {"s": {"command": "x", "total_timeout": 90, "always": true,'
@@ -106,6 +118,15 @@ def test_the_file_of_another_client_is_read(client: str, tmp_path: Path) -> None
 
 PROBLEMS = {
     '{"mcpServers": {"s": {"comand": "x"}}}': "'s': there is no setting 'comand'; 'command' may",
+    '{"mcpServers": {"s": {"url": "https://h", "oauth": {"client": "x"}}}}': (
+        "'s': there is no setting 'oauth.client'"
+    ),
+    '{"mcpServers": {"s": {"url": "https://h", "oauth": {"grant": "client_credentials"}}}}': (
+        "'s': client_credentials needs a client_id and the issuer"
+    ),
+    '{"mcpServers": {"s": {"url": "https://h", "oauth": {"grant": "implicit"}}}}': (
+        "'s': no oauth grant 'implicit'; there is: authorization_code, client_credentials"
+    ),
     '{"mcpServers": {"s": {}}}': "'s': Exactly one of command and url must be given",
     '{"mcpServers": {"s": {"command": "x", "args": "y"}}}': "'s': args cannot be 'y'",
     '{"mcpServers": {"s": {"url": "x", "type": "smoke"}}}': "'s': no transport 'smoke'",

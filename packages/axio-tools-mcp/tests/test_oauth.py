@@ -18,11 +18,13 @@ import aiohttp
 import jwt
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from axio_tools_mcp import MCPServerConfig, MCPSession
-from axio_tools_mcp.errors import ConnectError
+from axio_tools_mcp.errors import ConnectError, MCPServerError
 from axio_tools_mcp.signing_in import BrowserLogin
-from axio_tools_mcp.tokens import TokenFile
+from axio_tools_mcp.tokens import TokenFile, token_file
 from axio_tools_mcp.wire import Hooks, connect
 from support.mcp_servers import free_port, said
 from support.oauth import sign_in, start_mcp_oauth_server
@@ -101,11 +103,11 @@ class Protected:
 
 
 @asynccontextmanager
-async def protected(seconds: int) -> AsyncIterator[Protected]:
+async def protected(seconds: int, robot_key: str = "") -> AsyncIterator[Protected]:
     """The server, and its authorization server, whose tokens live for so long."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/mcp"
-    with start_mcp_oauth_server(url, seconds) as issuer:
+    with start_mcp_oauth_server(url, seconds, robot_key) as issuer:
         server = Protected(url, issuer)
         app = web.Application()
         app.router.add_get("/.well-known/oauth-protected-resource/mcp", server.metadata)
@@ -254,6 +256,81 @@ async def test_a_grant_that_was_ended_asks_for_a_person() -> None:
         with pytest.raises(ConnectError, match="axio mcp login p"):
             async with connected(server):
                 pass
+
+
+def robot(server: Protected, **fields: Any) -> MCPServerConfig:
+    """A program that needs no person, as it is configured."""
+    fields = {"oauth_client_id": "robot", "oauth_issuer": server.issuer, **fields}
+    return MCPServerConfig(
+        "p", url=server.url, timeout=40, oauth_grant="client_credentials", **fields
+    )
+
+
+@asynccontextmanager
+async def open_session(config: MCPServerConfig) -> AsyncIterator[MCPSession]:
+    session = MCPSession(config)
+    try:
+        await session.connect()
+        yield session
+    finally:
+        await session.close()
+
+
+async def test_a_program_with_a_secret_of_its_own_needs_no_person() -> None:
+    async with protected(600) as server:
+        for secret in ("${ROBOT:-secret}", "secret"):  # the second finds the token of the first
+            async with open_session(robot(server, oauth_client_secret=secret)) as session:
+                calls = [session.call_tool("meet", {"calls": 2}) for _ in range(2)]
+                assert [said(result) for result in await asyncio.gather(*calls)] == ["met"] * 2
+        assert len(server.tokens) == 1
+        assert not TokenFile(server.url).path.exists()  # that is where a person's are
+
+
+@pytest.mark.parametrize("kind", ["P-256", "RSA"])
+async def test_a_program_with_a_key_of_its_own_needs_no_person(kind: str) -> None:
+    key: Any = ec.generate_private_key(ec.SECP256R1())
+    algorithm: Any = jwt.algorithms.ECAlgorithm
+    if kind == "RSA":
+        key = rsa.generate_private_key(65537, 2048)
+        algorithm = jwt.algorithms.RSAAlgorithm
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    async with protected(600, algorithm.to_jwk(key.public_key())) as server:
+        own = robot(server, oauth_client_id="robot-with-key", oauth_private_key=pem)
+        async with open_session(own) as session:
+            assert said(await session.call_tool("meet", {"calls": 1})) == "met"
+        assert pem not in repr(own) and len(server.tokens) == 1
+
+
+async def test_an_expired_token_of_a_program_is_replaced() -> None:
+    async with protected(600) as server:
+        config = robot(server, oauth_client_secret="secret")
+        async with open_session(config) as session:
+            await session.call_tool("meet", {"calls": 1})
+        file = token_file(config)
+        file.write({**file.read(), "expires_at": time.time() - 1})
+        async with open_session(config) as session:
+            assert said(await session.call_tool("meet", {"calls": 1})) == "met"
+        assert len(server.tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"oauth_client_secret": "wrong"}, "invalid_client"),
+        ({"oauth_client_secret": "secret", "oauth_issuer": "http://elsewhere"}, "issuer"),
+        ({"oauth_private_key": "nonsense"}, "no key as PEM"),
+    ],
+)
+async def test_what_is_wrong_with_the_credentials_of_a_program_is_told(
+    fields: dict[str, Any], words: str
+) -> None:
+    async with protected(600) as server:
+        with pytest.raises(MCPServerError) as raised:
+            async with open_session(robot(server, **fields)):
+                pass
+    told = str(raised.value)
+    assert told.startswith("MCP server 'p': ") and words in told and "\n" not in told
+    assert "axio mcp login" not in told and "nonsense" not in told
 
 
 def test_a_file_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:

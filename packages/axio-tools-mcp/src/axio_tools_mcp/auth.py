@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx2
-from mcp.client.auth import OAuthClientProvider
+from mcp.client.auth import OAuthClientProvider, OAuthFlowError
 from mcp.shared.auth import (
     AuthorizationCodeResult,
     OAuthClientInformationFull,
@@ -24,9 +24,11 @@ from mcp.shared.auth import (
 )
 
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.credentials import algorithm_of, credentials_provider
 from axio_tools_mcp.errors import MCPServerError
 from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.tokens import TokenFile
+from axio_tools_mcp.witness import Witness, words_of
 
 __all__ = ("ServerAuth", "SignInNeeded")
 
@@ -44,12 +46,19 @@ class ServerAuth(httpx2.Auth):
     requires_response_body = True
 
     def __init__(
-        self, config: MCPServerConfig, file: TokenFile, login: BrowserLogin | None = None
+        self,
+        config: MCPServerConfig,
+        file: TokenFile,
+        witness: Witness,
+        login: BrowserLogin | None = None,
     ) -> None:
         assert config.url is not None
+        if config.oauth_private_key is not None:
+            algorithm_of(config)  # a key that is none is told before anything is asked
         self._url = config.url
         self._config = config
         self._file = file
+        self._witness = witness
         self._login = login
         self._lock = asyncio.Lock()
 
@@ -78,6 +87,7 @@ class ServerAuth(httpx2.Auth):
         self, request: httpx2.Request, *, refused: bool
     ) -> AsyncGenerator[_Step, None]:
         """The requests of the library's flow, until there are new tokens."""
+        self._witness.not_signed_in = ""
         provider = await self._provider(refused)
         before = self._file.read().get("tokens")
         flow = provider.async_auth_flow(request)
@@ -92,6 +102,9 @@ class ServerAuth(httpx2.Auth):
                 wanted = await flow.asend(step.response)
         except StopAsyncIteration:
             return
+        except OAuthFlowError as error:
+            self._witness.not_signed_in = f"signing in failed: {words_of(error)}"
+            raise
         finally:
             self._keep_discovered(provider)
             await flow.aclose()
@@ -100,25 +113,11 @@ class ServerAuth(httpx2.Auth):
         """The library's part, as it was left when the tokens were stored."""
         config, login, data = self._config, self._login, self._file.read()
         redirect = "http://127.0.0.1/callback" if login is None else login.redirect_uri
-        metadata = OAuthClientMetadata.model_validate(
-            {
-                "client_name": "axio",
-                "redirect_uris": [redirect],
-                "grant_types": ["authorization_code", "refresh_token"],
-                "response_types": ["code"],
-                "token_endpoint_auth_method": "none",
-                "scope": config.oauth_scope,
-            }
-        )
         storage = _Storage(self._file, config, redirect, anew=login is not None)
-        provider = OAuthClientProvider(
-            self._url,
-            metadata,
-            storage,
-            self._open,
-            self._answer,
-            config.oauth_client_metadata_url,
-        )
+        if config.signs_in_alone:
+            provider = credentials_provider(config, storage)
+        else:
+            provider = self._persons_provider(storage, redirect)
         await provider._initialize()
         context = provider.context
         # The library counts an expiry from the moment of loading, and knows no discovery then.
@@ -129,6 +128,26 @@ class ServerAuth(httpx2.Auth):
             resource = ProtectedResourceMetadata.model_validate(data["resource"])
             context.protected_resource_metadata = resource
         return provider
+
+    def _persons_provider(self, storage: _Storage, redirect: str) -> OAuthClientProvider:
+        metadata = OAuthClientMetadata.model_validate(
+            {
+                "client_name": "axio",
+                "redirect_uris": [redirect],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "none",
+                "scope": self._config.oauth_scope,
+            }
+        )
+        return OAuthClientProvider(
+            self._url,
+            metadata,
+            storage,
+            self._open,
+            self._answer,
+            self._config.oauth_client_metadata_url,
+        )
 
     def _keep_discovered(self, provider: OAuthClientProvider) -> None:
         context, data = provider.context, self._file.read()

@@ -202,6 +202,8 @@ def _login(args: argparse.Namespace, say: Say) -> int:
     config = _named(args)
     if config.url is None:
         raise ConfigError(f"server {args.name!r} is a command: nobody signs in to it")
+    if config.signs_in_alone:
+        raise ConfigError(f"axio signs in to server {args.name!r} for itself: nobody has to")
     asyncio.run(_sign_in(config, say, open_browser=not args.no_browser))
     say(f"signed in to server {args.name!r}")
     return 0
@@ -210,12 +212,11 @@ def _login(args: argparse.Namespace, say: Say) -> int:
 async def _sign_in(config: MCPServerConfig, say: Say, *, open_browser: bool) -> None:
     from axio_tools_mcp import wire
     from axio_tools_mcp.signing_in import PATIENCE, BrowserLogin
-    from axio_tools_mcp.tokens import TokenFile
+    from axio_tools_mcp.tokens import token_file
     from axio_tools_mcp.variables import expanded
 
     config = dataclasses.replace(expanded(config), start_timeout=PATIENCE + 30)
-    assert config.url is not None
-    TokenFile(config.url).forget()
+    token_file(config).forget()
 
     def ignore(_: object = None) -> None:
         pass

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from axio_tools_mcp.errors import ConfigError
 
-__all__ = ("OAUTH", "TRANSPORTS", "MCPServerConfig")
+__all__ = ("CLIENT_CREDENTIALS", "OAUTH", "TRANSPORTS", "MCPServerConfig")
 
 TRANSPORTS = ("stdio", "http", "sse")
 OAUTH = (
@@ -18,7 +18,11 @@ OAUTH = (
     "oauth_client_secret",
     "oauth_client_metadata_url",
     "oauth_scope",
+    "oauth_grant",
+    "oauth_issuer",
+    "oauth_private_key",
 )
+CLIENT_CREDENTIALS = "client_credentials"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,6 +69,12 @@ class MCPServerConfig:
     oauth_client_metadata_url: str | None = None
     """The address of a client's own description, for servers that take it as the client's id."""
     oauth_scope: str | None = None
+    oauth_grant: str | None = None
+    """"client_credentials" where this program signs in for itself, and no person does."""
+    oauth_issuer: str | None = None
+    """The only authorization server that gets the credentials of such a program."""
+    oauth_private_key: str | None = None
+    """Its key, as PEM text, in place of `oauth_client_secret`."""
 
     def __post_init__(self) -> None:
         if (self.command is None) == (self.url is None):
@@ -85,6 +95,31 @@ class MCPServerConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"server {self.name!r}: {name} must be above 0 seconds")
+        self._check_oauth()
+
+    def _check_oauth(self) -> None:
+        if self.oauth_grant not in (None, "authorization_code", CLIENT_CREDENTIALS):
+            raise ConfigError(
+                f"server {self.name!r}: no oauth grant {self.oauth_grant!r}; "
+                f"there is: authorization_code, {CLIENT_CREDENTIALS}"
+            )
+        if not self.signs_in_alone:
+            return
+        if not self.oauth_client_id or not self.oauth_issuer:
+            raise ConfigError(
+                f"server {self.name!r}: {CLIENT_CREDENTIALS} needs a client_id and the issuer, "
+                "the address of the authorization server that may have its credentials"
+            )
+        if (self.oauth_client_secret is None) == (self.oauth_private_key is None):
+            raise ConfigError(
+                f"server {self.name!r}: {CLIENT_CREDENTIALS} needs either a client_secret "
+                "or a private_key"
+            )
+
+    @property
+    def signs_in_alone(self) -> bool:
+        """True if this program has credentials of its own, and no person signs in."""
+        return self.oauth_grant == CLIENT_CREDENTIALS
 
     @property
     def target(self) -> str:

@@ -63,6 +63,8 @@ _IGNORED = frozenset(
     " sampling_enabled required scopes tags inputs note comment $schema".split()
 )
 
+_IGNORED_OAUTH = frozenset(f"oauth_{key}" for key in "callback_port redirect_uri enabled".split())
+
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MILLISECONDS = 1000  # some clients count in these; nobody waits for so many seconds
 
@@ -106,6 +108,8 @@ def config_of(name: str, entry: Mapping[str, Any], scope: str) -> MCPServerConfi
         values["command"], *rest = values["command"] or [""]
         values["args"] = [*rest, *values.get("args", [])]
     for key, value in values.items():
+        if key not in _KINDS:
+            raise ConfigError(f"MCP server {name!r}: there is no setting {key!r}")
         kind = _KINDS[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ConfigError(f"MCP server {name!r}: {key} cannot be {value!r}")
@@ -160,8 +164,8 @@ def _defer(values: dict[str, Any], value: Any) -> None:
 def _oauth(values: dict[str, Any], given: Any) -> None:
     for key, value in given.items() if isinstance(given, dict) else ():
         plain = f"oauth_{_CAPITAL.sub('_', key).lower()}"
-        if plain in OAUTH:
-            values[plain] = value
+        if plain not in _IGNORED_OAUTH:
+            values[plain if plain in OAUTH else f"oauth.{key}"] = value
 
 
 def _milliseconds(key: str) -> Callable[[dict[str, Any], Any], None]:

@@ -17,7 +17,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-__all__ = ("TokenFile", "tokens_folder")
+from axio_tools_mcp.config import MCPServerConfig
+
+__all__ = ("TokenFile", "token_file", "tokens_folder")
 
 _LOOK_SECONDS = 0.05
 
@@ -26,6 +28,14 @@ def tokens_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """The folder of the user's tokens."""
     base = environment.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     return Path(base, "axio", "mcp-tokens")
+
+
+def token_file(config: MCPServerConfig) -> TokenFile:
+    """The tokens for a server. Those of a program that signs in for itself are apart from those of
+    a person."""
+    assert config.url is not None
+    own = f" {config.oauth_client_id}" if config.signs_in_alone else ""
+    return TokenFile(config.url + own)
 
 
 class TokenFile:

@@ -37,7 +37,7 @@ from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
 from axio_tools_mcp.process import LONGEST_MESSAGE
 from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.stdio import StdioTransport
-from axio_tools_mcp.tokens import TokenFile
+from axio_tools_mcp.tokens import token_file
 from axio_tools_mcp.witness import Witness, first_of, words_of
 
 __all__ = ("CallToolResult", "Connection", "Hooks", "ListedTool", "OnProgress", "connect")
@@ -176,7 +176,7 @@ def _transport(
     config: MCPServerConfig, hooks: Hooks, witness: Witness, login: BrowserLogin | None
 ) -> AbstractAsyncContextManager[Any]:
     if config.url is not None:
-        return _http(config, witness, _auth(config, login))
+        return _http(config, witness, _auth(config, witness, login))
     return StdioTransport(
         config, witness, parse=_parse, encode=_encode, said=hooks.said, lost=hooks.lost
     )
@@ -190,14 +190,16 @@ def _encode(message: SessionMessage) -> bytes:
     return message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
-def _auth(config: MCPServerConfig, login: BrowserLogin | None) -> ServerAuth | None:
+def _auth(
+    config: MCPServerConfig, witness: Witness, login: BrowserLogin | None
+) -> ServerAuth | None:
     """The credentials of a server that was signed in to, or is now."""
-    assert config.url is not None
-    file = TokenFile(config.url)
+    file = token_file(config)
     own = any(name.lower() == "authorization" for name in config.headers)
-    if own or (login is None and not file.path.exists()):
+    may_sign_in = login is not None or config.signs_in_alone or file.path.exists()
+    if own or not may_sign_in:
         return None
-    return ServerAuth(config, file, login)
+    return ServerAuth(config, file, witness, login)
 
 
 @asynccontextmanager

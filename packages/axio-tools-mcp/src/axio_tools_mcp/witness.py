@@ -29,6 +29,8 @@ class Witness:
         """The way in which its process ended."""
         self.junk = ""
         """A line on stdout that is no message."""
+        self.not_signed_in = ""
+        """The reason for which it could not be signed in to."""
         self.status = 0
         """The status of its last answer over HTTP."""
         self.media_type = ""
@@ -38,6 +40,8 @@ class Witness:
         """One line: the cause, and what to do where that is known."""
         if self.ended:
             return self.ended
+        if self.not_signed_in:
+            return self.not_signed_in
         if self.status >= 400:
             advice = _ADVICE.get(self.status, "").format(name=self._name)
             told = f"it answered {self.status} {_phrase(self.status)}"
