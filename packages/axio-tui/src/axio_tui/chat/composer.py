@@ -139,7 +139,7 @@ class Pastes:
         text = clean(text)
         if not _is_large(text):
             return text
-        lines = text.count("\n") + 1
+        lines = text.count("\n") + (not text.endswith("\n"))
         number = len(self._whole)
         while True:
             number += 1
@@ -206,4 +206,4 @@ class Pastes:
 
 
 def _is_large(text: str) -> bool:
-    return len(text) > LARGE_CHARACTERS or text.count("\n") >= LARGE_LINES
+    return len(text) > LARGE_CHARACTERS or text.count("\n", 0, -1) >= LARGE_LINES

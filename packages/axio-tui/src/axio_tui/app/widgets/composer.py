@@ -1,0 +1,207 @@
+"""`Composer`: where a person writes to the agent, or to the application. It speaks by messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar
+
+from textual.actions import SkipAction
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from axio_tui.app.widgets.prompt_area import PromptArea
+from axio_tui.chat.composer import Command, Input, Pastes, Shell, Words, parse
+
+__all__ = ("Composer",)
+
+_KEEP_AFTER = 1.0  # seconds without a change after which a draft is to be kept
+
+
+class Composer(Vertical):
+    """The text, and what is offered over it.
+
+    `commands` gives the names of commands with their help. `take_back` gives the text of the newest
+    prompt that still waits, or None; it is called by Up when nothing is written. `recall` gives the
+    prompts of the past, oldest first.
+    """
+
+    DEFAULT_CSS = """
+    Composer { height: auto; max-height: 60%; }
+    Composer PromptArea {
+        height: auto; min-height: 3; max-height: 12; border: round $primary; padding: 0 1;
+    }
+    Composer PromptArea:focus { border: round $accent; }
+    """
+
+    BINDINGS: ClassVar = [
+        Binding("enter", "send", "Send", show=False, id="composer.send"),
+        Binding(
+            "ctrl+j,shift+enter,alt+enter",
+            "newline",
+            "New line",
+            show=False,
+            id="composer.newline",
+        ),
+        Binding("ctrl+s", "steer", "Steer", show=False, id="composer.steer"),
+        Binding("up", "older", "Earlier prompt", show=False, id="composer.older"),
+        Binding("down", "newer", "Later prompt", show=False, id="composer.newer"),
+    ]
+
+    class Sent(Message):
+        """Something to be done. `text` is all that was written, `kept` the same for a history."""
+
+        def __init__(self, input: Input, text: str, kept: str) -> None:
+            super().__init__()
+            self.input = input
+            self.text = text
+            self.kept = kept
+
+    class Submitted(Sent):
+        """Enter: to be answered, or queued while a run goes on."""
+
+    class Steered(Sent):
+        """Ctrl+S: to be put into the run that goes on. Its input is of words."""
+
+    class SentNothing(Message):
+        """Enter without a text: what is parked is to be sent."""
+
+    class DraftChanged(Message):
+        """The text has changed a moment ago: `kept` is what `load` takes."""
+
+        def __init__(self, kept: str) -> None:
+            super().__init__()
+            self.kept = kept
+
+    def __init__(
+        self,
+        *,
+        commands: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        take_back: Callable[[], Awaitable[str | None]] | None = None,
+        recall: Callable[[], Awaitable[list[str]]] | None = None,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.commands = commands
+        self.take_back = take_back
+        self.recall = recall
+        self.pastes = Pastes()
+        self.area = PromptArea(
+            self.pastes, placeholder="Ask. / commands, @ files, ! your shell, Ctrl+J new line"
+        )
+        self._past: list[str] | None = None  # while the person goes through it
+        self._place = 0
+        self._shown = ""
+        self._draft_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.area
+
+    def focus(self, scroll_visible: bool = True) -> Composer:
+        self.area.focus(scroll_visible)
+        return self
+
+    # ── what is written ───────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is written, and nothing else is under way here."""
+        return not self.area.text
+
+    @property
+    def last_key(self) -> float:
+        """The moment of the last key, on the clock of events (`time.monotonic`)."""
+        return self.area.last_key
+
+    @property
+    def kept(self) -> str:
+        """All that is written, to be kept as a draft."""
+        return self.pastes.kept(self.area.text)
+
+    def load(self, kept: str) -> None:
+        """Let a draft, or a prompt of the past, be the text."""
+        self.area.put(self.pastes.restore(kept))
+
+    def clear(self) -> None:
+        """Let nothing be written, as when it has been sent."""
+        self.area.load_text("")
+        self._past = None
+
+    def write(self, text: str) -> None:
+        """Put a text at the cursor, as if it were typed."""
+        self.area.write(self.pastes.fold(text))
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft_timer = self.set_timer(_KEEP_AFTER, self._tell_draft)
+
+    def _tell_draft(self) -> None:
+        self.post_message(self.DraftChanged(self.kept))
+
+    # ── sending ───────────────────────────────────────────────────────────────────────────────
+
+    def action_send(self) -> None:
+        if not self.area.text.strip():
+            self.post_message(self.SentNothing())
+        else:
+            self._send(self.Submitted, self._input())
+
+    def action_steer(self) -> None:
+        if not self.area.text.strip():
+            raise SkipAction
+        input = self._input()
+        if isinstance(input, Words):
+            self._send(self.Steered, input)
+        else:
+            self._send(self.Submitted, input)
+
+    def _input(self) -> Input:
+        whole = self.pastes.whole
+        match parse(self.area.text):
+            case Words(text, mentions):
+                return Words(whole(text), mentions)
+            case Shell(command, is_shared):
+                return Shell(whole(command), is_shared)
+            case Command(name, arguments):
+                return Command(name, whole(arguments))
+
+    def _send(self, kind: type[Sent], input: Input) -> None:
+        self.post_message(kind(input, self.pastes.whole(self.area.text), self.kept))
+        self.clear()
+
+    def action_newline(self) -> None:
+        self.area.write("\n")
+
+    # ── prompts of the past ───────────────────────────────────────────────────────────────────
+
+    async def action_older(self) -> None:
+        """The last queued prompt, to be edited, or an earlier one; else the line above."""
+        is_browsing = self._past is not None and self.area.text == self._shown
+        if not (is_browsing or self.is_empty) or not self.area.cursor_at_first_line:
+            raise SkipAction
+        if not is_browsing:
+            if self.take_back is not None and (text := await self.take_back()) is not None:
+                self.area.put(self.pastes.fold(text))
+                return
+            self._past = [] if self.recall is None else await self.recall()
+            self._place = len(self._past)
+        if self._place:
+            self._show(self._place - 1)
+
+    def action_newer(self) -> None:
+        if self._past is None or self.area.text != self._shown:
+            raise SkipAction
+        if not self.area.cursor_at_last_line:
+            raise SkipAction
+        self._show(min(self._place + 1, len(self._past)))
+
+    def _show(self, place: int) -> None:
+        assert self._past is not None
+        self._place = place
+        self.load(self._past[place] if place < len(self._past) else "")
+        self._shown = self.area.text

@@ -1,0 +1,91 @@
+"""`PromptArea`: the text of the composer. No large paste is ever inside of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding
+from textual.document._document import Location
+from textual.document._edit import Edit
+from textual.widgets import TextArea
+from textual.widgets.text_area import EditResult
+
+from axio_tui.chat.clean import clean
+from axio_tui.chat.composer import Pastes
+
+__all__ = ("PromptArea",)
+
+_NOT_OURS = {"f6", "f7", "pageup", "pagedown", "ctrl+z,super+z"}
+"""Keys of a text area that mean something else in the whole application."""
+
+
+class PromptArea(TextArea, inherit_bindings=False):
+    """The text that is being written. Its keys, and those of the composer around it, take effect in
+    the order in which they came: also those that were typed faster than the application reads."""
+
+    BINDINGS: ClassVar = [
+        *(
+            binding
+            for binding in TextArea.BINDINGS
+            if isinstance(binding, Binding) and binding.key not in _NOT_OURS
+        ),
+        Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
+    ]
+
+    def __init__(self, pastes: Pastes, *, placeholder: str = "") -> None:
+        super().__init__(soft_wrap=True, compact=True, placeholder=placeholder)
+        self.pastes = pastes
+        self.last_key = 0.0
+        """The moment of the last key or paste, on the clock of events."""
+
+    # ── edits ─────────────────────────────────────────────────────────────────────────────────
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Every change of the text goes through here, so that no placeholder is cut."""
+        (top, first), (bottom, last) = sorted((edit.from_location, edit.to_location))
+        start: Location
+        end: Location
+        if top == bottom:
+            line = self.document.get_line(top)
+            first, last = self.pastes.widen(line, first, last)
+            start, end = (top, first), (top, last)
+        else:
+            upper, lower = self.document.get_line(top), self.document.get_line(bottom)
+            start = (top, self.pastes.widen(upper, first, len(upper))[0])
+            end = (bottom, self.pastes.widen(lower, 0, last)[1])
+        return super().edit(Edit(edit.text, start, end, edit.maintain_selection_offset))
+
+    def put(self, text: str) -> None:
+        """Let this be the text, which can be undone to the one before."""
+        self.replace(text, (0, 0), self.document.end, maintain_selection_offset=False)
+        self.move_cursor(self.document.end)
+
+    def write(self, text: str) -> None:
+        """Put a text at the cursor, as if it were typed."""
+        self._replace_via_keyboard(text, *self.selection)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()  # else the base class pastes all of it
+        self.last_key = max(self.last_key, event.time)
+        self.write(self.pastes.place(event.text, self.text))
+
+    def action_paste(self) -> None:
+        self.write(self.pastes.place(self.app.clipboard, self.text))
+
+    # ── keys ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _on_key(self, event: events.Key) -> None:
+        self.last_key = max(self.last_key, event.time)
+        # Else bindings are looked up by the application, after the event has been here: too late
+        # for a letter that was typed after it. The composer's own come before those of a text.
+        for node, bindings in reversed(self.screen._binding_chain[:2]):
+            for binding in bindings.key_to_bindings.get(event.key, ()):
+                if await self.app.run_action(binding.action, node):
+                    event.stop()
+                    event.prevent_default()
+                    return
+        is_text = event.character is not None and clean(event.character) == event.character
+        if event.key == "enter" or not is_text:
+            event.prevent_default()
