@@ -17,8 +17,9 @@ from axio.exceptions import GuardError, message_of
 from axio.permission import PermissionGuard
 from axio.run import RUN
 from axio.tool import AnyTool
-from axio_tui_guards import Decisions, LLMGuard, RuleGuard, default_policy
+from axio_tui_guards import Decision, Decisions, LLMGuard, RuleGuard, default_policy
 from axio_tui_guards.asking import choice_of
+from axio_tui_guards.paths import resolve
 from axio_tui_guards.protected import belongs_to
 from axio_tui_guards.question import Question
 
@@ -102,6 +103,10 @@ class Permissions:
     @property
     def decisions(self) -> Decisions:
         return self._rules.decisions
+
+    def decided_in(self, session_id: str) -> tuple[Decision, ...]:
+        """The decisions that hold in this session and its project."""
+        return self.decisions.within({"project": resolve(self._root), "session": session_id})
 
     def guarded(self, tools: Iterable[AnyTool]) -> list[AnyTool]:
         """The tools, each with its own guards first, so that a person sees what those have made of

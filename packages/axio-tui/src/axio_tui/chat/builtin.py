@@ -1,0 +1,211 @@
+"""The commands that every front end has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import get_args
+
+from axio.messages import Message
+from axio_tui.chat.commands import (
+    CommandFailed,
+    Edit,
+    Host,
+    Leave,
+    Option,
+    Outcome,
+    Pick,
+    SlashCommand,
+    find,
+    help_of,
+)
+from axio_tui.chat.permissions import Mode, Permissions
+from axio_tui.chat.session import Point
+
+__all__ = ("BUILTIN",)
+
+_SHOWN = 70  # characters of a prompt in a list
+_MODES: tuple[str, ...] = get_args(Mode)
+_REWOUND = ("both", "conversation", "files")
+
+
+async def _help(host: Host, arguments: str) -> Outcome:
+    if not arguments:
+        return help_of(host.commands)
+    command = find(host.commands, arguments.removeprefix("/"))
+    return help_of({command.name: command})
+
+
+async def _leave(host: Host, arguments: str) -> Outcome:
+    return Leave()
+
+
+# ── conversations ─────────────────────────────────────────────────────────────────────────────
+
+
+async def _new(host: Host, arguments: str) -> Outcome:
+    await host.show(host.make())
+    return "A new conversation."
+
+
+async def _fork(host: Host, arguments: str) -> Outcome:
+    await host.show(await host.session.fork())
+    return "Going on in a copy; the conversation before stays as it was."
+
+
+async def _compact(host: Host, arguments: str) -> Outcome:
+    if not await host.session.compact():
+        return "There is nothing to shorten."
+    note = host.session.conversation.entries[0]
+    return f"Shortened: {getattr(note, 'text', '')}. The long one is kept as it was."
+
+
+# ── going back ────────────────────────────────────────────────────────────────────────────────
+
+
+async def _rewind(host: Host, arguments: str) -> Outcome:
+    points = await host.session.points()
+    if not points:
+        return "There is nothing to go back to."
+    if not arguments:
+        options = [
+            Option(_shortened(point.message), f"/rewind {number}")
+            for number, point in enumerate(points, 1)
+        ]
+        usage = f"/rewind N [{'|'.join(_REWOUND)}]: go back to before that prompt"
+        return Pick("Prompts, oldest first", options, usage)
+    number, _, what = arguments.partition(" ")
+    what = what.strip() or _REWOUND[0]
+    if what not in _REWOUND:
+        raise CommandFailed(f"what to take back is one of {', '.join(_REWOUND)}")
+    return await _rewind_to(host, points[_index(number, len(points))], what)
+
+
+async def _rewind_to(host: Host, point: Point, what: str) -> Outcome:
+    said: list[str] = []
+    if what != "conversation":
+        undone = await host.session.rewind_files(point, host.workspace)
+        said += [f"Put back: {path}" for path in undone.files]
+        said += [f"Left as it is, changed since by others: {path}" for path in undone.left]
+        if not said:
+            said.append("No file was changed since.")
+    if what == "files":
+        return "\n".join(said)
+    message = await host.session.rewind(point)
+    return Edit(message.text, "\n".join([*said, "The conversation is back before that prompt."]))
+
+
+async def _back(host: Host, arguments: str) -> Outcome:
+    message = await host.session.inbox.take_back()
+    if message is None:
+        raise CommandFailed("no prompt waits")
+    return Edit(message.text, "Taken back.")
+
+
+async def _steer(host: Host, arguments: str) -> Outcome:
+    if not arguments:
+        raise CommandFailed("/steer TEXT puts the text in before the next request of this run")
+    waiting = await host.session.steer(arguments)
+    return "Given to the run." if waiting.state == "steering" else "No run goes on: it waits."
+
+
+# ── what is allowed ───────────────────────────────────────────────────────────────────────────
+
+
+async def _mode(host: Host, arguments: str) -> Outcome:
+    permissions = _permissions(host)
+    if arguments:
+        if arguments not in _MODES:
+            raise CommandFailed(f"there is no mode {arguments}, only {', '.join(_MODES)}")
+        permissions.mode = arguments  # type: ignore[assignment]
+    return f"The mode is {permissions.mode}."
+
+
+async def _modes(host: Host) -> Iterable[str]:
+    return _MODES
+
+
+async def _list_permissions(host: Host, arguments: str) -> Outcome:
+    decisions = _permissions(host).decided_in(host.session.store.session_id)
+    word, _, number = arguments.partition(" ")
+    if word == "revoke":
+        decision = decisions[_index(number, len(decisions))]
+        _permissions(host).decisions.revoke(decision.id)
+        return f"Taken back: {decision.explain()}"
+    if arguments:
+        raise CommandFailed("/permissions lists what was decided, /permissions revoke N takes back")
+    if not decisions:
+        return "Nothing was decided for longer than one call: what may change something is asked."
+    options = [
+        Option(decision.explain(), f"/permissions revoke {n}")
+        for n, decision in enumerate(decisions, 1)
+    ]
+    return Pick("Decided here", options, "/permissions revoke N: ask again about such calls")
+
+
+def _permissions(host: Host) -> Permissions:
+    permissions = host.session.permissions
+    if permissions is None:
+        raise CommandFailed("nothing is asked here: the tools are not guarded")
+    return permissions
+
+
+async def _tools(host: Host, arguments: str) -> Outcome:
+    tools = sorted(host.session.agent.tools, key=lambda tool: tool.name)
+    if not tools:
+        return "The model has no tools."
+    width = max(len(tool.name) for tool in tools)
+    return "\n".join(
+        f"{tool.name:<{width}}  {'reads only' if tool.read_only else 'may change something'}: "
+        f"{(tool.description.strip().splitlines() or [''])[0]}"
+        for tool in tools
+    )
+
+
+# ── small parts ───────────────────────────────────────────────────────────────────────────────
+
+
+def _shortened(message: Message) -> str:
+    text = " ".join(message.text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _index(number: str, length: int) -> int:
+    """From a number as a list shows it."""
+    given = number.strip()
+    if not given.isdecimal() or not 1 <= int(given) <= length:
+        there_is = f"1 to {length}" if length else "none"
+        raise CommandFailed(f"no entry {given or '(which one?)'} in the list; there is: {there_is}")
+    return int(given) - 1
+
+
+BUILTIN = {
+    command.name: command
+    for command in (
+        SlashCommand("help", "[COMMAND]", "list the commands", _help, any_time=True),
+        SlashCommand("new", "", "begin another conversation", _new),
+        SlashCommand("fork", "", "go on in a copy of this conversation", _fork),
+        SlashCommand("compact", "", "go on with a summary in place of all that was said", _compact),
+        SlashCommand(
+            "rewind", "[N] [WHAT]", "go back before a prompt: both, conversation, files", _rewind
+        ),
+        SlashCommand(
+            "back", "", "take back the newest prompt that waits, to edit it", _back, any_time=True
+        ),
+        SlashCommand(
+            "steer", "TEXT", "give the model a word while it works", _steer, any_time=True
+        ),
+        SlashCommand(
+            "mode", "[MODE]", f"when you are asked: {', '.join(_MODES)}", _mode, _modes, True
+        ),
+        SlashCommand(
+            "permissions",
+            "[revoke N]",
+            "what was decided for longer",
+            _list_permissions,
+            any_time=True,
+        ),
+        SlashCommand("tools", "", "what the model may call", _tools, any_time=True),
+        SlashCommand("quit", "", "leave; so do exit and Ctrl-D", _leave, any_time=True),
+    )
+}
+"""By their names, in the order of the help."""
