@@ -29,9 +29,8 @@ from axio_context_sqlite import (
 )
 from axio_context_sqlite.connection import Connection
 from axio_context_sqlite.errors import translate
-from support.parts import in_ci
+from support.disk import Disk, remount, small_disk
 
-Disk = Callable[[str], Path]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -55,30 +54,8 @@ def content(path: Path) -> bytes:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """`disk("size=512k")` is a folder with a file system of its own."""
-    folder = tmp_path / "disk"
-
-    def mount(options: str) -> Path:
-        folder.mkdir(exist_ok=True)
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            reason = f"a file system of its own cannot be mounted (needs root): {done.stderr}"
-            pytest.fail(reason) if in_ci() else pytest.skip(reason)
-        return folder
-
-    yield mount
-    subprocess.run(["umount", "--lazy", str(folder)], capture_output=True)
-
-
-def remount(folder: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
-
-
-# ── full ─────────────────────────────────────────────────────────────────────────────────────────
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 async def test_a_full_disk_gives_a_clear_error_and_loses_nothing_that_was_acknowledged(

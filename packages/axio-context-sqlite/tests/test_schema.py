@@ -146,7 +146,7 @@ async def test_a_file_of_a_later_release_is_left_alone(path: Path) -> None:
         db.execute("INSERT INTO axio_context_schema (version) VALUES (?)", (len(MIGRATIONS) + 1,))
     db.close()
     before = content(path)
-    with pytest.raises(StoreTooNew, match="install a newer axio-context-sqlite"):
+    with pytest.raises(StoreTooNew, match="Install a newer axio-context-sqlite"):
         await connect(path)
     assert content(path) == before
 

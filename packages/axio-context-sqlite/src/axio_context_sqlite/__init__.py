@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from axio_context_sqlite.connection import connect
 from axio_context_sqlite.errors import (
+    SessionInUse,
     SessionLost,
     StoreBusy,
     StoreDamaged,
@@ -23,6 +24,7 @@ from axio_context_sqlite.store import SQLiteContextStore
 
 __all__ = (
     "SQLiteContextStore",
+    "SessionInUse",
     "SessionLost",
     "StoreBusy",
     "StoreDamaged",

@@ -8,7 +8,8 @@ AxioError
 │   ├── StoreDamaged       it is not a database, or a page or a row of it is broken
 │   └── StoreTooNew        a later release has changed its tables
 └── SessionBusy            (of axio) another run owns the session
-    └── SessionLost        this run owned it and was taken for dead
+    ├── SessionInUse       a living process has it
+    └── SessionLost        this run owned it, and another took it over
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sqlite3
 from axio.exceptions import AxioError, SessionBusy
 
 __all__ = (
+    "SessionInUse",
     "SessionLost",
     "StoreBusy",
     "StoreDamaged",
@@ -56,6 +58,14 @@ class StoreTooNew(StoreError):
     """The tables were changed by a later release."""
 
 
+class SessionInUse(SessionBusy):
+    """A living process has the session, number `pid` on `host`."""
+
+    def __init__(self, words: str, pid: int = 0, host: str = "") -> None:
+        super().__init__(words)
+        self.pid, self.host = pid, host
+
+
 class SessionLost(SessionBusy):
     """Another run took over this session; nothing more of this run is stored."""
 
@@ -83,6 +93,10 @@ _KINDS: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_CANTOPEN: (
         StoreError,
         "cannot be opened: check that it is a file, and the permissions of its folder",
+    ),
+    sqlite3.SQLITE_IOERR_SHMSIZE: (
+        StoreFull,
+        "cannot be opened: the disk is full. Free some space",
     ),
     sqlite3.SQLITE_IOERR: (StoreError, "cannot be read or written: the disk reports an error"),
 }

@@ -17,8 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from axio.exceptions import SessionBusy
-from axio_context_sqlite.errors import SessionLost
+from axio_context_sqlite.errors import SessionInUse, SessionLost
 from axio_context_sqlite.rows import Session
 
 __all__ = ("HEARTBEAT", "admit", "end", "is_held", "release", "renew", "take")
@@ -91,7 +90,7 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
         mine: the token of the writer's lease, None if it has none.
 
     Raises:
-        SessionBusy: a living owner has the session.
+        SessionInUse: a living owner has the session.
         SessionLost: the writer had a lease, and it is not in the file any more.
     """
     row = db.execute(
@@ -104,14 +103,16 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
         return
     if mine is not None:
         raise SessionLost(
-            f"session {session.shown} was taken over by another run: this run was taken for dead"
+            f"session {session.shown} was taken over by another run: nothing more is kept of this"
         )
     assert token is not None, "without an owner in the file and one here, both are None and equal"
     owner = Process(*json.loads(row[1]))
     if _alive(owner, token, row[2]):
-        raise SessionBusy(
+        raise SessionInUse(
             f"session {session.shown} is in use by process {owner.pid} on {owner.host}: "
-            "wait until its run has ended, or work on a fork"
+            "wait until its run has ended, or work on a fork",
+            owner.pid,
+            owner.host,
         )
     release(db, session, token)
 
@@ -119,7 +120,7 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
 def take(
     db: sqlite3.Connection, session: Session, token: str, loop: asyncio.AbstractEventLoop
 ) -> None:
-    """Become the owner, for a run in `loop`, after `admit` in the same transaction."""
+    """Become the owner, for runs in `loop`. `admit` respects another, in the same transaction."""
     process = json.dumps(_this_process(os.getpid()))
     db.execute(
         "INSERT INTO axio_context_sessions (project, session_id, owner, process, heartbeat) "

@@ -158,8 +158,8 @@ def migrate(db: sqlite3.Connection) -> None:
         version = _version(db)  # again: another process may have been faster
         if version > len(MIGRATIONS):
             raise StoreTooNew(
-                f"the file has version {version} of the tables, this release knows "
-                f"{len(MIGRATIONS)}: install a newer axio-context-sqlite"
+                f"the database is of a newer axio: it has version {version} of the tables, this "
+                f"release knows {len(MIGRATIONS)}. Install a newer axio-context-sqlite"
             )
         db.execute(
             "CREATE TABLE IF NOT EXISTS axio_context_schema ("

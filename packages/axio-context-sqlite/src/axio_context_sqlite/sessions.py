@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 
 from axio.context import SessionInfo, preview
@@ -21,6 +21,7 @@ __all__ = (
     "fork",
     "get_name",
     "get_tokens",
+    "latest",
     "rename",
     "replace",
     "rewind",
@@ -166,7 +167,7 @@ def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
         """,
         {"project": project},
     ).fetchall()
-    ids = {id for id, *_ in found}
+    main = set(_main([id for id, *_ in found]))
     return [
         SessionInfo(
             from_column(id),
@@ -175,8 +176,25 @@ def summaries(db: sqlite3.Connection, project: str) -> list[SessionInfo]:
             *rest,
         )
         for id, number, name, *rest in found
-        if "/" not in id or id.partition("/")[0] not in ids
+        if id in main
     ]
+
+
+def latest(db: sqlite3.Connection, project: str) -> str | None:
+    """The session to which something was added last, as `summaries` has them."""
+    found = db.execute(
+        "SELECT session_id FROM axio_context_messages WHERE project = ? "
+        "GROUP BY session_id ORDER BY max(id) DESC",
+        (project,),
+    ).fetchall()
+    ids = [id for (id,) in found]
+    return next(map(from_column, _main(ids)), None)
+
+
+def _main(ids: Collection[str]) -> Iterator[str]:
+    """Those that are not of sub-agents: `ID/...`, where there is a session `ID`."""
+    known = set(ids)
+    return (id for id in ids if "/" not in id or id.partition("/")[0] not in known)
 
 
 def search(db: sqlite3.Connection, project: str, text: str) -> list[SessionInfo]:

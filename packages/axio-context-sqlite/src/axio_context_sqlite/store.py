@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -14,9 +12,8 @@ from typing import TypeVar
 import aiosqlite
 
 from axio.context import ContextStore, SessionInfo
-from axio.exceptions import AxioError, SessionBusy
 from axio.messages import Message
-from axio_context_sqlite import calls, jsonl, lease, rows, sessions
+from axio_context_sqlite import calls, jsonl, rows, sessions
 from axio_context_sqlite.cache import Cache
 from axio_context_sqlite.calls import CallJournal
 from axio_context_sqlite.changes import FileChanges
@@ -24,6 +21,7 @@ from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
 from axio_context_sqlite.errors import StoreError
 from axio_context_sqlite.names import from_column
+from axio_context_sqlite.owner import Owner
 from axio_context_sqlite.payload import (
     COMPRESS_THRESHOLD,
     compress_payload,
@@ -38,8 +36,6 @@ __all__ = ("COMPRESS_THRESHOLD", "SQLiteContextStore", "compress_payload", "deco
 
 T = TypeVar("T")
 Store = TypeVar("Store", bound="SQLiteContextStore")
-
-logger = logging.getLogger(__name__)
 
 _BRIEF = 64 * 1024  # characters; to compress and write more than this takes milliseconds
 
@@ -79,7 +75,7 @@ class SQLiteContextStore(ContextStore):
         self._cache = Cache(self._session, self._database)
         self.shelf = Shelf(self._session, self._run)
         self.changes = FileChanges(self._session, self._run)
-        self._lease: str | None = None
+        self._owner = Owner(self._session, self._run)
         self._journal = CallJournal(self._session, self._change, self._run)
 
     @classmethod
@@ -121,7 +117,7 @@ class SQLiteContextStore(ContextStore):
 
         def job(db: sqlite3.Connection) -> T:
             with transaction(db):
-                lease.admit(db, self._session, self._lease)
+                self._owner.admit(db)
                 return change(db)
 
         return await self._run(job, brief=brief)
@@ -142,7 +138,7 @@ class SQLiteContextStore(ContextStore):
         def job(db: sqlite3.Connection) -> None:
             new = [Row(role, compress_payload(text)) for role, text, _ in encoded]
             with transaction(db):
-                lease.admit(db, self._session, self._lease)
+                self._owner.admit(db)
                 before = rows.last(db, self._session)
                 after = rows.append(db, self._session, before, new)
                 calls.settle(db, self._session, (message for _, _, message in encoded))
@@ -235,6 +231,10 @@ class SQLiteContextStore(ContextStore):
         """
         return await self._run(lambda db: sessions.summaries(db, self._session.project))
 
+    async def latest_session(self) -> str | None:
+        """The id of the session of this project to which something was added last."""
+        return await self._run(lambda db: sessions.latest(db, self._session.project))
+
     async def search_sessions(self, text: str) -> list[SessionInfo]:
         """Those of `list_sessions` whose name or first prompt holds the text, whatever the case."""
         return await self._run(lambda db: sessions.search(db, self._session.project, text))
@@ -270,7 +270,7 @@ class SQLiteContextStore(ContextStore):
             with open(path, "rb") as file:
                 exported = jsonl.parse(file)
             with transaction(db):
-                lease.admit(db, self._session, self._lease)
+                self._owner.admit(db)
                 if rows.last(db, self._session) != NONE:
                     raise ValueError(
                         f"session {self._session.shown} has messages: import into a new one"
@@ -303,68 +303,23 @@ class SQLiteContextStore(ContextStore):
 
     @asynccontextmanager
     async def own(self) -> AsyncIterator[None]:
-        """Hold the session: inside, no other run of any process can change it.
+        """Have the session: inside, no other run of any process can change it.
 
-        SessionBusy when another run still holds it after `wait` seconds. A run whose process died,
-        or whose event loop was closed, holds nothing.
+        SessionBusy when another still has it after `wait` seconds. A run whose process died, or
+        whose event loop was closed, has nothing.
         """
-        token = os.urandom(8).hex()
-        try:
-            await self._take(token)
-        except asyncio.CancelledError:
-            await self._give_back(token)  # the thread may have taken it nevertheless
-            raise
-        beat = asyncio.create_task(self._beat(token))
-        try:
+        async with self._owner.own():
             yield
-        finally:
-            beat.cancel()
-            try:
-                await self._give_back(token)
-            finally:
-                await asyncio.wait((beat,))
 
-    async def _take(self, token: str) -> None:
-        loop = asyncio.get_running_loop()
+    @asynccontextmanager
+    async def hold(self, *, take_over: bool = False) -> AsyncIterator[None]:
+        """Have the session for all runs of this store inside, one at a time.
 
-        def job(db: sqlite3.Connection) -> None:
-            if self._lease is not None and lease.is_held(self._lease):
-                raise SessionBusy(
-                    f"session {self._session.shown} is in use by another run of this store: "
-                    "wait until it has ended, or work on a fork"
-                )
-            with transaction(db):
-                lease.admit(db, self._session, None)
-                lease.take(db, self._session, token, loop)
-            self._lease = token
-
-        await self._run(job, brief=True)
-
-    async def _give_back(self, token: str) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            if self._lease == token:
-                self._lease = None
-            lease.end(token)
-            with transaction(db):
-                lease.release(db, self._session, token)
-
-        try:
-            await self._run(job, brief=True)
-        except AxioError as error:
-            # Nothing of the user's is lost, and other processes see when this one has ended.
-            logger.warning("session %s could not be given back: %s", self._session.shown, error)
-
-    async def _beat(self, token: str) -> None:
-        def job(db: sqlite3.Connection) -> None:
-            with transaction(db):
-                lease.renew(db, self._session, token)
-
-        while True:
-            await asyncio.sleep(lease.HEARTBEAT)
-            try:
-                await self._run(job, brief=True)
-            except AxioError as error:
-                logger.warning("session %s has missed a heartbeat: %s", self._session.shown, error)
+        SessionInUse at once when another has it. To `take_over` is to have it nevertheless: what
+        the other then tries to store raises `SessionLost` there.
+        """
+        async with self._owner.hold(take_over=take_over):
+            yield
 
 
 def _this_project() -> str:

@@ -1,17 +1,19 @@
 """`ChatSession`: one conversation with an agent, for a front end of any kind.
 
 session = ChatSession(agent, store)
-await session.load()
+await session.open()
 stream = session.send("Hello")
 while stream is not None:
     async for event in stream:
         paint(session.conversation)
     stream = session.next()
+await session.close()
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -60,7 +62,8 @@ class ChatSession:
     of the agent, and tell what the person has answered.
 
     With a store that has a shelf (`SQLiteContextStore`) everything is kept, and the transcript of a
-    session that is resumed is the one that was left.
+    session that is resumed is the one that was left. Between `open` and `close` no other program
+    can go on with it; without, it may be looked at while another has it, and `send` fails.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class ChatSession:
         self.permissions = permissions
         self._explain = explain
         self._stream: AgentStream | None = None
+        self._held: AsyncExitStack | None = None
         self._use(MemoryContextStore() if store is None else store)
 
     def _use(self, store: ContextStore, shelf: Shelf | None = None) -> None:
@@ -87,6 +91,26 @@ class ChatSession:
             explain=self._explain,
         )
         self._is_loaded = False
+
+    async def open(self, *, take_over: bool = False) -> None:
+        """Load the conversation, to go on with it until `close`.
+
+        `axio.exceptions.SessionBusy` when another program has it open: that of
+        `SQLiteContextStore` names the process. To `take_over` ends it there.
+        """
+        await self.close()
+        self._held = await _held(self.store, take_over)
+        try:
+            await self.load()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let other programs go on with the conversation. No run may be under way."""
+        held, self._held = self._held, None
+        if held is not None:
+            await held.aclose()
 
     async def load(self) -> None:
         """Read the conversation as it is kept. Prompts that a program has left are parked."""
@@ -220,14 +244,13 @@ class ChatSession:
 
     def beside(self, session_id: str | None = None) -> ContextStore:
         """Another session in the same place; in memory where the store has no such place."""
-        store = self.store
-        while inner := getattr(store, "inner", None):
-            store = inner
-        make: Callable[[str | None], ContextStore] | None = getattr(store, "beside", None)
+        make: Callable[[str | None], ContextStore] | None
+        make = getattr(_innermost(self.store), "beside", None)
         return MemoryContextStore() if make is None else make(session_id)
 
     async def fork(self) -> ChatSession:
-        """A copy of the conversation that goes on by itself. What waits to be sent stays here."""
+        """A copy of the conversation that goes on by itself, to be opened. What waits to be sent
+        stays here."""
         self._refuse_while_busy("fork")
         copy = ChatSession(
             self.agent,
@@ -262,6 +285,9 @@ class ChatSession:
         for waiting in self.inbox.waiting:
             await shelf.add("inbox", waiting.message.to_dict())
             await self.shelf.remove(waiting.id)
+        held = None if self._held is None else await _held(copy, take_over=False)
+        await self.close()
+        self._held = held
         self._use(copy, shelf)
         await self.load()
         return True
@@ -314,6 +340,22 @@ class ChatSession:
     def _refuse_while_busy(self, what: str) -> None:
         if self.is_busy:
             raise RuntimeError(f"cannot {what} while a run goes on: stop it first")
+
+
+def _innermost(store: ContextStore) -> ContextStore:
+    """The store that keeps the session, without what is around it."""
+    while inner := getattr(store, "inner", None):
+        store = inner
+    return store
+
+
+async def _held(store: ContextStore, take_over: bool) -> AsyncExitStack:
+    """Closed, it lets go of the session; of a store that cannot be held there is nothing to do."""
+    stack = AsyncExitStack()
+    hold = getattr(_innermost(store), "hold", None)
+    if hold is not None:
+        await stack.enter_async_context(hold(take_over=take_over))
+    return stack
 
 
 async def _keep(shelf: Shelf, remarks: list[Remark]) -> None:
