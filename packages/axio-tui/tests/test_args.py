@@ -29,7 +29,8 @@ def test_options_for_logging_may_stand_before_and_after_the_command(args: list[s
 def test_what_is_not_said_is_left_to_the_command() -> None:
     parsed = build_parser().parse_args(["run"])
     assert (parsed.prompt, parsed.transport, parsed.model, parsed.tools) == (None,) * 4
-    assert (parsed.json, parsed.yes, parsed.debug, parsed.max_iterations) == (False,) * 3 + (50,)
+    assert (parsed.json, parsed.yes, parsed.debug) == (False,) * 3
+    assert (parsed.max_iterations, parsed.mode, parsed.sandbox) == (None,) * 3  # as configured
 
 
 def test_discovery_is_there_under_its_old_name() -> None:

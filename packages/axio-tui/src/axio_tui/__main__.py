@@ -45,6 +45,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # Imported here: help and wrong options should cost nothing.
+    from axio_tui.config.load import configure
     from axio_tui.errors import CommandError, check_current_directory, explain, traceback_of
     from axio_tui.logs import start_logging
     from axio_tui.plain.terminal import OutputClosed
@@ -53,6 +54,7 @@ def _run(args: argparse.Namespace) -> int:
 
     try:
         check_current_directory()
+        configure(args, say)
         start_logging(args.log_level, args.log_file)
         return run(args, say)
     except OutputClosed:

@@ -7,9 +7,8 @@ from typing import Any
 
 from axio_tui.subcommands import SUBCOMMANDS
 
-__all__ = ("DEFAULT_ITERATIONS", "build_parser")
+__all__ = ("build_parser",)
 
-DEFAULT_ITERATIONS = 50
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
 
 
@@ -53,18 +52,16 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument(
         "--sandbox",
-        default="none",
         metavar="PLACE",
         help="where commands run and files are: none, workspace-write, read-only, docker or "
-        "docker:IMAGE (default: %(default)s)",
+        "docker:IMAGE (default: none)",
     )
     run.add_argument("--system", metavar="TEXT", help="the system prompt, instead of axio's own")
     run.add_argument(
         "--max-iterations",
         type=_positive,
-        default=DEFAULT_ITERATIONS,
         metavar="N",
-        help="how often the model may be asked for one prompt (default: %(default)s)",
+        help="how often the model may be asked for one prompt (default: 50)",
     )
     run.add_argument("--json", action="store_true", help="print one event a line, as JSON")
     _add_permissions(run)
@@ -79,9 +76,8 @@ def _add_permissions(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--mode",
         choices=("ask", "plan", "accept-edits", "auto"),
-        default="ask",
         help="ask before calls that may change something, only plan, change files of the folder "
-        "unasked, or ask a second model before you (default: %(default)s)",
+        "unasked, or ask a second model before you (default: ask)",
     )
     run.add_argument(
         "--yes",

@@ -8,6 +8,7 @@ from importlib import import_module
 __all__ = ("SUBCOMMANDS", "run_subcommand")
 
 SUBCOMMANDS = {
+    "config": ("axio_tui.config.command", "list settings with where they come from; change them"),
     "mcp": ("axio_tools_mcp.command", "MCP servers, whose tools `axio run` offers"),
     "permissions": ("axio_tui.permissions", "list and revoke what was decided in this project"),
 }

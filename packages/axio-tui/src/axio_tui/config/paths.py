@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ("config_folder", "data_folder", "own_folder")
+__all__ = ("config_file", "config_folder", "data_folder", "database_file", "own_folder")
 
 
 def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -17,6 +17,16 @@ def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def config_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Of the configuration and of secrets."""
     return _base(environment, "XDG_CONFIG_HOME", ".config") / "axio"
+
+
+def config_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The settings of a person, in TOML."""
+    return config_folder(environment) / "config.toml"
+
+
+def database_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Conversations, and what pickers and plug-ins save."""
+    return data_folder(environment) / "axio.db"
 
 
 def own_folder(folder: Path) -> Path:

@@ -1,0 +1,156 @@
+"""`axio config`: each setting with its value and where that comes from, and changing them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+
+from axio_tui.config.file import read_config, replace
+from axio_tui.config.load import load_config
+from axio_tui.config.paths import config_file, own_folder
+from axio_tui.config.settings import Setting, find_setting, path_of
+from axio_tui.config.values import Config, Value
+from axio_tui.errors import CommandError, WrongUse, explain
+from axio_tui.harmless import visible
+
+__all__ = ("main",)
+
+Say = Callable[[str], None]
+
+
+def main(argv: Sequence[str], say: Say) -> int:
+    """Run `axio config` and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args, say))
+    except CommandError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except (OSError, ValueError) as error:
+        say(f"error: {explain(error)}")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="axio config",
+        description="List the settings, each with where it comes from. Flags come before the "
+        "environment (AXIO_NAME), then the file of a trusted folder (.axio/config.toml), your own "
+        "file, what pickers have saved, and defaults.",
+    )
+    parser.set_defaults(run=_list)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    commands.add_parser("list", help="list the settings; so does no command")
+    change = commands.add_parser("set", help="set a value in your own file")
+    change.add_argument("name", metavar="NAME")
+    change.add_argument("value", metavar="VALUE", help="several names are separated by commas")
+    change.set_defaults(run=_set)
+    remove = commands.add_parser("unset", help="take a value out of your own file")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(run=_unset)
+    path = commands.add_parser("path", help="print where your own file is")
+    path.set_defaults(run=_path)
+    return parser
+
+
+# ── what holds ────────────────────────────────────────────────────────────────────────────────
+
+
+def _list(args: argparse.Namespace, say: Say) -> int:
+    config = load_config({})
+    for problem in config.problems:
+        say(problem.text)
+    for line in _lines(config):
+        print(line)
+    return 0
+
+
+def _lines(config: Config) -> list[str]:
+    texts = {
+        name: f"{visible(name)} = {_written(value.value)}" for name, value in config.values.items()
+    }
+    width = max(map(len, texts.values()))
+    return [
+        f"{texts[name]:<{min(width, 40)}}  # {_told(value)}"
+        for name, value in config.values.items()
+    ]
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    return f'"{visible(value)}"' if isinstance(value, str) else str(value)
+
+
+def _told(value: Value) -> str:
+    if value.source == "default":
+        return f"default; {value.setting.help}"
+    return f"{value.source}, {visible(value.where)}" if value.where else value.source
+
+
+# ── changing the file ─────────────────────────────────────────────────────────────────────────
+
+
+def _set(args: argparse.Namespace, say: Say) -> int:
+    from axio_tui.config.toml import with_value
+
+    setting = _setting(args.name)
+    try:
+        value = setting.parsed(args.value)
+    except ValueError as error:
+        raise WrongUse(str(error)) from error
+    _change(lambda text: with_value(text, path_of(args.name), value))
+    say(f"{args.name} = {_written(value)} in {config_file()}")
+    _say_what_wins(args.name, value, say)
+    return 0
+
+
+def _unset(args: argparse.Namespace, say: Say) -> int:
+    from axio_tui.config.toml import without_value
+
+    _setting(args.name)
+    try:
+        _change(lambda text: without_value(text, path_of(args.name)))
+    except KeyError as error:
+        raise WrongUse(f"{args.name} is not set in {config_file()}") from error
+    say(f"{args.name} is not set any more in {config_file()}")
+    return 0
+
+
+def _path(args: argparse.Namespace, say: Say) -> int:
+    print(config_file())
+    return 0
+
+
+def _setting(name: str) -> Setting:
+    setting = find_setting(name)
+    if setting is None:
+        raise WrongUse(f"there is no setting {visible(name)!r}; axio config lists them")
+    return setting
+
+
+def _change(change: Callable[[str], str]) -> None:
+    """Replace the file by what `change` makes of its text; one that is broken is left as it is."""
+    file = read_config(config_file())
+    if file.broken:
+        raise CommandError(f"{file.broken}; mend the file first")
+    mark = b"\xef\xbb\xbf" if file.data.startswith(b"\xef\xbb\xbf") else b""
+    text = file.data.decode("utf-8-sig")
+    ends = "\r\n" if "\r\n" in text else "\n"
+    changed = change(text.replace("\r\n", "\n")).replace("\n", ends)
+    own_folder(file.path.parent)
+    replace(file.path, mark + changed.encode())
+
+
+def _say_what_wins(name: str, value: object, say: Say) -> None:
+    """A person who sets a value without effect wants to know."""
+    now = load_config({}, environment=os.environ).values.get(name)
+    if now is not None and now.value != value:
+        say(f"but {_written(now.value)} holds here: {now.source}, {now.where}")

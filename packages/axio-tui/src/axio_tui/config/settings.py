@@ -1,0 +1,174 @@
+"""The settings, as data: what each is called, what it may be, and who may set it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+__all__ = ("SETTINGS", "Kind", "Setting", "find_setting", "path_of", "variable_of")
+
+Kind: TypeAlias = Literal["text", "number", "flag", "names"]
+"""A text, a whole number, true or false, or several names: a tuple of texts."""
+
+Tightens: TypeAlias = Callable[[Any, Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value that a person may set; ``*`` in the name stands for any one word.
+
+    One that `limits` says what tools may do: with a wrong value nothing is run. A folder may set
+    only what has `tightens`, which is true if the second value allows no more than the first.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    least: int = 0
+    limits: bool = False
+    tightens: Tightens | None = None
+
+    def checked(self, value: object) -> Any:
+        """The value, as TOML has it. `ValueError` says what it has to be."""
+        if self.kind == "names" and isinstance(value, str):
+            value = _names_in(value)
+        elif self.kind == "names" and isinstance(value, list | tuple):
+            value = tuple(value) if all(isinstance(name, str) for name in value) else value
+        fits = type(value) is _TYPES[self.kind]
+        if not fits or (self.choices and value not in self.choices):
+            raise ValueError(f"{self._wanted()}, not {value!r}")
+        if isinstance(value, int) and value < self.least:
+            raise ValueError(f"{self._wanted()}, not {value!r}")
+        return value
+
+    def parsed(self, text: str) -> Any:
+        """The value that a text stands for. `ValueError` says what it has to be."""
+        if self.kind == "number" and re.fullmatch(r"\s*[0-9]{1,18}\s*", text):
+            return self.checked(int(text))
+        if self.kind == "flag":
+            return self.checked(_FLAGS.get(text.strip().lower(), text))
+        return self.checked(text)
+
+    def _wanted(self) -> str:
+        if self.choices:
+            return f"{self.name} is one of {', '.join(self.choices)}"
+        return f"{self.name} is {_SAID[self.kind].format(least=self.least)}"
+
+
+_TYPES = {"text": str, "number": int, "flag": bool, "names": tuple}
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True}
+_FLAGS |= {"false": False, "no": False, "off": False, "0": False}
+_SAID = {
+    "text": "a text",
+    "number": "a whole number of {least} or more",
+    "flag": "true or false",
+    "names": "a list of names",
+}
+
+
+def _names_in(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _among(allowed: Mapping[str, tuple[str, ...]]) -> Tightens:
+    return lambda before, after: after == before or after in allowed.get(before, ())
+
+
+def _is_part(before: tuple[str, ...] | None, after: tuple[str, ...]) -> bool:
+    return before is None or set(after) <= set(before)
+
+
+_TIGHTER_MODES = _among(
+    {"ask": ("plan",), "accept-edits": ("ask", "plan"), "auto": ("ask", "plan")}
+)
+_TIGHTER_PLACES = _among(
+    {"none": ("workspace-write", "read-only"), "workspace-write": ("read-only",)}
+)
+_LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
+
+SETTINGS = (
+    Setting("transport", "text", "the model's provider; none: the first that can be used"),
+    Setting("model", "text", "the model; none: the transport's own", tightens=lambda *_: True),
+    Setting(
+        "tools", "names", "tools the model may call; none: all", limits=True, tightens=_is_part
+    ),
+    Setting(
+        "sandbox",
+        "text",
+        "where commands run and files are: none, workspace-write, read-only, docker, docker:IMAGE",
+        "none",
+        limits=True,
+        tightens=_TIGHTER_PLACES,
+    ),
+    Setting(
+        "mode",
+        "text",
+        "when you are asked before a call",
+        "ask",
+        choices=("ask", "plan", "accept-edits", "auto"),
+        limits=True,
+        tightens=_TIGHTER_MODES,
+    ),
+    Setting("guards", "names", "installed guards that are asked; none: all", limits=True),
+    Setting(
+        "max_iterations",
+        "number",
+        "how often the model may be asked for one prompt",
+        50,
+        least=1,
+        limits=True,
+        tightens=lambda before, after: after <= before,
+    ),
+    Setting("system", "text", "the system prompt, instead of axio's own"),
+    Setting("log_level", "text", "what to log", choices=_LOG_LEVELS),
+    Setting("log_file", "text", "where to log; none: standard error"),
+    Setting("ui", "text", "the full screen, or lines", "full", choices=("full", "plain")),
+    Setting("theme", "text", "the colours of the full screen"),
+    Setting("mouse", "flag", "the full screen takes the mouse", True),
+    Setting(
+        "exit_print",
+        "text",
+        "what stays in the terminal after the full screen",
+        "last",
+        choices=("last", "all", "none"),
+    ),
+    Setting("retention.conversations", "number", "days to keep conversations; 0: for ever", 365),
+    Setting("retention.logs", "number", "days to keep logs; 0: for ever", 30),
+    Setting("keys.*", "names", "the keys of an action of the full screen"),
+    Setting("transports.*.base_url", "text", "the address of a transport's server"),
+)
+
+_EXACT = {setting.name: setting for setting in SETTINGS}
+_PATTERNS = [
+    (re.compile(re.escape(setting.name).replace(r"\*", r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")), setting)
+    for setting in SETTINGS
+    if "*" in setting.name
+]
+
+
+def find_setting(name: str) -> Setting | None:
+    """The setting of this name; None if there is no such."""
+    exact = None if "*" in name else _EXACT.get(name)
+    if exact is not None:
+        return exact
+    return next((setting for form, setting in _PATTERNS if form.fullmatch(name)), None)
+
+
+def path_of(name: str) -> tuple[str, ...]:
+    """The way to a setting in a file: the word for ``*`` is one name, also with dots in it."""
+    setting = find_setting(name)
+    words, pattern = name.split("."), setting.name.split(".") if setting else []
+    if "*" in pattern:
+        star = pattern.index("*")
+        end = len(words) - (len(pattern) - star - 1)
+        words[star:end] = [".".join(words[star:end])]
+    return tuple(words)
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that sets it."""
+    return f"AXIO_{re.sub('[^A-Z0-9]', '_', name.upper())}"

@@ -1,0 +1,132 @@
+"""The value of each setting and where it comes from: flag, environment, project, user, database,
+default, in this order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+from axio_tui.config.file import ConfigFile, HookTable, Problem
+from axio_tui.config.settings import SETTINGS, Setting, find_setting, variable_of
+
+__all__ = ("Config", "Source", "Value", "resolve")
+
+Source: TypeAlias = Literal["default", "database", "user", "project", "environment", "flag"]
+"""Lowest first."""
+
+_RANKS: Mapping[Source, int] = {source: rank for rank, source in enumerate(get_args(Source))}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value, the kind of place that it comes from, and the place: a variable, or file and
+    line."""
+
+    setting: Setting
+    value: Any
+    source: Source = "default"
+    where: str = ""
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self.source]
+
+
+@dataclass(slots=True)
+class Config:
+    """All values by name, hooks of files in the order in which they are asked, and all that was
+    wrong."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    hooks: list[HookTable] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name].value
+
+    def below(self, name: str) -> dict[str, Any]:
+        """The values whose names begin with `name` and a dot, by the rest of their names."""
+        start = f"{name}."
+        return {
+            name.removeprefix(start): value.value
+            for name, value in self.values.items()
+            if name.startswith(start)
+        }
+
+
+def resolve(
+    *,
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    project: ConfigFile | None = None,
+    user: ConfigFile | None = None,
+    database: Mapping[str, str] | None = None,
+) -> Config:
+    """The settings that hold. `flags` are values as they are used, by name; None is not given."""
+    config = Config({s.name: Value(s, s.default) for s in SETTINGS if "*" not in s.name})
+    for name, text in (database or {}).items():
+        _take_text(config, name, text, "database", name)
+    if user is not None:
+        for name, entry in user.entries.items():
+            config.values[name] = Value(entry.setting, entry.value, "user", entry.where)
+        config.hooks += user.hooks
+        config.problems += user.problems
+    if project is not None:
+        _take_project(config, project)
+    names = dict.fromkeys([*config.values, *flags])
+    for name in names:
+        if text := environment.get(variable_of(name), ""):
+            _take_text(config, name, text, "environment", variable_of(name))
+    for name, value in flags.items():
+        setting = find_setting(name)
+        if value is not None and setting is not None:
+            config.values[name] = Value(setting, value, "flag")
+    _keep_model_with_its_transport(config, [project, user])
+    return config
+
+
+def _take_text(config: Config, name: str, text: str, source: Source, where: str) -> None:
+    setting = find_setting(name)
+    if setting is None:
+        return
+    try:
+        config.values[name] = Value(setting, setting.parsed(text), source, where)
+    except ValueError as error:
+        config.problems.append(Problem(f"{where} in the {source}: {error}", setting.limits))
+
+
+def _take_project(config: Config, project: ConfigFile) -> None:
+    config.hooks += project.hooks
+    config.problems += project.problems
+    for name, entry in project.entries.items():
+        before = config.values.get(name, Value(entry.setting, entry.setting.default))
+        if entry.setting.tightens is None:
+            words = f"{entry.where}: {name} is not for a folder to set"
+            config.problems.append(Problem(words))
+        elif not entry.setting.tightens(before.value, entry.value):
+            words = (
+                f"{entry.where}: {name} stays {_shown(before.value)}: a folder may only allow less"
+            )
+            config.problems.append(Problem(words))
+        else:
+            config.values[name] = Value(entry.setting, entry.value, "project", entry.where)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _keep_model_with_its_transport(config: Config, files: Iterable[ConfigFile | None]) -> None:
+    """A model that was chosen for one transport says nothing where a higher source names
+    another."""
+    model, transport = config.values["model"], config.values["transport"]
+    if model.rank >= transport.rank or model.value is None:
+        return
+    for file in files:
+        same = file.entries.get("model") if file is not None else None
+        if file is not None and same is not None and same.where == model.where:
+            named = file.entries.get("transport")
+            if named is not None and named.value == transport.value:
+                return
+    config.values["model"] = Value(model.setting, None)
