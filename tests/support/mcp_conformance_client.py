@@ -17,9 +17,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
-from axio_tools_mcp import MCPServerConfig
+from axio_tools_mcp import MCPServerConfig, MCPSession
 from axio_tools_mcp.elicitation import Elicitation
-from axio_tools_mcp.wire import Hooks, connect
+from axio_tools_mcp.errors import ToolCallError
+from axio_tools_mcp.wire import Connection, Hooks, connect
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
 CONTEXT = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
@@ -74,11 +75,39 @@ async def main(url: str) -> None:
     login: Any = Person() if SCENARIO.startswith("auth") else None
     hooks = Hooks(print, print, print, elicit)
     async with connect(config, hooks, login=login) as connection:
-        for tool in await connection.list_tools():
-            fields = tool.input_schema.get("properties", {})
-            arguments = {name: SAMPLES.get(field.get("type")) for name, field in fields.items()}
-            result = await connection.call_tool(tool.name, arguments, progressed)
-            print(tool.name, result.is_error, str(result.content)[:200], file=sys.stderr)
+        await use_skills(connection)
+        tools = {tool.name: tool.input_schema for tool in await connection.list_tools()}
+        for name, arguments in calls(tools):
+            try:
+                result = await connection.call_tool(name, arguments, progressed)
+                print(name, result.is_error, str(result.content)[:200], file=sys.stderr)
+            except ToolCallError as error:  # some scenarios have tools that do not answer
+                print(error, file=sys.stderr)
+
+
+def calls(tools: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """The calls that the scenario wants, or one of every tool."""
+    if "toolCalls" in CONTEXT:
+        return [(call["name"], call["arguments"]) for call in CONTEXT["toolCalls"]]
+    if "json_schema_echo" in tools:  # it looks at the schema of the other one
+        return [("json_schema_echo", {"schema": tools["json_schema_2020_12_tool"]})]
+    return [
+        (name, {key: SAMPLES.get(field.get("type")) for key, field in fields.items()})
+        for name, schema in tools.items()
+        for fields in [schema.get("properties", {})]
+    ]
+
+
+async def use_skills(connection: Connection) -> None:
+    """List the skills of the server, and load them where the scenario looks at that."""
+    session = MCPSession(connection.config)
+    session._connection = connection
+    for skill in await session.list_skills():
+        try:
+            for file in skill.paths if "verify" in SCENARIO else ():
+                print(file, await session.read_skill(skill, file), file=sys.stderr)
+        except ToolCallError as error:
+            print(error, file=sys.stderr)
 
 
 async def progressed(progress: float, total: float | None, message: str | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import sys
 from collections.abc import AsyncIterator
+from types import MappingProxyType
 from typing import Any
 
 import uvicorn
@@ -55,6 +56,11 @@ async def test_multiple_content_types() -> list[Any]:
     return [TextBlock("Multiple content types test:"), ImageBlock("image/png", PNG)]
 
 
+async def json_schema_2020_12_tool(**arguments: Any) -> str:
+    """Take what the schema below describes."""
+    return str(arguments)
+
+
 TOOLS = [
     Tool(name=handler.__name__, handler=handler)
     for handler in (
@@ -66,6 +72,40 @@ TOOLS = [
         test_multiple_content_types,
     )
 ]
+TOOLS.append(
+    Tool(
+        name="json_schema_2020_12_tool",
+        handler=json_schema_2020_12_tool,
+        schema=MappingProxyType(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "type": "object",
+                "$defs": {
+                    "address": {
+                        "$anchor": "addressDef",
+                        "type": "object",
+                        "properties": {"street": {"type": "string"}, "city": {"type": "string"}},
+                    }
+                },
+                "properties": {
+                    "name": {"type": "string"},
+                    "address": {"$ref": "#/$defs/address"},
+                    "contactMethod": {"type": "string", "enum": ["phone", "email"]},
+                    "phone": {"type": "string"},
+                    "email": {"type": "string"},
+                },
+                "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+                "if": {
+                    "properties": {"contactMethod": {"const": "phone"}},
+                    "required": ["contactMethod"],
+                },
+                "then": {"required": ["phone"]},
+                "else": {"required": ["email"]},
+                "additionalProperties": False,
+            }
+        ),
+    )
+)
 
 if __name__ == "__main__":
     application = make_server(TOOLS).streamable_http_app()

@@ -20,10 +20,20 @@ import pytest
 
 from support.parts import in_ci, requires
 
-__all__ = ("CONFORMANCE", "MCP_SERVERS", "OIDC_PROVIDER", "installed", "node")
+__all__ = (
+    "CONFORMANCE",
+    "CONFORMANCE_NEXT",
+    "INSPECTOR",
+    "MCP_SERVERS",
+    "OIDC_PROVIDER",
+    "installed",
+    "node",
+)
 
 OIDC_PROVIDER = ("oidc-provider@9.13.3",)
 CONFORMANCE = ("@modelcontextprotocol/conformance@0.1.16",)
+CONFORMANCE_NEXT = ("@modelcontextprotocol/conformance@0.2.0-alpha.12",)
+INSPECTOR = ("@modelcontextprotocol/inspector@2.12.0",)
 MCP_SERVERS = tuple(
     f"@modelcontextprotocol/server-{name}@2026.8.31"
     for name in ("everything", "filesystem", "memory")
@@ -91,5 +101,5 @@ def _missing(reason: str) -> NoReturn:
 
 if __name__ == "__main__":
     node(22)
-    for wanted in (OIDC_PROVIDER, MCP_SERVERS, CONFORMANCE):
+    for wanted in (OIDC_PROVIDER, MCP_SERVERS, CONFORMANCE, CONFORMANCE_NEXT, INSPECTOR):
         installed(*wanted)

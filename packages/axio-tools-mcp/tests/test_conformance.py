@@ -1,6 +1,6 @@
-"""The official conformance suite, against our client and our server.
+"""The official conformance suite, in two versions, against our client and our server.
 
-`conformance-baseline.yml` has what is not held, and why.
+The baselines have what is not held, and why.
 """
 
 from __future__ import annotations
@@ -9,24 +9,39 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import support
 from support.mcp_servers import free_port, wait_for_port
-from support.npm import CONFORMANCE, installed, node
+from support.npm import CONFORMANCE, CONFORMANCE_NEXT, installed, node
 
 pytestmark = pytest.mark.timeout(300)
 
-BASELINE = Path(__file__).with_name("conformance-baseline.yml")
 PROGRAMS = Path(support.__file__).parent
 
-FEW = ["initialize", "tools_call", "auth/metadata-default"]
-OTHERS = [
-    "elicitation-sep1034-client-defaults",
+
+@dataclass(frozen=True)
+class Suite:
+    """A version of the suite, and what of it is not held."""
+
+    package: tuple[str, ...]
+    baseline: str
+    server_suite: str
+    few: list[str]
+    others: list[str]
+
+    def run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        program = installed(*self.package) / "node_modules/@modelcontextprotocol/conformance"
+        command = [str(node(22)), str(program / "dist/index.js"), *arguments]
+        command += ["--expected-failures", str(Path(__file__).with_name(self.baseline))]
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=240)
+
+
+AUTH = [
     "auth/scope-step-up",
-    "sse-retry",
     *(f"auth/metadata-var{number}" for number in (1, 2, 3)),
     "auth/basic-cimd",
     "auth/scope-from-www-authenticate",
@@ -42,23 +57,60 @@ OTHERS = [
     "auth/offline-access-not-supported",
     "auth/client-credentials-jwt",
     "auth/client-credentials-basic",
-    "auth/cross-app-access-complete-flow",
 ]
-
-
-def suite(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = installed(*CONFORMANCE) / "node_modules/@modelcontextprotocol/conformance"
-    command = [str(node(22)), str(program / "dist/index.js"), *arguments]
-    command += ["--expected-failures", str(BASELINE)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=240)
+SUITES = {
+    "0.1.16": Suite(
+        CONFORMANCE,
+        "conformance-baseline.yml",
+        "active",
+        ["initialize", "tools_call", "auth/metadata-default"],
+        [
+            "elicitation-sep1034-client-defaults",
+            "sse-retry",
+            *AUTH,
+            "auth/cross-app-access-complete-flow",
+        ],
+    ),
+    "0.2.0-alpha.12": Suite(
+        CONFORMANCE_NEXT,
+        "conformance-next-baseline.yml",
+        "all",
+        ["initialize", "tools_call", "request-metadata", "sep-2640-client-verify-digest"],
+        [
+            "elicitation-sep1034-client-defaults",
+            "sse-retry",
+            "auth/metadata-default",
+            *AUTH,
+            "auth/authorization-server-migration",
+            *(f"auth/iss-{kind}" for kind in ("supported", "not-advertised", "supported-missing")),
+            *(f"auth/iss-{kind}" for kind in ("wrong-issuer", "unexpected", "normalized")),
+            "auth/metadata-issuer-mismatch",
+            "auth/enterprise-managed-authorization",
+            "auth/dpop",
+            "auth/dpop-nonce",
+            "auth/wif-jwt-bearer",
+            "sep-2322-client-request-state",
+            *(f"http-{kind}-headers" for kind in ("standard", "custom", "invalid-tool")),
+            "json-schema-ref-no-deref",
+            "json-schema-2020-12-preservation",
+            *(f"sep-2640-client-{kind}" for kind in ("no-prefetch", "verify-size")),
+            "sep-2640-client-verify-frontmatter",
+        ],
+    ),
+}
 
 
 @pytest.mark.parametrize(
-    "scenario", [*FEW, *(pytest.param(name, marks=pytest.mark.heavy) for name in OTHERS)]
+    ("version", "scenario"),
+    [
+        pytest.param(version, name, marks=[pytest.mark.heavy] if name in suite.others else [])
+        for version, suite in SUITES.items()
+        for name in (*suite.few, *suite.others)
+    ],
 )
-def test_our_client(scenario: str, tmp_path: Path) -> None:
+def test_our_client(version: str, scenario: str, tmp_path: Path) -> None:
     client = f"{sys.executable} {PROGRAMS / 'mcp_conformance_client.py'}"
-    done = suite(
+    done = SUITES[version].run(
         tmp_path, "client", "--command", client, "--scenario", scenario, "--timeout", "120000"
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -81,8 +133,11 @@ def port() -> Iterator[int]:
         process.wait(20)
 
 
-def test_our_server(port: int, tmp_path: Path) -> None:
-    done = suite(tmp_path, "server", "--url", f"http://127.0.0.1:{port}/mcp", "--suite", "active")
+@pytest.mark.parametrize("version", SUITES)
+def test_our_server(version: str, port: int, tmp_path: Path) -> None:
+    suite = SUITES[version]
+    address = f"http://127.0.0.1:{port}/mcp"
+    done = suite.run(tmp_path, "server", "--url", address, "--suite", suite.server_suite)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     held = set(re.findall(r"✓ ([\w-]+): [1-9]", done.stdout))
     assert {"server-initialize", "ping", "tools-list", "tools-call-simple-text"} <= held

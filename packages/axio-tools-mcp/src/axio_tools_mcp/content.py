@@ -20,7 +20,7 @@ from axio.blocks import (
 )
 from axio.results import Content
 
-__all__ = ("content_of", "is_error", "joined", "parts_of", "resource_parts", "text_of")
+__all__ = ("bytes_of", "content_of", "is_error", "joined", "parts_of", "resource_parts", "text_of")
 
 Part: TypeAlias = TextBlock | ImageBlock | AudioBlock
 
@@ -89,6 +89,14 @@ def resource_parts(resource: Any) -> list[Part]:
     kind = _get(resource, "mime_type", "mimeType")
     block = _media(str(getattr(resource, "blob", "")), kind, "resource")
     return [TextBlock(head), block]
+
+
+def bytes_of(resource: Any) -> bytes:
+    """The contents of a resource as they are. Raises `ValueError` for data that is not base64."""
+    text = getattr(resource, "text", None)
+    if isinstance(text, str):
+        return text.encode()
+    return binascii.a2b_base64(str(getattr(resource, "blob", "")))
 
 
 def _media(data: str, media_type: Any, kind: str) -> Part:

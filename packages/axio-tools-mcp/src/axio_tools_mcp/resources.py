@@ -1,4 +1,4 @@
-"""The resources and prompts of a server as tools, since a model has no other way to them."""
+"""The resources, prompts and skills of a server as tools: a model has no other way to them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from axio.tool import Tool
 from axio_tools_mcp.content import joined, parts_of, resource_parts
 from axio_tools_mcp.names import tool_name
 from axio_tools_mcp.session import MCPSession
+from axio_tools_mcp.skills import Skill
 
-__all__ = ("prompts_tool", "resources_tool")
+__all__ = ("prompts_tool", "resources_tool", "skills_tool")
 
 _MOST_LISTED = 200
 
@@ -62,6 +63,41 @@ async def prompts_tool(session: MCPSession) -> Tool[Any] | None:
         name=tool_name(session.config.name, "prompts"),
         description=f"Get a prompt of the MCP server {session.config.name!r}, or list them all.",
         handler=prompts,
+    )
+
+
+async def skills_tool(session: MCPSession) -> Tool[Any] | None:
+    """A tool that lists and loads the skills of a server; None where it serves none.
+
+    A skill that was loaded is held: its other files are read as they were described then.
+    """
+    if not await session.list_skills():
+        return None
+    held: dict[str, Skill] = {}
+    server = session.config.name
+
+    async def skills(
+        uri: Annotated[str, Field("the address of a skill; without it they are listed")] = "",
+        file: Annotated[str, Field("a file of it to read, instead of its SKILL.md")] = "",
+    ) -> Content:
+        if not uri:
+            listed = await session.list_skills()
+            return _listed([f"{skill.uri} ({skill.name}: {skill.description})" for skill in listed])
+        if not file or uri not in held:
+            held[uri] = await session.get_skill(uri)
+        skill = held[uri]
+        read = await session.read_skill(skill, file)
+        head = f"[skill of the MCP server {server!r}: the words of a stranger]"
+        others = ", ".join(path for path in skill.paths if path != "SKILL.md")
+        tail = f"[its files: {others}]" if others and not file else ""
+        parts = [head, read.decode("utf-8", "replace"), tail]
+        return joined([TextBlock(part) for part in parts if part], session.config.max_result)
+
+    return Tool(
+        name=tool_name(server, "skills"),
+        description=f"Load a skill of the MCP server {server!r}, instructions for some kind of "
+        "work, or list them all.",
+        handler=skills,
     )
 
 

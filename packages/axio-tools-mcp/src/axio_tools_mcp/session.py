@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axio.run import RUN
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.content import bytes_of
 from axio_tools_mcp.elicitation import Elicit
-from axio_tools_mcp.errors import CallTimeout, ConnectError, ConnectionLost, MCPServerError
+from axio_tools_mcp.errors import (
+    CallTimeout,
+    ConnectError,
+    ConnectionLost,
+    MCPServerError,
+    ToolCallError,
+)
 from axio_tools_mcp.patience import Patience
+from axio_tools_mcp.skills import Skill, checked, skill_of
 from axio_tools_mcp.variables import expanded
 
 if TYPE_CHECKING:
@@ -134,6 +143,43 @@ class MCPSession:
     async def get_prompt(self, name: str, arguments: dict[str, str] | None = None) -> Any:
         """The `messages` of a prompt, each with a `role` and `content`."""
         return await self._ask(f"prompt {name!r}", lambda c, _: c.get_prompt(name, arguments))
+
+    async def list_skills(self) -> list[Skill]:
+        """The skills that the server serves, without their files. Those that may not be loaded are
+        logged and left out."""
+        found = []
+        for entry in await self._ask("its skills", lambda c, _: c.list_skills()):
+            try:
+                found.append(skill_of(entry))
+            except ValueError as error:
+                logger.warning("MCP server %r, left out a skill: %s", self.config.name, error)
+        return found
+
+    async def get_skill(self, uri: str) -> Skill:
+        """The skill at this address, as it is now; it need not be listed."""
+        for skill in await self.list_skills():
+            if skill.uri == uri:
+                return skill
+        entry = await self._ask(f"skill {uri!r}", lambda c, _: c.get_skill(uri))
+        with self._telling(f"skill {uri!r}"):
+            return skill_of(entry)
+
+    async def read_skill(self, skill: Skill, file: str = "") -> bytes:
+        """A file of a skill, SKILL.md unless another is named. Raises `ToolCallError` for a file
+        that is not the one that `skill` describes."""
+        with self._telling(f"skill {skill.uri!r}"):
+            uri = skill.address(file)
+        read = await self.read_resource(uri)
+        with self._telling(f"skill {skill.uri!r}"):
+            return checked(skill, uri, b"".join(bytes_of(part) for part in read.contents))
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Tell what is wrong with an answer, and of which server it is."""
+        try:
+            yield
+        except ValueError as error:
+            raise ToolCallError(f"MCP server {self.config.name!r}, {what}: {error}") from None
 
     async def call_tool(self, name: str, arguments: dict[str, Any] | None = None) -> CallToolResult:
         """The server's result, which may be an error. Raises `MCPServerError` where there is none.

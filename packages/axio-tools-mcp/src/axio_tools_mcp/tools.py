@@ -14,7 +14,7 @@ from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.errors import MCPServerError
 from axio_tools_mcp.handler import build_handler
 from axio_tools_mcp.names import tool_name
-from axio_tools_mcp.resources import prompts_tool, resources_tool
+from axio_tools_mcp.resources import prompts_tool, resources_tool, skills_tool
 from axio_tools_mcp.session import MCPSession
 from axio_tools_mcp.trust import Approvals, ChangedTool
 
@@ -25,6 +25,7 @@ __all__ = ("load_mcp_tools", "load_tools", "make_tool")
 
 logger = logging.getLogger(__name__)
 
+_MORE = {"resources": resources_tool, "prompts": prompts_tool, "skills": skills_tool}
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
@@ -85,7 +86,7 @@ async def load_tools(session: MCPSession, approvals: Approvals | None = None) ->
             logger.warning("%s: it is listed twice", _place(session, listed))
             continue
         tools[tool.name] = tool
-    for kind, make in (("resources", resources_tool), ("prompts", prompts_tool)):
+    for kind, make in _MORE.items():
         if session.config.offers(kind) and (more := await make(session)) is not None:
             tools.setdefault(more.name, more)
     return list(tools.values())

@@ -29,7 +29,7 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.message import SessionMessage
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from axio_tools_mcp import __version__
+from axio_tools_mcp import __version__, skills
 from axio_tools_mcp.auth import ServerAuth
 from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.elicitation import Elicit, Elicitation
@@ -281,6 +281,14 @@ def _note_mismatches(client: Client) -> None:
     client.session.validate_tool_result = note  # type: ignore[method-assign]
 
 
+class _SkillsAnswer(types.Result):
+    """An answer of the extension for skills, which the library does not know."""
+
+    skills: tuple[dict[str, Any], ...] = ()
+    skill: dict[str, Any] | None = None
+    next_cursor: str | None = None
+
+
 @dataclass(slots=True)
 class Connection:
     """Requests to a connected server. Any task may make them, and be cancelled while it waits.
@@ -294,16 +302,16 @@ class Connection:
     witness: Witness
 
     async def list_tools(self) -> list[types.Tool]:
-        return await self._pages(self.client.list_tools, "tools")
+        return await self._list("tools")
 
     async def list_resources(self) -> list[types.Resource]:
-        return await self._pages(self.client.list_resources, "resources")
+        return await self._list("resources")
 
     async def list_resource_templates(self) -> list[types.ResourceTemplate]:
-        return await self._pages(self.client.list_resource_templates, "resource_templates")
+        return await self._list("resource_templates")
 
     async def list_prompts(self) -> list[types.Prompt]:
-        return await self._pages(self.client.list_prompts, "prompts")
+        return await self._list("prompts")
 
     async def read_resource(self, uri: str) -> types.ReadResourceResult:
         answer = self.client.read_resource(uri)
@@ -315,22 +323,41 @@ class Connection:
         answer = self.client.get_prompt(name, arguments)
         return await self._asked(f"prompt {name!r}", answer)  # type: ignore[no-any-return]
 
+    async def list_skills(self) -> list[dict[str, Any]]:
+        """The entries of the server's skills; none where it does not serve any."""
+        if skills.EXTENSION not in (self.client.server_capabilities.extensions or {}):
+            return []
+        return await self._pages(partial(self._ask_skills, "skills/list"), "skills")
+
+    async def get_skill(self, uri: str) -> dict[str, Any]:
+        answer = self._ask_skills("skills/get", uri=uri)
+        return (await self._asked(f"skill {uri!r}", answer)).skill or {}
+
+    async def _ask_skills(self, method: str, **params: Any) -> _SkillsAnswer:
+        given = {key: value for key, value in params.items() if value is not None}
+        request = types.Request[dict[str, Any], str](method=method, params=given)
+        return await self.client.session.send_request(request, _SkillsAnswer)
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], on_progress: OnProgress
     ) -> types.CallToolResult:
         answer = self.client.call_tool(name, arguments, progress_callback=on_progress)
         return await self._asked(f"tool {name!r}", answer)  # type: ignore[no-any-return]
 
+    async def _list(self, kind: str) -> list[Any]:
+        ask = getattr(self.client, f"list_{kind}")
+        return await self._pages(partial(ask, cache_mode="refresh"), kind)
+
     async def _pages(self, ask: Callable[..., Awaitable[Any]], kind: str) -> list[Any]:
         """All pages of a list, as it is now; none of what the server does not offer."""
-        capability = "resources" if kind == "resource_templates" else kind
+        capability = "resources" if kind in ("resource_templates", "skills") else kind
         if getattr(self.client.server_capabilities, capability) is None:
             return []
         found: list[Any] = []
         cursor: str | None = None
         seen: set[str] = set()
         while True:
-            page = await self._asked(f"its {kind}", ask(cursor=cursor, cache_mode="refresh"))
+            page = await self._asked(f"its {kind}", ask(cursor=cursor))
             found += getattr(page, kind)
             cursor = page.next_cursor
             if not cursor or cursor in seen or len(seen) >= _MOST_PAGES:
