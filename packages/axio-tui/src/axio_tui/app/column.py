@@ -1,0 +1,166 @@
+"""`Column`: the items of a transcript under each other, and which of their rows stand where. Pure.
+
+Items are drawn where they are looked at. The heights of the others are estimates, and are put right
+around a place, so that this place does not move.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from axio_tui.app.items import Item
+from axio_tui.app.look import Look
+from axio_tui.app.wrap import Row
+from axio_tui.chat.entries import Entry, Reasoning, ToolCall
+
+__all__ = ("Column", "Place")
+
+
+class Place(NamedTuple):
+    """A row of an item."""
+
+    item: int
+    row: int
+
+
+class Column:
+    """`items` from top to bottom. `height` is that of all of them, in rows."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.now = 0.0
+        """The time, for what tells how long it goes on."""
+        self._heights: list[int] = []
+        self._tops = [0]
+        self._look: Look | None = None
+        self._width = 0
+
+    @property
+    def height(self) -> int:
+        return self._tops[-1]
+
+    @property
+    def is_ready(self) -> bool:
+        """True once it has a look and a width."""
+        return self._look is not None and self._width > 0
+
+    def fit(self, look: Look, width: int) -> None:
+        """Draw everything anew, for this look and this width."""
+        self._look, self._width = look, width
+        self._heights = [item.height(look, width) for item in self.items]
+        self._add_up()
+
+    def take(self, entries: Sequence[Entry], changed: Iterable[int]) -> None:
+        """Let the items be those of the entries, of which some have changed."""
+        items, count = self.items, len(entries)
+        del items[count:], self._heights[count:]
+        for index in sorted(changed):
+            if index >= count:
+                break
+            entry = entries[index]
+            gap = index > 0 and _has_gap(entries[index - 1], entry)
+            if index == len(items):
+                items.append(Item(entry, gap))
+                self._heights.append(0)
+            else:
+                items[index].update(entry, gap)
+            self._estimate(index)
+        self._add_up()
+
+    def changed(self, index: int) -> None:
+        """An item looks different now."""
+        self.items[index].forget()
+        self._estimate(index)
+        self._add_up()
+
+    def _estimate(self, index: int) -> None:
+        if self._look is not None:
+            item = self.items[index]
+            is_seen = self._heights[index] and item.is_growing
+            # A text that is being written has been drawn, and is a little longer now.
+            estimate = item.height(self._look, self._width)
+            self._heights[index] = self._heights[index] if is_seen else estimate
+
+    def _add_up(self) -> None:
+        self._tops = [0, *accumulate(self._heights)]
+
+    # ── places ────────────────────────────────────────────────────────────────────────────────
+
+    def place(self, line: int) -> Place:
+        """The place of a line; the nearest one for a line that is not there."""
+        if not self.items:
+            return Place(0, 0)
+        line = min(max(line, 0), max(self.height - 1, 0))
+        index = min(bisect_right(self._tops, line) - 1, len(self.items) - 1)
+        return Place(index, line - self._tops[index])
+
+    def line(self, place: Place) -> int:
+        """The line of a place; the last one of its item if that has become shorter."""
+        if place.item >= len(self.items):
+            return self.height
+        return self._tops[place.item] + min(place.row, max(self._heights[place.item] - 1, 0))
+
+    def span(self, index: int) -> tuple[int, int]:
+        """The first line of an item, and the one after its last."""
+        return self._tops[index], self._tops[index + 1]
+
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────
+
+    def _draw(self, index: int) -> bool:
+        """Draw an item. True if it is not as high as it was thought to be."""
+        assert self._look is not None
+        count = len(self.items[index].rows(self._look, self._width, self.now))
+        if count == self._heights[index]:
+            return False
+        self._heights[index] = count
+        return True
+
+    def settle_from(self, place: Place, count: int) -> int:
+        """Draw `count` rows from a place on; its line."""
+        index, drawn, is_other = place.item, -place.row, False
+        while index < len(self.items) and drawn < count:
+            is_other = self._draw(index) or is_other
+            drawn += self._heights[index]
+            index += 1
+        if is_other:
+            self._add_up()
+        return self.line(place)
+
+    def settle_end(self, count: int) -> int:
+        """Draw the last `count` rows; the line of the first of them."""
+        index, drawn, is_other = len(self.items) - 1, 0, False
+        while index >= 0 and drawn < count:
+            is_other = self._draw(index) or is_other
+            drawn += self._heights[index]
+            index -= 1
+        if is_other:
+            self._add_up()
+        return max(0, self.height - count)
+
+    def settle_between(self, place: Place, by: int) -> int:
+        """Draw what there is between a place and the line `by` lines from it; that line."""
+        for _ in range(100):
+            line = self.line(place) + by
+            first, last = sorted((self.place(line).item, place.item))
+            last = min(last, len(self.items) - 1)
+            if not sum([self._draw(index) for index in range(first, last + 1)]):
+                break
+            self._add_up()
+        return min(max(line, 0), self.height)
+
+    def row(self, line: int) -> Row | None:
+        """The row in a line, drawn if need be; None where there is none."""
+        if self._look is None or not 0 <= line < self.height:
+            return None
+        place = self.place(line)
+        rows = self.items[place.item].rows(self._look, self._width, self.now)
+        return rows[place.row] if place.row < len(rows) else None
+
+
+def _has_gap(above: Entry, entry: Entry) -> bool:
+    """A blank row stands between them, but not between calls."""
+    small = (ToolCall, Reasoning)
+    return not (isinstance(above, small) and isinstance(entry, small))

@@ -1,0 +1,402 @@
+"""The transcript: one widget for a conversation of any length. Rows are drawn when seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.timer import Timer
+
+from axio_tui.app.column import Column, Place
+from axio_tui.app.items import Item
+from axio_tui.app.look import Look
+from axio_tui.app.marks import highlighted, marked
+from axio_tui.chat.conversation import Conversation
+from axio_tui.chat.entries import ToolCall
+
+__all__ = ("Transcript",)
+
+_NAMES = """dim heading strong emphasis struck code code-block link quote marker keyword string
+number comment function added removed error warning success tool user selected selection""".split()
+
+_FAST, _SLOW = 1 / 20, 1 / 10
+_FAST_FOR = 1.0
+"""Seconds at the beginning of a stream that are painted fast; then half as often will do."""
+_NEAR = 3
+"""Screens of scrolling over which everything is drawn, so that nothing jumps."""
+_WHEEL = 3
+
+
+class Transcript(ScrollView, can_focus=True):
+    """Shows the entries of `conversation`. `touch()` after an event paints when it is time.
+
+    The view follows the end until the reader scrolls up; `is_behind` is true while there is more
+    below it. Nothing goes on in between: an unchanged transcript costs nothing.
+    """
+
+    DEFAULT_CSS = """
+    Transcript {
+        height: 1fr; overflow-x: hidden; scrollbar-gutter: stable; scrollbar-size-vertical: 1;
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"transcript--{name}" for name in _NAMES}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open or close the entry"),
+        Binding("f", "detail", "show the call whole"),
+        Binding("up", "select(-1)", "the entry above"),
+        Binding("down", "select(1)", "the entry below"),
+        Binding("escape", "leave", "back to typing"),
+    ]
+
+    class Detail(Message):
+        """The reader wants to see a call whole."""
+
+        def __init__(self, call: ToolCall) -> None:
+            super().__init__()
+            self.call = call
+
+    class Left(Message):
+        """The reader goes back to typing."""
+
+    class Moved(Message):
+        """There is more below the view now, or no more."""
+
+    def __init__(self, *, is_ascii: bool = False, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.conversation = Conversation()
+        self.agents_of: Callable[[ToolCall], Sequence[str]] = lambda call: ()
+        """A line for each agent that works for a call."""
+        self.is_behind = False
+        self._is_ascii = is_ascii
+        self._column = Column()
+        self._anchor = Place(0, 0)
+        self._follows = True
+        self._selected: int | None = None
+        self._all_open = False
+        self._timer: Timer | None = None
+        self._painted = self._began = 0.0
+        self._is_placing = False
+        self._shown: list[Strip] = []
+        self._stale: set[int] = set()
+
+    # ── contents ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def items(self) -> Sequence[Item]:
+        return self._column.items
+
+    def show(self, conversation: Conversation) -> None:
+        """Show another conversation, from its end."""
+        self.conversation = conversation
+        self._column = Column()
+        self._selected, self._follows = None, True
+        conversation.changed()
+        self._stale = set(range(len(conversation.entries)))
+        self._fit()
+
+    def touch(self) -> None:
+        """Something has come: it is painted soon, with all that comes until then."""
+        if self._timer is not None:
+            return
+        now = time.monotonic()
+        if now - self._painted > 2 * _SLOW:
+            self._began = now
+        pause = _FAST if now - self._began < _FAST_FOR else _SLOW
+        self._timer = self.set_timer(max(self._painted + pause - now, 0.001), self.paint)
+
+    def tick(self) -> None:
+        """Let running calls say how long they have worked, and what their agents do."""
+        for index, item in enumerate(self.items):
+            if isinstance(item.entry, ToolCall) and item.entry.status in ("writing", "running"):
+                self._stale.add(index)
+        if self._stale:
+            self.touch()
+
+    def paint(self) -> None:
+        """Show all that has come, now."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self._painted = time.monotonic()
+        self._take()
+        self._place()
+
+    def _take(self) -> None:
+        changed = self.conversation.changed() | self._stale
+        self._stale = set()
+        if not changed:
+            return
+        column = self._column
+        column.now = time.monotonic()
+        known = len(column.items)
+        column.take(self.conversation.entries, changed)
+        for index in changed:
+            if index < len(column.items) and isinstance(
+                entry := (item := column.items[index]).entry, ToolCall
+            ):
+                item.agents = self.agents_of(entry)
+                if entry.status == "running" and item.since is None:
+                    item.since = column.now
+                if index >= known:
+                    item.is_open = self._all_open
+        if self._selected is not None and self._selected >= len(column.items):
+            self._selected = None
+
+    # ── look and size ─────────────────────────────────────────────────────────────────────────
+
+    def _style_of(self, name: str) -> Style:
+        if name == "base":
+            return self.rich_style
+        return self.get_component_rich_style(f"transcript--{name}", partial=True)
+
+    def _fit(self) -> None:
+        """Draw all that is seen for the look and the width that there are now."""
+        width = self.scrollable_content_region.width
+        self._take()
+        if width > 0 and self.is_attached:
+            self._column.fit(Look(self._style_of, self._is_ascii), width)
+            self._place()
+
+    def on_resize(self) -> None:
+        self.clear_cached_dimensions()
+        self._fit()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self._column.is_ready:
+            self.call_next(self._fit)
+
+    # ── the view ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _height(self) -> int:
+        return self.scrollable_content_region.height
+
+    def _place(self) -> None:
+        """Put the view where it belongs: at the end, or where the reader has scrolled to."""
+        column = self._column
+        if not column.is_ready:
+            return
+        if not self._follows:
+            top = column.settle_from(self._anchor, self._height)
+            if top + self._height > column.height:
+                top = column.settle_end(self._height)
+        else:
+            top = column.settle_end(self._height)
+        self._move_to(top)
+
+    def _move_to(self, top: int) -> None:
+        column = self._column
+        self._is_placing = True
+        try:
+            self.virtual_size = Size(self.scrollable_content_region.width, column.height)
+            self.scroll_target_y = self.scroll_y = float(top)
+        finally:
+            self._is_placing = False
+        self._anchor = column.place(top)
+        self._show_rows(top)
+        behind = top + self._height < column.height
+        if behind != self.is_behind:
+            self.is_behind = behind
+            self.post_message(self.Moved())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        column = self._column
+        if self._is_placing or not column.is_ready or round(old_value) == round(new_value):
+            return
+        by = round(new_value) - column.line(self._anchor)
+        end = self.virtual_size.height - self._height
+        self._follows = new_value >= end
+        if not self._follows and abs(by) <= _NEAR * self._height:
+            self._anchor = column.place(column.settle_between(self._anchor, by))
+        else:
+            self._anchor = column.place(round(new_value))
+        self._place()
+
+    @property
+    def max_scroll_y(self) -> int:
+        return max(0, self.virtual_size.height - self._height)
+
+    def _show_rows(self, top: int) -> None:
+        """Compose the rows of the view, and have those painted that are not as they were."""
+        shown = [self._compose_row(top + y) for y in range(self._height)]
+        before = self._shown
+        self._shown = shown
+        if len(before) != len(shown):
+            self.refresh()
+            return
+        other = [
+            y for y, (one, two) in enumerate(zip(before, shown, strict=True)) if one is not two
+        ]
+        if other:
+            width = self.scrollable_content_region.width
+            self.refresh(Region(0, other[0], width, other[-1] - other[0] + 1))
+
+    def _compose_row(self, line: int) -> Strip:
+        row = self._column.row(line)
+        width = self.scrollable_content_region.width
+        if row is None:
+            return Strip.blank(width, self.rich_style)
+        strip = row.strip
+        if self._selected is not None and row.strip.text.strip():
+            first, last = self._column.span(self._selected)
+            if first <= line < last:
+                strip = marked(strip, "|" if self._is_ascii else "▌", self._style_of("selected"))
+        selection = self.text_selection
+        span = selection.get_span(line) if selection is not None else None
+        return strip if span is None else highlighted(strip, *span, self._style_of("selection"))
+
+    def render_line(self, y: int) -> Strip:
+        """A row with its place in the transcript, which the selection asks for."""
+        if not 0 <= y < len(self._shown):
+            return Strip.blank(self.size.width, self.rich_style)
+        return self._shown[y].apply_offsets(0, self.scroll_offset.y + y)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they were composed: nothing of the box around a widget is drawn here."""
+        width = self.size.width
+        background = self.background_colors[1]
+        filters = self.get_line_filters()
+        strips: list[Strip] = []
+        for y in crop.line_range:
+            strip = (
+                self._shown[y] if 0 <= y < len(self._shown) else Strip.blank(width, self.rich_style)
+            )
+            if strip.cell_length != width:
+                strip = strip.adjust_cell_length(width, self.rich_style)
+            for filter in filters:
+                strip = strip.apply_filter(filter, background)
+            if crop.column_span != (0, width):
+                strip = strip.crop(*crop.column_span)
+            strips.append(strip)
+        return strips
+
+    # ── text selection ────────────────────────────────────────────────────────────────────────
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        if self._column.is_ready:
+            self._show_rows(round(self.scroll_y))
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text that is selected; lines that were broken to fit are whole again."""
+        first = selection.start.y if selection.start is not None else 0
+        last = selection.end.y if selection.end is not None else self._column.height - 1
+        text = ""
+        for line in range(first, last + 1):
+            row, span = self._column.row(line), selection.get_span(line)
+            if row is None or span is None:
+                continue
+            start, end = max(span[0], 2), span[1]
+            part = row.strip.text[start : None if end == -1 else end].rstrip()
+            if line > first:
+                text += " " if row.joins else "\n"
+            text += part.lstrip() if row.joins else part
+        return text, "\n"
+
+    # ── scrolling and selecting entries ───────────────────────────────────────────────────────
+
+    def follow(self) -> None:
+        """Go to the end, and stay there."""
+        self._follows = True
+        self._place()
+
+    def scroll_pages(self, pages: float) -> None:
+        """Scroll by so many heights of the view; upwards if negative."""
+        self.scroll_lines(round(pages * max(1, self._height - 1)))
+
+    def scroll_lines(self, lines: int) -> None:
+        self.scroll_to(y=min(max(self.scroll_y + lines, 0), self.max_scroll_y), animate=False)
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_lines(_WHEEL)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_lines(-_WHEEL)
+
+    def action_scroll_end(self) -> None:
+        self.follow()
+
+    def action_page_up(self) -> None:
+        self.scroll_pages(-1)
+
+    def action_page_down(self) -> None:
+        self.scroll_pages(1)
+
+    def action_select(self, by: int) -> None:
+        """Select the entry above or below; at first the last one."""
+        count = len(self.items)
+        if not count:
+            return
+        self.focus(scroll_visible=False)
+        index = count - 1 if self._selected is None else self._selected + by
+        if index >= count:
+            self.action_leave()
+            return
+        self._selected = max(0, index)
+        self._into_view(self._selected)
+
+    def _into_view(self, index: int) -> None:
+        column = self._column
+        first, _ = column.span(index)
+        top = round(self.scroll_y)
+        if first < top or first >= top + self._height:
+            above = min(self._height // 3, first)
+            self._follows = False
+            self._anchor = column.place(column.settle_between(Place(index, 0), -above))
+        self._place()
+
+    def action_leave(self) -> None:
+        self._selected = None
+        self._place()
+        self.post_message(self.Left())
+
+    def action_open(self) -> None:
+        if self._selected is not None:
+            self.toggle(self._selected)
+
+    def toggle(self, index: int) -> None:
+        """Open an entry, or close it. Its first row stays where it is."""
+        if not self.items[index].can_open:
+            return
+        self._follows = False
+        self.items[index].toggle()
+        self._column.changed(index)
+        self._place()
+        self._follows = round(self.scroll_y) >= self.max_scroll_y
+
+    def toggle_all(self) -> None:
+        """Open all calls, or close them all."""
+        self._all_open = not self._all_open
+        for item in self.items:
+            if isinstance(item.entry, ToolCall):
+                item.is_open = self._all_open
+                item.forget()
+        self._fit()
+
+    def action_detail(self) -> None:
+        if self._selected is not None:
+            entry = self.items[self._selected].entry
+            if isinstance(entry, ToolCall):
+                self.post_message(self.Detail(entry))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the head of an entry opens or closes it."""
+        line = round(self.scroll_y) + event.y
+        if self.text_selection is not None or not 0 <= line < self._column.height:
+            return
+        place = self._column.place(line)
+        item = self.items[place.item]
+        if item.can_open and place.row == item.gap:
+            self.toggle(place.item)
