@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -24,19 +25,28 @@ Say: TypeAlias = Callable[[], AsyncIterator[StreamEvent]]
 """Begins the next turn."""
 
 
-def axio(made: Agent, store: SQLiteContextStore) -> Say:
+@asynccontextmanager
+async def axio(made: Agent, store: SQLiteContextStore) -> AsyncIterator[Say]:
     session = ChatSession(made, store)
-    return lambda: session.send("go")
+    await session.open()
+    yield lambda: session.send("go")
+    await session.close()
 
 
-def floor(made: Agent, store: SQLiteContextStore) -> Say:
-    return lambda: made.run_stream("go", store)
+@asynccontextmanager
+async def floor(made: Agent, store: SQLiteContextStore) -> AsyncIterator[Say]:
+    yield lambda: made.run_stream("go", store)
 
 
-def cost(system: Callable[[Agent, SQLiteContextStore], Say], deltas: int) -> Sample:
+System: TypeAlias = Callable[[Agent, SQLiteContextStore], AbstractAsyncContextManager[Say]]
+
+
+def cost(system: System, deltas: int) -> Sample:
     async def main(path: Path) -> Sample:
-        async with SQLiteContextStore.open(path, "session", "project") as store:
-            say = system(agent([words(deltas)]), store)
+        async with (
+            SQLiteContextStore.open(path, "session", "project") as store,
+            system(agent([words(deltas)]), store) as say,
+        ):
             await consume(say())
             with timed(TURNS) as timer:
                 for _ in range(TURNS):

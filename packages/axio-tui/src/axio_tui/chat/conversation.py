@@ -42,7 +42,7 @@ from axio.events import (
 from axio.exceptions import LimitReached, message_of
 from axio.history import INTERRUPTED, calls_of, repair, unique_id
 from axio.messages import Message, Prompt, as_message
-from axio.types import StopReason
+from axio.types import StopReason, Usage
 from axio_tui.chat.entries import (
     Entry,
     Failure,
@@ -109,6 +109,8 @@ class Conversation:
         """A run begins, so far without a prompt."""
         self.agents: dict[str, Conversation] = {}
         """Of the sub-agents of the last run, by the call that they work for."""
+        self.usages: list[Usage] = []
+        """Of the model calls of the last run, without those of its sub-agents."""
         self._start_entries, self._start_length = len(self._entries), self._length
         self.remarks, self._taken_remarks = [], 0
         self._turn: OpenTurn | None = None
@@ -257,6 +259,7 @@ class Conversation:
         return self._turn
 
     def _end_turn(self, event: IterationEnd) -> None:
+        self.usages.append(event.usage)
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.feed(event)

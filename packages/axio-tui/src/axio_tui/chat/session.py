@@ -12,9 +12,10 @@ await session.close()
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from axio.agent import Agent
@@ -24,17 +25,22 @@ from axio.context import ContextStore, MemoryContextStore
 from axio.events import SessionEndEvent, StreamEvent
 from axio.exceptions import message_of
 from axio.messages import Message, Prompt, as_message
-from axio.run.budget import CHARACTERS_PER_TOKEN, length_of
 from axio.run.ending import shielded
 from axio.stream import AgentStream
+from axio.transport import model_of
 from axio.types import StopReason
 from axio_tui.chat.conversation import Conversation
+from axio_tui.chat.counted import Counted
 from axio_tui.chat.entries import Note
+from axio_tui.chat.filling import Filling, estimated, filling
 from axio_tui.chat.inbox import Inbox, Waiting
+from axio_tui.chat.keeping import forget, keep, kept, moved
+from axio_tui.chat.meter import Meter, Window
 from axio_tui.chat.permissions import Permissions
-from axio_tui.chat.remarks import Mark, Remark, Said, remark_from_dict, to_dict
+from axio_tui.chat.remarks import Said
 from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
 from axio_tui.chat.stored import is_words
+from axio_tui.chat.stores import beside, held
 
 if TYPE_CHECKING:
     from axio_tools_local.changes import Changes, Undone
@@ -42,7 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ("ChatSession", "Point")
 
-_REMARK, _DRAFT = "remark", "draft"
+_DRAFT, _METER = "draft", "meter"
+_OFTEN = 5.0
+"""Seconds after which the figures of the meter are kept again, if the session goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class ChatSession:
         self._explain = explain
         self._stream: AgentStream | None = None
         self._held: AsyncExitStack | None = None
+        self.meter = Meter()
+        self._figures, self._figures_kept = self.meter.to_dict(), -_OFTEN
         self._use(MemoryContextStore() if store is None else store)
 
     def _use(self, store: ContextStore, shelf: Shelf | None = None) -> None:
@@ -99,7 +109,7 @@ class ChatSession:
         `SQLiteContextStore` names the process. To `take_over` ends it there.
         """
         await self.close()
-        self._held = await _held(self.store, take_over)
+        self._held = await held(self.store, take_over=take_over)
         try:
             await self.load()
         except BaseException:
@@ -108,18 +118,21 @@ class ChatSession:
 
     async def close(self) -> None:
         """Let other programs go on with the conversation. No run may be under way."""
-        held, self._held = self._held, None
-        if held is not None:
-            await held.aclose()
+        await self._keep_figures()
+        taken, self._held = self._held, None
+        if taken is not None:
+            await taken.aclose()
 
     async def load(self) -> None:
         """Read the conversation as it is kept. Prompts that a program has left are parked."""
-        self.conversation.reload(await self.store.get_history(), await self._remarks())
+        history = await self.store.get_history()
+        self.conversation.reload(history, await kept(self.shelf))
+        self.meter.changed(estimated(history))
+        for item in await self.shelf.items(_METER):
+            self.meter.restore(item.data)
+        self._figures = self.meter.to_dict()
         await self.inbox.load()
         self._is_loaded = True
-
-    async def _remarks(self) -> list[Remark]:
-        return [remark_from_dict(item.data) for item in await self.shelf.items(_REMARK)]
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────
 
@@ -131,13 +144,22 @@ class ChatSession:
     def send(
         self, prompt: Prompt, *, budget: Budget | None = None
     ) -> AsyncGenerator[StreamEvent, None]:
-        """The events of a run that answers the prompt. Read them to the end, or close them."""
+        """The events of a run that answers the prompt. Read them to the end, or close them.
+
+        `meter` watches the budget.
+        """
         message = as_message(prompt)
-        return self._run(self.agent.run_stream(message, self.store, budget=budget), message)
+        watched = self._watched(budget)
+        return self._run(self.agent.run_stream(message, self.store, budget=watched), message)
 
     def resume(self, *, budget: Budget | None = None) -> AsyncGenerator[StreamEvent, None]:
         """The events of a run that goes on where the history stands."""
-        return self._run(self.agent.resume(self.store, budget=budget), None)
+        return self._run(self.agent.resume(self.store, budget=self._watched(budget)), None)
+
+    def _watched(self, budget: Budget | None) -> Budget:
+        budget = Budget() if budget is None else budget
+        budget.watch = self.meter.count
+        return budget
 
     def next(self, *, budget: Budget | None = None) -> AsyncGenerator[StreamEvent, None] | None:
         """The events of a run that answers the oldest prompt that is queued; None without one."""
@@ -160,6 +182,7 @@ class ChatSession:
         try:
             if not self._is_loaded:
                 await self.load()
+            self.meter.begin()
             if message is None:
                 conversation.begin()
             else:
@@ -184,8 +207,15 @@ class ChatSession:
                 else:
                     await shielded(self._settle())
 
+    async def _keep_figures(self) -> None:
+        """Keep what the meter shows: now and then, since a commit costs as much as a short turn."""
+        figures = self.meter.to_dict()
+        if figures != self._figures:
+            self._figures, self._figures_kept = figures, time.monotonic()
+            await self.shelf.put(_METER, figures)
+
     async def _keep_remarks(self) -> None:
-        await _keep(self.shelf, self.conversation.take_remarks())
+        await keep(self.shelf, self.conversation.take_remarks())
 
     async def _settle(self) -> None:
         """A run has ended: keep what is new, and show what the store holds of it."""
@@ -196,12 +226,15 @@ class ChatSession:
         for agent in conversation.agents.values():
             store = self.beside(agent.session_id)
             if not isinstance(store, MemoryContextStore):
-                await _keep(shelf_of(store), agent.take_remarks())
+                await keep(shelf_of(store), agent.take_remarks())
                 agent.settle(await store.get_history())
+        self.meter.filled(conversation.usages)
+        if time.monotonic() > self._figures_kept + _OFTEN:
+            await self._keep_figures()
         await self.inbox.refresh()
         history = await self.store.get_history()
         if not conversation.settle(history):
-            conversation.reload(history, await self._remarks())
+            conversation.reload(history, await kept(self.shelf))
 
     # ── while a run goes on ───────────────────────────────────────────────────────────────────
 
@@ -230,6 +263,20 @@ class ChatSession:
         if self._stream is not None:
             self._stream.cancel()
 
+    # ── how full it is ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def window(self) -> Window:
+        """How full the window of the model is."""
+        return self.meter.window(model_of(self.agent.transport))
+
+    async def filling(self, system: Mapping[str, str] | None = None) -> list[Filling]:
+        """The parts that fill it; `system` names the parts of the system prompt."""
+        agent, window = self.agent, self.window
+        history = await self.store.get_history()
+        counted = window.tokens if window.is_counted else None
+        return filling(system or agent.system, agent.tools, history, counted)
+
     # ── drafts ────────────────────────────────────────────────────────────────────────────────
 
     async def keep_draft(self, text: str) -> None:
@@ -244,9 +291,7 @@ class ChatSession:
 
     def beside(self, session_id: str | None = None) -> ContextStore:
         """Another session in the same place; in memory where the store has no such place."""
-        make: Callable[[str | None], ContextStore] | None
-        make = getattr(_innermost(self.store), "beside", None)
-        return MemoryContextStore() if make is None else make(session_id)
+        return beside(self.store, session_id)
 
     async def fork(self) -> ChatSession:
         """A copy of the conversation that goes on by itself, to be opened. What waits to be sent
@@ -271,24 +316,28 @@ class ChatSession:
         """
         self._refuse_while_busy("compact")
         history = await self.store.get_history()
-        shorter = await (strategy or Summarize()).compact(history, self.agent.transport)
+        transport = Counted(self.agent.transport, self.meter.count)
+        shorter = await (strategy or Summarize()).compact(history, transport)
         if shorter is None:
             return False
-        remarks = _moved(await self._remarks(), history, shorter)
-        tokens = [f"{_tokens(messages):,}" for messages in (history, shorter)]
+        self.meter.changed(estimated(shorter))
+        remarks = moved(await kept(self.shelf), history, shorter)
+        tokens = [f"{estimated(messages):,}" for messages in (history, shorter)]
         note = Said(0, Note("compacted", f"about {tokens[0]} tokens are {tokens[1]} now"))
         copy = await self.store.fork()
         await copy.replace(shorter)
         shelf = shelf_of(copy)
-        await shelf.remove(*[item.id for item in await shelf.items(_REMARK)])
-        await _keep(shelf, [note, *remarks])
+        await forget(shelf)
+        await keep(shelf, [note, *remarks])
         for waiting in self.inbox.waiting:
             await shelf.add("inbox", waiting.message.to_dict())
             await self.shelf.remove(waiting.id)
-        held = None if self._held is None else await _held(copy, take_over=False)
+        taken = None if self._held is None else await held(copy)
         await self.close()
-        self._held = held
+        self._held = taken
         self._use(copy, shelf)
+        self._figures = {}
+        await self._keep_figures()
         await self.load()
         return True
 
@@ -319,6 +368,8 @@ class ChatSession:
             await self.store.replace(history[: point.before])
         if isinstance(self.shelf, MemoryShelf):
             self.shelf.forget(point.before)
+        self.meter.changed(estimated(history[: point.before]))
+        await self._keep_figures()
         waiting = self.inbox.waiting
         await self.load()
         self.inbox.waiting = waiting
@@ -340,38 +391,3 @@ class ChatSession:
     def _refuse_while_busy(self, what: str) -> None:
         if self.is_busy:
             raise RuntimeError(f"cannot {what} while a run goes on: stop it first")
-
-
-def _innermost(store: ContextStore) -> ContextStore:
-    """The store that keeps the session, without what is around it."""
-    while inner := getattr(store, "inner", None):
-        store = inner
-    return store
-
-
-async def _held(store: ContextStore, take_over: bool) -> AsyncExitStack:
-    """Closed, it lets go of the session; of a store that cannot be held there is nothing to do."""
-    stack = AsyncExitStack()
-    hold = getattr(_innermost(store), "hold", None)
-    if hold is not None:
-        await stack.enter_async_context(hold(take_over=take_over))
-    return stack
-
-
-async def _keep(shelf: Shelf, remarks: list[Remark]) -> None:
-    await shelf.add_all(
-        _REMARK, [(to_dict(one), one.at + isinstance(one, Mark)) for one in remarks]
-    )
-
-
-def _moved(remarks: list[Remark], old: list[Message], new: list[Message]) -> list[Remark]:
-    """The remarks on the messages at the end that are in both histories, where these are now."""
-    same = 0
-    while same < min(len(old), len(new)) and old[-1 - same] == new[-1 - same]:
-        same += 1
-    first, by = len(old) - same, len(new) - len(old)
-    return [replace(remark, at=remark.at + by) for remark in remarks if remark.at >= first]
-
-
-def _tokens(messages: list[Message]) -> int:
-    return sum(map(length_of, messages)) // CHARACTERS_PER_TOKEN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, fields
 from math import isnan
 from time import monotonic
@@ -46,6 +46,8 @@ class Budget:
     is one. Before a model call the most that it may take is reserved, so they are never exceeded,
     and tokens and cost must leave room for that: the input's bytes and `max_output_tokens`. The
     other limits, and what is `used`, count in this object alone.
+
+    `watch` is told of each model call: its tokens, and the transport's `ModelSpec` or None.
     """
 
     requests: int | None = None
@@ -64,11 +66,12 @@ class Budget:
     ledger: Ledger | None = field(default=None, repr=False)
     window: float | None = None
     key: str = ""
+    watch: Callable[[Usage, ModelSpec | None], object] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if limit.init and value is not None and limit.name not in ("ledger", "key"):
+            if limit.init and value is not None and limit.name not in ("ledger", "key", "watch"):
                 _check(limit.name, value)
         if self.ledger is not None and not self.key:
             raise ValueError("Budget(ledger=...) needs the key under which its runs book")
@@ -94,8 +97,11 @@ class Budget:
     def spend(self, usage: Usage, model: object) -> None:
         """Count the tokens of a model call that was made."""
         self.used += usage
-        if isinstance(model, ModelSpec):
-            self.used_cost += cost_of(usage, model)
+        known = model if isinstance(model, ModelSpec) else None
+        if known is not None:
+            self.used_cost += cost_of(usage, known)
+        if self.watch is not None:
+            self.watch(usage, known)
 
     def call_tools(self, count: int) -> None:
         """Count tool calls about to be run; `LimitReached` if they are more than what is left."""
