@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from axio.plugins import TRANSPORT_GROUP, Installed
+from axio_tui.config.secrets import KEYS
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.harmless import visible
 from axio_tui.owners import is_ours, owners_of
@@ -14,13 +16,6 @@ from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers, f
 
 __all__ = ("COMPATIBLE", "KEYS", "OFFLINE", "Choice", "available", "choose", "choose_named")
 
-# In the order in which they are preferred.
-KEYS = {
-    "anthropic": "ANTHROPIC_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "openrouter": "OPENROUTER_API_KEY",
-    "nebius": "NEBIUS_API_KEY",
-}
 OFFLINE = "local"
 # The transport for any server that speaks the Chat Completions protocol.
 COMPATIBLE = "openai-custom"
@@ -70,9 +65,14 @@ async def choose_named(name: str, parts: Installed, find: Find = find_servers) -
 
 
 async def choose(
-    environment: Mapping[str, str], parts: Installed, find: Find = find_own_servers
+    environment: Mapping[str, str],
+    parts: Installed,
+    find: Find = find_own_servers,
+    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> Choice:
     """The first that is usable: by key, by a server that runs, else the offline model.
+
+    `kept` says where the keys are that are kept; one in the environment comes first.
 
     A server of another user is taken only when it is named. Raises `CommandError` when there is no
     model at all.
@@ -81,6 +81,9 @@ async def choose(
     for name, variable in KEYS.items():
         if environment.get(variable, "").strip() and name in installed:
             return Choice(name, name, name, f"{variable} is set")
+    for name in KEYS:
+        if name in kept and name in installed:
+            return Choice(name, name, name, f"its key is in {kept[name]}")
     if COMPATIBLE in installed and (running := await find(SERVERS)):
         return _at(running[0])
     if OFFLINE in installed:

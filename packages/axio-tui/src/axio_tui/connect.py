@@ -6,8 +6,9 @@ import difflib
 import inspect
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,15 +31,28 @@ SHOWN_MODELS = 20
 ACCOUNT = "codex"
 """The transport of an account that is signed in to; its tokens are in a file."""
 
+ADDRESSES = {
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "openai": "OPENAI_BASE_URL",
+    COMPATIBLE: "OPENAI_BASE_URL",
+}
+"""The variable for the address of a transport's server."""
+
 # Transports whose server lists its models at `<base URL>/models`.
 LISTING = frozenset({"openai", "openai-custom", "openrouter", "nebius"})
 
 
 @asynccontextmanager
 async def connect(
-    choice: Choice, model: str | None, parts: Installed
+    choice: Choice,
+    model: str | None,
+    parts: Installed,
+    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[CompletionTransport]:
     """The chosen transport, closed with its session at the end.
+
+    `kept` are the settings that a person has kept for it, its key among them; those of the choice,
+    and of the environment, come first.
 
     Raises `WrongUse` for a missing key and for a model that is known not to be there, and
     `CommandError` for a transport that does not load.
@@ -50,7 +64,7 @@ async def connect(
     except PluginError as error:
         raise CommandError(f"the transport cannot be used: {error}") from error
     async with AsyncExitStack() as opened:
-        transport = await _construct(make, choice, model, opened)
+        transport = await _construct(make, choice, model, kept, opened)
         _check_key(choice, transport)
         _check_account(choice, transport)
         for name, value in PATIENCE.items():
@@ -61,14 +75,25 @@ async def connect(
 
 
 async def _construct(
-    make: Callable[..., Any], choice: Choice, model: str | None, opened: AsyncExitStack
+    make: Callable[..., Any],
+    choice: Choice,
+    model: str | None,
+    kept: Mapping[str, str],
+    opened: AsyncExitStack,
 ) -> Any:
     parameters = inspect.signature(make).parameters
     settings = dict(choice.settings)
-    if choice.transport == COMPATIBLE and not settings:
+    if not settings:  # else it is a server that was found here, which is for no key of another
+        settings = {name: value for name, value in kept.items() if name in parameters}
+        if os.environ.get(ADDRESSES.get(choice.transport, ""), "").strip():
+            settings.pop("base_url", None)
+    if choice.transport == COMPATIBLE and not settings.get("base_url"):
         settings["base_url"] = os.environ.get("OPENAI_BASE_URL", "")
         if not settings["base_url"]:
-            raise WrongUse(f"the transport {COMPATIBLE} needs a server: set OPENAI_BASE_URL")
+            raise WrongUse(
+                f"the transport {COMPATIBLE} needs a server: set OPENAI_BASE_URL, or "
+                f"axio config set transports.{COMPATIBLE}.base_url URL"
+            )
     if choice.transport == ACCOUNT:
         from axio_transport_codex.tokens import default_path
 
@@ -108,7 +133,10 @@ def _check_key(choice: Choice, transport: Any) -> None:
     variable = KEYS.get(choice.transport)
     key = getattr(transport, "api_key", None)
     if variable and isinstance(key, str) and not key.strip() and not _is_loopback(transport):
-        raise WrongUse(f"the transport {choice.transport} needs a key: set {variable}")
+        raise WrongUse(
+            f"the transport {choice.transport} needs a key: set {variable}, or "
+            f"axio config set-key {choice.transport}"
+        )
 
 
 def _check_account(choice: Choice, transport: Any) -> None:

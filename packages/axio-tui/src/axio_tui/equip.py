@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from axio_tui.chat.installed import OWN_GUARDS, installed_guards
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.choose import Choice, available, choose, choose_named
 from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.config.secrets import KEYS, Secrets
+from axio_tui.config.values import Config
 from axio_tui.connect import connect, reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.harmless import visible
@@ -60,11 +63,17 @@ async def equipped(
     tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
     named = args.transport
-    choice = await (choose(os.environ, parts) if named is None else choose_named(named, parts))
+    secrets = Secrets(say=say)
+    choice = await (
+        choose(os.environ, parts, kept=secrets.sources())
+        if named is None
+        else choose_named(named, parts)
+    )
+    kept = await asyncio.to_thread(_kept, choice, args.config, secrets)
     async with (
         place_of(args.sandbox) as place,
         server_tools(_server_tools_in(args.tools, parts), args.trust, say) as more,
-        connect(choice, args.model, parts) as transport,
+        connect(choice, args.model, parts, kept) as transport,
     ):
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
@@ -93,6 +102,18 @@ async def equipped(
         equip()
         more.on_change = equip
         yield Equipment(agent, permissions, choice)
+
+
+def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
+    """The settings that a person keeps for a transport; the keyring may take its time."""
+    found = secrets.of(choice.transport)
+    kept = {
+        name: secret.value.reveal()
+        for name, secret in found.items()
+        if secret.source != KEYS.get(choice.transport)  # the transport knows the environment
+    }
+    address = config.below("transports").get(f"{choice.transport}.base_url")
+    return kept if address is None else {**kept, "base_url": address}
 
 
 def _what_was_chosen(choice: Choice, transport: object, parts: Installed) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 
+from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.config.file import read_config, replace
 from axio_tui.config.load import load_config
 from axio_tui.config.paths import config_file, own_folder
-from axio_tui.config.settings import Setting, find_setting, path_of
-from axio_tui.config.values import Config, Value
+from axio_tui.config.secrets import KEYS, Secrets, shown
+from axio_tui.config.settings import Setting, find_setting, is_secret, path_of
+from axio_tui.config.values import Value
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
 
@@ -49,6 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     remove = commands.add_parser("unset", help="take a value out of your own file")
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=_unset)
+    key = commands.add_parser(
+        "set-key",
+        help="keep the key of a provider: typed unseen on a terminal, or from standard input",
+    )
+    key.add_argument("provider", metavar="PROVIDER")
+    key.set_defaults(run=_set_key)
+    forget = commands.add_parser("unset-key", help="forget the key of a provider")
+    forget.add_argument("provider", metavar="PROVIDER")
+    forget.set_defaults(run=_unset_key)
     path = commands.add_parser("path", help="print where your own file is")
     path.set_defaults(run=_path)
     return parser
@@ -61,20 +75,21 @@ def _list(args: argparse.Namespace, say: Say) -> int:
     config = load_config({})
     for problem in config.problems:
         say(problem.text)
-    for line in _lines(config):
-        print(line)
-    return 0
-
-
-def _lines(config: Config) -> list[str]:
-    texts = {
-        name: f"{visible(name)} = {_written(value.value)}" for name, value in config.values.items()
-    }
-    width = max(map(len, texts.values()))
-    return [
-        f"{texts[name]:<{min(width, 40)}}  # {_told(value)}"
+    secrets = Secrets(say=say)
+    keys = {name: secrets.of(name).get("api_key") for name in secrets.sources()}
+    lines = [
+        (f"{visible(name)} = {_written(value.value)}", _told(value))
         for name, value in config.values.items()
     ]
+    lines += [
+        (f"key of {visible(name)} = {shown(key.value)}", key.source)
+        for name, key in keys.items()
+        if key is not None
+    ]
+    width = min(40, max(len(text) for text, _ in lines))
+    for text, told in lines:
+        print(f"{text:<{width}}  # {told}")
+    return 0
 
 
 def _written(value: object) -> str:
@@ -129,9 +144,53 @@ def _path(args: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def _set_key(args: argparse.Namespace, say: Say) -> int:
+    provider = _provider(args.provider, say)
+    key = _typed(f"key of {provider}: ") if sys.stdin.isatty() else sys.stdin.read(1 << 16)
+    key = key.strip()
+    if not key or not key.isprintable() or not key.isascii():
+        raise WrongUse("that is no key: it is empty, or has characters that no key has")
+    source = Secrets(say=say).keep(provider, key)
+    say(f"the key of {provider} ({shown(key)}) is kept in {source}")
+    variable = KEYS.get(provider, "")
+    if os.environ.get(variable, "").strip():
+        say(f"but {variable} is set, and comes first")
+    return 0
+
+
+def _unset_key(args: argparse.Namespace, say: Say) -> int:
+    if not Secrets(say=say).forget(args.provider):
+        raise WrongUse(f"no key of {visible(args.provider)} is kept")
+    say(f"the key of {args.provider} is forgotten")
+    return 0
+
+
+def _provider(name: str, say: Say) -> str:
+    there_is = sorted({*KEYS, *Installed(say).names(TRANSPORT_GROUP)})
+    if name not in there_is:
+        raise WrongUse(f"no provider {visible(name)!r}; there is: {', '.join(there_is)}")
+    return name
+
+
+def _typed(prompt: str) -> str:
+    """A line that is typed unseen. `CommandError` where the terminal would show it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(prompt)
+        except EOFError:
+            return ""
+        except getpass.GetPassWarning:
+            raise CommandError(
+                "the terminal would show the key: hand it over on standard input"
+            ) from None
+
+
 def _setting(name: str) -> Setting:
     setting = find_setting(name)
     if setting is None:
+        if is_secret(name.rpartition(".")[2]):
+            raise WrongUse("keys are not kept in that file: axio config set-key PROVIDER")
         raise WrongUse(f"there is no setting {visible(name)!r}; axio config lists them")
     return setting
 

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from axio_tui.config.reading import read_at_most
-from axio_tui.config.settings import Setting, find_setting
+from axio_tui.config.settings import Setting, find_setting, is_secret
 
 __all__ = ("ConfigFile", "Entry", "HookTable", "Problem", "keep_broken", "read_config", "replace")
 
 _LARGEST = 256 << 10
-_SECRET = re.compile(r"(?:.*[._-])?(?:api[_-]?key|key|token|password|secret)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def _leaves(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tupl
 def _take(file: ConfigFile, path: tuple[str, ...], value: Any, where: str) -> None:
     name = ".".join(path)
     setting = find_setting(name)
-    if setting is None and _SECRET.fullmatch(path[-1]):
+    if setting is None and is_secret(path[-1]):
         words = f"{where}: {name}: keys are not kept here: axio config set-key PROVIDER"
         file.problems.append(Problem(words))
     elif setting is None:

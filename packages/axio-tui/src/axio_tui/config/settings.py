@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-__all__ = ("SETTINGS", "Kind", "Setting", "find_setting", "path_of", "variable_of")
+__all__ = ("SETTINGS", "Kind", "Setting", "find_setting", "is_secret", "path_of", "variable_of")
 
 Kind: TypeAlias = Literal["text", "number", "flag", "names"]
 """A text, a whole number, true or false, or several names: a tuple of texts."""
@@ -142,6 +142,7 @@ SETTINGS = (
     Setting("transports.*.base_url", "text", "the address of a transport's server"),
 )
 
+_SECRET = re.compile(r"(?:.*[._-])?(?:api[._-]?key|key|tokens?|password|secret)", re.I)
 _EXACT = {setting.name: setting for setting in SETTINGS}
 _PATTERNS = [
     (re.compile(re.escape(setting.name).replace(r"\*", r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")), setting)
@@ -167,6 +168,11 @@ def path_of(name: str) -> tuple[str, ...]:
         end = len(words) - (len(pattern) - star - 1)
         words[star:end] = [".".join(words[star:end])]
     return tuple(words)
+
+
+def is_secret(name: str) -> bool:
+    """True if a setting of this name is a key or the like, which no file of settings holds."""
+    return _SECRET.fullmatch(name) is not None
 
 
 def variable_of(name: str) -> str:

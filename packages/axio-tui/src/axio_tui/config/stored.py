@@ -4,6 +4,7 @@ writing."""
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +22,7 @@ def stored_settings(path: Path, project: str) -> tuple[dict[str, str], str]:
     """The settings saved for a project and, where it says nothing, for all; and in one line why the
     file cannot be read.
 
-    The model of the role ``chat`` is given as `transport` and `model`.
+    The model of the role ``chat`` is given as `transport` and `model`, addresses as settings.
     """
     try:
         rows = _rows(path, os.path.realpath(project))
@@ -31,7 +32,12 @@ def stored_settings(path: Path, project: str) -> tuple[dict[str, str], str]:
     transport, colon, model = values.get("model.chat", "").partition(":")
     if colon and transport and model:
         values |= {"transport": transport, "model": model}
-    return values, ""
+    addresses = {
+        f"transports.{words[1]}.base_url": value
+        for key, value in values.items()
+        if (words := re.fullmatch(r"transport\.(.+)\.base_url", key)) and value.strip()
+    }
+    return values | addresses, ""
 
 
 def _rows(path: Path, project: str) -> list[tuple[object, object]]:
