@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import support
 from axio_tools_mcp import MCPServerConfig, MCPSession
 from support.mcp_servers import odd, real, said
 
@@ -272,3 +273,86 @@ def test_what_cannot_be_served_added_or_signed_in_to_is_one_line(
     keep(user, local={"command": "x"})
     refused = axio("mcp", *words)
     assert (refused.code, line in refused.line) == (2, True), refused.err
+
+
+FORM = {
+    "type": "object",
+    "properties": {
+        "colour": {"type": "string", "enum": ["red", "blue"]},
+        "count": {"type": "integer", "default": 2},
+    },
+    "required": ["colour"],
+}
+ASKING = Path(support.__file__).with_name("mcp_asking_server.py")
+RUN = ("run", "--transport", "scripted", "--yes", "go")
+
+
+def asking(user: Path, **params: Any) -> list[Any]:
+    """A script in which the model calls a tool whose server asks so."""
+    keep(user, a={"command": sys.executable, "args": [str(ASKING)]})
+    form = {"message": "Which \x1b[2Jcolour?", "requestedSchema": FORM}
+    return [[["a__ask", {"params": params or form}]], ["Done."]]
+
+
+def test_a_server_asks_the_person_on_the_terminal_field_by_field(terminal: Any, user: Path) -> None:
+    tty = terminal(*RUN, script=asking(user))
+    question = tty.until("colour (one of: red, blue): ", 40)
+    assert "The MCP server 'a', a stranger, asks:\n  Which colour?\n" in question
+    assert "/decline or /cancel leaves it without an answer." in question
+    tty.send("green\n")
+    tty.until("That does not fit: one of: red, blue\ncolour: ")
+    tty.send("blue\n")
+    tty.until("count (a whole number; else 2): ")
+    tty.send("\n")
+    assert tty.until("Send it? [accept / decline / cancel] ").endswith(
+        "It would be told:\n  colour: blue\n  count: 2\nSend it? [accept / decline / cancel] "
+    )
+    tty.send("accept\n")
+    rest = tty.until("Done.", 40)
+    assert '{"action": "accept", "content": {"colour": "blue", "count": 2}}' in rest
+
+
+@pytest.mark.parametrize(
+    ("typed", "action"),
+    [("/decline\n", "decline"), ("/cancel\n", "cancel"), ("\x04", "cancel")],
+)
+def test_a_question_of_a_server_may_be_left_without_an_answer(
+    terminal: Any, user: Path, typed: str, action: str
+) -> None:
+    tty = terminal(*RUN, script=asking(user))
+    tty.until("colour (one of: red, blue): ", 40)
+    tty.send(typed)
+    assert f'{{"action": "{action}"' in tty.until("Done.", 40)
+
+
+@pytest.mark.parametrize(("word", "action"), [("a", "accept"), ("d", "decline"), ("?", "cancel")])
+def test_a_page_is_shown_and_never_opened(
+    axio: Axio, terminal: Any, user: Path, word: str, action: str
+) -> None:
+    browser = axio.home / "browser"
+    browser.write_text(f"#!/bin/sh\ntouch {axio.home}/opened\n")
+    browser.chmod(0o755)
+    page = {"mode": "url", "message": "Pay", "url": "https://pay.example/x?y", "elicitationId": "1"}
+    tty = terminal(*RUN, script=asking(user, **page), env={"BROWSER": str(browser)})
+    shown = tty.until("Did you? [accept / decline / cancel] ", 40)
+    assert "open a page of pay.example:\n  https://pay.example/x?y\n" in shown
+    tty.send("\n")
+    tty.until("\n[accept / decline / cancel] ")  # it asks again: nothing is no answer
+    tty.send(f"{word}\n")
+    assert f'{{"action": "{action}"' in tty.until("Done.", 40)
+    assert not (axio.home / "opened").exists()
+
+
+def test_secrets_are_not_asked_for(terminal: Any, user: Path) -> None:
+    schema = {"type": "object", "properties": {"password": {"type": "string"}}}
+    tty = terminal(*RUN, script=asking(user, message="Log in", requestedSchema=schema))
+    rest = tty.until("Done.", 40)
+    assert "declined a question of the MCP server 'a': it wants 'password'" in rest
+    assert '{"action": "decline"}' in rest and "accept" not in rest
+
+
+def test_where_there_is_no_terminal_a_server_is_told_that_nobody_can_be_asked(
+    axio: Axio, user: Path
+) -> None:
+    done = axio(*RUN, script=asking(user))
+    assert done.code == 0 and "elicitation" in done.out.lower(), done.out + done.err

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-__all__ = ("Elicit", "Elicitation")
+from axio_tools_mcp.errors import MCPServerError
+
+__all__ = ("Dismissed", "Elicit", "Elicitation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +27,8 @@ class Elicitation:
 
 Elicit: TypeAlias = Callable[[Elicitation], Awaitable[dict[str, Any] | None]]
 """Returns the fields that a person has filled in, no fields for a page that was opened, and None to
-decline."""
+decline. Raises `Dismissed` when the person gave no answer at all."""
+
+
+class Dismissed(MCPServerError):
+    """The question was closed without an answer."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 __all__ = ("Patience",)
@@ -22,6 +24,7 @@ class Patience:
         self._started = now
         self._end = now + self._total
         self._heard = False
+        self._pauses = 0
         self._limit = asyncio.timeout_at(min(now + self._idle, self._end))
         await self._limit.__aenter__()
         return self
@@ -29,8 +32,25 @@ class Patience:
     def heard(self) -> None:
         now = asyncio.get_running_loop().time()
         self._heard = True
-        if not self._limit.expired():
+        if not self._limit.expired() and not self._pauses:
             self._limit.reschedule(min(now + self._idle, self._end))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count none of the time of the block: the other side waits for us."""
+        loop = asyncio.get_running_loop()
+        began, heard = loop.time(), self._heard
+        self._pauses += 1
+        if not self._limit.expired():
+            self._limit.reschedule(None)
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                self._end += loop.time() - began
+                self.heard()
+                self._heard = heard
 
     async def __aexit__(
         self,

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,7 @@ from axio_tools_mcp.errors import (
     ToolCallError,
 )
 from axio_tools_mcp.patience import Patience
+from axio_tools_mcp.questions import Questions
 from axio_tools_mcp.skills import Skill, checked, skill_of
 from axio_tools_mcp.variables import expanded
 
@@ -48,8 +50,8 @@ class MCPSession:
     """`connect`, ask, `close`: in one event loop, by any of its tasks.
 
     `on_change` is called with the kind of a list that may have changed ("tools", "prompts" or
-    "resources"). `elicit` is asked when the server wants something of a person; without it the
-    server is told that nobody is there.
+    "resources"). `elicit` is asked when the server wants something of a person in the middle of a
+    call, whose limits do not count that time; without it the server is told that nobody is there.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class MCPSession:
         """Why it is not connected, on one line."""
         self._connection: Connection | None = None
         self._owner: asyncio.Task[None] | None = None
+        self._questions = Questions()
         self._leaving = False
         self._changed: set[str] = set()
         self._listed: dict[str, ListedTool] = {}
@@ -212,7 +215,8 @@ class MCPSession:
         connection = await self._connected()
         try:
             async with Patience(idle=config.timeout, total=config.total_timeout) as patience:
-                return await ask(connection, patience)
+                with self._questions.during(patience):
+                    return await ask(connection, patience)
         except TimeoutError as error:
             raise CallTimeout(f"MCP server {config.name!r}, {what}: {error}") from None
         except ConnectionLost:
@@ -290,7 +294,8 @@ class MCPSession:
     async def _live(self, wire: Any, config: MCPServerConfig) -> MCPServerError:
         """Be connected for as long as it goes; returns why it does not any more."""
         lost = self._lost = asyncio.Event()
-        hooks = wire.Hooks(self._said, self._note_change, self._lose, self.elicit)
+        elicit = None if self.elicit is None else partial(self._questions.ask, self.elicit)
+        hooks = wire.Hooks(self._said, self._note_change, self._lose, elicit)
         try:
             async with wire.connect(config, hooks) as connection:
                 self._connection = connection

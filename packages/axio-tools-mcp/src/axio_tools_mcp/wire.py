@@ -32,7 +32,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from axio_tools_mcp import __version__, skills
 from axio_tools_mcp.auth import ServerAuth
 from axio_tools_mcp.config import MCPServerConfig
-from axio_tools_mcp.elicitation import Elicit, Elicitation
+from axio_tools_mcp.elicitation import Dismissed, Elicit, Elicitation
 from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
 from axio_tools_mcp.process import LONGEST_MESSAGE
 from axio_tools_mcp.signing_in import BrowserLogin
@@ -243,7 +243,10 @@ def _elicitation(config: MCPServerConfig, elicit: Elicit | None) -> ElicitationF
         params: types.ElicitRequestFormParams | types.ElicitRequestURLParams,
     ) -> types.ElicitResult:
         schema, url = getattr(params, "requested_schema", {}), getattr(params, "url", "")
-        answer = await elicit(Elicitation(config.name, params.message, schema, url))
+        try:
+            answer = await elicit(Elicitation(config.name, params.message, schema, url))
+        except Dismissed:
+            return types.ElicitResult(action="cancel")
         if answer is None:
             return types.ElicitResult(action="decline")
         return types.ElicitResult(action="accept", content=None if url else answer)

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axio.agent import Agent
 from axio.permission import PermissionGuard
@@ -31,6 +31,9 @@ from axio_tui.server_tools import server_tools
 from axio_tui.session import make_agent
 from axio_tui_guards import Decisions
 
+if TYPE_CHECKING:
+    from axio_tools_mcp.elicitation import Elicit
+
 __all__ = ("Equipment", "Say", "equipped")
 
 # They act on an application around the conversation, which this command is not.
@@ -51,11 +54,12 @@ class Equipment:
 
 @asynccontextmanager
 async def equipped(
-    args: argparse.Namespace, ask: Ask, say: Say, *, keeps: bool
+    args: argparse.Namespace, ask: Ask, say: Say, *, keeps: bool, elicit: Elicit | None = None
 ) -> AsyncIterator[Equipment]:
     """The parts that the options of `axio run` name, open while the block lasts.
 
-    `ask` puts questions to the person. With `keeps`, what they answer for good is kept.
+    `ask` puts questions to the person. With `keeps`, what they answer for good is kept. `elicit`
+    puts those of MCP servers; without it they are declined.
     """
     if args.model is not None and not args.model.strip():
         raise WrongUse("the name of the model is empty")
@@ -72,7 +76,7 @@ async def equipped(
     kept = await asyncio.to_thread(_kept, choice, args.config, secrets)
     async with (
         place_of(args.sandbox) as place,
-        server_tools(_server_tools_in(args.tools, parts), args.trust, say) as more,
+        server_tools(_server_tools_in(args.tools, parts), args.trust, say, elicit) as more,
         connect(choice, args.model, parts, kept) as transport,
     ):
         if named is None:

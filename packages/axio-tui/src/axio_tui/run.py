@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from functools import partial
+from typing import Any
 
 from axio_tui.chat.session import ChatSession
 from axio_tui.equip import Say, equipped
@@ -34,10 +36,18 @@ def run(args: argparse.Namespace, say: Say) -> int:
 async def _run(args: argparse.Namespace, prompt: str | None, say: Say) -> int:
     where = where_to_ask(json=args.json)
     person = Person(where)
-    async with equipped(args, person.ask, say, keeps=where is not None) as parts:
+    elicit = None if where is None else partial(_answer_of, person, say)
+    async with equipped(args, person.ask, say, keeps=where is not None, elicit=elicit) as parts:
         session = ChatSession(parts.agent, permissions=parts.permissions)
         chat = Chat(session, parts.choice, args, person, Output(sys.stdout), say)
         return await (chat.converse() if prompt is None else chat.answer(prompt))
+
+
+async def _answer_of(person: Person, say: Say, question: Any) -> dict[str, Any] | None:
+    """The person's answer to a question of an MCP server."""
+    from axio_tui.plain.form import answer_of  # Only where one is asked.
+
+    return await answer_of(person, question, say)
 
 
 def _prompt_of(argument: str | None) -> str | None:

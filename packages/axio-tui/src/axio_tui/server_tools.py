@@ -18,6 +18,7 @@ from axio_tui.errors import WrongUse
 from axio_tui.harmless import visible
 
 if TYPE_CHECKING:
+    from axio_tools_mcp.elicitation import Elicit
     from axio_tools_mcp.registry import MCPRegistry
 
 __all__ = ("ServerTools", "server_tools")
@@ -39,12 +40,16 @@ class ServerTools:
 
 @asynccontextmanager
 async def server_tools(
-    patterns: Sequence[str] | None, trusted: bool, say: Callable[[str], None]
+    patterns: Sequence[str] | None,
+    trusted: bool,
+    say: Callable[[str], None],
+    elicit: Elicit | None = None,
 ) -> AsyncIterator[ServerTools]:
     """The tools whose names fit one of `patterns`, or all; the servers run inside the block.
 
     Servers of the working folder are used only when it is `trusted`. A server that cannot be used
-    is told in one line and left out. `WrongUse` when a pattern fits none.
+    is told in one line and left out. `WrongUse` when a pattern fits none. `elicit` asks the person
+    for a server.
     """
     if patterns == [] or find_spec("axio_tools_mcp") is None:
         yield ServerTools()
@@ -63,7 +68,7 @@ async def server_tools(
     from axio_tools_mcp.registry import MCPRegistry
     from axio_tools_mcp.trust import Approvals, approvals_file
 
-    registry = MCPRegistry(approvals=Approvals(approvals_file()))
+    registry = MCPRegistry(approvals=Approvals(approvals_file()), elicit=elicit)
     try:
         await registry.connect_all(found.servers.values())
         for name in registry.server_names:

@@ -8,9 +8,9 @@ import os
 import select
 import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TextIO
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TextIO, TypeAlias
 
 from axio_tui.chat.permissions import Asked
 from axio_tui.errors import CommandError
@@ -19,6 +19,7 @@ from axio_tui.plain.render import COLOUR, PLAIN, Style
 from axio_tui_guards.rules import describe
 
 __all__ = (
+    "Line",
     "Output",
     "OutputClosed",
     "Person",
@@ -31,6 +32,10 @@ __all__ = (
 
 SHOWN_WITH_CHANGES = 100  # characters of an argument, where a diff shows it whole
 NOBODY_TO_ASK = "not run: there is no terminal to ask a person on; --yes allows most calls"
+
+
+Line: TypeAlias = Callable[[str], Awaitable[str]]
+"""Shows a question, and returns the line that is typed then; "" at end of input."""
 
 
 class OutputClosed(Exception):
@@ -66,8 +71,8 @@ def where_to_ask(*, json: bool) -> TextIO | None:
 
 
 class Person:
-    """The person who may be asked before a call. `busy` is held while a question stands, so that
-    nothing is printed into it."""
+    """The person who may be asked before a call or in it. `busy` is held while a question stands,
+    so that nothing is printed into it."""
 
     def __init__(self, questions: TextIO | None) -> None:
         self.busy = asyncio.Lock()
@@ -77,18 +82,29 @@ class Person:
         """Their answer: a choice of the question, or why they refuse. Only a plain yes allows."""
         if self._questions is None:
             return NOBODY_TO_ASK
-        async with self.busy:
-            # What was typed before the question could be read does not answer it.
-            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-            Output(self._questions).write(question_text(asked))
-            answer = await read_line(sys.stdin.fileno())
-            if not answer.endswith("\n"):  # end of input: the cursor still stands in the question
-                Output(self._questions).write("\n")
+        async with self.asking() as line:
+            answer = await line(question_text(asked))
         word, _, reason = answer.strip().partition(" ")
         if not reason:
             return word
         said = reason if word.lower() in ("n", "no") else answer.strip()
         return f"the person refused and said: {said}"
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[Line]:
+        """Nothing else is printed or asked while the block lasts. There has to be a terminal."""
+        async with self.busy:
+            yield self._line
+
+    async def _line(self, question: str) -> str:
+        assert self._questions is not None
+        # What was typed before the question could be read does not answer it.
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+        Output(self._questions).write(question)
+        answer = await read_line(sys.stdin.fileno())
+        if not answer.endswith("\n"):  # end of input: the cursor still stands in the question
+            Output(self._questions).write("\n")
+        return answer
 
 
 def question_text(asked: Asked) -> str:
