@@ -28,7 +28,7 @@ from axio_transport_anthropic.catalogue import (
     with_cache_prices,
     writes_json,
 )
-from axio_transport_anthropic.decode import MessagesDecoder
+from axio_transport_anthropic.decode import PROVIDER, MessagesDecoder
 from axio_transport_anthropic.encode import CACHE_MARK, json_array, json_object
 from axio_transport_anthropic.history import Encoder
 from axio_transport_anthropic.structured import output_config
@@ -102,6 +102,8 @@ class AnthropicTransport(HttpTransport):
 
     catalogue: ClassVar[ModelRegistry] = ANTHROPIC_MODELS
     describe: ClassVar[str] = "Anthropic API error"
+    reasoning_of: ClassVar[str] = PROVIDER
+    """The provider of the reasoning blocks that go back to it."""
     image_limits: ClassVar[ImageLimits] = IMAGE_LIMITS
     """In place of images over these limits the model gets notes."""
     logger: ClassVar[logging.Logger] = logger

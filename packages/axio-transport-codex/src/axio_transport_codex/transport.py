@@ -83,6 +83,8 @@ class CodexTransport(HttpTransport):
 
     catalogue: ClassVar[ModelRegistry] = CODEX_MODELS
     describe: ClassVar[str] = "Codex API error"
+    reasoning_of: ClassVar[str] = PROVIDER
+    """The provider of the reasoning blocks that go back to it."""
     logger: ClassVar[logging.Logger] = logger
     stored: ClassVar[tuple[str, ...]] = ("refresh_token", "expires_at", "account_id")
 

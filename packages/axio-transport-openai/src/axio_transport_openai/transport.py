@@ -95,7 +95,7 @@ class OpenAITransport(HttpTransport):
         if self.wire == "responses":
             limit = "max_output_tokens"
             payload = build_request(
-                *(self.model, messages, tools, system, self._reasoning_of),
+                *(self.model, messages, tools, system, self.reasoning_of),
                 images=provider.images,
             )
         else:
@@ -126,7 +126,7 @@ class OpenAITransport(HttpTransport):
             body = dumps(self.build_payload(messages, tools, system) | extra)
             keeps_raw = bool(provider.replays)
             decoder: Callable[[], Decoder] = partial(
-                ResponsesDecoder, self._reasoning_of, names, keeps_raw=keeps_raw
+                ResponsesDecoder, self.reasoning_of, names, keeps_raw=keeps_raw
             )
         else:
             if schema is not None:
@@ -134,6 +134,13 @@ class OpenAITransport(HttpTransport):
             body = self._chat_body(messages, tools, system, extra)
             decoder = partial(ChatDecoder, provider.name, provider.replays, names)
         return Request(self._url(_PATHS[self.wire]), self._headers(), body, decoder)
+
+    @property
+    def reasoning_of(self) -> str:
+        """The provider of the reasoning blocks that go back to it: what came over the Responses
+        wire goes back over it only."""
+        name = self._provider.name
+        return f"{name}-responses" if self.wire == "responses" else name
 
     async def embed(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text, in their order."""
@@ -181,11 +188,6 @@ class OpenAITransport(HttpTransport):
         if key:
             headers["Authorization"] = Secret(f"Bearer {key}")
         return headers
-
-    @property
-    def _reasoning_of(self) -> str:
-        """Marks reasoning that came over the Responses wire, and goes back over it only."""
-        return f"{self._provider.name}-responses"
 
     @property
     def _provider(self) -> Provider:

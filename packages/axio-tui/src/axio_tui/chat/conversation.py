@@ -154,6 +154,11 @@ class Conversation:
         self.remarks.append(Said(self._length, entry))
         self._transcript.add(entry)
 
+    def note(self, note: Note) -> None:
+        """Something has happened between two runs."""
+        self.remarks, self._taken_remarks = [], 0
+        self._say(note)
+
     # ── beginning and end ─────────────────────────────────────────────────────────────────────
 
     def reload(self, messages: Sequence[Message], remarks: Iterable[Remark]) -> None:

@@ -1,17 +1,22 @@
-"""The remarks of a conversation on the shelf of its session."""
+"""The remarks of a conversation, and the figures of its meter, on the shelf of its session."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from axio.messages import Message
+from axio_tui.chat.meter import Meter
 from axio_tui.chat.remarks import Mark, Remark, remark_from_dict, to_dict
 from axio_tui.chat.shelf import Shelf
 
-__all__ = ("forget", "keep", "kept", "moved")
+__all__ = ("Figures", "forget", "keep", "kept", "moved")
 
-_KIND = "remark"
+_KIND, _METER = "remark", "meter"
+_OFTEN = 5.0
+"""Seconds after which figures are kept again while a session goes on: a commit costs as much as a
+short turn."""
 
 
 async def kept(shelf: Shelf) -> list[Remark]:
@@ -38,3 +43,34 @@ def moved(
         same += 1
     first, by = len(old) - same, len(new) - len(old)
     return [replace(remark, at=remark.at + by) for remark in remarks if remark.at >= first]
+
+
+class Figures:
+    """Keeps what `meter` shows."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._kept = meter.to_dict()
+        self._kept_at = -_OFTEN
+
+    async def load(self, shelf: Shelf) -> None:
+        for item in await shelf.items(_METER):
+            self._meter.restore(item.data)
+        self._kept = self._meter.to_dict()
+
+    async def keep(self, shelf: Shelf) -> None:
+        """Keep the figures, if they are others."""
+        figures = self._meter.to_dict()
+        if figures != self._kept:
+            self._kept, self._kept_at = figures, time.monotonic()
+            await shelf.put(_METER, figures)
+
+    async def keep_now_and_then(self, shelf: Shelf) -> None:
+        """As `keep`, but not often."""
+        if time.monotonic() > self._kept_at + _OFTEN:
+            await self.keep(shelf)
+
+    async def move(self, shelf: Shelf) -> None:
+        """Go on on another shelf."""
+        self._kept = {}
+        await self.keep(shelf)

@@ -12,7 +12,6 @@ await session.close()
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,14 +26,14 @@ from axio.exceptions import message_of
 from axio.messages import Message, Prompt, as_message
 from axio.run.ending import shielded
 from axio.stream import AgentStream
-from axio.transport import model_of
+from axio.transport import CompletionTransport, model_of
 from axio.types import StopReason
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.counted import Counted
 from axio_tui.chat.entries import Note
 from axio_tui.chat.filling import Filling, estimated, filling
 from axio_tui.chat.inbox import Inbox, Waiting
-from axio_tui.chat.keeping import forget, keep, kept, moved
+from axio_tui.chat.keeping import Figures, forget, keep, kept, moved
 from axio_tui.chat.meter import Meter, Window
 from axio_tui.chat.permissions import Permissions
 from axio_tui.chat.remarks import Said
@@ -48,9 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ("ChatSession", "Point")
 
-_DRAFT, _METER = "draft", "meter"
-_OFTEN = 5.0
-"""Seconds after which the figures of the meter are kept again, if the session goes on."""
+_DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class ChatSession:
         self._stream: AgentStream | None = None
         self._held: AsyncExitStack | None = None
         self.meter = Meter()
-        self._figures, self._figures_kept = self.meter.to_dict(), -_OFTEN
+        self._figures = Figures(self.meter)
         self._use(MemoryContextStore() if store is None else store)
 
     def _use(self, store: ContextStore, shelf: Shelf | None = None) -> None:
@@ -97,7 +94,7 @@ class ChatSession:
         self.inbox = Inbox(self.shelf)
         self.conversation = Conversation(
             session_id=store.session_id,
-            nudges=getattr(self.agent.transport, "nudge_on_media_tool_result", False),
+            nudges=_nudges(self.agent.transport),
             explain=self._explain,
         )
         self._is_loaded = False
@@ -118,7 +115,7 @@ class ChatSession:
 
     async def close(self) -> None:
         """Let other programs go on with the conversation. No run may be under way."""
-        await self._keep_figures()
+        await self._figures.keep(self.shelf)
         taken, self._held = self._held, None
         if taken is not None:
             await taken.aclose()
@@ -128,9 +125,7 @@ class ChatSession:
         history = await self.store.get_history()
         self.conversation.reload(history, await kept(self.shelf))
         self.meter.changed(estimated(history))
-        for item in await self.shelf.items(_METER):
-            self.meter.restore(item.data)
-        self._figures = self.meter.to_dict()
+        await self._figures.load(self.shelf)
         await self.inbox.load()
         self._is_loaded = True
 
@@ -207,13 +202,6 @@ class ChatSession:
                 else:
                     await shielded(self._settle())
 
-    async def _keep_figures(self) -> None:
-        """Keep what the meter shows: now and then, since a commit costs as much as a short turn."""
-        figures = self.meter.to_dict()
-        if figures != self._figures:
-            self._figures, self._figures_kept = figures, time.monotonic()
-            await self.shelf.put(_METER, figures)
-
     async def _keep_remarks(self) -> None:
         await keep(self.shelf, self.conversation.take_remarks())
 
@@ -229,8 +217,7 @@ class ChatSession:
                 await keep(shelf_of(store), agent.take_remarks())
                 agent.settle(await store.get_history())
         self.meter.filled(conversation.usages)
-        if time.monotonic() > self._figures_kept + _OFTEN:
-            await self._keep_figures()
+        await self._figures.keep_now_and_then(self.shelf)
         await self.inbox.refresh()
         history = await self.store.get_history()
         if not conversation.settle(history):
@@ -277,6 +264,16 @@ class ChatSession:
         counted = window.tokens if window.is_counted else None
         return filling(system or agent.system, agent.tools, history, counted)
 
+    async def go_on_with(self, transport: CompletionTransport, note: Note) -> None:
+        """Ask another model from the next run on; the note says so in the transcript."""
+        self.refuse_while_busy("change the model")
+        if not self._is_loaded:
+            await self.load()
+        self.agent.transport = transport
+        self.conversation.nudges = _nudges(transport)
+        self.conversation.note(note)
+        await self._keep_remarks()
+
     # ── drafts ────────────────────────────────────────────────────────────────────────────────
 
     async def keep_draft(self, text: str) -> None:
@@ -296,7 +293,7 @@ class ChatSession:
     async def fork(self) -> ChatSession:
         """A copy of the conversation that goes on by itself, to be opened. What waits to be sent
         stays here."""
-        self._refuse_while_busy("fork")
+        self.refuse_while_busy("fork")
         copy = ChatSession(
             self.agent,
             await self.store.fork(),
@@ -308,16 +305,20 @@ class ChatSession:
         await copy.load()
         return copy
 
-    async def compact(self, strategy: CompactionStrategy | None = None) -> bool:
+    async def compact(
+        self,
+        strategy: CompactionStrategy | None = None,
+        transport: CompletionTransport | None = None,
+    ) -> bool:
         """Go on in a new session with a summary of this one, which stays as it is.
 
-        False if there is nothing to shorten. What the strategy raises, such as `CompactionError`,
-        leaves all as it was.
+        `transport` writes it, by default the agent's. False if there is nothing to shorten. What
+        the strategy raises, such as `CompactionError`, leaves all as it was.
         """
-        self._refuse_while_busy("compact")
+        self.refuse_while_busy("compact")
         history = await self.store.get_history()
-        transport = Counted(self.agent.transport, self.meter.count)
-        shorter = await (strategy or Summarize()).compact(history, transport)
+        writer = Counted(transport or self.agent.transport, self.meter.count)
+        shorter = await (strategy or Summarize()).compact(history, writer)
         if shorter is None:
             return False
         self.meter.changed(estimated(shorter))
@@ -336,8 +337,7 @@ class ChatSession:
         await self.close()
         self._held = taken
         self._use(copy, shelf)
-        self._figures = {}
-        await self._keep_figures()
+        await self._figures.move(shelf)
         await self.load()
         return True
 
@@ -369,7 +369,7 @@ class ChatSession:
         if isinstance(self.shelf, MemoryShelf):
             self.shelf.forget(point.before)
         self.meter.changed(estimated(history[: point.before]))
-        await self._keep_figures()
+        await self._figures.keep(self.shelf)
         waiting = self.inbox.waiting
         await self.load()
         self.inbox.waiting = waiting
@@ -382,12 +382,17 @@ class ChatSession:
 
     async def _check(self, point: Point) -> list[Message]:
         """The history, in which the point must be. ValueError if it has changed since `points`."""
-        self._refuse_while_busy("rewind")
+        self.refuse_while_busy("rewind")
         history = await self.store.get_history()
         if history[point.before : point.before + 1] != [point.message]:
             raise ValueError("the conversation has changed since: choose a prompt again")
         return history
 
-    def _refuse_while_busy(self, what: str) -> None:
+    def refuse_while_busy(self, what: str) -> None:
+        """RuntimeError while a run goes on, with which `what` does not go together."""
         if self.is_busy:
             raise RuntimeError(f"cannot {what} while a run goes on: stop it first")
+
+
+def _nudges(transport: CompletionTransport) -> bool:
+    return bool(getattr(transport, "nudge_on_media_tool_result", False))

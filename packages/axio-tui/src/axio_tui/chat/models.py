@@ -1,0 +1,148 @@
+"""`Models`: the transports of a program, one for each role, opened when it is first needed.
+
+async with Models(parts, choice, roles={"guard": "ollama:qwen3:8b"}) as models:
+    agent = Agent(system, await models.of("chat"))
+    reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
+    ...
+    await models.switch(session, "anthropic:claude-sonnet-4-5")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Literal, TypeAlias, get_args
+
+from axio.blocks import ReasoningBlock
+from axio.models import Capability
+from axio.plugins import Installed
+from axio.transport import CompletionTransport, model_of
+from axio_tui.chat.entries import Note
+from axio_tui.chat.offers import Find, is_free, told
+from axio_tui.chat.session import ChatSession
+from axio_tui.choose import Choice, available, choose_named
+from axio_tui.connect import connect
+from axio_tui.errors import WrongUse
+from axio_tui.servers import find_servers
+
+__all__ = ("Models", "Role")
+
+Role: TypeAlias = Literal["chat", "compaction", "subagent", "guard", "vision"]
+"""Who uses a model: the conversation, summaries of it, agents inside it, the review of calls in the
+mode "auto", and the tool that looks at images."""
+
+
+class Models:
+    """Transports by role; a role that names none has that of the conversation.
+
+    A model is named `TRANSPORT:MODEL`, `TRANSPORT` for its own choice, or `MODEL` of the transport
+    that the conversation has. A transport stays open until the block ends, also when no role has it
+    any more: what has begun with it can end with it.
+    """
+
+    def __init__(
+        self,
+        parts: Installed,
+        chat: Choice,
+        model: str | None = None,
+        roles: Mapping[Role, str] | None = None,
+        find: Find = find_servers,
+    ) -> None:
+        for role in roles or ():
+            if role not in get_args(Role):
+                raise WrongUse(f"no role {role!r}; there is: {', '.join(get_args(Role))}")
+        self.choice = chat
+        """Of the conversation."""
+        self.free: set[str] = set()
+        """The ids of models that cost nothing, for a `Meter`."""
+        self._parts = parts
+        self._find = find
+        self._model = model
+        self._roles = dict(roles or {})
+        self._opened = AsyncExitStack()
+        self._transports: dict[tuple[str, str | None], CompletionTransport] = {}
+
+    async def __aenter__(self) -> Models:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._transports.clear()
+        await self._opened.aclose()
+
+    async def of(self, role: Role) -> CompletionTransport:
+        """The transport of a role. `CommandError` when it cannot be had."""
+        name = self._roles.get(role)
+        if name is None:
+            return await self._open(self.choice, self._model)
+        return await self._open(*await self._chosen(name))
+
+    async def seeing(self) -> CompletionTransport | None:
+        """That of the role "vision"; None if its model is not known to see images."""
+        transport = await self.of("vision")
+        model = model_of(transport)
+        sees = model is not None and Capability.vision in model.capabilities
+        return transport if sees or "vision" in self._roles else None
+
+    async def use(self, role: Role, name: str) -> CompletionTransport:
+        """Give a role the model that is named so. After a `CommandError` all is as it was."""
+        choice, model = await self._chosen(name)
+        transport = await self._open(choice, model)
+        if role == "chat":
+            self.choice, self._model = choice, model
+        else:
+            self._roles[role] = name
+        return transport
+
+    async def switch(self, session: ChatSession, name: str) -> Note:
+        """Let the conversation go on with the model that is named so; the words in it that say so.
+
+        `CommandError`, and nothing has changed, when it cannot be had.
+        """
+        session.refuse_while_busy("change the model")
+        transport = await self.use("chat", name)
+        note = Note("model", await self._words(session, transport))
+        await session.go_on_with(transport, note)
+        session.meter.free = self.free
+        return note
+
+    async def _words(self, session: ChatSession, transport: CompletionTransport) -> str:
+        model = model_of(transport)
+        words = [self.choice.title if model is None else f"{model.id} of {self.choice.title}"]
+        words += told(model, is_free(self.choice.name))
+        own = getattr(transport, "reasoning_of", None)
+        history = await session.store.get_history()
+        left = {
+            block.provider
+            for message in history
+            for block in message.content
+            if isinstance(block, ReasoningBlock) and block.provider != own
+        }
+        if left:
+            words.append(f"without the reasoning that only {', '.join(sorted(left))} can read")
+        return ", ".join(words)
+
+    async def _chosen(self, name: str) -> tuple[Choice, str | None]:
+        name = name.strip()
+        if not name:
+            raise WrongUse("the name of the model is empty")
+        transport, _, model = name.partition(":")
+        if transport in available(self._parts):
+            return await choose_named(transport, self._parts, self._find), model or None
+        return self.choice, name
+
+    async def _open(self, choice: Choice, model: str | None) -> CompletionTransport:
+        key = (choice.name, model)
+        known = self._transports.get(key)
+        if known is None:
+            opened = connect(choice, model, self._parts)
+            known = self._transports[key] = await self._opened.enter_async_context(opened)
+            spec = model_of(known)
+            if spec is not None and is_free(choice.name):
+                self.free.add(spec.id)
+        return known
