@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
+from textual import events
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -133,6 +134,11 @@ class Composer(Vertical):
     def write(self, text: str) -> None:
         """Put a text at the cursor, as if it were typed."""
         self.area.write(self.pastes.fold(text))
+
+    def take(self, event: events.Key) -> None:
+        """Take a key that was typed while another part had the focus."""
+        self.focus()
+        self.area.post_message(events.Key(event.key, event.character))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

@@ -65,6 +65,14 @@ class PromptArea(TextArea, inherit_bindings=False):
         """Put a text at the cursor, as if it were typed."""
         self._replace_via_keyboard(text, *self.selection)
 
+    def action_delete_to_start_of_line(self) -> None:
+        """Of the line as it was written; the base class knows only the one on the screen."""
+        row, column = self.cursor_location
+        if self.selection.is_empty and column:
+            self._delete_via_keyboard((row, 0), (row, column))
+        else:
+            super().action_delete_to_start_of_line()
+
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()  # else the base class pastes all of it

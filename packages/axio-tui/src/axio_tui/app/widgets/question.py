@@ -1,0 +1,372 @@
+"""`QuestionBar`: the question that stands, over the composer. What is typed ahead never answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from axio_tui.app.screens.whole_question import WholeQuestion
+from axio_tui.app.widgets.composer import Composer
+from axio_tui.app.widgets.diff import Sheet
+from axio_tui.chat.arming import Arming
+from axio_tui.chat.asked_rows import remembered, rows_for, title_of
+from axio_tui.chat.permissions import Asked
+from axio_tui.chat.questions import Questions, Standing
+from axio_tui.chat.shown import shown_line
+from axio_tui_guards.asking import Choice, Reply
+from axio_tui_guards.rules import Rule
+
+__all__ = ("QuestionBar",)
+
+_CHOICES: dict[str, tuple[Choice, str]] = {
+    "y": ("once", "once"),
+    "s": ("session", "this session"),
+    "p": ("project", "always in this project"),
+    "n": ("no", "refuse"),
+    "d": ("never", "never in this project"),
+}
+_SCROLL = ("up", "down", "pageup", "pagedown", "home", "end")
+_AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the window its focus
+
+
+class QuestionBar(Vertical):
+    """Shows the first of `questions`, and answers it by keys once it is armed. Until then the keys
+    are for `composer`. `behind` is how many calls wait that have not asked yet."""
+
+    DEFAULT_CSS = """
+    QuestionBar {
+        display: none; height: auto; border: round $warning; padding: 0 1;
+    }
+    QuestionBar.-stands { display: block; }
+    QuestionBar.-armed { border: heavy $success; }
+    QuestionBar > Static { height: auto; }
+    QuestionBar > #title { text-style: bold; max-height: 3; }
+    QuestionBar > #why, QuestionBar > #rule { color: $text-muted; max-height: 3; }
+    QuestionBar > Input { display: none; }
+    QuestionBar.-asks-text > Input { display: block; }
+    """
+
+    def __init__(
+        self,
+        questions: Questions[Asked],
+        composer: Composer,
+        *,
+        behind: Callable[[], int] = lambda: 0,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.can_focus = False
+        self.questions = questions
+        self.composer = composer
+        self.behind = behind
+        self.sheet = Sheet()
+        self._title, self._why, self._kept, self._keys = (
+            Static(id=name, markup=False) for name in ("title", "why", "rule", "keys")
+        )
+        self.field = Input(compact=True, select_on_focus=False)
+        self.shown: Standing[Asked] | None = None
+        """The question on the screen."""
+        self._arming = Arming()
+        self._armed_at = float("inf")
+        self._focused_at = float("-inf")
+        self._was_left = False
+        self._rule: Rule | None = None  # as the person has written it
+        self._asks_for = ""
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._why
+        yield self.sheet
+        yield self._kept
+        yield self.field
+        yield self._keys
+
+    def on_mount(self) -> None:
+        # Later, among the messages of this widget: the asker may be in any task.
+        self.questions.changed = lambda: self.call_later(self._changed)
+        self._timer = self.set_interval(0.1, self._arm, pause=True)
+        self._changed()
+
+    def on_unmount(self) -> None:
+        self.questions.changed = lambda: None
+        self.questions.refuse_all()
+
+    # ── one question after the other ──────────────────────────────────────────────────────────
+
+    def _changed(self) -> None:
+        current = self.questions.current
+        if current is not self.shown:
+            self._disarm()
+            self.shown, self._arming, self._rule, self._was_left = current, Arming(), None, False
+            self._end_text()
+            self.set_class(False, "-stands")
+            if isinstance(self.app.screen, WholeQuestion):
+                self.app.screen.dismiss(None)
+            if current is not None:
+                self.run_worker(self._show(current), group="question", exclusive=True)
+                return
+            self._timer.pause()
+        self._say()
+
+    async def _show(self, standing: Standing[Asked]) -> None:
+        rows = await asyncio.to_thread(rows_for, standing.asked)
+        if standing is not self.shown:
+            return
+        self.sheet.rows = rows
+        why = f"Asked because {shown_line(standing.asked.question.reason)}"
+        self._title.update(Content(title_of(standing.asked, standing.who)))
+        self._why.update(Content(why))
+        self._say()
+        self._fit()
+        self.set_class(True, "-stands")
+        if self.app.app_focus:
+            self.call_after_refresh(self._seen)
+        else:
+            self.app.bell()
+
+    def _seen(self) -> None:
+        self._arming.seen(monotonic())
+        self._timer.resume()
+
+    def _fit(self) -> None:
+        """Leave room for the words around the sheet, whatever its length."""
+        self.sheet.styles.max_height = max(2, self.app.size.height * 6 // 10 - 8)
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _say(self) -> None:
+        """Tell what would be remembered, and the keys."""
+        if self.shown is None:
+            return
+        kept = [key for key in "sp" if self._offers(key)]
+        words = "It cannot be remembered."
+        if kept:
+            rule = remembered(self._rule_for(_CHOICES[kept[0]][0]))
+            words = f"{' and '.join(kept)} remember{'s' * (len(kept) == 1)}: {rule}"
+        self._kept.update(Content(words))
+        self._keys.update(self.keys())
+
+    def keys(self) -> Content:
+        """The keys that answer now."""
+        more = max(self.questions.others, self.behind())
+        rest = f" · {more} more wait{'s' * (more == 1)}" if more else ""
+        if self._asks_for:
+            asked = "the reason" if self._asks_for == "reason" else "the command of the rule"
+            return Content(f"{asked}, then Enter · Esc back{rest}")
+        if not self._looks_armed:
+            return Content(f"Tab to answer{rest}").stylize("bold")
+        assert self.shown is not None
+        offered = [f"{key} {_CHOICES[key][1]}" for key in _CHOICES if self._offers(key)]
+        if self.shown.asked.question.pattern is not None:
+            offered.append("e edit the rule")
+        return Content(" · ".join([*offered, "Ctrl+F all of it", "Esc refuse"]) + rest)
+
+    # ── arming ────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_armed(self) -> bool:
+        """True while keys answer. The border and the words have been painted by then."""
+        return self._armed_at < monotonic()
+
+    @property
+    def _looks_armed(self) -> bool:
+        return self.has_class("-armed")
+
+    def want(self) -> None:
+        """The person has asked for the question, as by Tab."""
+        if self.shown is not None:
+            self._arming.want(monotonic())
+
+    def leave(self) -> None:
+        """Back to the composer, until the person asks for the question again."""
+        self._was_left = True
+        self._arming.key(monotonic())
+        self._disarm()
+
+    def _arm(self) -> None:
+        now = monotonic()
+        self._arming.key(self.composer.last_key)
+        is_free = self.app.screen is self.screen and self.composer.has_focus_within
+        is_empty = self.composer.is_empty and not self._was_left
+        if is_free and self._arming.is_armed(now, is_empty=is_empty):
+            self._timer.pause()
+            self.set_class(True, "-armed")
+            self.can_focus = True
+            self.focus()
+            self._say()
+            self.call_after_refresh(self._can_be_seen)
+
+    def _can_be_seen(self) -> None:
+        if self._looks_armed:
+            self._armed_at = monotonic()
+
+    def _disarm(self) -> None:
+        self._armed_at = float("inf")
+        if self._looks_armed:
+            self.set_class(False, "-armed")
+            if self.has_focus_within:
+                self.composer.focus()
+            self.can_focus = False
+        if self.shown is not None:
+            self._say()
+            self._timer.resume()
+
+    def on_blur(self) -> None:
+        if self._looks_armed and not self._asks_for and self.app.app_focus:
+            self.leave()
+
+    def on_app_focus(self) -> None:
+        self._focused_at = monotonic()
+        if self.shown is not None:
+            self._seen()
+
+    def on_app_blur(self) -> None:
+        self._arming.unseen()
+        self._disarm()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.time - self._focused_at > _AFTER_FOCUS:
+            self._was_left = False
+            self.want()
+
+    # ── keys ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self._asks_for:
+            self._type(event)
+        elif event.time < self._armed_at:
+            self._pass_on(event)
+        elif event.key in _CHOICES or event.key in ("escape", "e"):
+            event.stop()
+            self.press(event.key)
+        elif event.key in _SCROLL:
+            event.stop()
+            getattr(self.sheet, f"action_{_ACTIONS[event.key]}")()
+        elif event.key == "ctrl+f":
+            event.stop()
+            self.action_whole()
+        elif event.key == "tab":
+            event.stop()
+            self.leave()
+        elif event.key == "enter":
+            event.stop()  # never an answer by itself
+        else:
+            self._pass_on(event)
+
+    def _pass_on(self, event: events.Key) -> None:
+        """A key that is no answer: a letter is for the text, anything else for the application."""
+        self._arming.key(event.time)
+        if event.is_printable:
+            event.stop()
+            self._disarm()
+            self.composer.take(event)
+
+    def press(self, key: str) -> None:
+        """Answer by a key that is offered."""
+        standing = self.shown
+        if standing is None:
+            return
+        if key == "escape":
+            self._answer(standing, "no")
+        elif key == "n":
+            self._ask_for("reason", "")
+        elif key == "e":
+            if standing.asked.question.pattern is not None:
+                rule = self._rule or standing.asked.question.pattern
+                self._ask_for("pattern", rule.command or "")
+        elif self._offers(key):
+            choice = _CHOICES[key][0]
+            written = self._rule if choice in ("session", "project") else None
+            self._answer(standing, Reply(choice, rule=written))
+
+    def _offers(self, key: str) -> bool:
+        assert self.shown is not None
+        choice = _CHOICES[key][0]
+        if choice in ("once", "no"):
+            return True
+        return choice in self.shown.asked.question.choices and self._rule_for(choice) is not None
+
+    def _rule_for(self, choice: Choice) -> Rule | None:
+        assert self.shown is not None
+        if self._rule is not None and choice in ("session", "project"):
+            return self._rule
+        return self.shown.asked.question.rule_for(choice)
+
+    def _answer(self, standing: Standing[Asked], answer: str) -> None:
+        self._disarm()
+        self.composer.focus()
+        self.questions.answer(standing, answer)
+
+    def action_whole(self) -> None:
+        """All of it on a screen of its own, where the same keys answer."""
+        if self.shown is not None and self.is_armed:
+            screen = WholeQuestion(self.sheet.rows, self.keys())
+            self.app.push_screen(screen, self._after_whole)
+
+    def _after_whole(self, key: str | None) -> None:
+        if key is not None:
+            self.press(key)
+
+    # ── a line of text ────────────────────────────────────────────────────────────────────────
+
+    def _ask_for(self, what: str, text: str) -> None:
+        self._asks_for = what
+        self.field.value = text
+        self.field.cursor_position = len(text)
+        self.set_class(True, "-asks-text")
+        self._say()
+        self.field.focus()
+
+    def _type(self, event: events.Key) -> None:
+        """A key that the field has left, or that came before it had the focus."""
+        if event.is_printable and event.character is not None:
+            self.field.insert_text_at_cursor(event.character)
+        elif event.key == "enter":
+            self._take_text()
+        elif event.key == "escape":
+            self._back()
+        else:
+            return
+        event.stop()
+
+    def _take_text(self) -> None:
+        what, text, standing = self._asks_for, self.field.value.strip(), self.shown
+        self._end_text()
+        if standing is None:
+            return
+        if what == "reason":
+            words = f"the person refused and said: {text}"
+            self._answer(standing, words if text else "no")
+            return
+        pattern = standing.asked.question.pattern
+        if pattern is not None and text:
+            self._rule = replace(pattern, command=text)
+        self._back()
+
+    def _back(self) -> None:
+        self._end_text()
+        self._say()
+        self.focus()
+
+    def _end_text(self) -> None:
+        self._asks_for = ""
+        self.set_class(False, "-asks-text")
+
+
+_ACTIONS = {
+    "up": "scroll_up",
+    "down": "scroll_down",
+    "pageup": "page_up",
+    "pagedown": "page_down",
+    "home": "scroll_home",
+    "end": "scroll_end",
+}
