@@ -81,6 +81,12 @@ to_hooks/pre-push
 src/../.git/hooks/x
 .gitattributes
 .gitmodules
+.agents/skills/x/SKILL.md
+.config/axio/config.toml
+.config/axio/mcp.json
+.local/share/axio-tui/permissions.jsonl
+.local/share/axio-tui/trusted.json
+.local/share/axio-tui/axio.db-wal
 .github/workflows/ci.yml
 .gitlab-ci.yml
 Jenkinsfile

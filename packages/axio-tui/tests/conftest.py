@@ -354,7 +354,7 @@ class Terminal:
         """True if nothing more comes for so long."""
         return not self.seen and not select.select([self._master], [], [], seconds)[0]
 
-    def until(self, text: str, seconds: float = 15) -> str:
+    def until(self, text: str, seconds: float = 40) -> str:
         """The output since the last call, up to and with `text`."""
         deadline = time.monotonic() + seconds
         while text not in self.seen:

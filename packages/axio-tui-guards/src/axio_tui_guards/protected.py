@@ -44,7 +44,8 @@ _PROTECTED_TREES = r"""
 \.(?:vscode|idea|zed|fleet|devcontainer|cursor|claude|nvim|vim|emacs\.d) \.local/bin
 \.local/share/(?:applications|systemd) \.github/(?:workflows|actions) \.gitea/workflows
 \.forgejo/workflows \.gitlab \.circleci \.buildkite \.woodpecker library/launch(?:agents|daemons)
-\.cargo/config(?:\.toml)?
+\.cargo/config(?:\.toml)? \.agents/skills axio/(?:config\.toml|mcp\.json)
+axio-tui/(?:permissions\.jsonl|trusted\.json|axio\.db[^/]*)
 """
 _PROTECTED_NAMES = r"""
 \.git \.gitmodules \.gitattributes \.gitconfig \.pre-commit-config\.ya?ml lefthook.*\.ya?ml

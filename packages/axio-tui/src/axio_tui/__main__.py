@@ -49,12 +49,14 @@ def _run(args: argparse.Namespace) -> int:
     from axio_tui.errors import CommandError, check_current_directory, explain, traceback_of
     from axio_tui.logs import start_logging
     from axio_tui.plain.terminal import OutputClosed
+    from axio_tui.project import open_for
     from axio_tui.run import run
     from axio_tui.stopping import Stopped
 
     try:
         check_current_directory()
-        configure(args, say)
+        args.project = open_for(args, say)
+        configure(args, say, args.project.configs)
         start_logging(args.log_level, args.log_file)
         return run(args, say)
     except OutputClosed:

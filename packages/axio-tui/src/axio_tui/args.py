@@ -67,7 +67,9 @@ def _add_run(commands: Any) -> None:
     _add_permissions(run)
     run.add_argument("--debug", action="store_true", help="show tracebacks of errors")
     run.add_argument(
-        "--trust", action="store_true", help="use the MCP servers that this folder configures"
+        "--trust",
+        action="store_true",
+        help="use what this folder brings this once: AGENTS.md, skills, hooks, MCP servers",
     )
     _add_logging(run, level=argparse.SUPPRESS, file=argparse.SUPPRESS)
 

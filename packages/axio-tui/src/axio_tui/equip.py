@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axio.agent import Agent
@@ -67,6 +68,7 @@ async def equipped(
     tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
     named = args.transport
+    trusted = args.project.covers(Path.cwd())
     secrets = Secrets(say=say)
     choice = await (
         choose(os.environ, parts, kept=secrets.sources())
@@ -76,7 +78,7 @@ async def equipped(
     kept = await asyncio.to_thread(_kept, choice, args.config, secrets)
     async with (
         place_of(args.sandbox) as place,
-        server_tools(_server_tools_in(args.tools, parts), args.trust, say, elicit) as more,
+        server_tools(_server_tools_in(args.tools, parts), trusted, say, elicit) as more,
         connect(choice, args.model, parts, kept) as transport,
     ):
         if named is None:

@@ -47,9 +47,9 @@ async def server_tools(
 ) -> AsyncIterator[ServerTools]:
     """The tools whose names fit one of `patterns`, or all; the servers run inside the block.
 
-    Servers of the working folder are used only when it is `trusted`. A server that cannot be used
-    is told in one line and left out. `WrongUse` when a pattern fits none. `elicit` asks the person
-    for a server.
+    Servers of the working folder are used only when it is `trusted`; `open_project` says which are
+    left out. A server that cannot be used is told in one line and left out. `WrongUse` when a
+    pattern fits none. `elicit` asks the person for a server.
     """
     if patterns == [] or find_spec("axio_tools_mcp") is None:
         yield ServerTools()
@@ -57,8 +57,6 @@ async def server_tools(
     from axio_tools_mcp.files import find_servers
 
     found = find_servers(trusted=trusted)
-    for path in found.untrusted:
-        say(f"the MCP servers in {path} are left out; --trust uses what this folder brings")
     for problem in found.problems:
         say(problem)
     if not found.servers:

@@ -26,7 +26,7 @@ def test_the_first_place_that_says_something_wins(places: set[str]) -> None:
     config = resolve(
         flags={"max_iterations": 11 if "flag" in places else None},
         environment={"AXIO_MAX_ITERATIONS": "12"} if "environment" in places else {},
-        project=file("max_iterations = 13") if "project" in places else None,
+        projects=[file("max_iterations = 13")] if "project" in places else [],
         user=file("\nmax_iterations = 14") if "user" in places else None,
         database={"max_iterations": "15"} if "database" in places else {},
     )
@@ -132,7 +132,7 @@ def test_tables_may_have_names_of_their_own() -> None:
 )
 def test_a_folder_may_only_allow_less(mine: str, of_folder: str, expected: Any) -> None:
     project = file(of_folder, ".axio/config.toml")
-    config = resolve(flags={}, environment={}, user=file(mine), project=project)
+    config = resolve(flags={}, environment={}, user=file(mine), projects=[project])
     (name,) = project.entries
     held = config[name]
     assert held == expected
@@ -144,7 +144,7 @@ def test_a_folder_may_only_allow_less(mine: str, of_folder: str, expected: Any) 
 
 def test_a_folder_sets_no_address_and_no_key() -> None:
     text = "[transports.openai]\nbase_url = 'http://evil.example'\napi_key = 'k'\n[keys]\nx = 'y'"
-    config = resolve(flags={}, environment={}, project=file(text, "p.toml"))
+    config = resolve(flags={}, environment={}, projects=[file(text, "p.toml")])
     assert config.below("transports") == {} and config.below("keys") == {}
     assert len(config.problems) == 3
 
@@ -158,7 +158,7 @@ def test_no_folder_leaves_a_sandbox(mine: str, theirs: str) -> None:
         flags={},
         environment={},
         user=file(f"sandbox = '{mine}'"),
-        project=file(f"sandbox = '{theirs}'"),
+        projects=[file(f"sandbox = '{theirs}'")],
     )
     order = ["none", "workspace-write", "read-only"]
     if config["sandbox"] != mine:

@@ -8,8 +8,10 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from axio.plugins import TRANSPORT_GROUP, Installed
+from axio_tui.chat.trust import Trust, look_at, project_folders
 from axio_tui.config.file import read_config, replace
 from axio_tui.config.load import load_config
 from axio_tui.config.paths import config_file, own_folder
@@ -18,6 +20,7 @@ from axio_tui.config.settings import Setting, find_setting, is_secret, path_of
 from axio_tui.config.values import Value
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
+from axio_tui.project import open_project
 
 __all__ = ("main",)
 
@@ -63,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("unset-key", help="forget the key of a provider")
     forget.add_argument("provider", metavar="PROVIDER")
     forget.set_defaults(run=_unset_key)
+    trust = commands.add_parser(
+        "trust", help="use what a folder brings: AGENTS.md, skills, hooks, settings, MCP servers"
+    )
+    trust.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
+    trust.set_defaults(run=_trust)
+    untrust = commands.add_parser("untrust", help="forget what you said about a folder")
+    untrust.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
+    untrust.set_defaults(run=_untrust)
+    trusted = commands.add_parser("trusted", help="list the folders that you were asked about")
+    trusted.set_defaults(run=_trusted)
     path = commands.add_parser("path", help="print where your own file is")
     path.set_defaults(run=_path)
     return parser
@@ -72,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(args: argparse.Namespace, say: Say) -> int:
-    config = load_config({})
+    project = open_project(Path.cwd(), say, ask=None)
+    config = load_config({}, projects=project.configs)
     for problem in config.problems:
         say(problem.text)
     secrets = Secrets(say=say)
@@ -186,6 +200,44 @@ def _typed(prompt: str) -> str:
             ) from None
 
 
+# ── trust ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _trust(args: argparse.Namespace, say: Say) -> int:
+    folder = Path(args.folder).resolve()
+    if not folder.is_dir():
+        raise WrongUse(f"there is no folder {visible(args.folder)}")
+    trust = Trust()
+    found = [one for one in map(look_at, project_folders(folder)) if one is not None]
+    for one in found:
+        trust.keep(one, True)
+        programs = ", which start programs" if one.starts_programs else ""
+        say(f"trusted in {one.folder}: {', '.join(one.names)}{programs}")
+        for problem in one.problems:
+            say(problem)
+    if not found:
+        say(f"nothing that {folder} brings needs trust")
+    return 0
+
+
+def _untrust(args: argparse.Namespace, say: Say) -> int:
+    folder = Path(args.folder).resolve()
+    if not Trust().forget(folder):
+        raise WrongUse(f"nothing was said about {folder}; axio config trusted lists the folders")
+    say(f"{folder} is not trusted any more; you will be asked again")
+    return 0
+
+
+def _trusted(args: argparse.Namespace, say: Say) -> int:
+    trust = Trust()
+    for answer in trust.list():
+        said = "trusted" if answer.trusted else "refused"
+        print(f"{said}  {answer.since}  {visible(answer.folder)}")
+    if trust.problem:
+        say(trust.problem)
+    return 0
+
+
 def _setting(name: str) -> Setting:
     setting = find_setting(name)
     if setting is None:
@@ -210,6 +262,7 @@ def _change(change: Callable[[str], str]) -> None:
 
 def _say_what_wins(name: str, value: object, say: Say) -> None:
     """A person who sets a value without effect wants to know."""
-    now = load_config({}, environment=os.environ).values.get(name)
+    project = open_project(Path.cwd(), lambda text: None, ask=None)
+    now = load_config({}, projects=project.configs).values.get(name)
     if now is not None and now.value != value:
         say(f"but {_written(now.value)} holds here: {now.source}, {now.where}")

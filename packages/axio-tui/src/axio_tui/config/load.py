@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +20,11 @@ __all__ = ("configure", "load_config")
 def load_config(
     flags: Mapping[str, Any],
     *,
-    project: ConfigFile | None = None,
+    projects: Sequence[ConfigFile] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
-    """All settings, as they hold in the current folder. `project` is the file of a folder that is
-    trusted."""
+    """All settings, as they hold in the current folder. `projects` are the files of folders that
+    are trusted."""
     user = read_config(config_file(environment))
     if user.broken:
         copy = keep_broken(user)
@@ -38,7 +38,7 @@ def load_config(
 
         stored, problem = stored_settings(path, os.getcwd())
     config = resolve(
-        flags=flags, environment=environment, project=project, user=user, database=stored
+        flags=flags, environment=environment, projects=projects, user=user, database=stored
     )
     if problem:
         config.problems.append(Problem(problem))
@@ -46,7 +46,7 @@ def load_config(
 
 
 def configure(
-    args: argparse.Namespace, say: Callable[[str], None], project: ConfigFile | None = None
+    args: argparse.Namespace, say: Callable[[str], None], projects: Sequence[ConfigFile] = ()
 ) -> Config:
     """Fill in each option that was not given, and say what is wrong. All of it is `args.config`.
 
@@ -54,7 +54,7 @@ def configure(
     """
     options = {one.name: one for one in SETTINGS if hasattr(args, one.name)}
     flags = {name: getattr(args, name) for name in options}
-    config = load_config(flags, project=project)
+    config = load_config(flags, projects=projects)
     args.config = config
     for problem in config.problems:
         if problem.limits:

@@ -3,7 +3,7 @@ default, in this order. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -59,11 +59,14 @@ def resolve(
     *,
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
-    project: ConfigFile | None = None,
+    projects: Sequence[ConfigFile] = (),
     user: ConfigFile | None = None,
     database: Mapping[str, str] | None = None,
 ) -> Config:
-    """The settings that hold. `flags` are values as they are used, by name; None is not given."""
+    """The settings that hold. `flags` are values as they are used, by name; None is not given.
+
+    `projects` are the files of trusted folders, from the root down: each may only allow less.
+    """
     config = Config({s.name: Value(s, s.default) for s in SETTINGS if "*" not in s.name})
     for name, text in (database or {}).items():
         _take_text(config, name, text, "database", name)
@@ -72,7 +75,7 @@ def resolve(
             config.values[name] = Value(entry.setting, entry.value, "user", entry.where)
         config.hooks += user.hooks
         config.problems += user.problems
-    if project is not None:
+    for project in projects:
         _take_project(config, project)
     names = dict.fromkeys([*config.values, *flags])
     for name in names:
@@ -82,7 +85,7 @@ def resolve(
         setting = find_setting(name)
         if value is not None and setting is not None:
             config.values[name] = Value(setting, value, "flag")
-    _keep_model_with_its_transport(config, [project, user])
+    _keep_model_with_its_transport(config, [*projects, user])
     return config
 
 

@@ -1,0 +1,273 @@
+"""The files that a folder brings for axio, and the answer of a person if they may be used.
+
+A folder from elsewhere may tell the model what to do, and axio which programs to start. None of
+that is used before a person has trusted the folder. Each folder is trusted by itself: one that is
+put below it later is asked about again, and so is one whose hooks or servers have changed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from axio_tui.config.file import ConfigFile, HookTable, parse_config, replace
+from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.config.reading import read_at_most
+
+__all__ = (
+    "Brought",
+    "State",
+    "Trust",
+    "Trusted",
+    "look_at",
+    "project_folders",
+    "read_inside",
+    "trust_file",
+)
+
+State: TypeAlias = Literal["trusted", "refused", "unknown", "changed"]
+"""Changed: it was trusted when other programs were to be started."""
+
+CONFIG = ".axio/config.toml"
+SKILLS = ".agents/skills"
+_STARTING = (CONFIG, ".axio/mcp.json", ".mcp.json")
+_BRINGING = ("AGENTS.md", *_STARTING, SKILLS)
+_LARGEST = 4 << 20
+
+
+def trust_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the answers of a person are kept."""
+    return data_folder(environment) / "trusted.json"
+
+
+# ── folders ───────────────────────────────────────────────────────────────────────────────────
+
+
+def project_folders(start: Path) -> list[Path]:
+    """The folders from the root of the project down to `start`, all links resolved.
+
+    The root is the nearest with `.git` of this user or of root; without one, where `start` is in
+    the home folder, the outermost below that; else `start` itself.
+    """
+    start = start.resolve()
+    home = Path.home().resolve()
+    above: list[Path] = []
+    for folder in (start, *start.parents):
+        if folder != start and (folder == home or folder.parent == folder):
+            break
+        above.append(folder)
+        if _is_root_of_ours(folder):
+            return above[::-1]
+    return above[::-1] if home in start.parents else [start]
+
+
+def _is_root_of_ours(folder: Path) -> bool:
+    try:
+        return (folder / ".git").lstat().st_uid in (os.getuid(), 0)
+    except OSError:
+        return False
+
+
+def read_inside(folder: Path, name: str, limit: int) -> tuple[bytes, int]:
+    """The first bytes of a regular file of a resolved folder, and its size. `OSError` also for a
+    link that leads out of the folder: what is there was not looked at."""
+    real = Path(os.path.realpath(folder / name, strict=True))
+    if not real.is_relative_to(folder):
+        raise OSError(0, "a link that leads out of the folder", str(folder / name))
+    return read_at_most(real, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """All that a folder brings: the names of files, those that are left out with the reason, its
+    settings, and a text that stands for all that decides which programs are started."""
+
+    folder: Path
+    names: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    config: ConfigFile | None = None
+    fingerprint: str = ""
+    owner: int = -1
+
+    @property
+    def starts_programs(self) -> bool:
+        hooks = self.config is not None and bool(self.config.hooks)
+        return hooks or any(name.endswith("mcp.json") for name in self.names)
+
+
+def look_at(folder: Path) -> Brought | None:
+    """All that a resolved folder brings; None for nothing. Nothing of it is used by looking."""
+    names: list[str] = []
+    problems: list[str] = []
+    digest = hashlib.sha256()
+    config: ConfigFile | None = None
+    for name in _BRINGING:
+        if not os.path.lexists(folder / name) or (name == SKILLS and not _has_skills(folder)):
+            continue
+        try:
+            data, size = b"", 0
+            if name == SKILLS:
+                _check_inside(folder, name)
+            elif name in _STARTING:
+                data, size = read_inside(folder, name, _LARGEST)
+                if size > _LARGEST:
+                    raise OSError(0, "it is too large", str(folder / name))
+            else:
+                read_inside(folder, name, 0)
+        except OSError as error:
+            problems.append(f"{folder / name} is left out: {error.strerror}")
+            continue
+        names.append(name)
+        if name in _STARTING:
+            digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
+        if name == CONFIG:
+            config = parse_config(ConfigFile(folder / name, data=data))
+            for file, content in files_of_hooks(folder, config.hooks).items():
+                digest.update(f"{json.dumps(file)} {content}\n".encode())
+    if not names and not problems:
+        return None
+    owner = folder.stat().st_uid
+    return Brought(folder, tuple(names), tuple(problems), config, digest.hexdigest(), owner)
+
+
+def _has_skills(folder: Path) -> bool:
+    """True for skills that are the folder's; those in the home folder are the person's own."""
+    if folder == Path.home().resolve():
+        return False
+    try:
+        names = os.listdir(folder / SKILLS)
+    except OSError:
+        return os.path.islink(folder / SKILLS)
+    return any(os.path.lexists(folder / SKILLS / name / "SKILL.md") for name in names)
+
+
+def _check_inside(folder: Path, name: str) -> None:
+    real = Path(os.path.realpath(folder / name, strict=True))
+    if not real.is_relative_to(folder):
+        raise OSError(0, "a link that leads out of the folder", str(folder / name))
+
+
+def files_of_hooks(folder: Path, hooks: list[HookTable]) -> dict[str, str]:
+    """The files in the folder that commands of hooks name, each with a text for its content."""
+    found: dict[str, str] = {}
+    for hook in hooks:
+        command = hook.table.get("command")
+        for word in command if isinstance(command, list) else []:
+            if isinstance(word, str) and word and "\0" not in word:
+                content = content_of(folder, word)
+                if content is not None:
+                    found[word] = content
+    return found
+
+
+def content_of(folder: Path, name: str) -> str | None:
+    """A text that stands for the content of a file in the folder; None if it is no such file."""
+    try:
+        data, size = read_inside(folder, name, _LARGEST)
+    except (OSError, ValueError):
+        return None
+    return f"{size} {hashlib.sha256(data).hexdigest()}"
+
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """An answer of a person about a folder."""
+
+    folder: str
+    trusted: bool
+    fingerprint: str
+    owner: int
+    since: str
+
+
+@dataclass(slots=True)
+class Trust:
+    """The answers of a person, in a file out of reach for the tools. One that cannot be read
+    trusts nothing, and `problem` says so."""
+
+    path: Path = field(default_factory=trust_file)
+    problem: str = ""
+
+    def state(self, brought: Brought) -> State:
+        """The answer of a person about a folder, if it still holds."""
+        answer = self._read().get(str(brought.folder))
+        if answer is None or answer.owner != brought.owner:
+            return "unknown"
+        if not answer.trusted:
+            return "refused"
+        return "trusted" if answer.fingerprint == brought.fingerprint else "changed"
+
+    def keep(self, brought: Brought, trusted: bool) -> None:
+        """Keep an answer about a folder as it was looked at. `OSError` if that cannot be done."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        folder = str(brought.folder)
+        with self._locked():
+            answers = self._read()
+            answers[folder] = Trusted(folder, trusted, brought.fingerprint, brought.owner, now)
+            self._write(answers)
+
+    def forget(self, folder: Path) -> bool:
+        """Forget what was said of a folder, also one that is gone; False if nothing was."""
+        with self._locked():
+            answers = self._read()
+            was = answers.pop(str(folder), None)
+            if was is not None:
+                self._write(answers)
+        return was is not None
+
+    def list(self) -> list[Trusted]:
+        """All answers, by folder."""
+        return [answer for _, answer in sorted(self._read().items())]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = own_folder(self.path.parent)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> dict[str, Trusted]:
+        try:
+            answers = json.loads(read_at_most(self.path, _LARGEST)[0])
+            return {folder: _trusted(folder, answer) for folder, answer in answers.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            self.problem = f"{self.path} cannot be read, so that no folder is trusted: remove it"
+            return {}
+
+    def _write(self, answers: Mapping[str, Trusted]) -> None:
+        data = {
+            one.folder: {
+                "trusted": one.trusted,
+                "fingerprint": one.fingerprint,
+                "owner": one.owner,
+                "since": one.since,
+            }
+            for one in answers.values()
+        }
+        replace(self.path, (json.dumps(data, indent=1) + "\n").encode(), 0o600)
+
+
+def _trusted(folder: str, answer: Mapping[str, Any]) -> Trusted:
+    return Trusted(
+        folder,
+        answer["trusted"] is True,
+        str(answer["fingerprint"]),
+        int(answer["owner"]),
+        str(answer["since"]),
+    )

@@ -1,0 +1,126 @@
+"""The folder that a command works in: what it brings, and what of that is used."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from axio_tui.chat.trust import Brought, State, Trust, look_at, project_folders
+from axio_tui.config.file import ConfigFile
+from axio_tui.harmless import visible
+
+__all__ = ("Project", "open_for", "open_project", "trust_question")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that trusted folders bring, from the root of the project down."""
+
+    trusted: tuple[Brought, ...] = ()
+
+    @property
+    def configs(self) -> list[ConfigFile]:
+        return [one.config for one in self.trusted if one.config is not None]
+
+    def covers(self, folder: Path) -> bool:
+        """True if all of a folder that is there may be used."""
+        real = folder.resolve()
+        return any(one.folder == real and not one.problems for one in self.trusted)
+
+
+def open_for(args: argparse.Namespace, say: Say) -> Project:
+    """The project of a command. Who starts a conversation on a terminal can be asked about it; a
+    single prompt may come from a program."""
+    from axio_tui.plain.terminal import where_to_ask
+
+    where = where_to_ask(json=getattr(args, "json", False)) if args.prompt is None else None
+    ask = None if where is None else partial(_ask, where)
+    return open_project(Path.cwd(), say, trust_all=args.trust, ask=ask)
+
+
+def _ask(where: TextIO, question: str) -> bool | None:
+    """True for a plain yes. None at end of input."""
+    # What was typed before the question could be read does not answer it.
+    termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    print(question, end="", file=where, flush=True)
+    line = os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace")
+    if not line.endswith("\n"):
+        print(file=where, flush=True)
+        return None
+    return line.strip().lower() in ("y", "yes")
+
+
+def open_project(
+    start: Path, say: Say, *, trust_all: bool = False, ask: Callable[[str], bool | None] | None
+) -> Project:
+    """The project of a folder. What nobody was asked about is asked now; without `ask` it is left
+    out, and said. `trust_all` uses everything this once.
+
+    The answer of `ask` is kept; None is no answer, and the same as no for now.
+    """
+    trust = Trust()
+    found = [one for folder in project_folders(start) if (one := look_at(folder)) is not None]
+    if trust_all:
+        used = found
+    else:
+        states = [(one, trust.state(one)) for one in found]
+        if trust.problem:
+            say(trust.problem)
+        used = [one for one, state in states if state == "trusted"]
+        open_ones = [(one, s) for one, s in states if s in ("unknown", "changed") and one.names]
+        if open_ones and ask is None:
+            for one, state in open_ones:
+                _say_what_is_left_out(one, state, say)
+        elif open_ones and ask is not None and _settle(trust, open_ones, ask, say):
+            chosen = {one.folder for one in used} | {one.folder for one, _ in open_ones}
+            used = [one for one in found if one.folder in chosen]
+    for one in used:
+        for problem in one.problems:
+            say(problem)
+    return Project(tuple(used))
+
+
+def _settle(
+    trust: Trust,
+    open_ones: Sequence[tuple[Brought, State]],
+    ask: Callable[[str], bool | None],
+    say: Say,
+) -> bool:
+    answer = ask(trust_question(open_ones))
+    if answer is not None:
+        try:
+            for one, _ in open_ones:
+                trust.keep(one, answer)
+        except OSError as error:
+            say(f"the answer holds this once, it cannot be kept: {error.strerror}")
+    return answer is True
+
+
+def trust_question(open_ones: Sequence[tuple[Brought, State]]) -> str:
+    """The question for a person, in several lines."""
+    lines = ["This folder brings files that tell the model what to do, or axio what to start:"]
+    for one, state in open_ones:
+        lines.append(f"  {visible(str(one.folder))}: {', '.join(one.names)}")
+        if one.starts_programs:
+            lines.append("    they start programs on this machine")
+        if state == "changed":
+            lines.append("    what is started has changed since you trusted it")
+    lines.append("Without your yes none of them is used. Do you trust who wrote them? [yes / no] ")
+    return "\n".join(lines)
+
+
+def _say_what_is_left_out(one: Brought, state: State, say: Say) -> None:
+    why = ", which has changed since it was trusted" if state == "changed" else ""
+    say(
+        f"left out: {', '.join(one.names)} in {one.folder}{why}; --trust uses what this folder "
+        "brings this once, axio config trust from now on"
+    )
