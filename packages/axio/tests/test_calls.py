@@ -330,7 +330,7 @@ async def test_a_call_is_answered_even_where_no_error_can_be_handled(
     async def at_the_end_of_the_stack(*args: Any) -> None:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(ToolDispatch, "_perform", at_the_end_of_the_stack)
+    monkeypatch.setattr(ToolDispatch, "perform", at_the_end_of_the_stack)
     assert (await result(work)).is_error
     assert "a tool call broke down" in caplog.text
 

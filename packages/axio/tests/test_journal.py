@@ -13,6 +13,7 @@ from axio.history import NOT_BEGUN, UNKNOWN_OUTCOME, check
 from axio.journal import Outcome
 from axio.messages import Message
 from axio.run import RUN
+from axio.run.inner import inner_id
 from axio.store_wrapper import StoreWrapper
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import options_of, tool_options
@@ -251,11 +252,14 @@ async def test_calls_inside_one_that_runs_again_are_not_made_twice() -> None:
         results = [await run.call(name, {"key": f"{key} {name}"}) for name in names]
         return "; ".join(str(result.content) for result in results)
 
+    change = inner_id("a", "change", {"key": "a change"})
+    read = inner_id("a", "read", {"key": "a read"})
+    again = inner_id("a", "again", {"key": "a again"})
     store.notes.results = {
-        "a/1": ToolResultBlock("a/1", "changed before"),
-        "a/2": None,
-        "a/4": None,
-        "a/5": None,
+        change: ToolResultBlock(change, "changed before"),
+        f"{change}_2": None,
+        read: None,
+        again: None,
     }
     tools = [*work.tools(), Tool("outer", outer, idempotent=True)]
     assert await agent_with(tools).resume(store).get_final_text() == "done"
@@ -270,7 +274,7 @@ async def test_calls_inside_one_that_runs_again_are_not_made_twice() -> None:
         ]
     )
     ran = [word for word in store.notes.told if word.startswith("run")]
-    assert ran == ["run a/3", "run a/4", "run a/5"]
+    assert ran == [f"run {change}_3", f"run {read}", f"run {again}"]
 
 
 async def test_a_new_prompt_uses_what_is_known_and_runs_nothing() -> None:

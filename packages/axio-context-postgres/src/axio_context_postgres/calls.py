@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from axio.approval import digest
 from axio.blocks import ToolResultBlock, ToolUseBlock, from_dict, to_dict
-from axio.journal import Outcome
+from axio.journal import Outcome, is_final
 from axio.types import ToolCallID
 from axio_context_postgres.payload import Encoded, as_json, as_text
 from axio_context_postgres.server import Server
@@ -88,13 +88,13 @@ class CallJournal:
 
 
 def answered(messages: list[Encoded]) -> list[str]:
-    """The calls whose results are in `messages`, as the column names them."""
+    """The calls whose last results are in `messages`, as the column names them."""
     return [
         _column(block.tool_use_id)
         for each in messages
         if each.role == "user"
         for block in each.message.content
-        if isinstance(block, ToolResultBlock)
+        if isinstance(block, ToolResultBlock) and is_final(block)
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from axio.approval import digest
 from axio.blocks import ToolResultBlock, ToolUseBlock, from_dict, to_dict
-from axio.journal import Outcome
+from axio.journal import Outcome, is_final
 from axio.messages import Message
 from axio_context_sqlite.names import to_column
 from axio_context_sqlite.rows import Session
@@ -74,9 +74,9 @@ class CallJournal:
 
 
 def settle(db: sqlite3.Connection, session: Session, messages: Iterable[Message]) -> None:
-    """Forget the calls whose results are in `messages`, with those that were made inside them."""
+    """Forget the calls whose last results are in `messages`, with those made inside them."""
     for message in messages:
-        for result in message.tool_results:
+        for result in filter(is_final, message.tool_results):
             id = to_column(result.tool_use_id)
             db.execute(
                 "DELETE FROM axio_context_calls WHERE project = ? AND session_id = ? "

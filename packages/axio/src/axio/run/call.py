@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from axio.blocks import ToolResultBlock, unshared
+from axio.blocks import ToolResultBlock, ToolUseBlock, unshared
 from axio.types import ToolCallID, ToolName
 
-__all__ = ("ApprovedCall", "Call", "join_surrogates")
+if TYPE_CHECKING:
+    import asyncio
+
+    from axio.run.inner import InnerCalls
+
+__all__ = ("ApprovedCall", "Call", "InnerCall", "RepeatedCall", "join_surrogates")
 
 _ECHO = 200  # characters of broken arguments that the model gets to see again
 
@@ -43,14 +50,14 @@ class Call:
             "fragments",
             "id",
             "index",
-            "inner",
             "input",
+            "inside",
             "name",
             "outer",
             "output",
             "problem",
         ),
-        *("result", "started", "wire_id"),
+        *("result", "started", "task", "wire_id"),
     )
 
     approved = False
@@ -58,6 +65,12 @@ class Call:
 
     again = False
     """True if it may have run before."""
+
+    made: Mapping[ToolCallID, tuple[ToolUseBlock, ToolResultBlock]] = MappingProxyType({})
+    """The calls that its tool has made before, with their results."""
+
+    task: asyncio.Task[None]
+    """The task in which its handler runs, where that has to wait."""
 
     def __init__(
         self, id: ToolCallID, name: ToolName, index: int, wire_id: ToolCallID = ""
@@ -74,8 +87,8 @@ class Call:
         """True once it counts as begun, where that is noted; its result is then noted too."""
         self.outer: Call | None = None
         """The call whose tool makes this one."""
-        self.inner = 0
-        """The number of calls that its tool has made itself."""
+        self.inside: InnerCalls | None = None
+        """The calls that its tool makes."""
         self.output: list[tuple[float, str, str]] | None = None
         """The output of a streaming tool so far: seconds, channel and text."""
         self.result: ToolResultBlock | None = None
@@ -129,12 +142,18 @@ class RepeatedCall(Call):
     again = True
 
 
-class ApprovedCall(Call):
-    """A call that waited for a person, who has said yes to it."""
+class ApprovedCall(RepeatedCall):
+    """A call that waited for a person, who has said yes to it, or for calls inside it."""
 
-    __slots__ = ()
+    __slots__ = ("made",)
 
     approved = True
+
+
+class InnerCall(Call):
+    """A call that the tool of another one makes."""
+
+    __slots__ = ("again", "approved")
 
 
 def join_surrogates(value: Any) -> Any:

@@ -6,7 +6,6 @@ Runs, resumed runs, `Agent.dispatch_tools` and calls inside of calls all come he
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -20,20 +19,19 @@ from axio.events import (
     AudioOutput,
     ImageOutput,
     StreamEvent,
-    ToolInputDelta,
     ToolOutputDelta,
     ToolResult,
-    ToolUseStart,
     VideoOutput,
 )
 from axio.exceptions import Deferred, message_of
-from axio.history import INTERRUPTED, UNKNOWN_OUTCOME
-from axio.journal import Journal, Outcome
+from axio.history import INTERRUPTED
+from axio.journal import Journal
 from axio.permission import APPROVED, BEGIN
 from axio.results import Content, as_content, as_text, words_of
-from axio.run.call import Call, RepeatedCall
+from axio.run.call import Call
 from axio.run.ending import outlast
 from axio.run.face import RUN, Run
+from axio.run.inner import InnerCalls, call_inside, made_inside, waits
 from axio.run.start import start_at_once
 from axio.tool import AnyTool
 from axio.types import ToolName
@@ -70,11 +68,11 @@ class ToolDispatch:
     __slots__ = (
         "_dropped",
         "_failure",
-        "_journal",
         "_run",
         "_tasks",
         "_wakeup",
         "events",
+        "journal",
         "loop",
         "running",
     )
@@ -85,7 +83,7 @@ class ToolDispatch:
         """True once the turn of the calls has failed."""
         self._failure: BaseException | None = None
         """An error that a tool raised for the program, not for the model."""
-        self._journal = run.store.journal
+        self.journal = run.store.journal
         self.loop = asyncio.get_running_loop()
         self._run = run
         run._dispatch = self
@@ -102,13 +100,14 @@ class ToolDispatch:
                 continue
             call.started = True
             self.running += 1
-            task = start_at_once(self._perform(call), self.loop)
+            task = start_at_once(self.perform(call), self.loop)
             if not task.done():
+                call.task = task
                 self._tasks[task] = False
                 task.add_done_callback(_retrieve)
             elif call.result is None:  # At the end of the stack not even an error can be handled.
                 logger.error("a tool call broke down", exc_info=task.exception())
-                self._finish(call, INTERRUPTED, True)
+                self.finish(call, INTERRUPTED, True)
 
     async def more(self) -> bool:
         """Wait for `events` to read; False once every call has its result and all were read."""
@@ -124,47 +123,9 @@ class ToolDispatch:
 
     async def call_inside(self, view: Run, name: ToolName, arguments: Any) -> ToolResultBlock:
         """Run one more call inside the current one of `view`, in the task of its caller."""
-        outer = view.current
-        assert outer is not None
-        try:
-            text = json.dumps(arguments)
-        except (TypeError, ValueError) as exc:
-            raise TypeError(f"the arguments of {name!r} must be a JSON object: {exc}") from exc
-        outer.inner += 1
-        kind = RepeatedCall if outer.again else Call
-        call = kind(f"{outer.id}/{outer.inner}", name, outer.index)
-        call.outer = outer
-        call.fragments.append(text)
-        call.parse(cut=False)
-        call.started = True
-        self.running += 1
-        self._push(ToolUseStart(call.index, call.id, name))
-        self._push(ToolInputDelta(call.index, call.id, text))
-        tool = self._find(name)
-        call.problem = call.problem or _waits_for_itself(call, tool) or self._run._refusal(1)
-        around = RUN.set(view)
-        try:
-            if not (call.again and await self._is_known(call, tool)):
-                await self._perform(call)
-        finally:
-            RUN.reset(around)
-            BEGIN.set(None)
-        assert call.result is not None
-        return call.result
+        return await call_inside(self, view, name, arguments)
 
-    async def _is_known(self, call: Call, tool: AnyTool | None) -> bool:
-        """Give a call inside one that runs again the result it had before, so that it is not run
-        twice. False if it is to run."""
-        if self._journal is None or tool is None or call.problem is not None:
-            return False
-        known = await self._journal.outcome(ToolUseBlock(call.id, call.name, call.input))
-        if isinstance(known, ToolResultBlock):
-            self._finish(call, known.content, known.is_error)
-        elif known is Outcome.UNKNOWN and not (tool.read_only or tool.idempotent):
-            self._finish(call, UNKNOWN_OUTCOME, True)
-        return call.result is not None
-
-    def _find(self, name: ToolName) -> AnyTool | None:
+    def find(self, name: ToolName) -> AnyTool | None:
         for tool in self._run.agent.tools:
             if tool.name == name:
                 return tool
@@ -202,14 +163,14 @@ class ToolDispatch:
     def _interrupt(self, call: Call) -> None:
         """Answer a call that did not finish: with its output so far, and that it was stopped."""
         text = INTERRUPTED
-        tool = self._find(call.name)
+        tool = self.find(call.name)
         if call.output and tool is not None:
             try:
                 shown = tool.format_stream_result(call.output)
                 text = f"{as_text(as_content(shown))}\n{INTERRUPTED}"
             except Exception:
                 logger.exception("tool %r cannot format its own output", call.name)
-        self._finish(call, text, True)
+        self.finish(call, text, True)
 
     def drop(self, calls: Sequence[Call], held: bool) -> None:
         """Tell the consumer that the calls of a failed turn have ended without a result.
@@ -219,28 +180,28 @@ class ToolDispatch:
         if held:
             self.events.clear()
         for call in calls:
-            self._push(ToolResult(call.id, call.name, True, _NOT_RUN, call.input))
+            self.push(ToolResult(call.id, call.name, True, _NOT_RUN, call.input))
         self._dropped = bool(calls)
 
     def emit(self, event: StreamEvent) -> None:
         """Hand an event to the consumer; from any thread."""
         if asyncio._get_running_loop() is self.loop:
-            self._push(event)
+            self.push(event)
         else:
-            self.loop.call_soon_threadsafe(self._push, event)
+            self.loop.call_soon_threadsafe(self.push, event)
 
-    def _push(self, event: StreamEvent) -> None:
+    def push(self, event: StreamEvent) -> None:
         if self._dropped:
             return
         self.events.append(event)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
-    async def _perform(self, call: Call) -> None:
+    async def perform(self, call: Call) -> None:
         """Run one call to its result. The context is the call's own, or is put back after it."""
-        tool = self._find(call.name)
+        tool = self.find(call.name)
         if tool is None or call.problem is not None:
-            self._finish(call, call.problem or self._unknown(call.name), True)
+            self.finish(call, call.problem or self._unknown(call.name), True)
             return
         RUN.set(self._run.inside(call))
         if call.approved:
@@ -248,8 +209,8 @@ class ToolDispatch:
         content: Content | None = None
         is_error = True
         try:
-            if self._journal is not None and not tool.read_only:
-                await self._announce(call, tool, self._journal)
+            if not tool.read_only and (self.journal is not None or call.outer is not None):
+                await self._announce(call, tool)
             if tool.supports_streaming:
                 content = as_content(await self._stream(call, tool))
             else:
@@ -260,6 +221,8 @@ class ToolDispatch:
         except Exception as exc:
             content = words_of(exc)
         except asyncio.CancelledError:
+            if call.inside is not None:
+                call.inside.end()
             if is_being_cancelled():
                 raise
             content = "the tool was cancelled from within"
@@ -269,19 +232,20 @@ class ToolDispatch:
         finally:
             if content is None:
                 self._interrupt(call)
+        if call.inside is not None and (note := self._waits_inside(call, call.inside)):
+            content, is_error = note, True
         try:
-            if call.begun and self._journal is not None:
-                await self._note(call, ToolResultBlock(call.id, content, is_error), self._journal)
+            if call.begun and self.journal is not None:
+                await self._note(call, ToolResultBlock(call.id, content, is_error), self.journal)
         finally:
-            self._finish(call, content, is_error)
+            self.finish(call, content, is_error)
 
-    async def _announce(self, call: Call, tool: AnyTool, journal: Journal) -> None:
+    async def _announce(self, call: Call, tool: AnyTool) -> None:
         """Have it noted that the handler starts, now or when the call has waited for its turn."""
-        block = ToolUseBlock(call.id, call.name, call.input)
 
         async def begin() -> None:
-            if not tool.idempotent:  # Else it may start again anyway.
-                await journal.begin(block)
+            if self.journal is not None and not tool.idempotent:  # Else it may start again anyway.
+                await self.journal.begin(ToolUseBlock(call.id, call.name, call.input))
             call.begun = True
 
         if tool.waits:
@@ -298,20 +262,34 @@ class ToolDispatch:
 
     def _put_off(self, call: Call, exc: Deferred) -> str:
         """The note for a call that has to wait for a person, or for its result."""
-        if call.outer is None and self._run.can_be_resumed:
+        outer = call.outer
+        has_ended = outer is not None and outer.inside is not None and outer.inside.ended
+        if self._run.can_be_resumed and not has_ended:
             from axio.approval import waiting_note  # Most programs never get here.
 
-            self._run.stop("waiting" if exc.has_begun else "approval")
+            if outer is None:
+                self._run.stop("waiting" if exc.has_begun else "approval")
             return waiting_note(
                 call.id, call.name, call.input, message_of(exc), has_begun=exc.has_begun
             )
-        place = "outside of a run"
-        if call.outer is not None:
-            place = f"inside the call of {call.outer.name!r}"
+        place = "outside of a run" if outer is None else f"inside of {outer.name!r}"
         return (
             f"not run: this call has to wait for a person, and a call {place} cannot wait. "
             f"{message_of(exc)}"
         )
+
+    def _waits_inside(self, call: Call, inside: InnerCalls) -> str | None:
+        """The note for a call whose handler has ended while calls that it has made wait."""
+        inside.end()
+        if not any(waits(inner) for inner in inside.calls):
+            return None
+        from axio.approval import as_history, reason_to_stop, waiting_inside_note
+
+        if call.outer is not None:
+            return waiting_inside_note(call.id, call.name, call.input)
+        made = made_inside(call)
+        self._run.stop(reason_to_stop(as_history(made)))
+        return waiting_inside_note(call.id, call.name, call.input, made)
 
     async def _stream(self, call: Call, tool: AnyTool) -> Any:
         chunks = call.output = []
@@ -319,10 +297,10 @@ class ToolDispatch:
         async with aclosing(tool.call_streaming(**call.arguments())) as source:
             async for key, text in source:
                 chunks.append((monotonic() - start, key, text))
-                self._push(ToolOutputDelta(call.id, call.name, key, text))
+                self.push(ToolOutputDelta(call.id, call.name, key, text))
         return tool.format_stream_result(chunks)
 
-    def _finish(self, call: Call, content: Content, is_error: bool) -> None:
+    def finish(self, call: Call, content: Content, is_error: bool) -> None:
         if call.result is not None:
             return  # It has been answered as interrupted, and ended after all.
         call.result = ToolResultBlock(call.id, content, is_error)
@@ -335,26 +313,11 @@ class ToolDispatch:
             text = as_text(content)
             for block in content:
                 if not isinstance(block, TextBlock):
-                    self._push(_OUTPUT[type(block)](0, block.data, block.media_type))
-        self._push(ToolResult(call.id, call.name, is_error, text, call.input))
+                    self.push(_OUTPUT[type(block)](0, block.data, block.media_type))
+        self.push(ToolResult(call.id, call.name, is_error, text, call.input))
 
 
 def _retrieve(task: asyncio.Future[None]) -> None:
     """Look at the exception of a task: it has been told, and asyncio need not report it."""
     if not task.cancelled():
         task.exception()
-
-
-def _waits_for_itself(call: Call, tool: AnyTool | None) -> str | None:
-    """The reason not to run a call of a tool that a call around it holds."""
-    if tool is None or tool.concurrency is None:
-        return None
-    outer = call.outer
-    while outer is not None:
-        if outer.name == tool.name:
-            return (
-                f"not run: {tool.name!r} runs {tool.concurrency} at a time and is running around "
-                "this call, which would wait for ever"
-            )
-        outer = outer.outer
-    return None

@@ -87,9 +87,16 @@ class Run:
         """Run another tool of this run from inside a tool call, and return its result.
 
         The tool's guards are asked, budgets count the call, the consumer sees its events, and a
-        cancel of the call around it cancels it. Its id is that of the call around it and a number:
-        "a/1", "a/2". It is not part of the history. A failed call is a result with `is_error`, and
-        so is one that would have to wait for a person.
+        cancel of the call around it cancels it. Its id begins with that of the call around it and a
+        slash, and tells name and arguments. It is not part of the history. A failed call is a
+        result with `is_error`.
+
+        One that has to wait for a person, or for its result, does not return. Once the handler's
+        other calls have ended, the handler is cancelled, the call around waits too, and
+        `agent.resume` runs it again from its start when all are decided and answered: calls that
+        change something and were made before have the result that they had then. Effects that must
+        not come twice therefore belong into calls. Where a call cannot wait, outside of a run or
+        after the handler has ended, it is a failed one.
         """
         if self.current is None or self._dispatch is None:
             raise RuntimeError("a tool can only be called from inside a tool call of a run")

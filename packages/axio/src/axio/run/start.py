@@ -22,7 +22,7 @@ if sys.version_info >= (3, 12):
 
     def start_at_once(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Future[None]:
+    ) -> asyncio.Task[None]:
         """A task for `coroutine`, already run up to its first wait, in a context of its own."""
         return asyncio.Task(coroutine, loop=loop, eager_start=True)
 
@@ -35,7 +35,7 @@ else:
 
     def start_at_once(
         coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Future[None]:
+    ) -> asyncio.Task[None]:
         """A task for `coroutine`, already run up to its first wait, in a context of its own."""
         first: Callable[[], None] | None = None
 

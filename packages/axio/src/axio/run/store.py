@@ -86,32 +86,37 @@ class Recorded(Interruptible):
 
     async def _take_up(self, history: list[Message]) -> None:
         """Go on where the history stands; calls that were approved meanwhile are the first turn."""
-        from axio.approval import approved, pending, used_up, waiting  # Most runs have a prompt.
+        from axio.approval import granted, reason_to_stop, used_up  # Most runs have a prompt.
 
-        if self.store.journal is not None:
+        noted = self.store.journal is not None
+        if noted:
             history = await self._recalled(history)
         if self.turn is None and (not history or history[-1].role == "assistant"):
             self._finish(DONE)
-        if granted := approved(history):
-            if self._refusal(len(granted)) is not None:
+        if calls := granted(history):
+            if self._refusal(len(calls)) is not None:
                 return
-            # After a crash from here on the calls are never run again.
-            await self.store.replace(used_up(history))
-            self.turn = ApprovedTurn(granted)
-        if waiting(history):
-            self.stop("waiting")
-        if pending(history):
-            self.stop("approval")
+            if not (noted and all(made for _, made in calls)):
+                # After a crash from here on they are never run again.
+                await self.store.replace(used_up(history, noted=noted))
+            self.turn = ApprovedTurn(calls)
+        if reason := reason_to_stop(history):
+            self.stop(reason)
 
     async def _recalled(self, history: list[Message]) -> list[Message]:
-        """`history` with results that were noted for approved calls when a crash came."""
-        from axio.approval import replaced, unknown
+        """`history` with results that were noted, when a crash came, for calls that were approved
+        or went on."""
+        from axio.approval import Standing, granted, replaced, standing, unknown
 
+        lost = unknown(history)
         found = []
-        for call in unknown(history):
+        for call in [*lost, *(call for call, made in granted(history) if made)]:
             block = ToolUseBlock(call.tool_use_id, call.name, call.input)
             outcome = await _outcome(self.store, block)
-            if isinstance(outcome, ToolResultBlock):
+            # The history may know more of what has been decided inside a call.
+            if isinstance(outcome, ToolResultBlock) and (
+                call in lost or standing(block, outcome) is not Standing.INSIDE
+            ):
                 found.append((call, outcome))
         if not found:
             return history
@@ -154,11 +159,11 @@ class Recorded(Interruptible):
 
         Calls that were not begun are run, and so are those that may be run again.
         """
-        from axio.approval import approved
+        from axio.approval import granted, reason_to_stop
 
         calls = calls_of(history[-1])
         answered = Message("user", [ToolResultBlock(call.id, "") for call in calls])
-        if check([*history, answered]) or approved(history):
+        if check([*history, answered]) or granted(history):
             return await self._mended(history)
         again = {tool.name for tool in self.agent.tools if tool.read_only or tool.idempotent}
         turn = []
@@ -171,6 +176,9 @@ class Recorded(Interruptible):
                 result = ToolResultBlock(call.id, UNKNOWN_OUTCOME, True)
             turn.append((call, result))
         self.turn = ReopenedTurn(turn)
+        known = Message("user", [result for _, result in turn if result is not None])
+        if reason := reason_to_stop([history[-1], known]):
+            self.stop(reason)
         return history
 
     def _append(self, message: Message) -> Coroutine[Any, Any, None]:

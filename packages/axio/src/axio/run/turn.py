@@ -33,7 +33,7 @@ from axio.schema.streaming import ToolArgStream
 from axio.types import JSONObject, StopReason, ToolCallID, ToolName, Usage
 
 if TYPE_CHECKING:
-    from axio.approval import PendingCall
+    from axio.approval import Made, PendingCall
     from axio.tool import AnyTool
 
 __all__ = (
@@ -289,15 +289,17 @@ class StoredTurn(Turn):
 
 
 class ApprovedTurn(StoredTurn):
-    """Calls of earlier turns that a person has approved."""
+    """Calls of earlier turns that a person has approved, or that waited for calls inside them."""
 
     __slots__ = ("granted",)
 
-    def __init__(self, granted: Sequence[PendingCall]) -> None:
+    def __init__(self, granted: Sequence[tuple[PendingCall, Made]]) -> None:
         super().__init__()
-        self.granted = granted
-        for index, waiting in enumerate(granted):
-            self._take(ApprovedCall(waiting.tool_use_id, waiting.name, index), waiting.input)
+        self.granted = [waiting for waiting, _ in granted]
+        for index, (waiting, made) in enumerate(granted):
+            call = ApprovedCall(waiting.tool_use_id, waiting.name, index)
+            call.made = made
+            self._take(call, waiting.input)
 
 
 class ReopenedTurn(StoredTurn):
