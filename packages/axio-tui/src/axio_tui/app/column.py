@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from axio_tui.app.items import Item
+from textual.selection import Selection
+
+from axio_tui.app.items import GUTTER, Item
 from axio_tui.app.look import Look
 from axio_tui.app.wrap import Row
 from axio_tui.chat.entries import Entry, Reasoning, ToolCall
@@ -158,6 +160,22 @@ class Column:
         place = self.place(line)
         rows = self.items[place.item].rows(self._look, self._width, self.now)
         return rows[place.row] if place.row < len(rows) else None
+
+    def selected(self, selection: Selection) -> str:
+        """The text that is selected; lines that were broken to fit are whole again."""
+        first = selection.start.y if selection.start is not None else 0
+        last = selection.end.y if selection.end is not None else self.height - 1
+        text = ""
+        for line in range(first, last + 1):
+            row, span = self.row(line), selection.get_span(line)
+            if row is None or span is None:
+                continue
+            start, end = max(span[0], GUTTER), span[1]
+            part = row.strip.text[start : None if end == -1 else end].rstrip()
+            if line > first:
+                text += " " if row.joins else "\n"
+            text += part.lstrip() if row.joins else part
+        return text
 
 
 def _has_gap(above: Entry, entry: Entry) -> bool:

@@ -87,6 +87,7 @@ class Transcript(ScrollView, can_focus=True):
         self._is_placing = False
         self._shown: list[Strip] = []
         self._stale: set[int] = set()
+        self._hidden = 0  # entries above, which the reader has cleared away
 
     # ── contents ──────────────────────────────────────────────────────────────────────────────
 
@@ -98,9 +99,19 @@ class Transcript(ScrollView, can_focus=True):
         """Show another conversation, from its end."""
         self.conversation = conversation
         self._column = Column()
-        self._selected, self._follows = None, True
+        self._selected, self._follows, self._hidden = None, True, 0
         conversation.changed()
         self._stale = set(range(len(conversation.entries)))
+        self._fit()
+
+    def clear_view(self) -> None:
+        """Show only what comes from now on; when it is clear already, everything again."""
+        count = len(self.conversation.entries)
+        hidden = 0 if self._hidden == count or not self.items else count
+        self.show(self.conversation)
+        self._hidden = hidden
+        self._column = Column()
+        self._stale = set(range(count - hidden))
         self._fit()
 
     def touch(self) -> None:
@@ -131,14 +142,15 @@ class Transcript(ScrollView, can_focus=True):
         self._place()
 
     def _take(self) -> None:
-        changed = self.conversation.changed() | self._stale
+        changed = {i - self._hidden for i in self.conversation.changed() if i >= self._hidden}
+        changed |= self._stale
         self._stale = set()
         if not changed:
             return
         column = self._column
         column.now = time.monotonic()
         known = len(column.items)
-        column.take(self.conversation.entries, changed)
+        column.take(self.conversation.entries[self._hidden :], changed)
         for index in changed:
             if index < len(column.items) and isinstance(
                 entry := (item := column.items[index]).entry, ToolCall
@@ -186,11 +198,8 @@ class Transcript(ScrollView, can_focus=True):
         column = self._column
         if not column.is_ready:
             return
-        if not self._follows:
-            top = column.settle_from(self._anchor, self._height)
-            if top + self._height > column.height:
-                top = column.settle_end(self._height)
-        else:
+        top = column.height if self._follows else column.settle_from(self._anchor, self._height)
+        if top + self._height > column.height:
             top = column.settle_end(self._height)
         self._move_to(top)
 
@@ -289,19 +298,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The text that is selected; lines that were broken to fit are whole again."""
-        first = selection.start.y if selection.start is not None else 0
-        last = selection.end.y if selection.end is not None else self._column.height - 1
-        text = ""
-        for line in range(first, last + 1):
-            row, span = self._column.row(line), selection.get_span(line)
-            if row is None or span is None:
-                continue
-            start, end = max(span[0], 2), span[1]
-            part = row.strip.text[start : None if end == -1 else end].rstrip()
-            if line > first:
-                text += " " if row.joins else "\n"
-            text += part.lstrip() if row.joins else part
-        return text, "\n"
+        return self._column.selected(selection), "\n"
 
     # ── scrolling and selecting entries ───────────────────────────────────────────────────────
 

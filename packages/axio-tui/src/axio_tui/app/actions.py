@@ -1,0 +1,155 @@
+"""The actions that the keys of the application stand for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, get_args
+
+from textual.actions import SkipAction
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from axio_tui.app.host import ScreenHost
+from axio_tui.app.keys import MAIN_ONLY
+from axio_tui.app.runs import Runs
+from axio_tui.app.widgets.composer import Composer
+from axio_tui.app.widgets.notice import Notice
+from axio_tui.app.widgets.transcript import Transcript
+from axio_tui.chat.composer import Command
+from axio_tui.chat.permissions import Mode
+from axio_tui.chat.session import ChatSession
+from axio_tui.harmless import one_line
+
+__all__ = ("Actions",)
+
+_TWICE = 0.6  # seconds between two presses that belong together
+
+
+class Actions(App[None]):
+    """They act on the parts of the application, which it sets."""
+
+    session: ChatSession
+    runs: Runs
+    host: ScreenHost
+    transcript: Transcript
+    composer: Composer
+    notice: Notice
+    is_open = False
+    """True once there is a session."""
+    _escaped = 0.0
+    _has_mouse = True
+
+    def refresh_lines(self) -> None:
+        """Say in the lines around the composer how things stand."""
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """Tell the person something, until they go on."""
+        self.notice.say(text)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in MAIN_ONLY and len(self.screen_stack) > 1:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_escape(self) -> None:
+        """Stop the run; twice when nothing goes on: choose a prompt to go back to."""
+        if self.runs.is_busy:
+            self.runs.stop(self.session)
+            self._escaped = 0.0
+            return
+        self.notice.say("")
+        now = time.monotonic()
+        if now - self._escaped < _TWICE and self.composer.is_empty and self.is_open:
+            self._escaped = 0.0
+            self.run_worker(self.host.call(Command("rewind")))
+        else:
+            self._escaped = now
+
+    def action_next_mode(self) -> None:
+        if self.is_open and (permissions := self.session.permissions) is not None:
+            modes: tuple[Mode, ...] = get_args(Mode)
+            permissions.mode = modes[(modes.index(permissions.mode) + 1) % len(modes)]
+            self.refresh_lines()
+
+    def action_select_entry(self, by: int) -> None:
+        self.transcript.action_select(by)
+
+    def action_toggle_calls(self) -> None:
+        self.transcript.toggle_all()
+
+    def action_scroll_page(self, by: int) -> None:
+        self.transcript.scroll_pages(by)
+
+    def action_follow(self) -> None:
+        if not self.composer.is_empty and self.composer.has_focus_within:
+            raise SkipAction
+        self.transcript.follow()
+
+    def action_follow_always(self) -> None:
+        self.transcript.follow()
+
+    def action_to_top(self) -> None:
+        self.transcript.scroll_home(animate=False)
+
+    def action_clear_view(self) -> None:
+        self.transcript.clear_view()
+
+    def action_toggle_mouse(self) -> None:
+        driver: Any = self._driver
+        self._has_mouse = not self._has_mouse
+        name = "_enable_mouse_support" if self._has_mouse else "_disable_mouse_support"
+        getattr(driver, name, lambda: None)()
+        told = "the application takes the mouse" if self._has_mouse else "the mouse is free"
+        self.say(f"{told}; F6 changes it")
+
+    def action_copy_or_stop(self) -> None:
+        focused = self.focused
+        text = getattr(focused, "selected_text", "") or self.screen.get_selected_text()
+        if text:
+            self.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
+            self.screen.clear_selection()
+            self.say("sent to the clipboard of the terminal")
+        elif self.runs.is_busy:
+            self.runs.stop(self.session)
+        elif len(self.screen_stack) > 1:
+            self.screen.dismiss(None)
+        else:
+            from axio_tui.app.screens.ask import quit_question
+
+            self.push_screen(quit_question(False), self._quit_answered)
+
+    def _quit_answered(self, answer: str | None) -> None:
+        if answer == "y":
+            self.action_leave()
+
+    def action_leave_if_empty(self) -> None:
+        if not self.composer.is_empty:
+            raise SkipAction
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        self.exit()
+
+    def action_suspend(self) -> None:
+        with suppress(Exception):  # a terminal that cannot, such as one in a browser
+            self.action_suspend_process()
+
+    def action_help(self) -> None:
+        from axio_tui.app.screens.help import help_on
+
+        self.push_screen(help_on(self.screen))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The commands in the palette: those that slashes call, and themes."""
+        if self.is_open:
+            for command in self.host.commands.values():
+                call = Command(command.name)
+                yield SystemCommand(
+                    f"/{command.name}",
+                    one_line(command.help),
+                    lambda call=call: self.run_worker(self.host.call(call)),
+                )
+        yield SystemCommand("Theme", "change the colours", self.action_change_theme)

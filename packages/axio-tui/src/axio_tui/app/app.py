@@ -1,0 +1,289 @@
+"""`AgentApp`: the application of the full screen, over one conversation at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.timer import Timer
+
+from axio.events import StreamEvent
+from axio.exceptions import SessionBusy
+from axio_tui.app.actions import Actions
+from axio_tui.app.crash import report_crash
+from axio_tui.app.host import ScreenHost
+from axio_tui.app.keys import KEYS
+from axio_tui.app.leaving import parting_words
+from axio_tui.app.opening import Open, Opened
+from axio_tui.app.runs import Runs
+from axio_tui.app.screen_commands import SCREEN_COMMANDS
+from axio_tui.app.status_words import status_words
+from axio_tui.app.widgets.activity import Activity
+from axio_tui.app.widgets.composer import Composer
+from axio_tui.app.widgets.notice import Notice
+from axio_tui.app.widgets.question import QuestionBar
+from axio_tui.app.widgets.queue import QueueLines
+from axio_tui.app.widgets.status import StatusLine
+from axio_tui.app.widgets.transcript import Transcript
+from axio_tui.chat.composer import Command, Shell, Words
+from axio_tui.chat.permissions import Asked
+from axio_tui.chat.questions import Questions
+from axio_tui.chat.session import ChatSession
+
+__all__ = ("AgentApp",)
+
+_LEAVING = ("exit", "quit")
+
+
+class AgentApp(Actions):
+    """`open` gives what it works with, once the first frame is on the screen; `ready` is set then.
+
+    `failure` is the reason why that could not be had, and the application has ended.
+    """
+
+    TITLE = "axio"
+    CSS_PATH = "theme.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    NOTIFICATION_TIMEOUT = 4
+
+    def __init__(self, open: Open, *, theme: str = "", is_ascii: bool = False) -> None:
+        super().__init__()
+        self._open = open
+        self._wanted_theme = theme
+        self.is_ascii = is_ascii
+        self.ready = asyncio.Event()
+        self.failure: BaseException | None = None
+        self.crash_words = ""
+        self.opened: Opened
+        self.session: ChatSession
+        self.life: asyncio.Task[None] | None = None
+        self._is_to_close = asyncio.Event()
+        self.questions: Questions[Asked] = Questions(self._place_of)
+        self.runs = Runs(
+            on_event=self._on_event, on_change=self.refresh_lines, on_error=self._on_error
+        )
+        self.host = ScreenHost(self, SCREEN_COMMANDS)
+        self.transcript = Transcript(is_ascii=is_ascii, id="transcript")
+        self.activity = Activity(is_ascii=is_ascii)
+        self.queue_lines = QueueLines()
+        self.notice = Notice()
+        self.composer = Composer(take_back=self._take_back, recall=self._recall)
+        self.question_bar = QuestionBar(self.questions, self.composer)
+        self.status = StatusLine(is_ascii=is_ascii)
+        self._ticking: Timer | None = None
+        self._is_new_below = False
+
+    def compose(self) -> ComposeResult:
+        yield self.transcript
+        yield self.activity
+        yield self.queue_lines
+        yield self.notice
+        yield self.question_bar
+        yield self.composer
+        yield self.status
+
+    # ── beginning and end ─────────────────────────────────────────────────────────────────────
+
+    def on_mount(self) -> None:
+        if self._wanted_theme in self.available_themes:
+            self.theme = self._wanted_theme
+        self.set_class(self.is_ascii, "-ascii-borders")
+        self.status.tell(os.getcwd())
+        self._ticking = self.set_interval(1, self._tick, pause=True)
+        self.composer.focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.life = asyncio.create_task(self._live())
+
+    async def _live(self) -> None:
+        """Have all parts open until the application closes."""
+        try:
+            async with self._open(self.questions.ask, self.say) as self.opened:
+                self.is_open = True
+                await self.show_session(self.opened.first)
+                self.ready.set()
+                await self._is_to_close.wait()
+                self.questions.refuse_all()
+                await self.runs.close(self.session)
+                await self.session.close()
+        except Exception as error:
+            self.failure = error
+            self.exit(return_code=1)
+        finally:
+            self.ready.set()
+
+    async def close(self) -> None:
+        """After the screen is gone: stop what runs, and close all parts."""
+        self._is_to_close.set()
+        if self.life is not None:
+            await self.life
+
+    def parting_words(self, what: str) -> str:
+        """The words that stay in the terminal."""
+        if not self.is_open:
+            return ""
+        library = self.opened.library
+        return parting_words(
+            self.session.conversation.entries,
+            self.session.store.session_id,
+            what,
+            is_kept=library is not None and library.is_kept,
+        )
+
+    async def show_session(self, session: ChatSession) -> None:
+        """Open a conversation, close the one before, and show it."""
+        before = getattr(self, "session", None)
+        try:
+            await session.open()
+        except SessionBusy as error:
+            session = await self._instead_of(session, error)
+        if before is not None and before is not session:
+            await self.runs.close(before)
+            await before.close()
+        self.session = session
+        self.transcript.show(session.conversation)
+        self.composer.load(await session.draft())
+        self.refresh_lines()
+
+    async def _instead_of(self, session: ChatSession, error: SessionBusy) -> ChatSession:
+        """Another program has the conversation open: take it over, or begin another."""
+        from axio_tui.app.screens.ask import Ask
+
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        keys = {"t": "take it over, it ends there", "n": "begin another"}
+        self.push_screen(Ask(f"{error}.", keys), answer.set_result)
+        if await answer == "t":
+            await session.open(take_over=True)
+            return session
+        other = self.opened.make(None)
+        await other.open()
+        return other
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A fault of the application: a report without values of variables, and exit status 1."""
+        self._return_code = 1
+        if not self.crash_words:
+            self._exception = error  # raised again in a test
+            transport = self.session.agent.transport if self.is_open else None
+            self.crash_words = report_crash(error, (str(getattr(transport, "api_key", "")),))
+        self._close_messages_no_wait()
+
+    def _fatal_error(self) -> None:
+        """Never with the values of variables."""
+        self._return_code = 1
+        self.crash_words = self.crash_words or "the application has failed"
+        self._close_messages_no_wait()
+
+    # ── runs ──────────────────────────────────────────────────────────────────────────────────
+
+    def _on_event(self, event: StreamEvent) -> None:
+        if self.transcript.is_behind and not self._is_new_below:
+            self._is_new_below = True
+            self._tell_activity()
+        self.transcript.touch()
+
+    def _on_error(self, error: BaseException) -> None:
+        from axio_tui.errors import explain
+
+        self.say(f"error: {explain(error, self.session.agent.transport)}")
+
+    def _tick(self) -> None:
+        """Once a second while a run goes on."""
+        self.transcript.tick()
+        self._tell_activity()
+        self._tell_status()
+
+    def refresh_lines(self) -> None:
+        """Say in the lines around the composer how things stand."""
+        if not self.is_open or not self.is_running:
+            return
+        if self._ticking is not None:
+            (self._ticking.resume if self.runs.is_busy else self._ticking.pause)()
+        self.transcript.touch()
+        self.queue_lines.tell(self.session.inbox.waiting)
+        self._tell_activity()
+        self._tell_status()
+
+    def _tell_activity(self) -> None:
+        since = self.runs.began if self.runs.is_busy else None
+        if not self.transcript.is_behind:
+            self._is_new_below = False
+        self.activity.tell(since, "", self.transcript.is_behind, self._is_new_below)
+
+    def _tell_status(self) -> None:
+        words = status_words(self.session, self.opened.title)
+        self.status.tell(*words.parts)
+        self.status.set_classes(words.classes)
+
+    def _place_of(self, call_id: str) -> int | None:
+        for index in range(len(self.transcript.items) - 1, -1, -1):
+            if getattr(self.transcript.items[index].entry, "call_id", None) == call_id:
+                return index
+        return None
+
+    # ── what is typed ─────────────────────────────────────────────────────────────────────────
+
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        await self._sent(message, steers=False)
+
+    async def on_composer_steered(self, message: Composer.Steered) -> None:
+        await self._sent(message, steers=True)
+
+    async def _sent(self, message: Composer.Sent, *, steers: bool) -> None:
+        await self.ready.wait()
+        if not self.is_open:
+            return
+        self.notice.say("")
+        match message.input:
+            case Words(text=text) if text.strip().lower() in _LEAVING:
+                self.action_leave()
+            case Words():
+                self.transcript.follow()
+                await self._send_words(message.input, steers)
+            case Shell():
+                self.say("commands of your own shell are not there yet")
+            case Command() as command:
+                await self.host.call(command)
+
+    async def _send_words(self, words: Words, steers: bool) -> None:
+        send = self.runs.steer if steers else self.runs.send
+        await send(self.session, words.text)
+
+    def on_composer_sent_nothing(self) -> None:
+        if self.is_open and self.session.inbox.waiting:
+            self.runs.send_parked(self.session)
+
+    async def on_composer_draft_changed(self, message: Composer.DraftChanged) -> None:
+        if self.is_open:
+            await self.session.keep_draft(message.kept)
+
+    async def _take_back(self) -> str | None:
+        if not self.is_open:
+            return None
+        message = await self.session.inbox.take_back()
+        self.refresh_lines()
+        return None if message is None else message.text
+
+    async def _recall(self) -> list[str]:
+        from axio_tui.chat.entries import User
+
+        entries = self.session.conversation.entries if self.is_open else ()
+        return [entry.text for entry in entries if isinstance(entry, User)]
+
+    # ── what the transcript says ──────────────────────────────────────────────────────────────
+
+    def on_transcript_left(self) -> None:
+        self.composer.focus()
+
+    def on_transcript_moved(self) -> None:
+        self._tell_activity()
+
+    def on_transcript_detail(self, message: Transcript.Detail) -> None:
+        from axio_tui.app.screens.tool_detail import tool_detail
+
+        self.push_screen(tool_detail(message.call))

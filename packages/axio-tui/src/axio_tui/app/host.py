@@ -1,0 +1,91 @@
+"""`ScreenHost`: slash commands in the full screen, and what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from axio.context import ContextStore
+from axio_tui.app.screens.pager import Pager
+from axio_tui.app.screens.pick import PickScreen
+from axio_tui.app.widgets.notice import LINES
+from axio_tui.chat.builtin import BUILTIN
+from axio_tui.chat.commands import (
+    CommandFailed,
+    Edit,
+    Leave,
+    Outcome,
+    Pick,
+    Send,
+    SlashCommand,
+    run,
+)
+from axio_tui.chat.composer import Command, parse
+from axio_tui.chat.session import ChatSession
+
+if TYPE_CHECKING:
+    from axio_tools_local.workspace import Workspace
+    from axio_tui.app.app import AgentApp
+
+__all__ = ("ScreenHost",)
+
+
+class ScreenHost:
+    """The `Host` of commands. Those with a screen of their own open it, if nothing more is said:
+    `screens` are the actions of the application, by the names of commands."""
+
+    def __init__(self, app: AgentApp, screens: Mapping[str, SlashCommand]) -> None:
+        self._app = app
+        self.commands: Mapping[str, SlashCommand] = {**BUILTIN, **screens}
+
+    @property
+    def session(self) -> ChatSession:
+        return self._app.session
+
+    @property
+    def workspace(self) -> Workspace:
+        return self._app.opened.workspace
+
+    def make(self, store: ContextStore | None = None) -> ChatSession:
+        return self._app.opened.make(store)
+
+    async def show(self, session: ChatSession) -> None:
+        await self._app.show_session(session)
+
+    async def call(self, command: Command) -> None:
+        """Do what a command says, and show what comes of it."""
+        app = self._app
+        before = app.session.conversation
+        try:
+            outcome = await run(self, command.name, command.arguments)
+        except CommandFailed as error:
+            app.say(str(error))
+            return
+        finally:
+            if app.session.conversation is not before:
+                app.transcript.show(app.session.conversation)
+            app.refresh_lines()
+        await self._take(outcome)
+
+    async def _take(self, outcome: Outcome) -> None:
+        app = self._app
+        match outcome:
+            case str():
+                if outcome.count("\n") < LINES:
+                    app.say(outcome)
+                else:
+                    app.push_screen(Pager("", outcome))
+            case Pick():
+                app.push_screen(PickScreen(outcome), self._picked)
+            case Send(prompt=prompt):
+                await app.runs.send(app.session, prompt)
+            case Edit(text=text, said=said):
+                app.composer.load(text)
+                app.transcript.paint()
+                app.say(said)
+            case Leave():
+                app.action_leave()
+
+    async def _picked(self, line: str | None) -> None:
+        if line is not None and isinstance(command := parse(line), Command):
+            await self.call(command)

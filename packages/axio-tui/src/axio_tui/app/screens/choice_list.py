@@ -1,0 +1,119 @@
+"""A list to choose from, which a text narrows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from axio_tui.app.screens.window import Window
+from axio_tui.harmless import one_line
+
+__all__ = ("ChoiceList", "Row")
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[T]):
+    """A line of the list: words, more that are less important, and the thing it stands for."""
+
+    words: str
+    thing: T
+    more: str = ""
+
+
+class ChoiceList(Window[A], Generic[A, T]):
+    """`rows` is what there is to choose from. Subclasses say what `chosen` does with a thing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "the line above", show=False, priority=True),
+        Binding("down", "move(1)", "the line below", show=False, priority=True),
+        Binding("pageup", "move(-10)", "ten lines up", show=False, priority=True),
+        Binding("pagedown", "move(10)", "ten lines down", show=False, priority=True),
+        Binding("enter", "choose", "choose", show=False, priority=True),
+    ]
+    has_search = True
+    placeholder = "type to search"
+    empty_words = "nothing"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: Sequence[Row[T]] = ()
+        self.shown: list[Row[T]] = []
+
+    def contents(self) -> ComposeResult:
+        if self.has_search:
+            yield Input(placeholder=self.placeholder, compact=True, id="search")
+        yield OptionList(id="choices", markup=False, compact=True)
+
+    def on_mount(self) -> None:
+        if self.has_search:
+            self.query_one("#search").focus()
+        else:
+            self.query_one("#choices").focus()
+        self.fill(self.rows)
+
+    def fill(self, rows: Sequence[Row[T]]) -> None:
+        """Let these be the rows; the search goes on in them."""
+        self.rows = rows
+        words = self._search().lower().split()
+        self.shown = [
+            row for row in rows if all(w in f"{row.words} {row.more}".lower() for w in words)
+        ]
+        choices = self.query_one("#choices", OptionList)
+        place = choices.highlighted or 0
+        choices.clear_options()
+        choices.add_options([Option(_line(row)) for row in self.shown])
+        if not self.shown:
+            choices.add_option(Option(Content(self.empty_words).stylize("dim"), disabled=True))
+        else:
+            choices.highlighted = min(place, len(self.shown) - 1)
+
+    def _search(self) -> str:
+        return self.query_one("#search", Input).value if self.has_search else ""
+
+    @property
+    def thing(self) -> T | None:
+        """The one that is pointed at."""
+        index = self.query_one("#choices", OptionList).highlighted
+        if index is None or not 0 <= index < len(self.shown):
+            return None
+        return self.shown[index].thing
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "search":
+            event.stop()
+            self.fill(self.rows)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.action_choose()
+
+    def action_move(self, by: int) -> None:
+        choices = self.query_one("#choices", OptionList)
+        if self.shown:
+            place = (choices.highlighted or 0) + by
+            choices.highlighted = min(max(place, 0), len(self.shown) - 1)
+
+    def action_choose(self) -> None:
+        if self.thing is not None:
+            self.chosen(self.thing)
+
+    def chosen(self, thing: T) -> None:
+        """The person has chosen."""
+        raise NotImplementedError
+
+
+def _line(row: Row[Any]) -> Content:
+    line = Content(one_line(row.words, 300))
+    if row.more:
+        line += Content(f"  {one_line(row.more, 300)}").stylize("dim")
+    return line

@@ -1,0 +1,42 @@
+"""A window above the main screen: a title, contents, and a line on its keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from axio_tui.harmless import one_line
+
+__all__ = ("Window",)
+
+T = TypeVar("T")
+
+
+class Window(ModalScreen[T]):
+    """Escape closes it without an answer. Subclasses give `contents`, and may set the words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
+    title_words = ""
+    key_words = "Esc closes"
+
+    def contents(self) -> ComposeResult:
+        """The widgets between title and keys."""
+        yield from ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="window"):
+            yield Static(Content(one_line(self.title_words, 200)), classes="title", markup=False)
+            yield from self.contents()
+            yield Static(Content(self.key_words), classes="keys", markup=False)
+
+    def tell_keys(self, words: str) -> None:
+        self.query_one(".keys", Static).update(Content(words))
+
+    def action_close(self) -> None:
+        self.dismiss(None)

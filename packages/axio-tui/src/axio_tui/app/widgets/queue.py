@@ -1,0 +1,39 @@
+"""The prompts that wait, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import Static
+
+from axio_tui.chat.inbox import Waiting
+from axio_tui.harmless import one_line
+
+__all__ = ("QueueLines",)
+
+_WORDS = {"queued": "next", "steering": "steers", "parked": "parked"}
+_SHOWN = 4
+
+
+class QueueLines(Static):
+    """Shown only while something waits."""
+
+    DEFAULT_CSS = """
+    QueueLines { height: auto; max-height: 6; padding: 0 1; color: $text-warning; display: none; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("", markup=False, id=id)
+        self._told: list[str] = []
+
+    def tell(self, waiting: Sequence[Waiting]) -> None:
+        lines = [f"{_WORDS[w.state]}: {one_line(w.message.text, 300)}" for w in waiting[:_SHOWN]]
+        if len(waiting) > _SHOWN:
+            lines.append(f"and {len(waiting) - _SHOWN} more")
+        if any(w.state == "parked" for w in waiting):
+            lines.append("Enter on an empty line sends what is parked, Up takes the last one back")
+        if lines != self._told:
+            self._told = lines
+            self.display = bool(lines)
+            self.update(Content("\n".join(lines)))

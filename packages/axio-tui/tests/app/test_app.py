@@ -1,0 +1,252 @@
+"""The application of the full screen, with its keys, over a model that the test speaks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from axio.blocks import TextBlock
+from axio.exceptions import StreamError
+from axio.messages import Message
+from axio.tool import Tool, tool_options
+from axio_tui.app.app import AgentApp
+from axio_tui.chat.entries import Note, Text, ToolCall, User
+from support.screen import Puppet, app_over, until, words_on
+
+
+async def waits() -> str:
+    """Work until it is stopped."""
+    await asyncio.Event().wait()
+    return "never"
+
+
+@tool_options(read_only=True)
+async def look(place: str) -> str:
+    """Look."""
+    return f"seen: {place}"
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, size: tuple[int, int] = (80, 24), **given: Any
+) -> AsyncIterator[tuple[AgentApp, Puppet, Pilot[None]]]:
+    puppet = Puppet()
+    app = app_over(puppet, folder, **given)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, app.ready.is_set)
+        await pilot.pause()
+        yield app, puppet, pilot
+    await app.close()
+
+
+async def type_in(pilot: Pilot[None], text: str) -> None:
+    names = {" ": "space", "/": "slash", "!": "exclamation_mark", "?": "question_mark"}
+    await pilot.press(*(names.get(character, character) for character in text))
+
+
+def entries(app: AgentApp, kind: type) -> list[Any]:
+    return [entry for entry in app.session.conversation.entries if isinstance(entry, kind)]
+
+
+async def test_a_prompt_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "hello there")
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        puppet.say("Good ", "**day**")
+        await until(pilot, lambda: "Good day" in words_on(app))
+        assert "❯ hello there" in words_on(app)
+        assert "Esc stops" in words_on(app)
+        puppet.end()
+        await until(pilot, lambda: not app.runs.is_busy)
+        assert "Esc stops" not in words_on(app)
+        assert [entry.text for entry in entries(app, Text)] == ["Good **day**"]
+
+
+async def test_what_is_sent_meanwhile_waits_for_the_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "one")
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        await type_in(pilot, "two")
+        await pilot.press("enter")
+        await until(pilot, lambda: "next: two" in words_on(app))
+        puppet.answer("first")
+        await until(pilot, lambda: len(puppet.requests) == 2)
+        assert puppet.requests[1][-1].text == "two"
+        puppet.answer("second")
+        await until(pilot, lambda: not app.runs.is_busy)
+        assert "next: two" not in words_on(app)
+        assert [entry.text for entry in entries(app, User)] == ["one", "two"]
+
+
+async def test_escape_stops_and_parks_what_waits_and_enter_sends_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "one")
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        puppet.say("half an ans")
+        await until(pilot, lambda: "half an ans" in words_on(app))
+        await type_in(pilot, "two")
+        await pilot.press("enter")
+        await until(pilot, lambda: "next: two" in words_on(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.runs.is_busy)
+        await until(pilot, lambda: "Stopped." in words_on(app))
+        assert "parked: two" in words_on(app)
+        assert [entry.text for entry in entries(app, Text)] == ["half an ans"]
+        assert len(puppet.requests) == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: len(puppet.requests) == 2)
+        assert puppet.requests[1][-1].text == "two"
+
+
+async def test_up_takes_a_parked_prompt_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "one")
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        await type_in(pilot, "two")
+        await pilot.press("enter")
+        await until(pilot, lambda: "next: two" in words_on(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "parked: two" in words_on(app))
+        await pilot.press("up")
+        await until(pilot, lambda: app.composer.kept == "two")
+        await until(pilot, lambda: "parked: two" not in words_on(app))
+
+
+async def test_ctrl_s_puts_a_prompt_into_the_run_that_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path, tools=[Tool(name="look", handler=look)]) as (app, puppet, pilot):
+        await type_in(pilot, "one")
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        await type_in(pilot, "two")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "steers: two" in words_on(app))
+        puppet.call("look", '{"place": "here"}')
+        await until(pilot, lambda: len(puppet.requests) == 2)
+        assert puppet.requests[1][-1].text == "two"
+        puppet.answer("done")
+        await until(pilot, lambda: not app.runs.is_busy)
+        assert "steers" not in words_on(app)
+
+
+async def test_escape_stops_a_tool_that_works(tmp_path: Path) -> None:
+    tool = Tool(name="waits", handler=waits, read_only=True)
+    async with running(tmp_path, tools=[tool]) as (app, puppet, pilot):
+        await type_in(pilot, "go")
+        await pilot.press("enter")
+        puppet.call("waits", "{}")
+        await until(pilot, lambda: any(c.status == "running" for c in entries(app, ToolCall)))
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.runs.is_busy)
+        (call,) = entries(app, ToolCall)
+        assert call.status == "failed"
+        assert entries(app, Note) == [Note("cancelled")]
+
+
+async def test_shift_tab_goes_through_the_modes(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, _, pilot):
+        assert app.session.permissions is not None
+        seen = []
+        for _ in range(5):
+            seen.append(app.session.permissions.mode)
+            await pilot.pause()
+            shown = {"ask": "ask", "plan": "PLAN", "accept-edits": "ACCEPT EDITS", "auto": "AUTO"}
+            assert shown[seen[-1]] in words_on(app).splitlines()[-1]
+            await pilot.press("shift+tab")
+        assert seen == ["ask", "plan", "accept-edits", "auto", "ask"]
+
+
+async def test_what_the_model_and_the_store_fail_with_is_said(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "go")
+        await pilot.press("enter")
+        puppet.fail(StreamError("no such [/] model"))
+        await until(pilot, lambda: "Error: no such [/] model" in words_on(app))
+
+        async def broken(prompt: object, **given: object) -> AsyncIterator[Any]:
+            if prompt:
+                raise OSError("the disk is [/] full")
+            yield
+
+        app.session.send = broken  # type: ignore[assignment, method-assign]
+        await type_in(pilot, "go")
+        await pilot.press("enter")
+        await until(pilot, lambda: "the disk is [/] full" in words_on(app))
+        assert not app.runs.is_busy
+
+
+async def test_an_unknown_command_is_named_and_not_sent(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "/nonsense")
+        await pilot.press("enter")
+        await until(pilot, lambda: "no such command: /nonsense" in words_on(app))
+        assert not puppet.requests
+
+
+async def test_the_view_is_cleared_and_comes_back(tmp_path: Path) -> None:
+    history = [Message("user", [TextBlock("old words")]), Message("assistant", [TextBlock("yes")])]
+    async with running(tmp_path, messages=history) as (app, puppet, pilot):
+        assert "old words" in words_on(app)
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        assert "old words" not in words_on(app)
+        await type_in(pilot, "new")
+        await pilot.press("enter")
+        puppet.answer("fresh answer")
+        await until(pilot, lambda: "fresh answer" in words_on(app))
+        await until(pilot, lambda: not app.runs.is_busy)
+        assert "old words" not in words_on(app)
+        await pilot.press("ctrl+l", "ctrl+l")
+        await pilot.pause()
+        assert "old words" in words_on(app)
+
+
+async def test_help_tells_the_keys_of_what_has_the_focus(tmp_path: Path) -> None:
+    async with running(tmp_path, size=(100, 60)) as (app, _, pilot):
+        await pilot.press("f1")
+        await until(pilot, lambda: "Keys in the composer" in words_on(app))
+        assert "Shift+Tab" in words_on(app) and "next mode" in words_on(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "Keys in" not in words_on(app))
+
+
+@pytest.mark.parametrize("way", ["ctrl+q", "ctrl+d", "exit", "ctrl+c y", "/quit"])
+async def test_the_ways_out(tmp_path: Path, way: str) -> None:
+    puppet = Puppet()
+    app = app_over(puppet, tmp_path)
+    async with app.run_test() as pilot:
+        await until(pilot, app.ready.is_set)
+        if way in ("exit", "/quit"):
+            await type_in(pilot, way)
+            await pilot.press("enter")
+        else:
+            await pilot.press(*way.split())
+        await until(pilot, lambda: app._exit)
+    await app.close()
+    assert (app.return_code or 0) == 0
+    assert app.failure is None
+
+
+async def test_leaving_stops_the_run_and_keeps_what_was_said(tmp_path: Path) -> None:
+    puppet = Puppet()
+    app = app_over(puppet, tmp_path)
+    async with app.run_test() as pilot:
+        await until(pilot, app.ready.is_set)
+        await type_in(pilot, "go")
+        await pilot.press("enter")
+        puppet.say("some words")
+        await until(pilot, lambda: "some words" in words_on(app))
+        await pilot.press("ctrl+q")
+    await app.close()
+    history = await app.session.store.get_history()
+    assert [message.text for message in history] == ["go", "some words"]
+    assert "some words" in app.parting_words("last")

@@ -1,0 +1,142 @@
+"""The full screen in a test: over a model that says what the test lets it say, event by event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from axio.agent import Agent
+from axio.context import ContextStore, MemoryContextStore
+from axio.events import (
+    Error,
+    IterationEnd,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+)
+from axio.messages import Message
+from axio.models import Capability, ModelSpec
+from axio.tool import AnyTool
+from axio.types import StopReason, Usage
+from axio_tui.app.app import AgentApp
+from axio_tui.app.opening import Opened
+from axio_tui.chat.library import Library
+from axio_tui.chat.permissions import Ask, Permissions
+from axio_tui.chat.session import ChatSession
+
+__all__ = ("Puppet", "app_over", "until", "words_on")
+
+DEADLINE = 30.0
+
+
+class Puppet:
+    """A transport that does nothing by itself. `requests` is what it was asked."""
+
+    name = "puppet"
+    api_key = "sk-puppet-123456"
+
+    def __init__(self) -> None:
+        self.model = ModelSpec(
+            "puppet-1",
+            frozenset({Capability.text, Capability.tool_use}),
+            context_window=1_000,
+            input_cost=1.0,
+            output_cost=2.0,
+        )
+        self.requests: list[list[Message]] = []
+        self._events: asyncio.Queue[StreamEvent] = asyncio.Queue()
+        self._ids = count(1)
+
+    async def stream(
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        self.requests.append(list(messages))
+        while True:
+            event = await self._events.get()
+            if isinstance(event, Error):
+                raise event.exception
+            yield event
+            if isinstance(event, IterationEnd):
+                return
+
+    def say(self, *texts: str) -> None:
+        for text in texts:
+            self._events.put_nowait(TextDelta(0, text))
+
+    def think(self, text: str) -> None:
+        self._events.put_nowait(ReasoningDelta(1, text))
+
+    def call(self, name: str, arguments: str) -> str:
+        """A call with the arguments as JSON; its id."""
+        id = f"call_{next(self._ids)}"
+        self._events.put_nowait(ToolUseStart(2, id, name))
+        self._events.put_nowait(ToolInputDelta(2, id, arguments))
+        self._events.put_nowait(IterationEnd(1, StopReason.tool_use, Usage(100, 20)))
+        return id
+
+    def fail(self, error: BaseException) -> None:
+        self._events.put_nowait(Error(error))
+
+    def end(self) -> None:
+        self._events.put_nowait(IterationEnd(1, StopReason.end_turn, Usage(100, 20)))
+
+    def answer(self, text: str) -> None:
+        """A whole answer."""
+        self.say(text)
+        self.end()
+
+
+def app_over(
+    puppet: Puppet,
+    folder: Path,
+    *,
+    tools: Sequence[AnyTool] = (),
+    guarded: Sequence[AnyTool] = (),
+    messages: Sequence[Message] = (),
+    library: Library | None = None,
+    store: ContextStore | None = None,
+    theme: str = "",
+    is_ascii: bool = False,
+) -> AgentApp:
+    """The application with tools, those of `guarded` behind questions, and with a history."""
+
+    @asynccontextmanager
+    async def open(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
+        from axio_tools_local.local import LocalWorkspace
+
+        permissions = Permissions(ask, root=folder)
+        agent = Agent("Help.", puppet, [*tools, *permissions.guarded(guarded)])
+
+        def make(store: ContextStore | None) -> ChatSession:
+            return ChatSession(agent, store, permissions=permissions)
+
+        first = MemoryContextStore() if store is None else store
+        for message in messages:
+            await first.append(message)
+        yield Opened(make(first), make, LocalWorkspace(folder), "puppet", library)
+
+    return AgentApp(open, theme=theme, is_ascii=is_ascii)
+
+
+async def until(pilot: Pilot[Any], what: Callable[[], object]) -> None:
+    """Let the application go on until it is so."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + DEADLINE
+    while not what():
+        if loop.time() > end:
+            raise AssertionError(f"it never came to be; on the screen:\n{words_on(pilot.app)}")
+        await pilot.pause(0.01)
+
+
+def words_on(app: Any) -> str:
+    """All that is on the screen, as text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in lines)
