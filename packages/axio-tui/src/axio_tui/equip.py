@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,7 +17,9 @@ from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
 from axio.transport import model_of
 from axio_tui.chat.installed import OWN_GUARDS, installed_guards
+from axio_tui.chat.instructions import instructions_of
 from axio_tui.chat.permissions import Ask, Permissions
+from axio_tui.chat.skills import Skill, find_skills
 from axio_tui.choose import Choice, available, choose, choose_named
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.config.secrets import KEYS, Secrets
@@ -51,6 +53,7 @@ class Equipment:
     agent: Agent
     permissions: Permissions
     choice: Choice
+    skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -69,6 +72,7 @@ async def equipped(
     reach_loopback_directly()
     named = args.transport
     trusted = args.project.covers(Path.cwd())
+    folders = [one.folder for one in args.project.trusted]
     secrets = Secrets(say=say)
     choice = await (
         choose(os.environ, parts, kept=secrets.sources())
@@ -92,12 +96,15 @@ async def equipped(
             guards=_guards_of(args.guards, parts).values(),
             reviewer=Agent(GUARD_SYSTEM_PROMPT, transport),
         )
+        instructions = instructions_of(folders)
+        skills = find_skills(folders)
+        for problem in (*instructions.problems, *skills.problems):
+            say(problem)
+        own = build_system_prompt() + more.instructions if args.system is None else args.system
         agent = make_agent(
             transport,
             [],
-            system=args.system
-            if args.system is not None
-            else build_system_prompt() + more.instructions,
+            system=own + instructions.text + skills.text,
             max_iterations=args.max_iterations,
         )
 
@@ -107,7 +114,7 @@ async def equipped(
 
         equip()
         more.on_change = equip
-        yield Equipment(agent, permissions, choice)
+        yield Equipment(agent, permissions, choice, skills.by_name)
 
 
 def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
