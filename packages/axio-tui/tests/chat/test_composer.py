@@ -116,6 +116,7 @@ def test_an_edit_never_leaves_half_a_placeholder(gaps: list[int], data: st.DataO
         ("/export a b\nc", Command("export", "a b\nc")),
         ("/usr/bin/python is there", Words("/usr/bin/python is there")),
         ("/ what", Words("/ what")),
+        ("//quit is a word", Words("/quit is a word")),
         (" /model", Words(" /model")),
         ("look at @calc.py.", Words("look at @calc.py.", ("calc.py",))),
         ("(@a/b.py) and @a/b.py", Words("(@a/b.py) and @a/b.py", ("a/b.py",))),

@@ -90,6 +90,8 @@ def parse(text: str) -> Input:
         return Shell(text[1 + shared :].strip(), shared)
     if found := _COMMAND.match(text.rstrip()):
         return Command(found[1], (found[2] or "").strip())
+    if text.startswith("//"):  # how a prompt begins with a slash
+        text = text[1:]
     return Words(text, tuple(dict.fromkeys(m.path for m in mentions_in(text))))
 
 

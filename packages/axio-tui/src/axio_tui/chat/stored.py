@@ -19,6 +19,7 @@ from axio.blocks import (
 from axio.messages import Message
 from axio.results import as_text
 from axio.run.store import NUDGE
+from axio_tui.chat.attached import words_of
 from axio_tui.chat.entries import Entry, Media, MediaBlock, Note, Reasoning, Text, ToolCall, User
 from axio_tui.chat.remarks import Mark, Remark, Said, marked
 
@@ -116,7 +117,7 @@ def _other(message: Message) -> Iterator[Entry]:
 
 def user_entry(message: Message) -> User:
     """The entry of a message of the person."""
-    return User(message.text, tuple(b for b in message.content if isinstance(b, _MEDIA)))
+    return User(words_of(message), tuple(b for b in message.content if isinstance(b, _MEDIA)))
 
 
 def is_words(message: Message) -> bool:
