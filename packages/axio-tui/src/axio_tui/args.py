@@ -48,7 +48,7 @@ def _add_run(commands: Any) -> None:
         "--tools",
         metavar="NAMES",
         help="tools the model may call, separated by commas; none for no tools (default: all "
-        "but confirm, status_line, subagent and vision); a wrong name lists them",
+        "but confirm, status_line and vision); a wrong name lists them",
     )
     run.add_argument(
         "--sandbox",

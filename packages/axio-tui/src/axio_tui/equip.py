@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,20 +18,23 @@ from axio.tool import Tool
 from axio.transport import model_of
 from axio_tui.chat.installed import OWN_GUARDS, installed_guards
 from axio_tui.chat.instructions import instructions_of
+from axio_tui.chat.models import Models
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.skills import Skill, find_skills
-from axio_tui.choose import Choice, available, choose, choose_named
+from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
+from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config
-from axio_tui.connect import connect, reach_loopback_directly
+from axio_tui.connect import reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.harmless import visible
 from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed
-from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt
+from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt, facts
 from axio_tui.server_tools import server_tools
 from axio_tui.session import make_agent
+from axio_tui.tools import SUBAGENT_SYSTEM_PROMPT
 from axio_tui_guards import Decisions
 
 if TYPE_CHECKING:
@@ -52,8 +55,14 @@ class Equipment:
 
     agent: Agent
     permissions: Permissions
-    choice: Choice
+    models: Models
+    subagents: SubAgents
     skills: Mapping[str, Skill] = field(default_factory=dict)
+
+    @property
+    def choice(self) -> Choice:
+        """Where the model of the conversation is."""
+        return self.models.choice
 
 
 @asynccontextmanager
@@ -79,23 +88,17 @@ async def equipped(
         if named is None
         else choose_named(named, parts)
     )
-    kept = await asyncio.to_thread(_kept, choice, args.config, secrets)
+    kept = partial(_kept, config=args.config, secrets=secrets)
     async with (
         place_of(args.sandbox) as place,
         server_tools(_server_tools_in(args.tools, parts), trusted, say, elicit) as more,
-        connect(choice, args.model, parts, kept) as transport,
+        Models(parts, choice, args.model, kept=kept) as models,
     ):
+        transport = await models.of("chat")
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
-        permissions = Permissions(
-            ask,
-            root=os.getcwd(),
-            mode=args.mode,
-            yes=args.yes,
-            decisions=_decisions(keeps),
-            guards=_guards_of(args.guards, parts).values(),
-            reviewer=Agent(GUARD_SYSTEM_PROMPT, transport),
-        )
+        permissions = _permissions(args, ask, keeps, parts)
+        permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
         instructions = instructions_of(folders)
         skills = find_skills(folders)
         for problem in (*instructions.problems, *skills.problems):
@@ -107,14 +110,37 @@ async def equipped(
             system=own + instructions.text + skills.text,
             max_iterations=args.max_iterations,
         )
+        subagents = SubAgents(
+            partial(models.of, "subagent"),
+            system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions.text}",
+            max_iterations=args.max_iterations,
+        )
 
         def equip() -> None:
-            agent.tools = permissions.guarded(placed([*tools, *more.tools], place, say))
+            given = placed([*tools, *more.tools], place, say)
+            helpers = [subagents.tool] if _wants_subagents(args.tools, models.choice) else []
+            agent.tools = [*permissions.guarded(given), *helpers]
             agent.selector = more.selector
 
         equip()
         more.on_change = equip
-        yield Equipment(agent, permissions, choice, skills.by_name)
+        yield Equipment(agent, permissions, models, subagents, skills.by_name)
+
+
+def _permissions(args: argparse.Namespace, ask: Ask, keeps: bool, parts: Installed) -> Permissions:
+    return Permissions(
+        ask,
+        root=os.getcwd(),
+        mode=args.mode,
+        yes=args.yes,
+        decisions=_decisions(keeps),
+        guards=_guards_of(args.guards, parts).values(),
+    )
+
+
+def _wants_subagents(names: str | None, choice: Choice) -> bool:
+    """True if they were asked for, or nothing was and the model is large enough for them."""
+    return choice.name != OFFLINE if names is None else SUBAGENT in _names_in(names)
 
 
 def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
@@ -142,7 +168,8 @@ def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:
     if names is None:
         return _all_tools([name for name in offered if name not in NEED_A_HOST], parts, say)
     of_servers = _server_tools_in(names, parts) or ()
-    wanted = [name for name in _names_in(names) if name not in of_servers]
+    own = (*of_servers, SUBAGENT)
+    wanted = [name for name in _names_in(names) if name not in own]
     if wanted == ["none"]:
         return []
     unknown = [visible(name) for name in wanted if name not in offered]

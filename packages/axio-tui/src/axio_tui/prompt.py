@@ -54,9 +54,13 @@ def build_system_prompt() -> str:
 
     The date has no time of day, so that the text, and with it a provider's cache, holds for a day.
     """
+    return f"{SYSTEM_PROMPT}\n{facts()}"
+
+
+def facts() -> str:
+    """The facts of this moment, one a line."""
     today = datetime.date.today()
     return (
-        f"{SYSTEM_PROMPT}\n"
         f"System: {platform.system()} {platform.machine()}\n"
         f"Folder: {Path.cwd()}\n"
         f"Date: {today:%A}, {today.isoformat()}\n"

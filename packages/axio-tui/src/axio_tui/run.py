@@ -39,7 +39,8 @@ async def _run(args: argparse.Namespace, prompt: str | None, say: Say) -> int:
     elicit = None if where is None else partial(_answer_of, person, say)
     async with equipped(args, person.ask, say, keeps=where is not None, elicit=elicit) as parts:
         session = ChatSession(parts.agent, permissions=parts.permissions)
-        chat = Chat(session, parts.choice, args, person, Output(sys.stdout), say)
+        session.meter.free = parts.models.free
+        chat = Chat(session, parts.models.choice, args, person, Output(sys.stdout), say)
         return await (chat.converse() if prompt is None else chat.answer(prompt))
 
 

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from axio.blocks import ImageBlock, ImageMediaType, TextBlock
 from axio.events import Error, TextDelta
@@ -89,10 +89,14 @@ async def confirm(
     return verdict
 
 
+Task: TypeAlias = Annotated[
+    str, Field("Everything it needs to know: it sees nothing else of yours")
+]
+"""The argument of `subagent`, here and in `axio_tui.chat.subagents`."""
+
+
 @tool_options(concurrency=3, read_only=True)
-async def subagent(
-    task: Annotated[str, Field("Everything it needs to know: it sees nothing else of yours")],
-) -> str:
+async def subagent(task: Task) -> str:
     """Hand a task of its own to another assistant with the same tools, and get its report.
 
     Good for searches that read much and report little, and for tasks that can go on side by side.

@@ -185,7 +185,7 @@ async def answered(session: ChatSession, prompt: str) -> None:
 
 
 async def test_all_that_can_be_used_is_offered_and_nothing_else() -> None:
-    found = await offers(Installed(), {"ANTHROPIC_API_KEY": "sk-x"}, find)
+    found = await offers(Installed(), ["anthropic"], find)
     transports = list(dict.fromkeys(offer.transport for offer in found))
     assert transports == ["anthropic", "ollama", "local"]
     assert all(offer.spec is not None for offer in found if offer.transport == "anthropic")
@@ -197,9 +197,9 @@ async def test_all_that_can_be_used_is_offered_and_nothing_else() -> None:
 async def test_codex_is_offered_once_it_is_signed_in(tmp_path: Path) -> None:
     from axio_transport_codex.tokens import default_path
 
-    assert "codex" not in {offer.transport for offer in await offers(Installed(), {}, find)}
+    assert "codex" not in {offer.transport for offer in await offers(Installed(), [], find)}
     write(Path(default_path()))
-    assert "codex" in {offer.transport for offer in await offers(Installed(), {}, find)}
+    assert "codex" in {offer.transport for offer in await offers(Installed(), [], find)}
 
 
 def write(file: Path) -> None:

@@ -32,7 +32,17 @@ from axio.history import UNKNOWN_OUTCOME
 from axio.messages import Message
 from axio.types import StopReason, Usage
 from axio_tui.chat.conversation import Conversation
-from axio_tui.chat.entries import Entry, Failure, Note, Reasoning, SubAgent, Text, ToolCall, User
+from axio_tui.chat.entries import (
+    DECISION,
+    Entry,
+    Failure,
+    Note,
+    Reasoning,
+    SubAgent,
+    Text,
+    ToolCall,
+    User,
+)
 from axio_tui.chat.remarks import Mark, Remark, Said, remark_from_dict, to_dict
 from support.made_up_chats import RUNS, Model, Run, delegating, tools
 
@@ -208,8 +218,8 @@ def test_reasoning_tells_how_long_it_took_and_comes_back() -> None:
 
 def test_an_answer_to_a_question_stays_with_its_call() -> None:
     conversation = fed(*START, CALLS)
-    conversation.decide("a", "allowed once")
-    conversation.decide("nobody's", "allowed once")
+    conversation.feed(ToolOutputDelta("a", "look", DECISION, "allowed once"))
+    conversation.feed(ToolOutputDelta("nobody's", "look", DECISION, "allowed once"))
     assert getattr(conversation.entries[1], "decision", None) == "allowed once"
     assert conversation.take_remarks() == [Mark(1, "a", "allowed once")]
 

@@ -23,6 +23,7 @@ from axio.exceptions import StreamError, message_of, wrong_kind
 from axio.permission import PermissionGuard
 from axio.results import words_of
 from axio.run import RUN, Run
+from axio.stream import AgentStream
 from axio.tool import CONTEXT, Tool
 from axio.transport import CompletionTransport, require_transport
 from axio.types import StopReason
@@ -55,6 +56,8 @@ class AgentContext(TypedDict):
     context_factory: Callable[[], ContextStore]
     on_event: OnEvent | None
     background: NotRequired[Background | None]
+    on_start: NotRequired[Callable[[AgentStream], object]]
+    """Gets the stream of each run, which can be cancelled without the outer one."""
 
 
 async def agent_tool(task: str) -> str:
@@ -71,6 +74,7 @@ async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
     name, on_event = context["agent_name"], context["on_event"]
     store = context["context_factory"]()
     stream = context["proto"].copy(transport=context["transport"]).run_stream(task, store)
+    context.get("on_start", _ignore)(stream)
     parts: list[str] = []
     failure: BaseException | None = None
     problem = ""
@@ -96,6 +100,10 @@ async def _work(context: AgentContext, task: str, outer: Run | None) -> str:
     if problem:
         raise StreamError(f"{problem}\nIts text so far: {text}" if text else problem) from failure
     return text
+
+
+def _ignore(stream: AgentStream) -> None:
+    """Leave the stream to its run."""
 
 
 async def _unfinished(end: SessionEndEvent, store: ContextStore) -> str:

@@ -44,6 +44,7 @@ from axio.history import INTERRUPTED, calls_of, repair, unique_id
 from axio.messages import Message, Prompt, as_message
 from axio.types import StopReason, Usage
 from axio_tui.chat.entries import (
+    DECISION,
     Entry,
     Failure,
     MediaBlock,
@@ -244,8 +245,11 @@ class Conversation:
                 self._end_turn(event)
             case ImageOutput() | AudioOutput() | VideoOutput():
                 self._show(event)
-            case ToolOutputDelta(tool_use_id=id, delta=delta):
-                self._output(id, delta)
+            case ToolOutputDelta(tool_use_id=id, key=key, delta=delta):
+                if key == DECISION:
+                    self._mark(id, decision=delta)
+                else:
+                    self._output(id, delta)
             case ToolResult():
                 self._result(event)
             case NestedEvent():
@@ -349,10 +353,6 @@ class Conversation:
                 ended = answered(call, event.content, self._media, event.is_error)
                 self._transcript.change(index, ended)
                 return
-
-    def decide(self, call_id: str, decision: str) -> None:
-        """A person has answered the question about a call."""
-        self._mark(call_id, decision=decision)
 
     def _mark(self, call_id: str, decision: str = "", agent: SubAgent | None = None) -> None:
         place = self._places.around(call_id)

@@ -13,6 +13,7 @@ from axio.blocks import AudioBlock, ImageBlock, VideoBlock
 from axio.types import JSONObject
 
 __all__ = (
+    "DECISION",
     "Entry",
     "Failure",
     "Media",
@@ -25,6 +26,10 @@ __all__ = (
     "ToolCall",
     "User",
 )
+
+DECISION = "decision"
+"""The `key` of a `ToolOutputDelta` that is no output of the tool, but the answer of the person who
+was asked about the call."""
 
 MediaBlock: TypeAlias = ImageBlock | AudioBlock | VideoBlock
 

@@ -11,7 +11,7 @@ from axio_tui.chat.meter import Meter
 from axio_tui.chat.remarks import Mark, Remark, remark_from_dict, to_dict
 from axio_tui.chat.shelf import Shelf
 
-__all__ = ("Figures", "forget", "keep", "kept", "moved")
+__all__ = ("Figures", "forget_all", "keep", "kept", "moved")
 
 _KIND, _METER = "remark", "meter"
 _OFTEN = 5.0
@@ -29,7 +29,7 @@ async def keep(shelf: Shelf, remarks: Iterable[Remark]) -> None:
     await shelf.add_all(_KIND, [(to_dict(one), one.at + isinstance(one, Mark)) for one in remarks])
 
 
-async def forget(shelf: Shelf) -> None:
+async def forget_all(shelf: Shelf) -> None:
     """Keep no remark any more."""
     await shelf.remove(*[item.id for item in await shelf.items(_KIND)])
 

@@ -9,7 +9,8 @@ async with Models(parts, choice, roles={"guard": "ollama:qwen3:8b"}) as models:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Literal, TypeAlias, get_args
@@ -37,8 +38,9 @@ class Models:
     """Transports by role; a role that names none has that of the conversation.
 
     A model is named `TRANSPORT:MODEL`, `TRANSPORT` for its own choice, or `MODEL` of the transport
-    that the conversation has. A transport stays open until the block ends, also when no role has it
-    any more: what has begun with it can end with it.
+    that the conversation has. `kept` gives the settings that a person has kept for a transport, in
+    a thread of its own: a keyring may take its time. A transport stays open until the block ends,
+    also when no role has it any more: what has begun with it can end with it.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Models:
         chat: Choice,
         model: str | None = None,
         roles: Mapping[Role, str] | None = None,
+        *,
+        kept: Callable[[Choice], Mapping[str, str]] = lambda choice: {},
         find: Find = find_servers,
     ) -> None:
         for role in roles or ():
@@ -57,6 +61,7 @@ class Models:
         self.free: set[str] = set()
         """The ids of models that cost nothing, for a `Meter`."""
         self._parts = parts
+        self._kept = kept
         self._find = find
         self._model = model
         self._roles = dict(roles or {})
@@ -140,7 +145,8 @@ class Models:
         key = (choice.name, model)
         known = self._transports.get(key)
         if known is None:
-            opened = connect(choice, model, self._parts)
+            kept = await asyncio.to_thread(self._kept, choice)
+            opened = connect(choice, model, self._parts, kept)
             known = self._transports[key] = await self._opened.enter_async_context(opened)
             spec = model_of(known)
             if spec is not None and is_free(choice.name):

@@ -6,7 +6,7 @@ No provider is asked anything, and no transport is opened: they say themselves w
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from axio.models import Capability, ModelRegistry, ModelSpec
@@ -63,15 +63,18 @@ def told(spec: ModelSpec | None, free: bool) -> Iterator[str]:
 
 async def offers(
     parts: Installed,
-    environment: Mapping[str, str] = os.environ,
+    keys: Collection[str],
     find: Find = find_own_servers,
 ) -> list[Offer]:
-    """All that can be used, in the order in which the command prefers them."""
+    """All that can be used, in the order in which the command prefers them.
+
+    `keys` are the providers whose keys are known, such as `Secrets().sources()`.
+    """
     installed = parts.names(TRANSPORT_GROUP)
     found = [
         offer
-        for name, variable in KEYS.items()
-        if name in installed and environment.get(variable, "").strip()
+        for name in KEYS
+        if name in installed and name in keys
         for offer in _known(name, parts)
     ]
     if _ACCOUNT in installed and _is_signed_in():

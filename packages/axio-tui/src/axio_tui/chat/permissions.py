@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from axio.agent import Agent
 from axio.context import MemoryContextStore
+from axio.events import ToolOutputDelta
 from axio.exceptions import GuardError, message_of
 from axio.permission import PermissionGuard
-from axio.run import RUN
+from axio.run import RUN, Run
 from axio.tool import AnyTool
+from axio_tui.chat.entries import DECISION
 from axio_tui_guards import Decision, Decisions, LLMGuard, RuleGuard, default_policy
 from axio_tui_guards.asking import choice_of
 from axio_tui_guards.paths import resolve
@@ -52,6 +54,10 @@ class Asked:
     question: Question
     changes: Sequence[Change] = ()
     problem: str = ""
+    agent: str = ""
+    """The name of the sub-agent that wants to make the call; empty for the agent itself."""
+    task: str = ""
+    """The task of the sub-agent."""
 
 
 Ask: TypeAlias = Callable[[Asked], Awaitable[str]]
@@ -82,11 +88,9 @@ class Permissions:
         self._root = root
         self._yes = yes
         self._guards = tuple(guards)
-        self._reviewer = reviewer
+        self.reviewer = reviewer
         self._rules = RuleGuard(decisions=decisions, project=root, prompt_fn=self._ask, room=_ROOM)
         self.mode = mode
-        self.decided: Callable[[str, str], object] = lambda call_id, words: None
-        """Told of each answer, with the id of the call."""
 
     @property
     def mode(self) -> Mode:
@@ -122,10 +126,15 @@ class Permissions:
         return await (self._review(asked) if self._is_for_reviewer(text) else self._put(asked))
 
     async def _put(self, asked: Asked) -> str:
+        runs = _runs()
+        if len(runs) > 1:
+            outer = runs[-2].current
+            assert outer is not None
+            asked = replace(asked, agent=outer.name, task=str(outer.input.get("task", "")))
         answer = await self._person(asked)
-        run = RUN.get(None)
-        if run is not None and run.call_id is not None:
-            self.decided(run.call_id, _SAID.get(choice_of(answer) or "", f"refused: {answer}"))
+        if runs and (call := runs[-1].current) is not None:
+            words = _SAID.get(choice_of(answer) or "", f"refused: {answer}")
+            runs[-1].emit(ToolOutputDelta(call.id, call.name, DECISION, words))
         return answer
 
     def _is_for_reviewer(self, question: Question) -> bool:
@@ -134,11 +143,11 @@ class Permissions:
             belongs_to("secrets", place) or belongs_to("protected", place)
             for place in question.call.places
         )
-        return self._mode == "auto" and self._reviewer is not None and not special
+        return self._mode == "auto" and self.reviewer is not None and not special
 
     async def _review(self, asked: Asked) -> str:
         """The answer of the second model, or of the person where it is not sure."""
-        assert self._reviewer is not None
+        assert self.reviewer is not None
         answers: list[str] = []
 
         async def person(text: str) -> str:
@@ -146,12 +155,23 @@ class Permissions:
             allowed = choice_of(answers[0]) not in (None, "no", "never")
             return "y" if allowed else "n"
 
-        guard = LLMGuard(self._reviewer, MemoryContextStore(), person)
+        guard = LLMGuard(self.reviewer, MemoryContextStore(), person)
         try:
             await guard.check(asked.question.tool, **asked.question.call.arguments)
         except GuardError as error:
             return answers[0] if answers else f"the reviewing model refused: {message_of(error)}"
         return answers[0] if answers else "once"
+
+
+def _runs() -> list[Run]:
+    """The runs that are inside each other here, the outermost first, each in a call."""
+    runs: list[Run] = []
+    run = RUN.get(None)
+    while run is not None:
+        if run.current is not None:
+            runs.append(run)
+        run = run.parent
+    return runs[::-1]
 
 
 async def _with_changes(question: Question) -> Asked:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from axio.agent import Agent
@@ -33,13 +32,13 @@ from axio_tui.chat.counted import Counted
 from axio_tui.chat.entries import Note
 from axio_tui.chat.filling import Filling, estimated, filling
 from axio_tui.chat.inbox import Inbox, Waiting
-from axio_tui.chat.keeping import Figures, forget, keep, kept, moved
+from axio_tui.chat.keeping import Figures, forget_all, keep, kept, moved
 from axio_tui.chat.meter import Meter, Window
 from axio_tui.chat.permissions import Permissions
+from axio_tui.chat.points import Point, agents_in, points_in
 from axio_tui.chat.remarks import Said
 from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
-from axio_tui.chat.stored import is_words
-from axio_tui.chat.stores import beside, held
+from axio_tui.chat.stores import beside, forget, held
 
 if TYPE_CHECKING:
     from axio_tools_local.changes import Changes, Undone
@@ -48,14 +47,6 @@ if TYPE_CHECKING:
 __all__ = ("ChatSession", "Point")
 
 _DRAFT = "draft"
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A prompt of the conversation, and the number of messages before it."""
-
-    before: int
-    message: Message
 
 
 class ChatSession:
@@ -170,8 +161,6 @@ class ChatSession:
         if self._stream is not None:
             raise RuntimeError("a run of this session goes on: queue the prompt, or stop it first")
         self._stream = stream
-        if self.permissions is not None:
-            self.permissions.decided = self.conversation.decide
         conversation = self.conversation
         event: StreamEvent | None = None
         try:
@@ -328,7 +317,7 @@ class ChatSession:
         copy = await self.store.fork()
         await copy.replace(shorter)
         shelf = shelf_of(copy)
-        await forget(shelf)
+        await forget_all(shelf)
         await keep(shelf, [note, *remarks])
         for waiting in self.inbox.waiting:
             await shelf.add("inbox", waiting.message.to_dict())
@@ -343,8 +332,7 @@ class ChatSession:
 
     async def points(self) -> list[Point]:
         """The prompts of the person, oldest first, to which the session can be rewound."""
-        history = await self.store.get_history()
-        return [Point(index, message) for index, message in enumerate(history) if is_words(message)]
+        return points_in(await self.store.get_history())
 
     async def rewind_files(self, point: Point, workspace: Workspace) -> Undone:
         """Put back the files that tools have changed since the prompt of the point, newest change
@@ -360,6 +348,7 @@ class ChatSession:
         Files stay as they are, and cannot be rewound any more: `rewind_files` first for both.
         """
         history = await self._check(point)
+        agents = agents_in(self.conversation.entries)
         await self._changes().forget_since(point.before)
         back: Callable[[int], object] | None = getattr(self.store, "rewind", None)
         if back is not None:
@@ -373,6 +362,7 @@ class ChatSession:
         waiting = self.inbox.waiting
         await self.load()
         self.inbox.waiting = waiting
+        await forget(self.store, agents - agents_in(self.conversation.entries))
         return point.message
 
     def _changes(self) -> Changes:

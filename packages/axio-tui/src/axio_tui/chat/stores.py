@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
 from axio.context import ContextStore, MemoryContextStore
 
-__all__ = ("beside", "held")
+__all__ = ("beside", "forget", "held")
 
 
 def _innermost(store: ContextStore) -> ContextStore:
@@ -22,6 +22,14 @@ def beside(store: ContextStore, session_id: str | None = None) -> ContextStore:
     make: Callable[[str | None], ContextStore] | None
     make = getattr(_innermost(store), "beside", None)
     return MemoryContextStore() if make is None else make(session_id)
+
+
+async def forget(store: ContextStore, session_ids: Iterable[str]) -> None:
+    """Delete sessions that are below this one (`ID/...`), where they are kept."""
+    for id in session_ids:
+        delete = getattr(beside(store, id), "delete", None)
+        if delete is not None and id.startswith(f"{store.session_id}/"):
+            await delete()
 
 
 async def held(store: ContextStore, *, take_over: bool = False) -> AsyncExitStack:

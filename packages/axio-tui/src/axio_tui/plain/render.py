@@ -23,6 +23,7 @@ from axio.events import (
     VideoOutput,
 )
 from axio.types import StopReason, Usage
+from axio_tui.chat.entries import DECISION
 from axio_tui.harmless import SHOWN_VALUE, PlainText, describe_call, plain, visible
 
 __all__ = ("COLOUR", "PLAIN", "Renderer", "Style")
@@ -109,8 +110,9 @@ class Renderer:
             case IterationEnd():
                 self._turn_over = True
                 return self._finish_calls() + self._end_line()
-            case ToolOutputDelta(tool_use_id=id, name=name, delta=delta):
-                return self._output(id, name, delta)
+            case ToolOutputDelta(tool_use_id=id, name=name, key=key, delta=delta):
+                # The person who was asked has just given the answer.
+                return "" if key == DECISION else self._output(id, name, delta)
             case ToolResult():
                 return self._result(event)
             case ImageOutput() | AudioOutput() | VideoOutput():
