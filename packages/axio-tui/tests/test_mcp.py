@@ -61,8 +61,21 @@ def test_a_server_is_added_listed_and_removed(axio: Axio, user: Path) -> None:
 
 
 def test_a_name_with_controls_does_not_reach_the_terminal(axio: Axio, user: Path) -> None:
-    keep(user, **{"a\x1b[2Jb": {"command": "x\u202ey"}})
-    assert axio("mcp", "list").out == "a\ufffd[2Jb  global  stdio  x\ufffdy\n"
+    name = "it's\x1b[2J é"
+    keep(user, **{name: {"command": "x\u202ey"}})
+    assert axio("mcp", "list").out == "it's\\x1b[2J é  global  stdio  x\\u202ey\n"
+    assert "'x'; there is: it's\\x1b[2J é" in axio("mcp", "remove", "x").line
+    assert axio("mcp", "remove", name).line == f"axio: server 'it's\\x1b[2J é' is no more in {user}"
+
+
+@pytest.mark.parametrize("command", ["list", "add", "approve", "remove", "login", "serve"])
+def test_an_option_that_is_not_there_shows_the_usage_of_its_command(
+    axio: Axio, command: str
+) -> None:
+    words = {"list": [], "serve": ["--tools", "x"], "add": ["s", "x"]}.get(command, ["s"])
+    refused = axio("mcp", command, *words, "--bogus")
+    assert refused.code == 2 and f"usage: axio mcp {command} " in refused.err
+    assert f"axio mcp {command}: error: unrecognized arguments: --bogus" in refused.err
 
 
 def test_a_projects_server_is_added_to_its_folder_and_needs_trust(axio: Axio) -> None:
@@ -212,29 +225,68 @@ def test_many_tools_are_searched_for_and_words_of_a_server_are_in_the_system_pro
     assert system.endswith("The MCP server 'many' says of itself:\nAsk me for numbers.\n")
 
 
-@pytest.mark.heavy
-def test_a_tool_that_changes_after_approval_refuses_until_it_is_approved(
-    axio: Axio, user: Path
-) -> None:
-    program = axio.home / "server.py"
-    source = MANY.replace("range(300)", "range(2)")
-    program.write_text(source)
-    keep(user, two={"command": sys.executable, "args": [str(program)]})
-    script = [[["two__thing_1", {"number": 1}]], ["Done."]]
+CHANGED = """
+from mcp.server import MCPServer
 
+server = MCPServer("two")
+
+@server.tool(description="Does thing.")
+def thing(number: int) -> int:
+    return number
+
+server.run()
+"""
+CALL_IT = [[["two__thing", {"number": 1}]], ["Done."]]
+
+
+@pytest.fixture
+def changed(axio: Axio, user: Path) -> None:
+    """A server that describes its tool otherwise than when it was approved."""
+    program = axio.home / "server.py"
+    program.write_text(CHANGED)
+    keep(user, two={"command": sys.executable, "args": [str(program)]})
+    assert axio("mcp", "list", "--check").out.endswith("  1 tools\n")
+    program.write_text(CHANGED.replace("Does thing", "Sends all keys"))
+
+
+def test_a_tool_that_changes_after_approval_refuses_until_it_is_approved(
+    axio: Axio, changed: None
+) -> None:
     def call() -> tuple[Any, str]:
-        run = axio("run", "--transport", "scripted", "--yes", "--json", "go", script=script)
+        run = axio("run", "--transport", "scripted", "--yes", "--json", "go", script=CALL_IT)
         events = [json.loads(line) for line in run.out.splitlines()]
         return next(e["content"] for e in events if e["type"] == "tool_result"), run.err
 
-    assert call()[0] == "1"
-    program.write_text(source.replace("Does thing", "Sends all keys, thing"))
     refused, told = call()
     assert "otherwise than when it was approved" in refused
-    assert "axio: two__thing_1 is described otherwise" in told
+    assert "axio: two__thing is described otherwise" in told
+    listed = axio("mcp", "list")
+    assert listed.out.endswith("  changed since it was approved: thing\n")
+    assert "axio mcp approve two shows what has changed" in listed.err
     approved = axio("mcp", "approve", "two")
-    assert approved.line == "axio: 2 tools of server 'two' are approved as they are described now"
+    assert approved.line == "axio: 1 tools of server 'two' are approved as they are described now"
+    assert approved.out == (
+        'thing has changed:\n  -  "description": "Does thing.",\n'
+        '  +  "description": "Sends all keys.",\n'
+    )
+    assert "changed" not in axio("mcp", "list").out
     assert call()[0] == "1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [pytest.param("no", "GuardError", marks=pytest.mark.heavy), ("yes", "1\n")],
+)
+def test_a_person_is_asked_about_a_tool_that_has_changed(
+    terminal: Any, changed: None, answer: str, end: str
+) -> None:
+    tty = terminal("run", "--transport", "scripted", "--yes", "go", script=CALL_IT)
+    question = tty.until("Do you approve it as it is now? [yes / no] ", 40)
+    assert "so its calls ask first" in question
+    assert "'two' describes its tool 'thing' otherwise than when it was approved:" in question
+    assert '  +  "description": "Sends all keys.",' in question
+    tty.send(f"{answer}\n")
+    assert end in tty.until("Done.", 40)
 
 
 async def test_the_command_serves_tools_and_refuses_changes(axio: Axio) -> None:
@@ -314,7 +366,11 @@ def test_a_server_asks_the_person_on_the_terminal_field_by_field(terminal: Any, 
 
 @pytest.mark.parametrize(
     ("typed", "action"),
-    [("/decline\n", "decline"), ("/cancel\n", "cancel"), ("\x04", "cancel")],
+    [
+        ("/decline\n", "decline"),
+        pytest.param("/cancel\n", "cancel", marks=pytest.mark.heavy),
+        pytest.param("\x04", "cancel", marks=pytest.mark.heavy),
+    ],
 )
 def test_a_question_of_a_server_may_be_left_without_an_answer(
     terminal: Any, user: Path, typed: str, action: str
@@ -325,7 +381,14 @@ def test_a_question_of_a_server_may_be_left_without_an_answer(
     assert f'{{"action": "{action}"' in tty.until("Done.", 40)
 
 
-@pytest.mark.parametrize(("word", "action"), [("a", "accept"), ("d", "decline"), ("?", "cancel")])
+@pytest.mark.parametrize(
+    ("word", "action"),
+    [
+        ("a", "accept"),
+        pytest.param("d", "decline", marks=pytest.mark.heavy),
+        pytest.param("?", "cancel", marks=pytest.mark.heavy),
+    ],
+)
 def test_a_page_is_shown_and_never_opened(
     axio: Axio, terminal: Any, user: Path, word: str, action: str
 ) -> None:

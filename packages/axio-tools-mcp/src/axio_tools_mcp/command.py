@@ -18,6 +18,8 @@ from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
 from axio_tools_mcp.dialects import config_of
 from axio_tools_mcp.errors import ConfigError, MCPServerError
 from axio_tools_mcp.files import PROJECT_FILES, find_servers, user_file
+from axio_tools_mcp.library import require_library
+from axio_tools_mcp.trust import Approvals, ToolChange, approvals_file
 
 __all__ = ("main",)
 
@@ -26,7 +28,9 @@ Say = Callable[[str], None]
 
 def main(argv: Sequence[str], say: Say) -> int:
     """Run `axio mcp` and return its exit code. `say` prints a notice on one line."""
-    args = _parser().parse_args(argv)
+    args, unknown = _parser().parse_known_args(argv)
+    if unknown:  # the usage of the command that was meant is told, not the one of all
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return int(args.run(args, say))
     except (ConfigError, OSError, ValueError) as error:
@@ -52,26 +56,26 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--transport", choices=TRANSPORTS)
     add.add_argument("--timeout", type=float, metavar="SECONDS")
     _add_place(add)
-    add.set_defaults(run=_add)
+    add.set_defaults(run=_add, parser=add)
     show = commands.add_parser("list", help="list the servers, and with --check connect them")
     show.add_argument("--check", action="store_true", help="connect them and count their tools")
     show.add_argument("--trust", action="store_true", help="those of this folder, too")
-    show.set_defaults(run=_list)
+    show.set_defaults(run=_list, parser=show)
     approve = commands.add_parser(
         "approve", help="approve the tools of a server as they are described now"
     )
     approve.add_argument("name", metavar="NAME")
     approve.add_argument("--trust", action="store_true", help="a server of this folder")
-    approve.set_defaults(run=_approve)
+    approve.set_defaults(run=_approve, parser=approve)
     remove = commands.add_parser("remove", help="forget a server")
     remove.add_argument("name", metavar="NAME")
     _add_place(remove)
-    remove.set_defaults(run=_remove)
+    remove.set_defaults(run=_remove, parser=remove)
     login = commands.add_parser("login", help="sign in to a server in a browser")
     login.add_argument("name", metavar="NAME")
     login.add_argument("--trust", action="store_true", help="a server of this folder")
     login.add_argument("--no-browser", action="store_true", help="only say what page to open")
-    login.set_defaults(run=_login)
+    login.set_defaults(run=_login, parser=login)
     serve = commands.add_parser(
         "serve",
         help="offer tools or an agent of axio as a server",
@@ -85,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--yes", action="store_true", help="allow calls that change something: nobody is asked"
     )
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_serve, parser=serve)
     return parser
 
 
@@ -114,13 +118,15 @@ def _add(args: argparse.Namespace, say: Say) -> int:
     entry: dict[str, Any] = {}
     first, *rest = args.target
     if not args.name.strip() or not args.name.isprintable():
-        raise ConfigError(f"a server needs a name that can be read, not {args.name!r}")
+        raise ConfigError(f"a server needs a name that can be read, not {_quoted(args.name)}")
     if "://" in first:
         if urlsplit(first).scheme not in ("http", "https"):
-            raise ConfigError(f"the URL of server {args.name!r} begins with http:// or https://")
+            raise ConfigError(
+                f"the URL of server {_quoted(args.name)} begins with http:// or https://"
+            )
         if rest:
             raise ConfigError(
-                f"after the URL of server {args.name!r} comes nothing, got {rest[0]!r}"
+                f"after the URL of server {_quoted(args.name)} comes nothing, got {rest[0]!r}"
             )
         entry["url"] = first
     else:
@@ -136,10 +142,10 @@ def _add(args: argparse.Namespace, say: Say) -> int:
     path = _path(args)
     document, servers = _load(path)
     if args.name in servers:
-        raise ConfigError(f"{path} has a server {args.name!r} already; remove it first")
+        raise ConfigError(f"{path} has a server {_quoted(args.name)} already; remove it first")
     servers[args.name] = entry
     _save(path, document)
-    say(f"server {args.name!r} is in {path}")
+    say(f"server {_quoted(args.name)} is in {path}")
     return 0
 
 
@@ -147,11 +153,11 @@ def _remove(args: argparse.Namespace, say: Say) -> int:
     path = _path(args)
     document, servers = _load(path)
     if args.name not in servers:
-        there_is = ", ".join(sorted(servers)) or "none"
-        raise ConfigError(f"{path} has no server {args.name!r}; there is: {there_is}")
+        there_is = ", ".join(map(_shown, sorted(servers))) or "none"
+        raise ConfigError(f"{path} has no server {_quoted(args.name)}; there is: {there_is}")
     del servers[args.name]
     _save(path, document)
-    say(f"server {args.name!r} is no more in {path}")
+    say(f"server {_quoted(args.name)} is no more in {path}")
     return 0
 
 
@@ -194,22 +200,25 @@ def _save(path: Path, document: dict[str, Any]) -> None:
 def _named(args: argparse.Namespace) -> MCPServerConfig:
     servers = find_servers(trusted=args.trust).servers
     if args.name not in servers:
-        raise ConfigError(f"no server {args.name!r}; there is: {', '.join(servers) or 'none'}")
+        raise ConfigError(
+            f"no server {_quoted(args.name)}; there is: {', '.join(map(_shown, servers)) or 'none'}"
+        )
     return servers[args.name]
 
 
 def _login(args: argparse.Namespace, say: Say) -> int:
     config = _named(args)
     if config.url is None:
-        raise ConfigError(f"server {args.name!r} is a command: nobody signs in to it")
+        raise ConfigError(f"server {_quoted(args.name)} is a command: nobody signs in to it")
     if config.signs_in_alone:
-        raise ConfigError(f"axio signs in to server {args.name!r} for itself: nobody has to")
+        raise ConfigError(f"axio signs in to server {_quoted(args.name)} for itself: nobody has to")
     asyncio.run(_sign_in(config, say, open_browser=not args.no_browser))
-    say(f"signed in to server {args.name!r}")
+    say(f"signed in to server {_quoted(args.name)}")
     return 0
 
 
 async def _sign_in(config: MCPServerConfig, say: Say, *, open_browser: bool) -> None:
+    require_library()
     from axio_tools_mcp import wire
     from axio_tools_mcp.signing_in import PATIENCE, BrowserLogin
     from axio_tools_mcp.tokens import token_file
@@ -229,21 +238,26 @@ async def _sign_in(config: MCPServerConfig, say: Say, *, open_browser: bool) -> 
 
 
 def _approve(args: argparse.Namespace, say: Say) -> int:
-    count = asyncio.run(_approve_now(_named(args)))
-    say(f"{count} tools of server {args.name!r} are approved as they are described now")
+    count, changes = asyncio.run(_approve_now(_named(args)))
+    for change in changes:
+        print(f"{_shown(change.tool)} has changed:")
+        for line in change.difference():
+            print(f"  {_shown(line)}")
+    say(f"{count} tools of server {_quoted(args.name)} are approved as they are described now")
     return 0
 
 
-async def _approve_now(config: MCPServerConfig) -> int:
+async def _approve_now(config: MCPServerConfig) -> tuple[int, list[ToolChange]]:
     from axio_tools_mcp.session import MCPSession
-    from axio_tools_mcp.trust import Approvals, approvals_file
 
     session = MCPSession(config)
     await session.connect()
     try:
         listed = await session.list_tools()
-        Approvals(approvals_file()).approve(config, listed)
-        return len(listed)
+        approvals = Approvals(approvals_file())
+        changes = [*approvals.changes(config, listed).values()]
+        approvals.approve(config, listed)
+        return len(listed), changes
     finally:
         await session.close()
 
@@ -258,27 +272,35 @@ def _list(args: argparse.Namespace, say: Say) -> int:
     for path in found.untrusted:
         say(f"{path} is left out; --trust uses it")
     states = asyncio.run(_check(list(found.servers.values()))) if args.check else {}
+    approvals = Approvals(approvals_file())
     for name, config in found.servers.items():
         state = states.get(name, "" if config.enabled else "switched off")
+        changed = ", ".join(change.tool for change in approvals.known_changes(config))
         words = (name, config.scope, config.transport, config.target, state)
-        print("  ".join(_plain(word) for word in words if word))
+        told = (*words, f"changed since it was approved: {changed}" if changed else "")
+        print("  ".join(_shown(word) for word in told if word))
+        if changed:
+            say(f"axio mcp approve {_shown(name)} shows what has changed, and approves it")
     if not found.servers and not found.problems:
         say("no MCP server is configured; axio mcp add NAME URL adds one")
     return 1 if found.problems or any(state.startswith("error") for state in states.values()) else 0
 
 
-def _plain(text: str) -> str:
-    """The text without what a terminal would obey: names and errors come from elsewhere."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+def _shown(text: str) -> str:
+    """The text with everything as an escape that a terminal would obey: it comes from elsewhere."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _quoted(name: str) -> str:
+    """A name in a sentence, in the spelling in which it is listed."""
+    return f"'{_shown(name)}'"
 
 
 async def _check(servers: list[MCPServerConfig]) -> dict[str, str]:
     """The state of each server, after an attempt to connect it."""
     from axio_tools_mcp.registry import MCPRegistry
 
-    registry = MCPRegistry()
+    registry = MCPRegistry(approvals=Approvals(approvals_file()))
     try:
         await registry.connect_all(servers)
         return {

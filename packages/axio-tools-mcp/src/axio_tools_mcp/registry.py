@@ -148,7 +148,11 @@ class MCPRegistry:
     @property
     def changed_tools(self) -> list[str]:
         """The tools that are described otherwise than when they were approved."""
-        return [t.name for t in self.all_tools if any(isinstance(g, ChangedTool) for g in t.guards)]
+        return [
+            tool.name
+            for tool in self.all_tools
+            if any(isinstance(guard, ChangedTool) and not guard.approved for guard in tool.guards)
+        ]
 
     @property
     def server_names(self) -> list[str]:

@@ -6,6 +6,7 @@
 The protocol has stdout for itself: what a tool prints goes to stderr.
 """
 
+# ruff: noqa: E402 - before the library is imported, it is looked whether it is there
 from __future__ import annotations
 
 import asyncio
@@ -14,6 +15,10 @@ import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
+
+from axio_tools_mcp.library import require_library
+
+require_library()
 
 import mcp_types as types
 from mcp.server.context import ServerRequestContext

@@ -25,6 +25,7 @@ from axio_tools_mcp.errors import (
     MCPServerError,
     ToolCallError,
 )
+from axio_tools_mcp.library import require_library
 from axio_tools_mcp.patience import Patience
 from axio_tools_mcp.questions import Questions
 from axio_tools_mcp.skills import Skill, checked, skill_of
@@ -272,6 +273,7 @@ class MCPSession:
         try:
             # The library takes a second to import, in which the loop goes on.
             try:
+                require_library()
                 wire = await asyncio.to_thread(import_module, "axio_tools_mcp.wire")
             except ImportError as error:
                 failure = ConnectError(f"MCP server {config.name!r}: {error}")

@@ -66,18 +66,19 @@ async def _load(session: MCPSession) -> list[Tool[Any]]:
 
 async def load_tools(session: MCPSession, approvals: Approvals | None = None) -> list[Tool[Any]]:
     """The tools that a connected server offers and its configuration allows, and tools for its
-    resources and prompts. With `approvals`, one that is not what was approved refuses its calls.
+    resources, prompts and skills. With `approvals`, one that is not what was approved asks first,
+    or refuses its calls.
     """
     all_listed = await session.list_tools()
-    changed = approvals.changed(session.config, all_listed) if approvals is not None else set()
+    changes = {} if approvals is None else approvals.changes(session.config, all_listed)
     tools: dict[str, Tool[Any]] = {}
     for listed in all_listed:
         if not session.config.offers(listed.name):
             continue
         try:
             tool = make_tool(session, listed)
-            if listed.name in changed:
-                guard = ChangedTool(session.config.name, listed.name)
+            if approvals is not None and listed.name in changes:
+                guard = ChangedTool(approvals, session.config, changes[listed.name])
                 tool = dataclasses.replace(tool, guards=(guard,))
         except (TypeError, ValueError) as error:
             logger.warning("%s: left out: %s", _place(session, listed), error)

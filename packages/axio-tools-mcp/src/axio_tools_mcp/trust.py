@@ -1,18 +1,21 @@
 """The definitions of tools that were approved, and what has changed since.
 
 A server may offer a harmless tool until it is approved, and then describe another one under the
-same name. So the description of a tool is remembered by its fingerprint.
+same name. So what a server says of a tool is remembered, and told when it is something else.
 """
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axio.exceptions import GuardError
 from axio.permission import PermissionGuard
@@ -22,14 +25,34 @@ if TYPE_CHECKING:
     from axio_tools_mcp.config import MCPServerConfig
     from axio_tools_mcp.wire import ListedTool
 
-__all__ = ("Approvals", "ChangedTool", "approvals_file", "fingerprint")
+__all__ = ("Approvals", "AskChange", "ChangedTool", "ToolChange", "approvals_file", "fingerprint")
 
 
-def fingerprint(listed: ListedTool) -> str:
+@dataclass(frozen=True, slots=True)
+class ToolChange:
+    """A tool whose server says something else of it than when it was approved. `before` is None
+    where only a fingerprint was kept. All of it is a stranger's word."""
+
+    server: str
+    tool: str
+    before: dict[str, Any] | None
+    now: dict[str, Any]
+
+    def difference(self) -> list[str]:
+        """The lines that have changed, each behind a sign: - as it was, + as it is."""
+        if self.before is None:
+            return [f"+ {line}" for line in _lines(self.now)]
+        lines = difflib.ndiff(_lines(self.before), _lines(self.now))
+        return [line for line in lines if line[0] in "+-"]
+
+
+AskChange: TypeAlias = Callable[[ToolChange], Awaitable[bool]]
+"""Asks a person whether the tool is approved as it is described now."""
+
+
+def fingerprint(said: Mapping[str, Any]) -> str:
     """A short text that stands for all that a server says of a tool."""
-    said = listed.model_dump(mode="json", by_alias=True, exclude_none=True)
-    shown = {key: value for key, value in said.items() if key not in ("_meta", "icons")}
-    return sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def approvals_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -39,53 +62,112 @@ def approvals_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 class Approvals:
-    """Fingerprints by server and tool, in a file. The first definition of a tool is approved when
-    it is seen: who adds a server wants its tools as they are."""
+    """Definitions by server and tool, in a file. The first definition of a tool is approved when
+    it is seen: who adds a server wants its tools as they are. With `ask` a person may approve
+    another one when the tool is called; without it such calls are refused."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ask: AskChange | None = None) -> None:
+        self.ask = ask
         self._path = path
-        try:
-            known: Any = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            known = {}
-        self._known: dict[str, dict[str, str]] = known if isinstance(known, dict) else {}
 
-    def changed(self, config: MCPServerConfig, listed: list[ListedTool]) -> set[str]:
-        """The names of the tools that are not what was approved; new ones are approved now."""
-        known = self._known.setdefault(_key(config), {})
-        seen = {tool.name: fingerprint(tool) for tool in listed}
-        new = {name: print for name, print in seen.items() if name not in known}
-        if new:
-            known.update(new)
-            self._save()
-        return {name for name, print in seen.items() if known[name] != print}
+    def changes(
+        self, config: MCPServerConfig, listed: Sequence[ListedTool]
+    ) -> dict[str, ToolChange]:
+        """The tools that are not what was approved, by their names; new ones are approved now."""
+        everything = self._read()
+        known = everything.setdefault(_key(config), {})
+        before = json.dumps(known)
+        found = {}
+        for tool in listed:
+            now = _said(tool)
+            entry = known.setdefault(tool.name, {"approved": now})
+            if isinstance(entry, str):  # of the first alpha, which kept fingerprints
+                entry = known[tool.name] = {"print": entry}
+            approved = entry.get("approved")
+            if entry.get("print", fingerprint(approved or {})) == fingerprint(now):
+                known[tool.name] = {"approved": now}
+            else:
+                entry["now"] = now
+                found[tool.name] = ToolChange(config.name, tool.name, approved, now)
+        if json.dumps(known) != before:
+            self._write(everything)
+        return found
 
-    def approve(self, config: MCPServerConfig, listed: list[ListedTool]) -> None:
+    def known_changes(self, config: MCPServerConfig) -> list[ToolChange]:
+        """The changes as they were when the server was last connected."""
+        return [
+            ToolChange(config.name, name, entry.get("approved"), entry["now"])
+            for name, entry in self._read().get(_key(config), {}).items()
+            if isinstance(entry, dict) and "now" in entry
+        ]
+
+    def approve(self, config: MCPServerConfig, listed: Sequence[ListedTool]) -> None:
         """From now on the tools of the server are approved as they are listed."""
-        self._known[_key(config)] = {tool.name: fingerprint(tool) for tool in listed}
-        self._save()
+        everything = self._read()
+        everything[_key(config)] = {tool.name: {"approved": _said(tool)} for tool in listed}
+        self._write(everything)
 
-    def _save(self) -> None:
+    def approve_change(self, config: MCPServerConfig, change: ToolChange) -> None:
+        """From now on the tool is approved as it was told in `change`."""
+        everything = self._read()
+        everything.setdefault(_key(config), {})[change.tool] = {"approved": change.now}
+        self._write(everything)
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        """The file as it is now: other programs write it, too."""
+        try:
+            known = json.loads(self._path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(known, dict):
+            return {}
+        return {key: tools for key, tools in known.items() if isinstance(tools, dict)}
+
+    def _write(self, known: dict[str, dict[str, Any]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(dir=self._path.parent)
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump(self._known, file, indent=1, sort_keys=True)
+            json.dump(known, file, indent=1, sort_keys=True)
         os.replace(name, self._path)
 
 
 class ChangedTool(PermissionGuard):
-    """Refuses every call: a person approved another tool than this."""
+    """Refuses every call until a person has approved the tool as it is described now. They are
+    asked once."""
 
-    def __init__(self, server: str, tool: str) -> None:
-        self._words = (
-            f"MCP server {server!r} describes its tool {tool!r} otherwise than when it was "
-            f"approved; a person has to look at it: axio mcp approve {server}"
-        )
+    def __init__(self, approvals: Approvals, config: MCPServerConfig, change: ToolChange) -> None:
+        self._approvals = approvals
+        self._config = config
+        self._change = change
+        self._asking = asyncio.Lock()
+        self.approved: bool | None = None if approvals.ask is not None else False
+        """The answer of the person, once there is one."""
 
     async def check(  # type: ignore[override]
         self, tool: AnyTool, /, **kwargs: Any
     ) -> dict[str, Any]:
-        raise GuardError(self._words)
+        async with self._asking:
+            if self.approved is None and self._approvals.ask is not None:
+                self.approved = await self._approvals.ask(self._change)
+                if self.approved:
+                    self._approvals.approve_change(self._config, self._change)
+        if self.approved:
+            return kwargs
+        server, name = self._change.server, self._change.tool
+        raise GuardError(
+            f"MCP server {server!r} describes its tool {name!r} otherwise than when it was "
+            f"approved; a person has to look at it: axio mcp approve {server}"
+        )
+
+
+def _said(listed: ListedTool) -> dict[str, Any]:
+    """All that a server says of a tool, without what is only for show."""
+    said = listed.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {key: value for key, value in said.items() if key not in ("_meta", "icons")}
+
+
+def _lines(said: Mapping[str, Any]) -> list[str]:
+    return json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False).splitlines()[1:-1]
 
 
 def _key(config: MCPServerConfig) -> str:

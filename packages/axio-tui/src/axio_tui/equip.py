@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from axio.agent import Agent
 from axio.permission import PermissionGuard
@@ -32,13 +32,10 @@ from axio_tui.harmless import visible
 from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt, facts
-from axio_tui.server_tools import server_tools
+from axio_tui.server_tools import NOBODY, ServersAsk, server_tools
 from axio_tui.session import make_agent
 from axio_tui.tools import SUBAGENT_SYSTEM_PROMPT
 from axio_tui_guards import Decisions
-
-if TYPE_CHECKING:
-    from axio_tools_mcp.elicitation import Elicit
 
 __all__ = ("Equipment", "Say", "equipped")
 
@@ -67,12 +64,12 @@ class Equipment:
 
 @asynccontextmanager
 async def equipped(
-    args: argparse.Namespace, ask: Ask, say: Say, *, keeps: bool, elicit: Elicit | None = None
+    args: argparse.Namespace, ask: Ask, say: Say, *, keeps: bool, servers: ServersAsk = NOBODY
 ) -> AsyncIterator[Equipment]:
     """The parts that the options of `axio run` name, open while the block lasts.
 
-    `ask` puts questions to the person. With `keeps`, what they answer for good is kept. `elicit`
-    puts those of MCP servers; without it they are declined.
+    `ask` puts questions to the person. With `keeps`, what they answer for good is kept. `servers`
+    puts those of MCP servers.
     """
     if args.model is not None and not args.model.strip():
         raise WrongUse("the name of the model is empty")
@@ -91,7 +88,7 @@ async def equipped(
     kept = partial(_kept, config=args.config, secrets=secrets)
     async with (
         place_of(args.sandbox) as place,
-        server_tools(_server_tools_in(args.tools, parts), trusted, say, elicit) as more,
+        server_tools(_server_tools_in(args.tools, parts), trusted, say, servers) as more,
         Models(parts, choice, args.model, kept=kept) as models,
     ):
         transport = await models.of("chat")

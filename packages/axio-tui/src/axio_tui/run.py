@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import sys
 from functools import partial
-from typing import Any
 
 from axio_tui.chat.session import ChatSession
 from axio_tui.equip import Say, equipped
 from axio_tui.errors import WrongUse
+from axio_tui.plain.form import answer_of, is_approved
 from axio_tui.plain.front import Chat
 from axio_tui.plain.terminal import Output, Person, where_to_ask
+from axio_tui.server_tools import NOBODY, ServersAsk
 from axio_tui.stopping import Stopped, run_stoppable
 
 __all__ = ("run",)
@@ -36,19 +37,14 @@ def run(args: argparse.Namespace, say: Say) -> int:
 async def _run(args: argparse.Namespace, prompt: str | None, say: Say) -> int:
     where = where_to_ask(json=args.json)
     person = Person(where)
-    elicit = None if where is None else partial(_answer_of, person, say)
-    async with equipped(args, person.ask, say, keeps=where is not None, elicit=elicit) as parts:
+    servers = NOBODY
+    if where is not None:
+        servers = ServersAsk(partial(answer_of, person, say), partial(is_approved, person))
+    async with equipped(args, person.ask, say, keeps=where is not None, servers=servers) as parts:
         session = ChatSession(parts.agent, permissions=parts.permissions)
         session.meter.free = parts.models.free
         chat = Chat(session, parts.models.choice, args, person, Output(sys.stdout), say)
         return await (chat.converse() if prompt is None else chat.answer(prompt))
-
-
-async def _answer_of(person: Person, say: Say, question: Any) -> dict[str, Any] | None:
-    """The person's answer to a question of an MCP server."""
-    from axio_tui.plain.form import answer_of  # Only where one is asked.
-
-    return await answer_of(person, question, say)
 
 
 def _prompt_of(argument: str | None) -> str | None:

@@ -20,8 +20,21 @@ from axio_tui.harmless import visible
 if TYPE_CHECKING:
     from axio_tools_mcp.elicitation import Elicit
     from axio_tools_mcp.registry import MCPRegistry
+    from axio_tools_mcp.trust import AskChange
 
-__all__ = ("ServerTools", "server_tools")
+__all__ = ("NOBODY", "ServerTools", "ServersAsk", "server_tools")
+
+
+@dataclass(frozen=True, slots=True)
+class ServersAsk:
+    """The ways to the person: `elicit` for what a server wants to know, `approve` for a tool that a
+    server describes otherwise than before. Where there is none, the answer is no."""
+
+    elicit: Elicit | None = None
+    approve: AskChange | None = None
+
+
+NOBODY = ServersAsk()
 
 
 @dataclass(slots=True)
@@ -43,13 +56,13 @@ async def server_tools(
     patterns: Sequence[str] | None,
     trusted: bool,
     say: Callable[[str], None],
-    elicit: Elicit | None = None,
+    asks: ServersAsk = NOBODY,
 ) -> AsyncIterator[ServerTools]:
     """The tools whose names fit one of `patterns`, or all; the servers run inside the block.
 
     Servers of the working folder are used only when it is `trusted`; `open_project` says which are
     left out. A server that cannot be used is told in one line and left out. `WrongUse` when a
-    pattern fits none. `elicit` asks the person for a server.
+    pattern fits none. `asks` puts questions to the person.
     """
     if patterns == [] or find_spec("axio_tools_mcp") is None:
         yield ServerTools()
@@ -66,7 +79,7 @@ async def server_tools(
     from axio_tools_mcp.registry import MCPRegistry
     from axio_tools_mcp.trust import Approvals, approvals_file
 
-    registry = MCPRegistry(approvals=Approvals(approvals_file()), elicit=elicit)
+    registry = MCPRegistry(approvals=Approvals(approvals_file(), asks.approve), elicit=asks.elicit)
     try:
         await registry.connect_all(found.servers.values())
         for name in registry.server_names:
@@ -80,8 +93,8 @@ async def server_tools(
             for name in registry.changed_tools:
                 if name not in told:
                     say(
-                        f"{name} is described otherwise than when it was approved, "
-                        "so its calls are refused"
+                        f"{name} is described otherwise than when it was approved, so its calls "
+                        f"{'are refused' if asks.approve is None else 'ask first'}"
                     )
             told.update(registry.changed_tools)
             offered.tools, offered.selector = _wanted(registry, patterns)

@@ -1,4 +1,5 @@
-"""The questions of MCP servers on a terminal: a form field by field, or a page to open."""
+"""Questions of MCP servers on a terminal, and about them: a form field by field, a page to open, a
+tool that has changed."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ from axio_tui.plain.terminal import Line, Person
 if TYPE_CHECKING:
     from axio_tools_mcp.elicitation import Elicitation
     from axio_tools_mcp.form import FormField
+    from axio_tools_mcp.trust import ToolChange
 
-__all__ = ("answer_of",)
+__all__ = ("answer_of", "is_approved")
 
 _LONGEST = 2000  # characters of a server's words
+_MOST_LINES = 60  # of a difference
 _CHOICES = "[accept / decline / cancel] "
 _WAYS_OUT = ("/decline", "/cancel")
 
@@ -25,7 +28,7 @@ class _Declined(Exception):
 
 
 async def answer_of(
-    person: Person, question: Elicitation, say: Callable[[str], None]
+    person: Person, say: Callable[[str], None], question: Elicitation
 ) -> dict[str, Any] | None:
     """The fields as the person has filled them in; none for a page that they have opened; None when
     they decline. Raises `Dismissed` when they cancel. Secrets are not asked for at all."""
@@ -36,6 +39,21 @@ async def answer_of(
             if str(declined):
                 say(f"declined a question of the MCP server {question.server!r}: {declined}")
             return None
+
+
+async def is_approved(person: Person, change: ToolChange) -> bool:
+    """True if the person approves a tool as its server describes it now."""
+    lines = [visible(line) for line in change.difference()]
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES:] = [f"... and {len(lines) - _MOST_LINES} more lines"]
+    async with person.asking() as line:
+        answer = await line(
+            f"The MCP server {change.server!r} describes its tool {change.tool!r} otherwise than "
+            "when it was approved:\n"
+            + "".join(f"  {changed}\n" for changed in lines)
+            + "Do you approve it as it is now? [yes / no] "
+        )
+    return answer.strip().lower() in ("y", "yes")
 
 
 async def _page(line: Line, question: Elicitation) -> dict[str, Any]:
