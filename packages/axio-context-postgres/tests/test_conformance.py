@@ -9,7 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from axio.compaction import AutoCompactStore
 from axio.context import ContextStore
-from axio.testing import StubTransport, check_store
+from axio.testing import StubTransport, check_journal, check_ledger, check_store
 from axio_context_postgres import Postgres
 from support.postgres import Cluster
 
@@ -31,9 +31,17 @@ async def test_it_is_a_store(database: Postgres, wrap: Wrap) -> None:
 
 
 @pytest.mark.parametrize("wrap", [alone, compacted])
-async def test_it_is_a_store_behind_pgbouncer(pgbouncer: str, schema: str, wrap: Wrap) -> None:
+async def test_it_has_a_journal_and_a_ledger(database: Postgres, wrap: Wrap) -> None:
+    await check_journal(lambda: wrap(database.session()))
+    await check_ledger(database)
+
+
+@pytest.mark.parametrize("wrap", [alone, compacted])
+async def test_it_is_all_that_behind_pgbouncer(pgbouncer: str, schema: str, wrap: Wrap) -> None:
     async with Postgres(pgbouncer, schema=schema) as database:
         await check_store(lambda: wrap(database.session()))
+        await check_journal(lambda: wrap(database.session()))
+        await check_ledger(database)
 
 
 @pytest.mark.parametrize("autocommit", [False, True])

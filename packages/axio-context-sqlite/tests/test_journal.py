@@ -10,10 +10,9 @@ from subprocess import Popen
 import pytest
 
 from axio import Agent, Tool
-from axio.blocks import ImageBlock, TextBlock, ToolResultBlock, ToolUseBlock
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.exceptions import SessionBusy
 from axio.history import UNKNOWN_OUTCOME
-from axio.journal import Outcome
 from axio.messages import Message
 from axio.testing import StubTransport, make_text_response
 from axio_context_sqlite import SQLiteContextStore
@@ -23,44 +22,26 @@ Spawn = Callable[..., "Popen[str]"]
 CALL = ToolUseBlock("a\udfff\0/é", "tool", {"x": [1, "\ud83d"]})
 
 
-async def test_an_outcome_is_not_begun_then_unknown_then_the_result(
+async def test_another_process_reads_the_notes_and_makes_none(
     store: SQLiteContextStore, other: SQLiteContextStore
 ) -> None:
-    result = ToolResultBlock(
-        CALL.id, [TextBlock("\ud83d ü"), ImageBlock("image/png", b"\0\1")], True
-    )
+    result = ToolResultBlock(CALL.id, "done")
     async with store.own():
-        assert await other.journal.outcome(CALL) is Outcome.NOT_BEGUN
-        await store.journal.begin(CALL)
-        assert await other.journal.outcome(CALL) is Outcome.UNKNOWN
         await store.journal.finish(CALL, result)
         assert await other.journal.outcome(CALL) == result
-        for another in (ToolUseBlock(CALL.id, "b", CALL.input), ToolUseBlock(CALL.id, "tool", {})):
-            assert await other.journal.outcome(another) is Outcome.NOT_BEGUN
         with pytest.raises(SessionBusy):
             await other.journal.begin(CALL)
 
 
-@pytest.mark.parametrize("way", ["append", "replace", "clear", "delete"])
-async def test_a_call_is_forgotten_with_those_inside_it_when_its_result_is_stored(
-    store: SQLiteContextStore, path: Path, way: str
-) -> None:
+async def test_calls_go_with_their_session(store: SQLiteContextStore, path: Path) -> None:
     async with store.own():
-        for id in ("a", "a/1", "a/1/2", "ab", "b"):
-            await store.journal.begin(ToolUseBlock(id, "tool", {}))
-        results = Message("user", [ToolResultBlock("a", "done")])
-        if way == "append":
-            await store.append(results)
-        elif way == "replace":
-            await store.replace([results])
-        elif way == "clear":
-            await store.clear()
-        else:
-            await store.delete()
+        await store.append(Message("user", [TextBlock("go")]))
+        await store.journal.begin(CALL)
+        await store.delete()
     with sqlite3.connect(path) as db:
         left = [id for (id,) in db.execute("SELECT call_id FROM axio_context_calls")]
     db.close()
-    assert left == (["ab", "b"] if way in ("append", "replace") else [])
+    assert left == []
 
 
 DIES = """

@@ -62,8 +62,8 @@ class Postgres(Server):
         await ledger.settle(self, ticket, differences)
 
     async def used(self, key: str, window: float | None = None) -> dict[str, float]:
-        """The use by runs of budgets with this `key` have used, in the current window if they have
-        one: "requests", "input_tokens", "output_tokens", "tokens" and "cost"."""
+        """The use by runs of budgets with this `key`, in the current window if they have one:
+        "requests", "input_tokens", "output_tokens", "tokens" and "cost"."""
         return await ledger.used(self, key, window)
 
     async def __aenter__(self: D) -> D:

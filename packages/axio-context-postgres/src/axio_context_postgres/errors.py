@@ -1,25 +1,30 @@
 """Errors of the database, in words that say what to do.
 
-AxioError
-├── StoreError             the database cannot be used; what was to be written is not written
-│   ├── StoreUnreachable   no answer: no server, no such database, or the connection was lost
-│   ├── StoreDenied        the server does not let this role in, or not do this
-│   ├── StoreBusy          too many users at once
-│   ├── StoreFull          no space is left
-│   ├── StoreReadOnly      a standby, or a role that may only read
-│   ├── StoreDamaged       a message is not what a store wrote
-│   └── StoreTooNew        a later release has changed the tables
-└── SessionBusy            (of axio) another run owns the session
-    └── SessionLost        this run owned it and was taken for dead
+All are those of `axio.exceptions`, or derived from them:
+
+StoreError             the database cannot be used; what was to be written is not written
+├── StoreUnreachable   (here) no answer: no server, no such database, or the connection was lost
+├── StoreDenied        (here) the server does not let this role in, or not do this
+├── StoreBusy          too many users at once
+├── StoreFull          no space is left
+├── StoreReadOnly      a standby, or a role that may only read
+├── StoreDamaged       a message is not what a store wrote
+└── StoreTooNew        a later release has changed the tables
 """
 
 from __future__ import annotations
 
-import json
-
 import psycopg
 
-from axio.exceptions import AxioError, SessionBusy
+from axio.exceptions import (
+    SessionLost,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    StoreTooNew,
+)
 
 __all__ = (
     "SessionLost",
@@ -32,13 +37,8 @@ __all__ = (
     "StoreTooNew",
     "StoreUnreachable",
     "may_pass",
-    "reason",
     "translate",
 )
-
-
-class StoreError(AxioError):
-    """The database cannot be used."""
 
 
 class StoreUnreachable(StoreError):
@@ -48,30 +48,6 @@ class StoreUnreachable(StoreError):
 
 class StoreDenied(StoreError):
     """The server refuses this role."""
-
-
-class StoreBusy(StoreError):
-    """Others are in the way. Trying again later may work."""
-
-
-class StoreFull(StoreError):
-    """The server's disk is full."""
-
-
-class StoreReadOnly(StoreError):
-    """The database may be read but not written."""
-
-
-class StoreDamaged(StoreError):
-    """A row is not what a store wrote."""
-
-
-class StoreTooNew(StoreError):
-    """The tables were changed by a later release."""
-
-
-class SessionLost(SessionBusy):
-    """Another run took over this session; nothing more of this run is stored."""
 
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest prefix counts.
@@ -124,11 +100,3 @@ def _without_code(error: psycopg.Error, words: str) -> StoreError:
 def may_pass(error: StoreError) -> bool:
     """True for an error that may be gone a moment later."""
     return isinstance(error, StoreUnreachable | StoreBusy)
-
-
-def reason(error: Exception) -> str:
-    """Say what is wrong with stored text, without a word of it: that is a conversation."""
-    if type(error) is ValueError:  # axio's own, which name what they did not expect
-        return f"{error!s:.100}"
-    kind = type(error).__name__
-    return f"{kind}: {error.msg}" if isinstance(error, json.JSONDecodeError) else kind

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from axio.exceptions import LimitReached
+from axio.run.ledger import SUMS, limit_in_the_way
 from axio_context_postgres.payload import as_text
 from axio_context_postgres.server import Server
 
 __all__ = ("reserve", "settle", "used")
-
-_NAMES = ("requests", "input_tokens", "output_tokens", "tokens", "cost")
 
 _SINCE = """
     CASE WHEN %(window)s::double precision IS NULL THEN '-infinity'::timestamptz
@@ -69,20 +67,12 @@ async def reserve(
     way round.
     """
     key = as_text(key)
-    bounds = {f"max_{name}": float(limits.get(name, "inf")) for name in _NAMES}
+    bounds = {f"max_{name}": float(limits.get(name, "inf")) for name in SUMS}
     parameters = {**amounts, **bounds, "key": key, "window": window}
     found = await server.fetch(_RESERVE, parameters, repeat=True)
     if found:
         return key, found[0][0]
-    sums = await used(server, key, window)
-    wanted = {**amounts, "tokens": amounts["input_tokens"] + amounts["output_tokens"]}
-    over = [name for name in limits if sums[name] + wanted[name] > limits[name]]
-    name = over[0] if over else next(iter(limits))  # Another has just been settled.
-    words = name.replace("_", " ")
-    raise LimitReached(
-        f"the limit of {limits[name]:g} {words} of {key!r} leaves no room for a model call",
-        reason="tokens" if name.endswith("tokens") else name,
-    )
+    raise limit_in_the_way(key, await used(server, key, window), amounts, limits)
 
 
 async def settle(server: Server, ticket: object, differences: Mapping[str, float]) -> None:
@@ -96,4 +86,4 @@ async def used(server: Server, key: str, window: float | None) -> dict[str, floa
     """The sums of the current window."""
     parameters = {"key": as_text(key), "window": window}
     found = await server.fetch(_USED, parameters, repeat=True)
-    return dict(zip(_NAMES, found[0] if found else (0, 0, 0, 0, 0.0), strict=True))
+    return dict(zip(SUMS, found[0] if found else (0, 0, 0, 0, 0.0), strict=True))

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from axio.blocks import to_dict
 from axio.context import preview
+from axio.exceptions import without_content
 from axio.messages import Message
-from axio_context_postgres.errors import StoreDamaged, reason
+from axio_context_postgres.errors import StoreDamaged
 
 __all__ = ("Encoded", "as_array", "as_json", "as_text", "beginning", "decode", "encode")
 
@@ -42,7 +43,7 @@ def decode(session_id: str, position: int, role: str, text: str) -> Message:
     try:
         return _decode(role, text)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        why = reason(error)
+        why = without_content(error)
     # Not from the error, which may hold what was written.
     raise StoreDamaged(f"message {position} of session {session_id!r} cannot be read: {why}")
 

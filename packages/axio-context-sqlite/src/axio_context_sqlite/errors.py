@@ -1,23 +1,32 @@
 """Errors of the file, in words that say what to do.
 
-AxioError
-├── StoreError             the file cannot be used; what was to be written is not written
-│   ├── StoreBusy          another user kept it locked for longer than the store waits
-│   ├── StoreFull          no space is left
-│   ├── StoreReadOnly      it may be read but not written
-│   ├── StoreDamaged       it is not a database, or a page or a row of it is broken
-│   └── StoreTooNew        a later release has changed its tables
-└── SessionBusy            (of axio) another run owns the session
-    ├── SessionInUse       a living process has it
-    └── SessionLost        this run owned it, and another took it over
+All are those of `axio.exceptions`, or derived from them:
+
+StoreError             the file cannot be used; what was to be written is not written
+├── StoreBusy          another user kept it locked for longer than the store waits
+├── StoreFull          no space is left
+├── StoreReadOnly      it may be read but not written
+├── StoreDamaged       it is not a database, or a page or a row of it is broken
+└── StoreTooNew        a later release has changed its tables
+SessionBusy            another run owns the session
+├── SessionInUse       (here) a living process has it
+└── SessionLost        this run owned it, and another took it over
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 
-from axio.exceptions import AxioError, SessionBusy
+from axio.exceptions import (
+    SessionBusy,
+    SessionLost,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    StoreTooNew,
+)
 
 __all__ = (
     "SessionInUse",
@@ -29,33 +38,8 @@ __all__ = (
     "StoreReadOnly",
     "StoreTooNew",
     "primary_code",
-    "reason",
     "translate",
 )
-
-
-class StoreError(AxioError):
-    """The file cannot be used."""
-
-
-class StoreBusy(StoreError):
-    """Another user is writing to the file. Trying again later may work."""
-
-
-class StoreFull(StoreError):
-    """The disk, or the quota, is full."""
-
-
-class StoreReadOnly(StoreError):
-    """The file, its folder or its disk may not be written."""
-
-
-class StoreDamaged(StoreError):
-    """The file is not what a store wrote."""
-
-
-class StoreTooNew(StoreError):
-    """The tables were changed by a later release."""
 
 
 class SessionInUse(SessionBusy):
@@ -64,10 +48,6 @@ class SessionInUse(SessionBusy):
     def __init__(self, words: str, pid: int = 0, host: str = "") -> None:
         super().__init__(words)
         self.pid, self.host = pid, host
-
-
-class SessionLost(SessionBusy):
-    """Another run took over this session; nothing more of this run is stored."""
 
 
 # Result codes (https://www.sqlite.org/rescode.html) that a user can do something about.
@@ -107,14 +87,6 @@ def primary_code(error: sqlite3.Error) -> int:
     # The extended codes carry the primary one in their lowest byte.
     code: int = getattr(error, "sqlite_errorcode", -1)
     return code if code < 0 else code & 0xFF
-
-
-def reason(error: Exception) -> str:
-    """Say what is wrong with stored text, without a word of it: that is a conversation."""
-    if type(error) is ValueError:  # axio's own, which name what they did not expect
-        return f"{error!s:.100}"
-    kind = type(error).__name__
-    return f"{kind}: {error.msg}" if isinstance(error, json.JSONDecodeError) else kind
 
 
 _NO_TEXT = "Could not decode to UTF-8 column"

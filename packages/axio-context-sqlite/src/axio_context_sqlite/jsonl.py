@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from axio.exceptions import without_content
 from axio.messages import Message
-from axio_context_sqlite.errors import reason
 from axio_context_sqlite.payload import compress_payload, encode
 from axio_context_sqlite.rows import Row
 
@@ -57,7 +57,7 @@ def parse(lines: Iterable[str | bytes]) -> Exported:
                 exported.rows.append(_row(data))
             continue
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            why = reason(error)
+            why = without_content(error)
         raise ValueError(f"line {number} is not of an exported session: {why}")
     if exported is None:
         raise ValueError("no exported session: the file is empty")

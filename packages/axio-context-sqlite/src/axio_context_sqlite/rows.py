@@ -12,9 +12,10 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from typing import NamedTuple
 
+from axio.exceptions import without_content
 from axio.messages import Message
 from axio_context_sqlite import payload
-from axio_context_sqlite.errors import StoreDamaged, reason
+from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.names import from_column, to_column
 
 __all__ = (
@@ -159,7 +160,7 @@ def decode(session: Session, at: Last, row: Row) -> Message:
     try:
         return payload.decode(row.role, payload.decompress_payload(row.payload))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
-        why = reason(error)
+        why = without_content(error)
     # Not from the error, which may hold what was written.
     raise StoreDamaged(
         f"message {at.position} of session {session.shown} cannot be read "

@@ -137,6 +137,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    # 7: budgets that many processes share; `since` begins a window, -1 is for all time.
+    (
+        """
+        CREATE TABLE axio_context_ledger (
+            key TEXT NOT NULL,
+            since REAL NOT NULL,
+            requests INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            cost REAL NOT NULL,
+            PRIMARY KEY (key, since)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from axio.exceptions import without_content
 from axio.messages import Message
 from axio.types import JSONObject
-from axio_context_sqlite.errors import StoreDamaged, reason
+from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.rows import Session
 from axio_context_sqlite.transaction import transaction
 
@@ -123,7 +124,7 @@ class Shelf:
                 return data
             why = "it is no object"
         except ValueError as error:
-            why = reason(error)
+            why = without_content(error)
         raise StoreDamaged(
             f"row {id} of axio_context_items, of session {self._session.shown}, cannot be read: "
             f"{why}"

@@ -20,6 +20,7 @@ from axio_context_sqlite.changes import FileChanges
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
 from axio_context_sqlite.errors import StoreError
+from axio_context_sqlite.ledger import Ledger
 from axio_context_sqlite.names import from_column
 from axio_context_sqlite.owner import Owner
 from axio_context_sqlite.payload import (
@@ -75,6 +76,7 @@ class SQLiteContextStore(ContextStore):
         self._cache = Cache(self._session, self._database)
         self.shelf = Shelf(self._session, self._run)
         self.changes = FileChanges(self._session, self._run)
+        self.ledger = Ledger(self._run)
         self._owner = Owner(self._session, self._run)
         self._journal = CallJournal(self._session, self._change, self._run)
 

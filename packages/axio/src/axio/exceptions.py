@@ -22,6 +22,13 @@
     │   └── UnexpectedError        a fault in a transport or a wrapper: `__cause__` is it
     ├── HistoryError               a history that cannot be sent, or a cut that would break it
     ├── SessionBusy                another run owns the session
+    │   └── SessionLost            this run owned it and was taken for dead
+    ├── StoreError                 a store cannot be used; what was to be written is not written
+    │   ├── StoreBusy              others are in the way for too long
+    │   ├── StoreFull              no space is left
+    │   ├── StoreReadOnly          it may be read but not written
+    │   ├── StoreDamaged           it holds what no store has written
+    │   └── StoreTooNew            a later release has changed its tables
     └── OutputError                the model gave no answer of the wanted type
 
 `str(e)` is the message. `StreamError` and its children carry more, all optional; `LimitReached` and
@@ -45,6 +52,13 @@ __all__ = (
     "ProtocolError",
     "ProviderError",
     "SessionBusy",
+    "SessionLost",
+    "StoreBusy",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreTooNew",
     "StreamError",
     "StreamTimeout",
     "ToolError",
@@ -178,6 +192,34 @@ class SessionBusy(AxioError):
     """Another run owns this session."""
 
 
+class SessionLost(SessionBusy):
+    """Another run took over this session; nothing more of this run is stored."""
+
+
+class StoreError(AxioError):
+    """A store cannot be used."""
+
+
+class StoreBusy(StoreError):
+    """Others use the store and are in the way. Trying again later may work."""
+
+
+class StoreFull(StoreError):
+    """The disk, or the quota, is full."""
+
+
+class StoreReadOnly(StoreError):
+    """The store may be read but not written."""
+
+
+class StoreDamaged(StoreError):
+    """The store holds what no store has written."""
+
+
+class StoreTooNew(StoreError):
+    """The store's tables were changed by a later release."""
+
+
 class OutputError(AxioError):
     """The model did not give an answer of the wanted type.
 
@@ -196,6 +238,16 @@ def message_of(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:
         return type(error).__name__
+
+
+def without_content(error: Exception) -> str:
+    """Say what is wrong with stored text, without a word of it: that is a conversation."""
+    from json import JSONDecodeError  # Programs that store nothing may never need it.
+
+    if type(error) is ValueError:  # axio's own, which name what they did not expect
+        return f"{error!s:.100}"
+    kind = type(error).__name__
+    return f"{kind}: {error.msg}" if isinstance(error, JSONDecodeError) else kind
 
 
 def wrong_kind(argument: str, wanted: str, value: object) -> TypeError:

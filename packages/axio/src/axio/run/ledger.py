@@ -17,6 +17,7 @@ from axio.blocks import (
     to_dict,
 )
 from axio.events import IterationEnd, StreamEvent
+from axio.exceptions import LimitReached
 from axio.messages import Message
 from axio.models import ModelSpec
 from axio.run.budget import Budget, cost_of
@@ -24,7 +25,10 @@ from axio.tool import AnyTool
 from axio.transport import closing
 from axio.types import Usage
 
-__all__ = ("Ledger", "book", "upper_bound")
+__all__ = ("SUMS", "Ledger", "book", "limit_in_the_way", "upper_bound")
+
+SUMS = ("requests", "input_tokens", "output_tokens", "tokens", "cost")
+"""The names of what is limited; \"tokens\" are those of input and output."""
 
 _IMAGE = 4096  # tokens; the largest picture that providers take has fewer
 
@@ -51,6 +55,23 @@ class Ledger(Protocol):
 
     async def settle(self, ticket: object, differences: Mapping[str, float]) -> None:
         """Put right what was reserved, once it is known what was used."""
+
+
+def limit_in_the_way(
+    key: str,
+    sums: Mapping[str, float],
+    amounts: Mapping[str, float],
+    limits: Mapping[str, float],
+) -> LimitReached:
+    """The error for `amounts` that were not reserved, where the ledger holds `sums`."""
+    wanted = {**amounts, "tokens": amounts["input_tokens"] + amounts["output_tokens"]}
+    over = [name for name in limits if sums[name] + wanted[name] > limits[name]]
+    name = over[0] if over else next(iter(limits))  # Another has just been settled.
+    words = name.replace("_", " ")
+    return LimitReached(
+        f"the limit of {limits[name]:g} {words} of {key!r} leaves no room for a model call",
+        reason="tokens" if name.endswith("tokens") else name,
+    )
 
 
 def book(

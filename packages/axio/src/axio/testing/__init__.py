@@ -2,13 +2,15 @@
 
 Scripted models and ready-made parts (`StubTransport`, `make_*`), recordings of real ones
 (`RecordTransport`, `ReplayTransport`), faults (`FaultTransport`, `faults`), and the promises that
-every transport and store has to keep (`check_transport`, `check_store`).
+every transport and store has to keep (`check_transport`, `check_store`, `check_journal`,
+`check_ledger`).
 """
 
 from __future__ import annotations
 
 from axio.testing.cassette import CassetteError, RecordTransport, ReplayTransport
 from axio.testing.conformance import check_store, check_transport
+from axio.testing.durable import check_journal, check_ledger
 from axio.testing.faults import (
     CutShort,
     Fault,
@@ -42,6 +44,8 @@ __all__ = (
     "SameIds",
     "Stalls",
     "StubTransport",
+    "check_journal",
+    "check_ledger",
     "check_store",
     "check_transport",
     "faults",
