@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -25,6 +25,10 @@ ESCAPES = {
     "deaf to signals": f"trap '' TERM INT HUP; (trap '' TERM; {SLEEP}) & {SLEEP}",
     "stopped": f"{SLEEP} & kill -STOP $!; {SLEEP}",
     "parent killed": f"({SLEEP} & kill -9 $PPID); {SLEEP}",
+    "lower limits": f"(ulimit -m 5000; ulimit -x 5000; exec setsid {SLEEP}) & sleep 60.{{mark}}",
+    "one lower limit": f"(ulimit -S -m 5; setsid sh -c '{SLEEP} & exit' &); sleep 60.{{mark}}",
+    "a name that looks dead": "cp /bin/busybox '/tmp/busybox) Z\n'; "
+    f"('/tmp/busybox) Z\n' {SLEEP} &); sleep 60.{{mark}}",
     "fork bomb": f"sh -c 'bomb() {{{{ bomb | bomb & }}}}; {SLEEP} & bomb; {SLEEP}'; {STAY}",
     "no process left to start": f"sh -c 'while :; do ({SLEEP} &) 2>/dev/null; done'; {STAY}",
 }
@@ -87,8 +91,10 @@ async def test_what_is_left_in_the_background_ends_with_its_command(
     contained: Callable[..., DockerWorkspace], marked: Marked
 ) -> None:
     async with contained(image=SMALL_IMAGE) as workspace:
-        for kind in ("own session", "double fork", "no environment"):
-            command = ESCAPES[kind].format(mark=marked.mark).replace("sleep 60.", ": ")
+        for kind, words in ESCAPES.items():
+            if "sleep 60." not in words:
+                continue
+            command = words.format(mark=marked.mark).replace("sleep 60.", ": ")
             async with running(workspace, command) as task:
                 assert await task == "[0]", kind
             assert marked.alive() == [], kind
@@ -100,11 +106,56 @@ async def test_killing_what_watches_over_a_command_frees_nothing(
     async with contained(image=SMALL_IMAGE) as workspace:
         leave = f"setsid sleep 61.{marked.mark} </dev/null >/dev/null 2>&1 &"
         async with running(workspace, f"{leave} sleep 0.3; kill -9 $PPID; exit") as task:
-            assert await task == "[137]"
+            assert await task == "[-9]"
         assert marked.alive() == []
         async with running(workspace, f"{leave} kill -9 -1") as task:
-            assert await task == "[137]"
+            assert await task == "[-9]"
         assert marked.alive() == []
+
+
+async def test_a_process_cannot_pass_for_one_of_another_command(
+    contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    """It may take each limit of the other that is lower than its own: never both."""
+    words = (
+        "set -- $(awk '/resident set/ {{ print $5 / 1024 }} /file locks/ {{ print $4 }}'"
+        " /proc/{pid}/limits); ulimit -m $1; ulimit -x $2;"
+        "[ $(ulimit -m) = $1 ] && echo one; [ $(ulimit -x) = $2 ] && echo other;"
+        "(setsid sleep 61.{mark} &) > /dev/null"
+    )
+    async with contained(image=SMALL_IMAGE) as workspace:
+        for _ in range(4):  # the one has now the higher mark, now the other
+            beside = f"sleep 62.{marked.mark} & echo $$; wait"
+            async with workspace.run(("/bin/sh", "-c", beside)) as other:
+                pid = int((await anext(aiter(other))).data)
+                command = words.format(pid=pid, mark=marked.mark)
+                async with running(workspace, f"exec 2>/dev/null; {command}") as task:
+                    assert await task in ("one\n[0]", "other\n[0]")
+                assert ["62." in line for line in marked.alive()] == [True]
+            assert marked.alive() == []
+
+
+async def test_what_goes_on_without_its_first_thread_ends_with_its_command(
+    contained: Callable[..., DockerWorkspace],
+) -> None:
+    code = """
+import ctypes, threading, time
+def beat():
+    while True:
+        with open("beat", "a") as file:
+            file.write(".")
+        time.sleep(0.01)
+threading.Thread(target=beat).start()
+time.sleep(0.1)
+ctypes.CDLL(None).syscall(60, 0)
+"""
+    async with contained() as workspace:
+        start = f"setsid python3 -c '{code}' >/dev/null 2>&1 & until [ -s beat ]; do :; done"
+        async with running(workspace, f"{start}; sleep 1") as task:
+            assert await task == "[0]"
+        before = await workspace.read("beat")
+        await asyncio.sleep(0.3)
+        assert await workspace.read("beat") == before
 
 
 @pytest.mark.parametrize("kind", ["double fork", "no environment"])
@@ -112,7 +163,7 @@ async def test_the_end_of_a_command_spares_those_beside_it(
     kind: str, contained: Callable[..., DockerWorkspace], marked: Marked
 ) -> None:
     async with contained(image=SMALL_IMAGE) as workspace:
-        beside = f"sleep 62.{marked.mark} & wait"
+        beside = f"(ulimit -m 5000; sleep 62.{marked.mark}) & wait"  # though it has no mark
         async with workspace.run(("/bin/sh", "-c", f"echo there; {beside}")) as other:
             assert (await anext(aiter(other))).data == b"there\n"
             command = ESCAPES[kind].format(mark=marked.mark)
@@ -130,8 +181,8 @@ async def test_a_bomb_beside_others_ends_at_their_cost_and_that_is_said(
 ) -> None:
     kill = Room._kill
 
-    async def never_by_mark(self: Room, engine: object, command: object, everything: bool) -> bool:
-        return everything and await kill(self, engine, command, everything)  # type: ignore[arg-type]
+    async def never_by_mark(self: Room, *words: Any, **options: Any) -> bool:
+        return "everything" in options and await kill(self, *words, **options)
 
     monkeypatch.setattr(Room, "_kill", never_by_mark)
     async with contained(image=SMALL_IMAGE) as workspace:
@@ -146,7 +197,7 @@ async def test_a_bomb_beside_others_ends_at_their_cost_and_that_is_said(
 async def test_the_container_is_started_again_when_nothing_else_ends_a_command(
     contained: Callable[..., DockerWorkspace], marked: Marked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never(*_: object) -> bool:
+    async def never(*_: object, **__: object) -> bool:
         return False
 
     monkeypatch.setattr(Room, "_kill", never)

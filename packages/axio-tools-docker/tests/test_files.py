@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from axio_tools_docker import DockerWorkspace, inside
+from axio_tools_docker import DockerWorkspace, files, inside
 from axio_tools_docker._engine import Execution
 from axio_tools_local.workspace import Entry, Output
 from support.image import GNU_IMAGE, SMALL_IMAGE
@@ -171,7 +171,7 @@ def test_a_listing_is_read_whatever_the_names_are(listed: list[str], data: st.Da
     answer += b"".join(f"81a4 5 2 ./{name}\n".encode() for name in followed)
     expected = {name: Entry(name, 0o120777, 7, 1.0, broken=True) for name in own}
     expected |= {name: Entry(name, 0o100644, 5, 2.0) for name in followed}
-    found = inside.entries_of(answer)
+    found = files.entries_of(answer)
     assert {entry.name: entry for entry in found} == expected
     assert len(found) == len(expected)
 

@@ -41,6 +41,10 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("shell", {"command": "cat; pwd | wc -l", "stdin": "zwölf\n", "cwd": "src", "timeout": 30}),
     ("shell", {"command": "echo; sleep 600", "timeout": 5}),
     ("shell", {"command": "true", "timeout": 30}),
+    *(
+        ("shell", {"command": f"echo; ulimit -c 0; {command}", "timeout": 30})
+        for command in ("kill -9 $$", "kill -11 $$", "exit 137", "sh -c 'kill -9 $$'; exit $?")
+    ),
     ("shell", {"command": "no-such-program", "timeout": 30}),
     ("run_python", {"code": "print(6 * 7, input())", "stdin": "in", "timeout": 30}),
     ("run_python", {"code": "1 / 0", "timeout": 30}),

@@ -29,7 +29,7 @@ __all__ = ["Engine", "Execution", "Found", "aiodocker", "find_engine", "is_missi
 
 _UNREACHABLE = 900  # the library's own "status" where there was no answer
 _STREAMS = {1: "stdout", 2: "stderr"}
-_ENDED = ("not running", "is dead", "stopped state", "has stopped")
+_ENDED = ("not running", "is dead", "stopped state", "has stopped", "marked for removal")
 """Words about a container, with one status or another."""
 _HOW = (
     "start one (Debian: apt-get install docker.io, or podman), or name where it listens in "
@@ -142,6 +142,11 @@ class Engine:
         with translated("ending the container", self.url):
             await self._handle(container).kill(signal="KILL")
 
+    async def rename(self, container: str, name: str) -> None:
+        """Give a container another name; `NameInUse` when another one has it."""
+        with translated(f"naming the container {name}", self.url):
+            await self._handle(container).rename(name)
+
     async def remove(self, container: str) -> None:
         """Remove a container with its nameless volumes, running or not, if it is there."""
         try:
@@ -175,6 +180,14 @@ class Engine:
         with translated(f"making the volume {name}", self.url):
             await self._docker.volumes.create({"Name": name, "Labels": dict(labels)})
 
+    async def has_volume(self, name: str) -> bool:
+        try:
+            with translated(f"looking for the volume {name}", self.url):
+                await self._docker.volumes.get(name)
+        except ContainerGone:
+            return False
+        return True
+
     async def remove_volume(self, name: str) -> None:
         """Remove a volume if it is there; `EngineError` while a container has it."""
         try:
@@ -187,6 +200,18 @@ class Engine:
         """Unpack a tar archive in a folder of a container, with the owners that it names."""
         with translated("putting files into the container", self.url):
             await self._handle(container).put_archive(folder, archive)
+
+    async def executed(self, container: str) -> list[list[str]]:
+        """The words of the programs that were started in a container and still run."""
+        running = []
+        with translated("asking for the commands", self.url):
+            facts = await self._handle(container).show()
+            for number in facts.get("ExecIDs") or ():
+                command = await self._docker._query_json(f"exec/{number}/json")
+                if command["Running"]:
+                    process = command["ProcessConfig"]
+                    running.append([process["entrypoint"], *process["arguments"]])
+        return running
 
     async def allow_processes(self, container: str, limit: int) -> None:
         """Change the limit while the container runs. Not every engine can."""

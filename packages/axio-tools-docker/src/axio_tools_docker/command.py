@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import secrets
 from collections import deque
@@ -15,23 +16,27 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Protocol
 
-from axio_tools_docker import inside
+from axio_tools_docker import inside, owner
 from axio_tools_docker._engine import Engine
-from axio_tools_docker.errors import ContainerGone, EngineError
+from axio_tools_docker.errors import ContainerGone, EngineError, EngineUnavailable
 from axio_tools_local.workspace import Output
 
 _CUT_SECONDS = 1.0  # of silence, after all that could write was ended
 _CODE_LOOKS = 500  # until the engine must have noticed that a program has ended
 _KILLED = 128 + 9
 _PIECE = 1 << 16
+_ARGUMENT_BYTES = (128 << 10) - 1  # of each; Linux takes no more
+_REQUEST_BYTES = 1_000_000  # of all; Linux takes twice as many, but some do as environment
 
 
 class Host(Protocol):
     """The room as its commands see it."""
 
     user: str
-    has_marks: bool
-    """The processes of a command can be told from those of others, also by its launcher."""
+
+    @property
+    def has_marks(self) -> bool:
+        """The processes of a command can be told from those of others, also by its launcher."""
 
     async def admit(self, command: Command) -> tuple[Engine, str]:
         """The engine and the container, in which nothing is about to be ended."""
@@ -42,7 +47,7 @@ class Host(Protocol):
     def leave(self, command: Command) -> None:
         """The command has ended, and left nothing."""
 
-    async def gone(self) -> ContainerGone | None:
+    async def gone(self, container: str) -> ContainerGone | None:
         """The error that says so, if the container does not run any more."""
 
 
@@ -63,12 +68,16 @@ class Command:
         timeout: float | None = None,
         script: str | None = None,
         parts: Sequence[str] = (),
+        tidy: Sequence[str] = (),
     ) -> None:
         self.exit_code: int | None = None
+        """As Python has it, but 130 and 141 for SIGINT and SIGPIPE, of which a shell tells less."""
         self.timed_out = False
         self.script = script
+        self.tidy = ('rm -f "$1"', script) if script is not None else tidy
+        """Words for the shell, and their arguments, that remove what a killed command leaves."""
         self.notes: list[str] = []
-        self.mark = (1 << 30) + secrets.randbits(30)
+        self.mark = secrets.randbits(30)
         self._host = host
         self._argv = [*argv, script] if script is not None else list(argv)
         self._cwd = cwd
@@ -76,6 +85,7 @@ class Command:
         self._timeout = timeout
         self._parts = parts
         self._token = secrets.token_hex(8)
+        self._told = inside.Ending(self._token)
         self._pending: deque[Output] = deque()
         self._ended = False
         self._patience: asyncio.Timeout | None = None
@@ -83,23 +93,25 @@ class Command:
         self._feeding: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._open = AsyncExitStack()
-        if any("\0" in argument for argument in (*self._argv, cwd)):
-            raise ValueError("embedded null byte")
+        _check(argv, cwd)
 
     # ── opening and closing ───────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> Command:
-        engine, container = await self._host.admit(self)
+        engine, self._container = await self._host.admit(self)
         try:
             argv = self._argv
             if self._stdin is not None and not engine.can_end_input:
                 counted = 'n=$1; shift; head -c "$n" | "$@"'
                 argv = ["/bin/sh", "-c", counted, "sh", str(len(self._stdin)), *argv]
-            launch = ["/bin/sh", "-c", inside.LAUNCH, "sh", self._token, str(self.mark), self._cwd]
+            launch = ["/bin/sh", "-c", inside.LAUNCH, owner.this_process()]
+            launch += [self._token, str(self.mark), self._cwd]
             launch += ["" if self._stdin is None else "1", self.script or ""]
             launch += [str(len(self._parts)), *self._parts, *argv]
+            if len(json.dumps(launch)) > _REQUEST_BYTES:
+                raise _too_long(self._argv[0])
             execution = engine.execute(
-                container, launch, user=self._host.user, stdin=self._stdin is not None
+                self._container, launch, user=self._host.user, stdin=self._stdin is not None
             )
             self._execution = await self._open.enter_async_context(execution)
             if self._timeout is not None:
@@ -107,10 +119,10 @@ class Command:
                 self._timer = loop.call_later(self._timeout, self._expire)
             await self._begin()
         except OSError as error:
-            self._ended = True  # the launcher says that nothing was started, or the engine
+            # Nothing was started, the launcher or the engine says; or the engine does not answer.
+            self._ended = not isinstance(error, EngineUnavailable)
             await self._close()
-            gone = await self._host.gone() if isinstance(error, EngineError) else None
-            if gone is not None:
+            if isinstance(error, EngineError) and (gone := await self._gone()) is not None:
                 raise gone from error
             raise
         except BaseException:
@@ -158,7 +170,7 @@ class Command:
         while b"\n" not in said:
             output = await self._execution.read()
             if output is None:
-                raise _refusal([*self._pending, Output("stderr", said)])
+                raise self._refusal(said)
             if output.stream == "stdout":  # on its own way, so it may be here first
                 self._pending.append(output)
             else:
@@ -166,14 +178,25 @@ class Command:
         line, _, rest = said.partition(b"\n")
         token, _, word = line.decode("utf-8", "replace").partition(" ")
         if token != self._token:
-            raise _refusal([*self._pending, Output("stderr", said)])
+            raise self._refusal(said)
         if word == "ENOEXEC":
             raise FileNotFoundError(errno.ENOENT, "no such program", self._argv[0])
+        if word == "ENOSPC":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.script)
         if word != inside.STARTED:
             code = getattr(errno, word)
             raise OSError(code, os.strerror(code), self._cwd)
-        if rest:
+        if rest := self._told.feed(rest):
             self._pending.append(Output("stderr", rest))
+
+    def _refusal(self, said: bytes) -> OSError:
+        """Where the launcher did not say that it began, the engine said why; on any stream."""
+        text = b"".join([*(output.data for output in self._pending), said]).decode(
+            "utf-8", "replace"
+        )
+        if "argument list too long" in text:
+            return _too_long(self._argv[0])
+        return EngineError(f"the engine cannot start a command: {' '.join(text.split())}")
 
     # ── output ────────────────────────────────────────────────────────────────────────────────
 
@@ -195,7 +218,12 @@ class Command:
             async with asyncio.timeout(None) as self._patience:
                 if self._ending is not None and self._ending.done():
                     self._cut_off(None)
-                return await self._execution.read()
+                while (output := await self._execution.read()) is not None:
+                    if output.stream == "stderr":
+                        output = Output("stderr", self._told.feed(output.data))
+                    if output.data:
+                        return output
+                return None
         except TimeoutError:
             return None
         finally:
@@ -206,12 +234,14 @@ class Command:
             self._timer.cancel()
         if self._ending is not None:
             await asyncio.shield(self._ending)
+        if rest := self._told.close():
+            self._pending.append(Output("stderr", rest))
         if not self.timed_out:
             code = await self._code()
-            was_killed = code == _KILLED and not self.notes  # maybe the launcher itself
-            if was_killed or not self._host.has_marks:  # which then has ended nothing
+            was_cut_off = code != 0 and not self.notes  # the launcher, so that it ended nothing
+            if was_cut_off or not self._host.has_marks:
                 await self._end()
-            self.exit_code = code
+            self.exit_code = _as_python_has_it(code) if code else self._told.code
         self._ended = True
         for note in self.notes:
             self._pending.append(Output("stderr", f"\n[{note}]\n".encode()))
@@ -226,9 +256,12 @@ class Command:
                 await asyncio.sleep(0.01)
         except ContainerGone:
             code = _KILLED
-        if code == _KILLED and (gone := await self._host.gone()) is not None:
+        if code == _KILLED and (gone := await self._gone()) is not None:
             raise gone
         return code
+
+    async def _gone(self) -> ContainerGone | None:
+        return await self._host.gone(self._container)
 
     # ── input ─────────────────────────────────────────────────────────────────────────────────
 
@@ -239,7 +272,19 @@ class Command:
             self._execution.end_input()
 
 
-def _refusal(said: Sequence[Output]) -> EngineError:
-    """Where the launcher did not say that it began, the engine said why; on any stream."""
-    text = b"".join(output.data for output in said).decode("utf-8", "replace")
-    return EngineError(f"the engine cannot start a command: {' '.join(text.split())}")
+def _check(argv: Sequence[str], cwd: str) -> None:
+    if not argv or not argv[0]:
+        raise ValueError("no program is named: a command has at least one argument")
+    if any("\0" in argument for argument in (*argv, cwd)):
+        raise ValueError("embedded null byte")
+    if any(len(os.fsencode(argument)) > _ARGUMENT_BYTES for argument in argv):
+        raise _too_long(argv[0])
+
+
+def _too_long(program: str) -> OSError:
+    words = f"{os.strerror(errno.E2BIG)}; give it as input, or write it to a file"
+    return OSError(errno.E2BIG, words, program)
+
+
+def _as_python_has_it(code: int | None) -> int | None:
+    return code if code is None or code <= 128 else 128 - code

@@ -1,72 +1,139 @@
-"""Programs for the shell of a container, and what they answer: the same in BusyBox, dash and bash.
+"""Programs for the shell of a container that start commands and end them.
 
 A container has no agent of ours: an image is used as it is. All that is asked of it is a POSIX
 shell and the programs in `NEEDED`. The programs here start no process where one may not be had:
 when a command has used up all that the container may have, the shell's own words still work.
 
-**The mark.** Each command runs under a limit of its own for RSS, which Linux has not enforced since
-2.4.30. Children inherit it, and no `setsid`, double fork or `env -i` takes it off; so it tells in
-`/proc/PID/limits` which processes belong to which command.
+**The mark.** Each command runs under two limits of its own that Linux has not enforced since 2.4,
+for RSS and for file locks. Children inherit them, and no `setsid`, double fork or `env -i` takes
+them off; so they tell in `/proc/PID/limits` which processes belong to which command. A process can
+lower its limits, but cannot raise them. The two limits of a command have always the same sum, so
+that with lower ones a process cannot pass for one of another command, nor for one of none. Where it
+is not a child of a command that runs, it is a stray: it ends with the next command that does.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator, Sequence
-
-from axio_tools_local.workspace import Entry
+import json
+import re
 
 NEEDED = ("chmod", "dd", "head", "mkdir", "mv", "readlink", "rm", "sleep", "stat", "tail", "xargs")
 
 STARTED = "started"
 CLEAN = "clean"
 
-# `alive` is false of what has ended and is not forgotten yet. `late` is true some seconds after
-# `begun`: a kill takes effect when the processor has time for it.
+# `facts` asks for the state and the parent of a process; of what has ended they are empty. `alive`
+# is false of what has ended and is not forgotten yet: a Z is also what has other threads that go
+# on. `late` is true some seconds after `begun`: a kill takes effect when the processor has time.
 _LOOKS = r"""
+facts() {
+    state= parent=
+    while read -r key value rest; do
+        case $key in State:) state=$value ;; PPid:) parent=$value; break ;; esac
+    done < "$1/status"
+}
 alive() {
-    read -r line < "$1/stat" && case ${line##*)} in " Z"* | " X"*) return 1 ;; esac
+    facts "$1"
+    case $state in
+    "" | X) return 1 ;;
+    Z) set -- "$1"/task/*; [ $# -gt 1 ] ;;
+    esac
 }
 begun() { read -r begun rest < /proc/uptime; begun=${begun%.*}; }
 late() { read -r now rest < /proc/uptime; [ $((${now%.*} - begun)) -gt 5 ]; }
 """
 
-# Sends a signal to what has the mark, and is true if that was anything. What is started while it
-# looks it does not see; so it looks again when the kernel has given out a number meanwhile.
+# How a command is marked, by a number below 2^30; and how a process is asked for its mark.
+_MARK = r"""
+words() { words="$((1099511627776 + $1 * 1024)) $((2147483648 - $1))"; }
+put_on() {
+    ulimit -m $((1073741824 + $1)) && { ulimit -w $((2147483648 - $1)) ||
+        ulimit -x $((2147483648 - $1)); } 2>/dev/null
+}
+mark() {
+    rss= locks=
+    while read -r a b c soft hard rest; do
+        case "$a $b $c" in
+        "Max resident set") rss=$hard ;;
+        "Max file locks") locks=$hard; break ;;
+        esac
+    done < "$1/limits"
+    mark="$rss $locks"
+}
+"""
+
+# `marked` sends a signal to the processes of the command `$mine` and to strays; it is true if there
+# was any. What is started while it looks it does not see; so it looks again when the kernel has
+# given out a number meanwhile, or when a parent ended before it could be asked.
 _MARKED = (
     _LOOKS
+    + _MARK
     + r"""
 marked() {
     looks=0
     while [ $looks -lt 10 ]; do
         looks=$((looks + 1))
+        again=
         read -r a b c d first rest < /proc/loadavg
         look "$1" && return 0
         read -r a b c d last rest < /proc/loadavg
-        [ "$first" = "$last" ] && return 1
+        [ "$first" = "$last" ] && [ -z "$again" ] && return 1
     done
     return 1
 }
 look() {
-    none=1
+    none=1 running=
     for p in /proc/[0-9]*; do
         [ "$p" = "/proc/$$" ] && continue
-        while read -r a b c soft rest; do
-            [ "$a$b$c" = Maxresidentset ] || continue
-            [ "$soft" = "$bytes" ] && alive "$p" && kill "-$1" "${p#/proc/}" && none=0
-            break
-        done < "$p/limits"
+        mark "$p"
+        # Without a limit it was never started by a command.
+        case $mark in *unlimited* | " ") continue ;; esac
+        { [ "$mark" = "$mine" ] || stray "$p"; } &&
+            alive "$p" && kill "-$1" "${p#/proc/}" && none=0
     done 2>/dev/null
     return $none
 }
+# True of what neither has the mark of a command that runs nor descends from one. A command runs as
+# long as its launcher, which has no parent, as all that an engine starts.
+stray() {
+    case $running in *"<$mark>"*) return 1 ;; esac
+    if whole; then
+        its=$mark
+        for q in /proc/[0-9]*; do
+            facts "$q"
+            [ "$parent" = 0 ] && mark "$q" && [ "$mark" = "$its" ] || continue
+            running="$running<$its>"
+            return 1
+        done
+        return 0
+    fi
+    q=$1
+    while facts "$q"; [ "${parent:-0}" -gt 1 ]; do q=/proc/$parent; done
+    [ -n "$parent" ] || { again=1; return 1; }
+    [ "$parent" = 0 ] || return 0
+    mark "$q"
+    [ "$mark" != "$mine" ] || return 0
+    case $mark in *unlimited*) return 1 ;; esac
+    ! whole
+}
+whole() { [ $((rss / 1024 + locks)) -eq 3221225472 ] && [ $((rss % 1024)) -eq 0 ]; }
 """
 )
 
 # TOKEN MARK FOLDER INPUT SCRIPT COUNT PART... COMMAND...: run a command, and end what it leaves.
-# The first line on stderr tells how it began: the token, and "started" or the name of an error.
+# The first line on stderr tells how it began: the token, and "started" or the name of an error. The
+# last tells how it ended, see `Ending`; the launcher itself then ends with 0. A shell tells by its
+# exit code alone not if a program has returned 137 or was killed: when it was killed (by other than
+# SIGINT or SIGPIPE) the shell says so in words. bash does not in a subshell, and not as `sh`.
+_RUN = r"""
+command set +o posix 2>/dev/null
+(exec "$@") 2>&3 >&4 3>&- 4>&-
+echo "/$?"
+"""
 LAUNCH = (
     _MARKED
+    + rf"""
+run='{_RUN}'"""
     + r"""
 begin() { printf '%s %s\n' "$token" "$1" >&3; }
 fail() { begin "$1"; exit 125; }
@@ -77,12 +144,13 @@ there() {
     unset IFS
     [ -n "$found" ]
 }
-token=$1 mark=$2 folder=$3 input=$4 script=$5 count=$6
+token=$1 number=$2 folder=$3 input=$4 script=$5 count=$6
 shift 6
-bytes=$((mark * 1024))
-exec 3>&2 2>/dev/null
+exec 3>&2 4>&1 2>/dev/null
 ulimit -c 0
-ulimit -m "$mark"
+words "$number"
+mine=$words
+put_on "$number"
 CDPATH= cd -- "$folder" || {
     [ -e "$folder" ] || fail ENOENT
     [ -d "$folder" ] || fail ENOTDIR
@@ -97,8 +165,13 @@ if [ "$count" -gt 0 ]; then
     done > "$script"
 fi
 begin started
-(exec "$@") 2>&3 3>&-
+said=$(exec 2>&1; exec /bin/sh -c "$run" sh "$@")
 code=$?
+case $said in
+/*) code=${said#/} ;;
+*/*) code=$((128 - ${said##*/})) ;;
+*) [ $code -le 128 ] || code=$((128 - code)) ;;
+esac
 if marked 0; then
     sleep 0.2
     begun
@@ -111,11 +184,13 @@ if marked 0; then
 fi
 [ -z "$script" ] || rm -f "$script"
 [ -z "$input" ] || dd of=/dev/null bs=65536 # what it did not read would keep the connection open
-exit $code
+printf '\0%s %s\n' "$token" "$code" >&3
+exit 0
 """
 )
 
-# TOKEN MARK ALONE SCRIPT: end all processes of a command, or, with ALONE, all of this user.
+# TOKEN MARK ALONE TIDY ARGUMENT...: end all processes of a command, or, with ALONE, all of this
+# user; and then run the words TIDY, which remove what the command did not come to remove.
 KILL = (
     _MARKED
     + r"""
@@ -125,14 +200,17 @@ others() {
     done 2>/dev/null
     return 1
 }
-token=$1 bytes=$(($2 * 1024)) alone=$3 script=$4
+token=$1 alone=$3 tidy=$4
+words "$2"
+mine=$words
+shift 4
 answer=clean
 begun
 while if [ "$alone" ]; then kill -9 -1 2>/dev/null; others; else marked 9; fi; do
     late && { answer=left; break; }
 done
 printf '%s %s\n' "$token" "$answer" >&2
-[ -z "$script" ] || rm -f "$script"
+eval "$tidy"
 """
 )
 
@@ -162,187 +240,53 @@ done
 # (a tmpfs over a folder of the image takes that folder's mode, whatever was asked for), and tells
 # what is missing; `MARKS` among that is the kernel's part.
 MARKS = "marks"
-PREPARE = r"""
+PREPARE = (
+    _MARK
+    + r"""
 while [ "$1" ]; do chmod 1777 "$1"; shift; done
 shift
 for f; do command -v "$f" > /dev/null || printf '%s\n' "$f"; done
-ulimit -m 1048583
-while read -r a b c soft rest; do
-    [ "$a$b$c" = Maxresidentset ] && [ "$soft" = 1073748992 ] && exit 0
-done 2>/dev/null < /proc/self/limits
-echo marks
-"""
-
-# ── files ─────────────────────────────────────────────────────────────────────────────────────
-
-_PATH = r"""
-export LC_ALL=C
-p=$(printf '%b.' "$1")
-p=${p%.}
-fail() { printf '%s\n' "$1" >&2; exit 1; }
-"""
-# `readlink -f` of BusyBox goes astray where a link leads to nothing.
-_RESOLVED = r"""
-links=0
-while [ -L "$p" ]; do
-    links=$((links + 1))
-    [ $links -le 40 ] || fail 'Too many levels of symbolic links'
-    l=$(readlink "$p" && echo .) || exit 1
-    l=${l%??}
-    case $l in /*) p=$l ;; *) p=${p%/*}/$l ;; esac
-done
-"""
-_KIND = r"""
-mode=$(stat -L -c %f "$p") || exit 1
-case $mode in
-8*) ;;
-4*) fail 'Is a directory' ;;
-*) fail 'not a regular file' ;;
-esac
-"""
-
-# PATH OFFSET SIZE
-READ = (
-    _PATH
-    + _KIND
-    + r"""
-[ -r "$p" ] || fail 'Permission denied'
-if [ "$3" -lt 0 ]; then
-    tail -c "+$(($2 + 1))" "$p"
-elif [ "$2" -eq 0 ]; then
-    head -c "$3" "$p"
-else
-    tail -c "+$(($2 + 1))" "$p" | head -c "$3"
-fi
+number=7
+words "$number"
+[ "$(ulimit -m)" = unlimited ] && put_on "$number" && mark /proc/self && [ "$mark" = "$words" ] ||
+    echo marks
 """
 )
-
-# PATH MODE SIZE NAME: stdin becomes the content. It is complete, and on the disk, before it takes
-# the old file's place.
-WRITE = (
-    _PATH
-    + _RESOLVED
-    + r"""
-d=${p%/*}
-said=$(mkdir -p "${d:-/}" 2>&1) || {
-    case $said in *': File exists') fail 'Not a directory' ;; *) fail "$said" ;; esac
-}
-keep=
-if [ -e "$p" ] || [ -L "$p" ]; then
-"""
-    + _KIND
-    + r"""
-    keep=$(stat -c %a "$p")
-fi
-t=$d/$4
-(umask 077; dd of="$t" bs=65536 conv=fsync) && {
-    [ "$(stat -c %s "$t")" = "$3" ] || fail 'Input/output error'
-} && {
-    [ -z "$keep" ] || { [ -O "$p" ] && [ -G "$p" ]; } ||
-        chown "$(stat -c %u:%g "$p")" "$t" 2>/dev/null || :
-} && chmod "${2:-${keep:-644}}" "$t" && mv -f "$t" "$p" || {
-    rm -f "$t"
-    exit 1
-}
-"""
-)
-
-REMOVE = _PATH + _RESOLVED + _KIND + 'rm -f "$p"\n'
-
-_FACTS = "'%f %s %Y'"
-
-STAT = (
-    _PATH
-    + rf"""
-stat -L -c {_FACTS} "$p" 2>/dev/null || stat -c {_FACTS} "$p"
-"""
-)
-
-# All names, and then what is known of each, with its name again: one that is gone meanwhile is left
-# out.
-LIST = (
-    _PATH
-    + r"""
-mode=$(stat -L -c %f "$p") || exit 1
-case $mode in 4*) ;; *) fail 'Not a directory' ;; esac
-[ -r "$p" ] && cd "$p" 2>/dev/null || fail 'Permission denied'
-names() { printf '%s\0' ./* ./.[!.]* ./..?*; }
-names
-printf '\0'
-names | xargs -0 stat -c '%f %s %Y %n' 2>/dev/null
-printf '\0'
-names | xargs -0 stat -L -c '%f %s %Y %n' 2>/dev/null
-exit 0
-"""
-)
-
-# The words of the C libraries (GNU, musl) and shells (dash) that differ from Python's.
-_WORDS = {
-    "Directory nonexistent": errno.ENOENT,
-    "No such file": errno.ENOENT,
-    "Filename too long": errno.ENAMETOOLONG,
-    "Symbolic link loop": errno.ELOOP,
-    "I/O error": errno.EIO,
-    **{os.strerror(code): code for code in errno.errorcode},
-}
-
-
-def escaped(path: str) -> str:
-    r"""A path as the programs take it: any name can be said in it, also what is not UTF-8."""
-    data = os.fsencode(path)
-    if b"\0" in data:
-        raise ValueError("embedded null byte")
-    return "".join(
-        "\\\\" if byte == 0x5C else chr(byte) if byte < 0x80 else f"\\0{byte:o}" for byte in data
-    )
-
-
-def error_of(message: bytes, path: str) -> OSError:
-    """The error that a program has told in words, which stand at the end of a line."""
-    text = message.decode("utf-8", "replace").strip()
-    for line in text.splitlines():
-        code = _WORDS.get(line.rpartition(": ")[2])
-        if code is not None:
-            return OSError(code, os.strerror(code), path)
-    return OSError(f"{path}: {text or 'the container gave no answer'}")
 
 
 def parts_of(script: str) -> list[str] | None:
     """A script as arguments of a length that Linux takes; None when it is too long for them."""
-    if len(script) > 250_000:
+    if len(json.dumps(script)) > 500_000:
         return None
     return [script[start : start + 30_000] for start in range(0, len(script), 30_000)] or [""]
 
 
-def entry_of(name: str, facts: bytes) -> Entry:
-    """From a line of `STAT`."""
-    mode, size, modified = facts.split()[:3]
-    kind = int(mode, 16)
-    return Entry(name, kind, int(size), float(modified), broken=kind >> 12 == 0o12)
+class Ending:
+    """Finds in the stderr of a command the line that its launcher writes last: how it ended."""
 
+    def __init__(self, token: str) -> None:
+        self.code: int | None = None
+        """As Python has it: minus the number of the signal that ended it."""
+        self._begin = f"\0{token} ".encode()
+        self._line = re.compile(re.escape(self._begin) + rb"(-?\d{1,3})\n")
+        self._held = b""
 
-def entries_of(answer: bytes) -> list[Entry]:
-    """From the answer of `LIST`."""
-    names, _, rest = answer.partition(b"\0\0")
-    own, _, followed = rest.partition(b"\0")
-    listed = names.split(b"\0")
-    found = dict(_records(listed, own))
-    found |= dict(_records(listed, followed))
-    return [entry_of(os.fsdecode(name[2:]), facts) for name, facts in found.items()]
+    def feed(self, data: bytes) -> bytes:
+        """What of this, and of what came before, is the command's own."""
+        data = self._held + data
+        found = self._line.search(data)
+        if found is not None:
+            self.code = int(found[1])
+            data = data[: found.start()] + data[found.end() :]
+        start = data.rfind(b"\0", -len(self._begin) - 4)
+        if start < 0 or not self._may_begin(data[start:]):
+            start = len(data)
+        self._held = data[start:]
+        return data[:start]
 
+    def close(self) -> bytes:
+        held, self._held = self._held, b""
+        return held
 
-def _records(names: Sequence[bytes], text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Lines `FACTS NAME`, in the order of the names, of which any may be missing.
-
-    A name may hold line feeds; therefore it is the names that tell where a line ends.
-    """
-    position = 0
-    for name in names:
-        start = position
-        for _ in range(3):
-            start = text.find(b" ", start) + 1
-            if start == 0:
-                return
-        if text.startswith(name + b"\n", start):
-            yield name, text[position : start - 1]
-            position = start + len(name) + 1
+    def _may_begin(self, data: bytes) -> bool:
+        return self._begin.startswith(data) or data.startswith(self._begin)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from axio.tool import Tool
-from axio_tools_docker import inside
+from axio_tools_docker import files, inside
 from axio_tools_docker._engine import aiodocker, is_missing, translated
 from axio_tools_docker.errors import EngineUnavailable
 from axio_tools_docker.handlers import (
@@ -293,11 +293,11 @@ class DockerSandbox:
 
     async def list_entries(self, path: str) -> list[Entry]:
         """The entries of a folder, in any order; no file is transferred for that."""
-        name = shlex.quote(inside.escaped(self.absolute(path)))
-        code, said, words = await self._ask(f"set -- {name}\n{inside.LIST}")
+        name = shlex.quote(files.escaped(self.absolute(path)))
+        code, said, words = await self._ask(f"set -- {name}\n{files.LIST}")
         if code != 0:
-            raise inside.error_of(words, self.absolute(path))
-        return inside.entries_of(said)
+            raise files.error_of(words, self.absolute(path))
+        return files.entries_of(said)
 
     async def read_file_bytes(self, path: str) -> bytes:
         with await self.get_archive(path) as tar:

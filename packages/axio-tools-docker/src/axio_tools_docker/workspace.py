@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
-from axio_tools_docker import inside
+from axio_tools_docker import files, inside
 from axio_tools_docker.command import Command
 from axio_tools_docker.room import Room
 from axio_tools_docker.settings import Access, Limits, Settings
@@ -138,36 +138,43 @@ class DockerWorkspace:
 
     async def read(self, path: str, offset: int = 0, size: int = -1) -> bytes:
         if size == 0:
-            await self._ask(inside.READ, path, "0", "1")
+            await self._ask(files.READ, path, "0", "1")
             return b""
-        return await self._ask(inside.READ, path, str(offset), str(size))
+        return await self._ask(files.READ, path, str(offset), str(size))
 
     async def write(self, path: str, data: bytes, mode: int | None = None) -> None:
         bits = "" if mode is None else f"{mode:o}"
         name = f".axio-{secrets.token_hex(8)}"
-        await self._ask(inside.WRITE, path, bits, str(len(data)), name, stdin=data)
+        tidy = (files.TIDY, files.escaped(self._absolute(path)), name)
+        await self._ask(files.WRITE, path, bits, str(len(data)), name, stdin=data, tidy=tidy)
 
     async def remove(self, path: str) -> None:
-        await self._ask(inside.REMOVE, path)
+        await self._ask(files.REMOVE, path)
 
     async def stat(self, path: str) -> Entry:
-        return inside.entry_of(posixpath.basename(path), await self._ask(inside.STAT, path))
+        return files.entry_of(posixpath.basename(path), await self._ask(files.STAT, path))
 
     async def list(self, path: str) -> list[Entry]:
-        return inside.entries_of(await self._ask(inside.LIST, path))
+        return files.entries_of(await self._ask(files.LIST, path))
 
     async def _ask(
-        self, program: str, path: str, *arguments: str, stdin: bytes | None = None
+        self,
+        program: str,
+        path: str,
+        *arguments: str,
+        stdin: bytes | None = None,
+        tidy: Sequence[str] = (),
     ) -> bytes:
         """Run one of the programs for files, and return what it writes."""
-        absolute = inside.escaped(self._absolute(path))
+        absolute = files.escaped(self._absolute(path))
         argv = ["/bin/sh", "-c", program, "sh", absolute, *arguments]
         data: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
-        async with Command(self._open_room(), argv, cwd="/", stdin=stdin) as command:
+        room = self._open_room()
+        async with Command(room, argv, cwd="/", stdin=stdin, tidy=tidy) as command:
             async for stream, piece in command:
                 data[stream].append(piece)
         if command.exit_code != 0:
-            raise inside.error_of(b"".join(data["stderr"]), self._absolute(path))
+            raise files.error_of(b"".join(data["stderr"]), self._absolute(path))
         return b"".join(data["stdout"])
 
     def _absolute(self, path: str) -> str:

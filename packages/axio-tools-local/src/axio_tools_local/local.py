@@ -59,6 +59,8 @@ class LocalWorkspace:
         timeout: float | None = None,
         script: str | None = None,
     ) -> AsyncIterator[Process]:
+        if not argv or not argv[0]:
+            raise ValueError("no program is named: a command has at least one argument")
         sandbox = self._sandbox
         async with AsyncExitStack() as stack:
             temporary = None

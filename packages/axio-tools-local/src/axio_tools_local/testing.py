@@ -10,6 +10,7 @@ A broken promise is an `AssertionError` that says which one it is.
 from __future__ import annotations
 
 import asyncio
+import errno
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -106,11 +107,16 @@ async def _check_results(workspace: Workspace) -> None:
     result = await _shell(workspace, "echo out; echo err >&2; exit 3")
     _require(result == _Result(b"out\n", b"err\n", 3, False), "streams are told apart")
     _require((await _shell(workspace, "true")).code == 0, "the exit code of success is 0")
-    killed = (await _shell(workspace, "kill -9 $$")).code
-    _require(killed in (-9, 128 + 9), "a signal that ended a command is told by its exit code")
-    told = await _run(workspace, "/bin/sh", "-c", "printf '<%s>' \"$@\"", "sh", *_ARGUMENTS)
+    for number in (9, 11, 15):
+        killed = (await _shell(workspace, f"ulimit -c 0; kill -{number} $$")).code
+        known = (-number, 128 + number)
+        _require(killed in known, "a signal that ended a command is told by its exit code")
+    for number in (129, 137, 255):
+        told = (await _shell(workspace, f"exit {number}")).code
+        _require(told == number, "an exit code is told as it is")
+    given = await _run(workspace, "/bin/sh", "-c", "printf '<%s>' \"$@\"", "sh", *_ARGUMENTS)
     expected = "".join(f"<{argument}>" for argument in _ARGUMENTS)
-    _require(told.out.decode() == expected, "arguments arrive as they are")
+    _require(given.out.decode() == expected, "arguments arrive as they are")
 
 
 async def _check_input(workspace: Workspace) -> None:
@@ -141,6 +147,16 @@ async def _check_what_cannot_start(workspace: Workspace) -> None:
         await _shell(workspace, "echo", cwd="/dev/null")
     async with _raises(ValueError, "an argument with a NUL is a ValueError"):
         await _shell(workspace, "echo \0")
+    for nothing in ((), ("",)):
+        async with _raises(ValueError, "a command without a program is a ValueError"):
+            await _run(workspace, *nothing)
+    for much in ((": " + "x" * (128 << 10),), (":", *["x" * 100_000] * 40)):
+        try:
+            await _run(workspace, "/bin/sh", "-c", *much)
+            code = None
+        except OSError as error:
+            code = error.errno
+        _require(code == errno.E2BIG, "more than arguments can hold is an OSError with E2BIG")
     try:
         code = (await _run(workspace, "./no-such-program")).code
     except FileNotFoundError:

@@ -48,7 +48,11 @@ class Running(Protocol):
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs and when it had to be killed; minus the signal's number if one did."""
+        """None while it runs and when it had to be killed.
+
+        If a signal ended the command itself: minus its number, or 128 and its number where a place
+        cannot tell that from an exit code, as a sandbox.
+        """
 
     @property
     def timed_out(self) -> bool: ...
