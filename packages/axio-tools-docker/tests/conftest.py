@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,54 @@ class Marked:
         async with asyncio.timeout(50):
             while len(self.alive()) < count:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.02)
+
+
+class Wire:
+    """A way to the engine that can break: a socket of its own, and what passes through it."""
+
+    def __init__(self, target: str, folder: Path) -> None:
+        self.url = f"unix://{folder}/wire.sock"
+        self._target = target.removeprefix("unix://")
+        self._open: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def join(self) -> None:
+        path = self.url.removeprefix("unix://")
+        self._server = await asyncio.start_unix_server(self._serve, path)
+
+    def cut(self) -> None:
+        """Nothing passes any more, and no one answers."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            os.unlink(self.url.removeprefix("unix://"))
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_unix_connection(self._target)
+        self._open |= {writer, there[1]}
+        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+        for end in (writer, there[1]):
+            end.close()
+            self._open.discard(end)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+            writer.write_eof()
+
+
+@pytest.fixture
+async def wire(
+    docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Wire]:
+    wire = Wire(docker_engine.url, tmp_path_factory.mktemp("w"))
+    await wire.join()
+    yield wire
+    wire.cut()
 
 
 @pytest.fixture

@@ -174,6 +174,20 @@ async def test_a_full_disk_is_an_error_and_leaves_the_old_file(
         assert [entry.name for entry in await workspace.list(".")] == ["file"]
 
 
+async def test_a_full_temporary_folder_is_told_by_its_own_name(
+    contained: Callable[..., DockerWorkspace], folder: Path
+) -> None:
+    async with contained(folder, limits=Limits(temporary_bytes=1 << 20)) as workspace:
+        async with workspace.run(
+            ("/bin/sh", "-c", "head -c 4000000 /dev/zero > /tmp/full")
+        ) as running:
+            async for _ in running:
+                pass
+        with pytest.raises(OSError, match="No space left on device: '/tmp/axio-"):
+            async with workspace.run(("python3",), script="print(1)"):
+                pass
+
+
 async def test_a_folder_that_is_not_there_or_belongs_to_root_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         DockerWorkspace(tmp_path / "missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -20,19 +22,30 @@ from axio_tools_docker.settings import Limits
 from support.docker import Engine
 from support.image import SMALL_IMAGE
 
+
+class Marked(Protocol):
+    """See conftest.py."""
+
+    mark: str
+
+    def alive(self) -> list[str]: ...
+
+    async def until_alive(self, count: int = 1) -> None: ...
+
+
 KINDS = ("ps -a", "volume ls")
 PROGRAM = """
-import asyncio, sys
+import asyncio, json, sys
 from axio_tools_docker import DockerWorkspace
 from axio_tools_docker.settings import Limits
 
 async def main():
-    url, image, root = sys.argv[1:]
+    root, command, options = json.loads(sys.argv[1])
     while True:
-        async with DockerWorkspace(root, access="copy", url=url, image=image) as workspace:
+        async with DockerWorkspace(root, **options) as workspace:
             print("in", flush=True)
             for number in range(3):
-                async with workspace.run(("/bin/sh", "-c", "sleep 60 & sleep 0.05")) as running:
+                async with workspace.run(("/bin/sh", "-c", command)) as running:
                     async for output in running:
                         pass
 
@@ -55,10 +68,13 @@ async def sh(workspace: DockerWorkspace, command: str) -> str:
 
 
 @contextlib.contextmanager
-def program(engine: Engine, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def program(
+    engine: Engine, folder: Path, command: str = "sleep 60 & sleep 0.05", **options: str
+) -> Iterator[subprocess.Popen[str]]:
     """Another program that opens one workspace after the other."""
+    options = {"image": SMALL_IMAGE, "url": engine.url, "access": "copy", **options}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, engine.url, SMALL_IMAGE, str(folder)],
+        [sys.executable, "-c", PROGRAM, json.dumps([str(folder), command, options])],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -232,6 +248,90 @@ async def test_a_name_keeps_a_container_for_the_same_settings_alone(
             async with contained(name="axio-test-kept", network=True):
                 pass
         assert docker_engine.left("ps -a", "axio.kept") == ["axio-test-kept"]
+    finally:
+        docker_engine.cli("rm", "-f", "axio-test-kept")
+
+
+async def test_a_copy_of_a_container_that_was_removed_is_not_found_again(
+    docker_engine: Engine, contained: Callable[..., DockerWorkspace], folder: Path
+) -> None:
+    (folder / "file").write_text("x")
+    options = {"access": "copy", "name": "axio-test-copy", "image": SMALL_IMAGE}
+    try:
+        async with contained(folder, **options) as workspace:
+            await workspace.write("made", b"x")
+        async with contained(folder, **options) as workspace:
+            assert await sh(workspace, "ls") == "file\nmade\n"
+        docker_engine.cli("rm", "-f", "axio-test-copy")
+        async with contained(folder, **options) as workspace:
+            assert await sh(workspace, "ls") == "file\n"
+            docker_engine.cli("rm", "-f", "axio-test-copy")
+        assert docker_engine.left("ps -a", "axio.kept") == []
+        assert docker_engine.left("volume ls", "axio.kept") != []  # this program may need it
+        with program(docker_engine, folder, **options) as process:
+            assert process.stdout is not None
+            assert await asyncio.to_thread(process.stdout.readline) == "in\n"
+        docker_engine.cli("rm", "-f", "axio-test-copy")
+        volumes = docker_engine.left("volume ls", "axio.kept")
+        async with contained():
+            assert set(volumes) - set(docker_engine.left("volume ls", "axio.kept"))
+    finally:
+        docker_engine.cli("rm", "-f", "axio-test-copy")
+        for volume in docker_engine.left("volume ls", "axio.kept"):
+            docker_engine.cli("volume", "rm", volume)
+
+
+async def test_a_copy_that_is_lost_is_made_again_and_that_is_said(
+    docker_engine: Engine, contained: Callable[..., DockerWorkspace], folder: Path
+) -> None:
+    (folder / "file").write_text("x")
+    async with contained(folder, access="copy") as workspace:
+        await workspace.write("made", b"x")
+        docker_engine.cli("rm", "-f", workspace.container)
+        docker_engine.cli("volume", "rm", workspace.container)
+        with pytest.raises(ContainerGone, match=f"with a new copy of {folder}"):
+            await workspace.read("made")
+        assert await sh(workspace, "ls") == "file\n"
+
+
+async def test_programs_that_start_with_a_name_at_the_same_moment_share_a_container(
+    docker_engine: Engine, contained: Callable[..., DockerWorkspace], folder: Path
+) -> None:
+    (folder / "file").write_text("x")
+    options = {"access": "copy", "name": "axio-test-shared", "image": SMALL_IMAGE}
+    entered = asyncio.Barrier(4)
+
+    async def enter() -> str:
+        async with contained(folder, **options) as workspace:
+            await entered.wait()
+            return await sh(workspace, "ls; cat /proc/sys/kernel/hostname")
+
+    try:
+        for _ in range(3):
+            told = await asyncio.gather(*(enter() for _ in range(4)))
+            assert len(set(told)) == 1 and told[0].startswith("file\n")
+            assert docker_engine.left("ps -a") == ["axio-test-shared"]
+            docker_engine.cli("rm", "-f", "axio-test-shared")
+    finally:
+        for volume in docker_engine.left("volume ls"):
+            docker_engine.cli("volume", "rm", volume)
+
+
+async def test_what_a_killed_program_runs_in_a_container_with_a_name_ends_with_the_next_start(
+    docker_engine: Engine, contained: Callable[..., DockerWorkspace], folder: Path, marked: Marked
+) -> None:
+    options = {"name": "axio-test-kept", "image": SMALL_IMAGE, "access": "write"}
+    command = f"(setsid sleep 61.{marked.mark} &); sleep 61.{marked.mark}"
+    try:
+        async with contained(folder, **options) as workspace:
+            beside = f"sleep 62.{marked.mark}"
+            async with workspace.run(("/bin/sh", "-c", f"echo; {beside}")) as running:
+                await anext(aiter(running))
+                with program(docker_engine, folder, command, **options):
+                    await marked.until_alive(3)
+                assert len(marked.alive()) == 3
+                async with contained(folder, **options):
+                    assert ["62." in line for line in marked.alive()] == [True]
     finally:
         docker_engine.cli("rm", "-f", "axio-test-kept")
 

@@ -10,6 +10,7 @@ import pytest
 
 from axio import Tool
 from axio_tools_docker import DockerSandbox
+from axio_tools_docker.errors import EngineUnavailable
 from axio_tools_docker.values import create_body, parse_cpus, parse_device, parse_memory
 from support.docker import Engine
 from support.image import GNU_IMAGE, SMALL_IMAGE
@@ -271,3 +272,15 @@ def test_sizes_shares_and_devices_are_read_as_people_write_them() -> None:
             parse_memory(wrong)
         with pytest.raises(ValueError, match="processors"):
             parse_cpus(wrong)
+
+
+async def test_the_variable_of_the_engine_takes_the_place_of_the_default_address(
+    docker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", docker_engine.url)
+    async with DockerSandbox(image=GNU_IMAGE) as sandbox:
+        assert await sandbox.exec("echo works") == "works"
+    assert sandbox.url == "unix:///var/run/docker.sock"
+    with pytest.raises(EngineUnavailable, match="unix:///nowhere"):
+        async with DockerSandbox("unix:///nowhere"):
+            pass

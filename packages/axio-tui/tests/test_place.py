@@ -85,6 +85,7 @@ def test_an_engine_or_image_that_cannot_be_had_is_one_line(contained: Axio) -> N
     os.chown(contained.home, 0, 0)
     root = contained(*arguments("docker"), script=[["said"]])
     assert root.code == 1 and "belongs to root" in root.line
+    assert "chown -R 1000:1000" in root.line and "--sandbox" in root.line
 
 
 def test_without_the_package_the_line_names_it(axio: Axio) -> None:

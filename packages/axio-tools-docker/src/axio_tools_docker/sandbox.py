@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import posixpath
 import secrets
 import shlex
@@ -46,6 +47,7 @@ __all__ = [
     "write_file",
 ]
 
+_DEFAULT_URL = "unix:///var/run/docker.sock"
 _KILL_SECONDS = 8.0  # for a program that ends others to start and to do it
 _CODE_LOOKS = 500  # until the engine must have noticed that a program has ended
 _OUTSIDE = "the sandbox is used outside of its async context manager: async with DockerSandbox()"
@@ -57,12 +59,13 @@ class DockerSandbox:
     `volumes` and `named_volumes` map a path in the container to a folder of the engine's machine
     and to the name of a volume, `ports` one in the container to one outside, `ulimits` a name to a
     value or to a pair of soft and hard. `network=False` is none. With the `name` of a container
-    that is there, that one is used, and neither it nor its volumes are ever removed.
+    that is there, that one is used, and neither it nor its volumes are ever removed. Where the
+    variable `DOCKER_HOST` is set it takes the place of the default `url`.
     """
 
     def __init__(
         self,
-        url: str = "unix:///var/run/docker.sock",
+        url: str = _DEFAULT_URL,
         *,
         image: str = "python:latest",
         memory: str = "256m",
@@ -122,15 +125,15 @@ class DockerSandbox:
     # ── opening and closing ───────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> Self:
-        self._client = aiodocker.Docker(url=self.url)
+        self._client = aiodocker.Docker(url=self._address)
         try:
             try:
                 await self._client.system.info()
             except Exception as error:
                 raise EngineUnavailable(
-                    f"Docker daemon not available at {self.url}: {error}"
+                    f"Docker daemon not available at {self._address}: {error}"
                 ) from error
-            with translated("opening the sandbox", self.url):
+            with translated("opening the sandbox", self._address):
                 await self._open()
         except BaseException:
             await self._close()
@@ -175,14 +178,20 @@ class DockerSandbox:
         self._client, self._container, self._made = None, None, False
         try:
             if made and self.remove:
-                with translated("removing the container", self.url):
+                with translated("removing the container", self._address):
                     await container.delete(force=True)
             if made and self.volumes_remove:
                 for name in self.named_volumes.values():
-                    with translated(f"removing the volume {name}", self.url):
+                    with translated(f"removing the volume {name}", self._address):
                         await (await client.volumes.get(name)).delete()
         finally:
             await client.close()
+
+    @property
+    def _address(self) -> str:
+        """Where the engine listens: `url`, unless that is the default and the variable is set."""
+        elsewhere = os.environ.get("DOCKER_HOST") if self.url == _DEFAULT_URL else None
+        return elsewhere or self.url
 
     @property
     def container_id(self) -> str:
@@ -232,7 +241,7 @@ class DockerSandbox:
         return text.strip() or "(no output)"
 
     async def _run(self, container: Any, command: str, said: dict[int, bytearray]) -> int | None:
-        with translated("running a command", self.url):
+        with translated("running a command", self._address):
             execution = await container.exec(
                 cmd=["sh", "-c", command], stdout=True, stderr=True, tty=False
             )
@@ -278,7 +287,7 @@ class DockerSandbox:
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             tar.addfile(info, io.BytesIO(data))
-        with translated(f"writing {path}", self.url):
+        with translated(f"writing {path}", self._address):
             await container.put_archive(path="/", data=archive.getvalue())
         return f"Wrote {len(data)} bytes to {path}"
 
@@ -317,6 +326,6 @@ class DockerSandbox:
         except aiodocker.DockerError as error:
             if is_missing(error):
                 raise FileNotFoundError(f"no such file or directory: {path}") from None
-            with translated(f"reading {path}", self.url):
+            with translated(f"reading {path}", self._address):
                 raise
         return archive

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, get_args
@@ -65,6 +66,11 @@ async def _container(image: str) -> AsyncIterator[Workspace]:
     try:
         workspace = DockerWorkspace(folder, workdir=folder, image=image or IMAGE)
         await workspace.__aenter__()
+    except PermissionError:
+        raise CommandError(
+            f"{folder} belongs to root, and no command in a container runs as root: give it to "
+            f"another user (chown -R 1000:1000 {shlex.quote(folder)}), or choose another --sandbox"
+        ) from None
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
     try:
