@@ -1,4 +1,4 @@
-"""What is cut off in the middle, by a cancel or by a connection that dies, leaves nothing."""
+"""A command or write that is cut off, by a cancel or a dead connection, leaves nothing."""
 
 from __future__ import annotations
 

@@ -185,3 +185,30 @@ def test_the_parts_of_a_script_are_the_script(text: str, times: int) -> None:
         assert "".join(parts) == script
         assert all(len(part.encode("utf-8", "surrogatepass")) < 128 * 1024 for part in parts)
         assert len(script) <= 250_000
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(-64, 255), st.lists(st.integers(1, 9)))
+def test_the_end_of_a_command_is_found_in_whatever_pieces_it_comes(
+    said: list[bytes], code: int, sizes: list[int]
+) -> None:
+    token = "0123abcd"
+    own = b"".join(said).replace(token.encode(), b"")
+    text = own + f"\0{token} {code}\n".encode()
+    ending = inside.Ending(token)
+    told = b""
+    while text:
+        size = sizes.pop() if sizes else len(text)
+        told += ending.feed(text[:size])
+        text = text[size:]
+    assert (told + ending.close(), ending.code) == (own, code)
+
+
+@given(
+    st.lists(st.binary(max_size=9) | st.sampled_from([b"\0", b"\0ab ", b"\0ab 1", b"\0ab 1234"]))
+)
+def test_without_an_end_all_is_the_commands_own(pieces: list[bytes]) -> None:
+    ending = inside.Ending("ab")
+    told = b"".join([ending.feed(piece) for piece in pieces]) + ending.close()
+    if ending.code is None:
+        assert told == b"".join(pieces)
+    assert len(told) <= len(b"".join(pieces))

@@ -272,7 +272,7 @@ class Ending:
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What of this, and of what came before, is the command's own."""
+        """Return the bytes of this, and of what was held back, that are the command's own."""
         data = self._held + data
         found = self._line.search(data)
         if found is not None:
