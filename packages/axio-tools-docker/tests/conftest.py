@@ -82,6 +82,7 @@ class Wire:
         self.url = f"unix://{folder}/wire.sock"
         self._target = target.removeprefix("unix://")
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
 
     async def join(self) -> None:
@@ -98,6 +99,9 @@ class Wire:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         there = await asyncio.open_unix_connection(self._target)
         self._open |= {writer, there[1]}
         await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
@@ -112,6 +116,11 @@ class Wire:
                 await writer.drain()
             writer.write_eof()
 
+    async def close(self) -> None:
+        self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
+
 
 @pytest.fixture
 async def wire(
@@ -120,7 +129,7 @@ async def wire(
     wire = Wire(docker_engine.url, tmp_path_factory.mktemp("w"))
     await wire.join()
     yield wire
-    wire.cut()
+    await wire.close()
 
 
 @pytest.fixture

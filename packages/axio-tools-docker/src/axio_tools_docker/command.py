@@ -119,7 +119,7 @@ class Command:
                 self._timer = loop.call_later(self._timeout, self._expire)
             await self._begin()
         except OSError as error:
-            # Nothing was started, the launcher or the engine says; or the engine does not answer.
+            # The launcher or the engine says that nothing was started; or neither says anything.
             self._ended = not isinstance(error, EngineUnavailable)
             await self._close()
             if isinstance(error, EngineError) and (gone := await self._gone()) is not None:
@@ -196,6 +196,8 @@ class Command:
         )
         if "argument list too long" in text:
             return _too_long(self._argv[0])
+        if not text:
+            return EngineUnavailable("the connection to the engine broke while a command started")
         return EngineError(f"the engine cannot start a command: {' '.join(text.split())}")
 
     # ── output ────────────────────────────────────────────────────────────────────────────────
