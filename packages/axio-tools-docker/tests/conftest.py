@@ -106,8 +106,10 @@ class Wire:
         self._open |= {writer, there[1]}
         await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
         for end in (writer, there[1]):
-            end.close()
             self._open.discard(end)
+            end.transport.abort()
+            with suppress(OSError):
+                await end.wait_closed()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
