@@ -8,6 +8,7 @@ Any number of sessions, processes and machines may use one database at once.
 
 from __future__ import annotations
 
+from axio.durable import Cursor, Seen
 from axio_context_postgres.database import Postgres
 from axio_context_postgres.errors import (
     SessionLost,
@@ -20,7 +21,6 @@ from axio_context_postgres.errors import (
     StoreTooNew,
     StoreUnreachable,
 )
-from axio_context_postgres.live import Cursor, Seen
 from axio_context_postgres.store import PostgresContextStore
 
 __all__ = (

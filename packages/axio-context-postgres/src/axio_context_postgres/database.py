@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from axio.context import SessionInfo
-from axio_context_postgres import ledger, sessions
+from axio_context_postgres import ledger, sessions, work
 from axio_context_postgres.server import Server
 from axio_context_postgres.store import PostgresContextStore
 
@@ -65,6 +65,11 @@ class Postgres(Server):
         """The use by runs of budgets with this `key`, in the current window if they have one:
         "requests", "input_tokens", "output_tokens", "tokens" and "cost"."""
         return await ledger.used(self, key, window)
+
+    async def unfinished(self, limit: int = 1000) -> list[str]:
+        """Sessions that were given to an agent and have work that no living run does, the longest
+        unchanged first."""
+        return await work.unfinished(self, limit)
 
     async def __aenter__(self: D) -> D:
         return self

@@ -15,10 +15,14 @@ __all__ = ("Inbox",)
 T = TypeVar("T")
 
 _POST = """
-    INSERT INTO axio_inbox (session, id, role, content)
-    SELECT key, %(post)s, %(role)s, %(content)s::json FROM axio_sessions WHERE id = %(id)s
-    ON CONFLICT (session, id) DO NOTHING
-    RETURNING number
+    WITH posted AS (
+        INSERT INTO axio_inbox (session, id, role, content)
+        SELECT key, %(post)s, %(role)s, %(content)s::json FROM axio_sessions WHERE id = %(id)s
+        ON CONFLICT (session, id) DO NOTHING
+        RETURNING session
+    )
+    UPDATE axio_sessions SET stirred = stirred + 1 FROM posted WHERE key = posted.session
+    RETURNING key
 """
 
 _WAITING = """
@@ -62,6 +66,7 @@ class Inbox:
         found = await self._server.fetch(_WAITING, {"id": self._id}, repeat=True)
         return [decode(self._id, number, *row) for number, row in enumerate(found)]
 
-    async def take(self) -> int:
-        """Add the messages that wait to the history, each once, in one step; how many they were."""
-        return await self._change(lambda change: change.take_inbox())
+    async def take(self, until: int | None = None) -> int:
+        """Add the messages that wait to the history, each once, in one step; how many they were.
+        With `until`, only those up to that number."""
+        return await self._change(lambda change: change.take_inbox(until))

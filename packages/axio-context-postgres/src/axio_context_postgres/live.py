@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 
+from axio.durable import Cursor, Seen
 from axio.event_data import event_from_dict, event_to_dict
 from axio.events import StreamEvent
-from axio.messages import Message
 from axio_context_postgres.lease import Hold
 from axio_context_postgres.payload import as_json, decode
 from axio_context_postgres.server import Server
 
-__all__ = ("Cursor", "LiveTail", "Seen")
+__all__ = ("LiveTail",)
 
 _WRITE = """
     WITH session AS (
@@ -44,28 +43,6 @@ _EVENTS = """
     WHERE session.id = %(id)s AND live.position = %(seen)s
         AND (live.number > %(number)s OR live.attempt <> %(attempt)s) ORDER BY live.number
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a watcher has come. `Cursor(messages)` is enough to go on after a lost connection."""
-
-    messages: int = 0
-    number: int = 0
-    attempt: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All that is new: first `messages`, then `events` of the turn after them.
-
-    With `restarts` the turn has been begun again: what was seen of it before is void.
-    """
-
-    cursor: Cursor
-    messages: list[Message] = field(default_factory=list)
-    restarts: bool = False
-    events: list[StreamEvent] = field(default_factory=list)
 
 
 class LiveTail:
@@ -102,8 +79,9 @@ class LiveTail:
             },
         )
 
-    async def read(self, after: Cursor = Cursor()) -> Seen:
+    async def read(self, after: Cursor | None = None) -> Seen:
         """All that is new since `after`. Ask again with the `cursor` that comes back."""
+        after = after or Cursor()
         # In this order: a message that is stored in between comes with the next reading.
         found = await self._server.fetch(
             _MESSAGES, {"id": self._id, "seen": after.messages}, repeat=True

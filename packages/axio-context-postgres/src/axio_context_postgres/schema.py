@@ -120,6 +120,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "COMMENT ON COLUMN axio_ledger.since IS 'The beginning of the window, -infinity for none'",
         "COMMENT ON COLUMN axio_ledger.cost IS 'In USD'",
     ),
+    # 5: the work on sessions that many processes share.
+    (
+        """
+        ALTER TABLE axio_sessions
+            ADD agent text, ADD parent text,
+            ADD stirred bigint NOT NULL DEFAULT 0, ADD rested bigint NOT NULL DEFAULT 0,
+            ADD cancelled bigint,
+            ADD reason text NOT NULL DEFAULT '', ADD words text NOT NULL DEFAULT ''
+        """,
+        "CREATE INDEX ON axio_sessions (changed_at) WHERE stirred <> rested",
+        "COMMENT ON COLUMN axio_sessions.agent IS 'The agent that works on the session'",
+        "COMMENT ON COLUMN axio_sessions.parent IS 'The session whose call it works for'",
+        "COMMENT ON COLUMN axio_sessions.stirred IS 'Raised with all that comes from elsewhere'",
+        "COMMENT ON COLUMN axio_sessions.rested IS 'Its value when there was nothing more to do'",
+        "COMMENT ON COLUMN axio_sessions.cancelled IS 'Cancelled, with the inbox up to there'",
+        "COMMENT ON COLUMN axio_sessions.reason IS 'Why the last run has ended'",
+    ),
 )
 
 _VERSIONS = "CREATE TABLE axio_schema (version integer PRIMARY KEY, applied_at timestamptz)"

@@ -32,13 +32,15 @@ _FREE = "UPDATE axio_sessions SET epoch = epoch + 1, owner = NULL, until = NULL 
 
 _RESIZE = """
     UPDATE axio_sessions SET
-        length = %(length)s, preview = %(preview)s, edits = edits + %(edited)s, changed_at = now()
+        length = %(length)s, preview = %(preview)s, edits = edits + %(edited)s,
+        stirred = stirred + 1, changed_at = now()
     WHERE key = %(key)s
 """
 
 
 _TAKE = """
     UPDATE axio_inbox SET taken_at = now() WHERE session = %(key)s AND taken_at IS NULL
+        AND (%(until)s::bigint IS NULL OR number <= %(until)s)
     RETURNING number, role, content::text
 """
 
@@ -91,9 +93,9 @@ class Change:
             )
         await self._keep(number, number, beginning([encode(m) for m in messages[:number]]))
 
-    async def take_inbox(self) -> int:
-        """Add what was posted to the end; the number of messages."""
-        await self._execute(_TAKE)
+    async def take_inbox(self, until: int | None) -> int:
+        """Add what was posted to the end, up to that number; how many messages it was."""
+        await self._execute(_TAKE, until=until)
         taken = sorted(await self._cursor.fetchall())
         if taken:
             id, start = self._known.id, self._length

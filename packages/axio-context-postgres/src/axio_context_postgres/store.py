@@ -28,6 +28,7 @@ from axio_context_postgres.payload import Encoded, as_text, beginning, encode
 from axio_context_postgres.rows import Known
 from axio_context_postgres.server import Cursor, Server, pauses
 from axio_context_postgres.sessions import Change
+from axio_context_postgres.work import Work
 
 __all__ = ("PostgresContextStore",)
 
@@ -57,6 +58,7 @@ class PostgresContextStore(ContextStore):
         self._journal = CallJournal(server, self._id, self._note)
         self._inbox = Inbox(server, self._id, self._change)
         self._live = LiveTail(server, self._id, self._held)
+        self._work = Work(server, self._id, self._held)
         self._hold: Hold | None = None
         self._turn = asyncio.Lock()
         """Held while a statement is on its way that `_known` has to agree with."""
@@ -149,6 +151,11 @@ class PostgresContextStore(ContextStore):
     def live(self) -> LiveTail:
         """Events of the turn that is going on, for those who watch from elsewhere."""
         return self._live
+
+    @property
+    def work(self) -> Work:
+        """How the work on the session stands, for programs that share it out."""
+        return self._work
 
     async def _make_sure(self, hold: Hold) -> None:
         """See what is stored, if a write may have been interrupted."""

@@ -20,9 +20,11 @@ from axio_context_sqlite.errors import (
     StoreReadOnly,
     StoreTooNew,
 )
+from axio_context_sqlite.file import SQLite
 from axio_context_sqlite.store import SQLiteContextStore
 
 __all__ = (
+    "SQLite",
     "SQLiteContextStore",
     "SessionInUse",
     "SessionLost",

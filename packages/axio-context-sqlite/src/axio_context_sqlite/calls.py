@@ -14,7 +14,7 @@ from axio.messages import Message
 from axio_context_sqlite.names import to_column
 from axio_context_sqlite.rows import Session
 
-__all__ = ("CallJournal", "settle")
+__all__ = ("CallJournal", "Perform", "settle")
 
 T = TypeVar("T")
 

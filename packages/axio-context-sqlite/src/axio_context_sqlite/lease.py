@@ -20,7 +20,7 @@ from typing import NamedTuple
 from axio_context_sqlite.errors import SessionInUse, SessionLost
 from axio_context_sqlite.rows import Session
 
-__all__ = ("HEARTBEAT", "admit", "end", "is_held", "release", "renew", "take")
+__all__ = ("HEARTBEAT", "admit", "end", "is_free", "is_held", "release", "renew", "take")
 
 HEARTBEAT = 10.0
 """Seconds between two heartbeats of an owner."""
@@ -81,6 +81,13 @@ def is_held(token: str) -> bool:
         del _held[token]
         return False
     return loop is not None
+
+
+def is_free(token: str | None, process: str | None, heartbeat: float | None) -> bool:
+    """True if these columns of a session name no living owner."""
+    if token is None or process is None:
+        return True
+    return not _alive(Process(*json.loads(process)), token, heartbeat or 0.0)
 
 
 def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
@@ -144,9 +151,10 @@ def end(token: str) -> None:
     _held.pop(token, None)
 
 
-def release(db: sqlite3.Connection, session: Session, token: str) -> None:
+def release(db: sqlite3.Connection, session: Session, token: str | None = None) -> None:
+    """Let the session have no owner; with a token, only if its owner is the one with it."""
     db.execute(
         "UPDATE axio_context_sessions SET owner = NULL, process = NULL, heartbeat = NULL "
-        "WHERE project = ? AND session_id = ? AND owner = ?",
+        "WHERE project = ? AND session_id = ? AND owner = coalesce(?, owner)",
         (*session, token),
     )

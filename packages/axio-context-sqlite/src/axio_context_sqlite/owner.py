@@ -31,6 +31,11 @@ class Owner:
         self._runs: Ownership | None = None
         """Of the runs inside of `hold`."""
 
+    @property
+    def token(self) -> str | None:
+        """The mark of the run that has the session, if one of this store has."""
+        return self._token
+
     def admit(self, db: sqlite3.Connection) -> None:
         """Let a write of the store pass, within its transaction; see `lease.admit`."""
         lease.admit(db, self._session, self._token)
@@ -55,6 +60,11 @@ class Owner:
                 yield
             finally:
                 self._runs = None
+
+    def take_over(self, db: sqlite3.Connection) -> None:
+        """Take the session from its owner, whoever that is."""
+        with transaction(db):
+            lease.release(db, self._session)
 
     @asynccontextmanager
     async def _taken(

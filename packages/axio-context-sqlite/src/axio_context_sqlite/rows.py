@@ -28,6 +28,7 @@ __all__ = (
     "count",
     "decode",
     "first_of_user",
+    "from_number",
     "keep",
     "last",
     "read",
@@ -140,6 +141,15 @@ def tail(db: sqlite3.Connection, session: Session, number: int) -> list[Message]
         (*session, number),
     )
     return _decode_all(session, found)[::-1]
+
+
+def from_number(db: sqlite3.Connection, session: Session, number: int) -> list[Message]:
+    """The messages after the first `number`."""
+    found = db.execute(
+        f"SELECT id, position, role, content {_OF} ORDER BY position LIMIT -1 OFFSET ?",
+        (*session, number),
+    )
+    return _decode_all(session, found)
 
 
 def first_of_user(db: sqlite3.Connection, session: Session) -> list[Message]:

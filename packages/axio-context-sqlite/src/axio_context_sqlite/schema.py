@@ -151,6 +151,48 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    # 8: the work on sessions that many processes share, see `work`, `inbox` and `live`.
+    (
+        """
+        CREATE TABLE axio_context_work (
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            agent TEXT,
+            parent TEXT,
+            stirred INTEGER NOT NULL DEFAULT 0,
+            rested INTEGER NOT NULL DEFAULT 0,
+            cancelled INTEGER,
+            reason TEXT NOT NULL DEFAULT '',
+            words TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (project, session_id)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX axio_context_work_open ON axio_context_work (project) "
+        "WHERE stirred <> rested",
+        """
+        CREATE TABLE axio_context_inbox (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            id TEXT NOT NULL,
+            role TEXT NOT NULL,
+            content TEXT NOT NULL,
+            taken INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (project, session_id, id)
+        )
+        """,
+        """
+        CREATE TABLE axio_context_live (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL,
+            project TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            attempt TEXT NOT NULL,
+            event TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX axio_context_live_of ON axio_context_live (project, session_id, position)",
+    ),
 )
 
 

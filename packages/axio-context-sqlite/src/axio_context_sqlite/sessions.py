@@ -8,7 +8,7 @@ from contextlib import closing
 
 from axio.context import SessionInfo, preview
 from axio.history import open_turn
-from axio_context_sqlite import calls, changes, rows, shelf
+from axio_context_sqlite import calls, changes, rows, shelf, work
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.names import from_column, to_column
 from axio_context_sqlite.payload import Encoded, compress_payload
@@ -51,6 +51,7 @@ def replace(db: sqlite3.Connection, session: Session, wanted: Sequence[Encoded])
     ]
     rows.append(db, session, rows.last(db, session), rest)
     calls.settle(db, session, (new.message for new in wanted[same:]))
+    work.stir(db, session)
 
 
 def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
@@ -59,6 +60,7 @@ def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
         raise ValueError(f"cannot keep {number} messages: session {session.shown} has {present}")
     rows.keep(db, session, number)
     shelf.forget(db, session, number)
+    work.stir(db, session)
 
 
 def fork(db: sqlite3.Connection, session: Session, into: Session) -> None:
@@ -76,11 +78,12 @@ def clear(db: sqlite3.Connection, session: Session) -> None:
     """Remove messages and token counts. The name and the owner stay."""
     rows.keep(db, session, 0)
     shelf.forget(db, session, 0)
+    work.stir(db, session)
     db.execute(f"DELETE FROM axio_context_tokens {_THIS}", session)
     db.execute(f"DELETE FROM axio_context_calls {_THIS}", session)
 
 
-_TABLES = ("messages", "tokens", "items", "calls", "changes", "sessions")
+_TABLES = ("messages", "tokens", "items", "calls", "changes", "work", "inbox", "live", "sessions")
 
 
 def delete(db: sqlite3.Connection, session: Session) -> None:

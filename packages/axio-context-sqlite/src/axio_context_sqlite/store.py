@@ -20,7 +20,9 @@ from axio_context_sqlite.changes import FileChanges
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
 from axio_context_sqlite.errors import StoreError
+from axio_context_sqlite.inbox import Inbox
 from axio_context_sqlite.ledger import Ledger
+from axio_context_sqlite.live import LiveTail
 from axio_context_sqlite.names import from_column
 from axio_context_sqlite.owner import Owner
 from axio_context_sqlite.payload import (
@@ -32,6 +34,7 @@ from axio_context_sqlite.payload import (
 from axio_context_sqlite.rows import NONE, Row, Session
 from axio_context_sqlite.shelf import Shelf, remove_from
 from axio_context_sqlite.transaction import transaction
+from axio_context_sqlite.work import Work
 
 __all__ = ("COMPRESS_THRESHOLD", "SQLiteContextStore", "compress_payload", "decompress_payload")
 
@@ -79,6 +82,9 @@ class SQLiteContextStore(ContextStore):
         self.ledger = Ledger(self._run)
         self._owner = Owner(self._session, self._run)
         self._journal = CallJournal(self._session, self._change, self._run)
+        self.inbox = Inbox(self._session, self._run, self._change)
+        self.live = LiveTail(self._session, self._run, self._change, self._owner)
+        self.work = Work(self._session, self._run, self._change)
 
     @classmethod
     @asynccontextmanager
@@ -322,6 +328,10 @@ class SQLiteContextStore(ContextStore):
         """
         async with self._owner.hold(take_over=take_over):
             yield
+
+    async def take_over(self) -> None:
+        """Take the session from its owner, whose writes are refused from now on."""
+        await self._run(self._owner.take_over, brief=True)
 
 
 def _this_project() -> str:
