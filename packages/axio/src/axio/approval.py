@@ -43,6 +43,7 @@ __all__ = (
     "digest",
     "first_pending",
     "granted",
+    "has_notes",
     "pending",
     "reason_to_stop",
     "replaced",
@@ -171,6 +172,16 @@ def pending(history: Sequence[Message]) -> list[PendingCall]:
 def waiting(history: Sequence[Message]) -> list[PendingCall]:
     """The calls that have begun and wait for their results, in the order they were made."""
     return [call for _, call in _marked(history, _BEGUN)]
+
+
+def has_notes(message: Message) -> bool:
+    """True if some results of the message are only notes of calls that wait or were approved: it
+    will be replaced."""
+    marks = tuple(_mark(standing.value) for standing in Standing)
+    return any(
+        result.is_error and isinstance(result.content, str) and result.content.startswith(marks)
+        for result in message.tool_results
+    )
 
 
 def approved(history: Sequence[Message]) -> list[PendingCall]:

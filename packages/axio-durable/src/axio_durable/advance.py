@@ -1,0 +1,129 @@
+"""`advance`: go on with a session from wherever its history stands, until nothing is left to do.
+
+Any process may call it at any time, and again after any death: the store's owner is the only one
+that writes, its history says how far the work has come, and its journal which calls have begun. So
+whatever calls `advance` at least once after each message makes an agent durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from axio.agent import Agent
+from axio.approval import answer, decide, first_pending, pending, waiting
+from axio.blocks import ToolResultBlock
+from axio.budget import Budget
+from axio.context import ContextStore
+from axio.events import Error, SessionEndEvent
+from axio.exceptions import StreamError, message_of
+from axio.history import NOT_BEGUN, calls_of, open_turn, repair
+from axio.journal import Outcome
+from axio_durable.attended import Attended
+from axio_durable.store import DurableStore
+
+__all__ = ("End", "advance")
+
+_WAITS = ("approval", "waiting")
+_CALLED_OFF = "cancelled"
+
+
+class End(NamedTuple):
+    """Why there was nothing more to do: the reason of the last run, and the words of its failure.
+
+    "end_turn" when the model has answered, "approval" and "waiting" when calls wait, "cancelled",
+    "error", or the limit that was reached.
+    """
+
+    reason: str
+    words: str = ""
+
+
+async def advance(
+    store: DurableStore,
+    agent: Agent,
+    *,
+    budget: Budget | None = None,
+    before_rest: Callable[[DurableStore, End], Awaitable[None]] | None = None,
+) -> End:
+    """Finish the open turn, answer what is in the inbox, and rest.
+
+    `before_rest` is told of the end before it is noted: after a crash, or when it raises, it is
+    told again.
+
+    A run that fails is over, and its session rests; one that cannot store is not: what the store
+    raises passes, such as `SessionBusy` while another worker has the session, and this is to be
+    called again.
+    """
+    async with store.own():
+        session = Attended(store)
+        standing = await store.work.standing()
+        end = End(standing.reason, standing.words)
+        while not standing.is_at_rest:
+            if standing.cancelled is None:
+                end = await _go_on(session, agent, budget, takes=end.reason not in _WAITS)
+            else:
+                end = await _call_off(session, standing.cancelled)
+            standing = await store.work.standing()
+            if standing.cancelled is not None or (standing.has_mail and end.reason not in _WAITS):
+                continue
+            if before_rest is not None:
+                await before_rest(store, end)
+            await store.work.rest(standing.stirred, *end)
+            standing = await store.work.standing()
+        return end
+
+
+async def _go_on(session: Attended, agent: Agent, budget: Budget | None, *, takes: bool) -> End:
+    """One run, after which the model has had the last word, a call waits, or it has failed.
+
+    Before it, it takes what was posted; not while calls have no results, which come first.
+    """
+    history = await session.get_history()
+    if takes and open_turn(history) == len(history) == first_pending(history):
+        await session.store.inbox.take()
+    stream = agent.resume(session, budget=budget)
+    failure: BaseException | None = None
+    end: SessionEndEvent | None = None
+    async with session.attending(stream):
+        try:
+            async for event in stream:
+                session.show(event)
+                if isinstance(event, Error):
+                    failure = event.exception
+                elif isinstance(event, SessionEndEvent):
+                    end = event
+        finally:
+            await stream.aclose()
+    if failure is not None and not isinstance(failure, StreamError):
+        raise failure
+    reason = "error" if end is None else end.reason or end.stop_reason.value
+    return End(reason, "" if failure is None else message_of(failure))
+
+
+async def _call_off(session: Attended, until: int) -> End:
+    """Let nothing more come of what was under way, nor of what was posted before the cancel."""
+    await _settle(session)
+    history = await session.get_history()
+    for call in pending(history):
+        await decide(session, call, approve=False, reason=_CALLED_OFF)
+    for call in waiting(history):
+        await answer(session, call, _CALLED_OFF, is_error=True)
+    await session.store.inbox.take(until)
+    await session.store.work.cancelled()
+    return End("cancelled")
+
+
+async def _settle(session: ContextStore) -> None:
+    """Give the calls of a turn whose worker has died their results, without running any."""
+    history = await session.get_history()
+    if open_turn(history) == len(history):
+        return
+    known = {}
+    for call in calls_of(history[-1]):
+        found = await session.journal.outcome(call) if session.journal else Outcome.UNKNOWN
+        if found is Outcome.NOT_BEGUN:
+            found = ToolResultBlock(call.id, NOT_BEGUN, True)
+        if isinstance(found, ToolResultBlock):
+            known[call.id] = found
+    await session.replace(repair(history, known=known))

@@ -1,0 +1,259 @@
+"""`Durable`: agents whose work goes on whoever is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from inspect import isawaitable
+from types import TracebackType
+from typing import TypeAlias, TypeVar
+
+from axio.agent import Agent
+from axio.approval import ApprovalError, PendingCall, answer, decide, pending, waiting
+from axio.budget import Budget
+from axio.exceptions import AxioError, message_of
+from axio.history import calls_of
+from axio.messages import Message, Prompt
+from axio.tool import Tool
+from axio_durable.advance import End, advance
+from axio_durable.children import child_tool, text_of
+from axio_durable.errors import DurableError, UnknownAgent
+from axio_durable.follow import Followed, follow
+from axio_durable.scheduler import InProcess, Scheduler
+from axio_durable.store import Database, DurableStore, as_store
+
+__all__ = ("Durable", "MakeAgent")
+
+D = TypeVar("D", bound="Durable")
+
+logger = logging.getLogger(__name__)
+
+MakeAgent: TypeAlias = Agent | Callable[[], Agent | Awaitable[Agent]]
+"""An agent, or a function that makes it each time it is to work."""
+
+
+class Durable:
+    """Sessions in `database`, on which workers let `agents` work.
+
+        durable = Durable(Postgres("postgresql://..."), agents={"support": make_agent})
+
+    Every process that posts, watches or works makes it alike and opens it with `async with`.
+
+    Args:
+        database: `axio_context_sqlite.SQLite` or `axio_context_postgres.Postgres`.
+        scheduler: hands sessions out to workers; by default each process to its own.
+        agents: by name. A session keeps the name.
+        budget: of a session, by its id; a ledger in it makes it outlive the worker.
+        look_every: seconds between two looks of a worker for work that was left behind.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        scheduler: Scheduler | None = None,
+        *,
+        agents: Mapping[str, MakeAgent],
+        budget: Callable[[str], Budget | None] | None = None,
+        look_every: float = 2.0,
+    ) -> None:
+        self.database = database
+        self.scheduler = scheduler or InProcess()
+        self.agents = agents
+        self._budget = budget
+        self._look_every = look_every
+        self._running: set[str] = set()
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self: D) -> D:
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(self.database)
+            await self.scheduler.open()
+            opened.push_async_callback(self.scheduler.close)
+            self._open = opened.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._open.aclose()
+
+    # ── for those who ask ─────────────────────────────────────────────────────────────────────
+
+    async def post(self, session: str, prompt: Prompt, *, agent: str, id: str) -> bool:
+        """Give a session a message, which is answered once; False if it had one with this `id`.
+
+        It is safe to post again after an error, and from several processes.
+        """
+        self._require(agent)
+        store = self.database.session(session)
+        await store.work.assign(agent)
+        posted = await store.inbox.post(prompt, id)
+        await self._poke(session)
+        return posted
+
+    def follow(
+        self, session: str, after: int = 0, *, every: float = 0.2
+    ) -> AsyncGenerator[Followed, None]:
+        """What happens in a session, until it rests: `Stored` once for each message from number
+        `after` on, live events of the next one between them."""
+        return follow(self.database.session(session), after, every=every)
+
+    async def history(self, session: str) -> list[Message]:
+        """The messages of a session."""
+        return await as_store(self.database.session(session)).get_history()
+
+    async def pending(self, session: str) -> list[PendingCall]:
+        """The calls that wait for a decision."""
+        return pending(await self.history(session))
+
+    async def waiting(self, session: str) -> list[PendingCall]:
+        """The calls that have begun and wait for their results, those of children among them."""
+        return waiting(await self.history(session))
+
+    async def decide(
+        self, session: str, call: PendingCall, *, approve: bool, reason: str = ""
+    ) -> None:
+        """Approve or refuse a call.
+
+        `ApprovalError` if it does not wait any more, `SessionBusy` while a worker has the session,
+        or a dead one's lease has not ended.
+        """
+        store = self.database.session(session)
+        await decide(as_store(store), call, approve=approve, reason=reason)
+        await self._poke(session)
+
+    async def answer(
+        self, session: str, call: PendingCall, content: object, *, is_error: bool = False
+    ) -> None:
+        """Give a call that waits its result. The same answer may be given again."""
+        store = self.database.session(session)
+        await answer(as_store(store), call, content, is_error=is_error)
+        await self._poke(session)
+
+    async def cancel(self, session: str) -> None:
+        """End what the session does, with its children, and leave unanswered what it was asked
+        before now. Nothing comes of it when it rests."""
+        store = self.database.session(session)
+        for call in await self.waiting(session):
+            child = f"{session}/{call.tool_use_id}"
+            if (await self.database.session(child).work.standing()).parent == session:
+                await self.cancel(child)
+        await store.work.cancel()
+        await self._poke(session)
+
+    async def _poke(self, session: str) -> None:
+        """The workers look for themselves, too: an engine that is away costs only time."""
+        try:
+            await self.scheduler.poke(session)
+        except Exception as error:
+            words = f"{type(error).__name__}: {message_of(error)}"
+            logger.warning("session %r was not poked, workers will find it: %s", session, words)
+
+    # ── for those who work ────────────────────────────────────────────────────────────────────
+
+    def child(self, agent: str, *, name: str | None = None, description: str = "") -> Tool:
+        """A tool that gives a task to another agent of these, which works on it in a session of its
+        own, `SESSION/CALL`. The caller holds no process while it waits."""
+        self._require(agent)
+        return child_tool(self._begin_child, agent, name or agent, description)
+
+    async def _begin_child(self, parent: str, call_id: str, agent: str, task: str) -> None:
+        child = f"{parent}/{call_id}"
+        store = self.database.session(child)
+        await store.work.assign(agent, parent)
+        await store.inbox.post(task, "task")
+        await self._poke(child)
+
+    async def work(
+        self,
+        concurrency: int = 10,
+        *,
+        stop: asyncio.Event | None = None,
+        grace: float = 30.0,
+    ) -> None:
+        """Work on sessions, so many at once, until `stop` is set; those under way then have `grace`
+        seconds to come to rest, and are left for other workers as if this one had died."""
+        stop = stop or asyncio.Event()
+        looking = asyncio.create_task(self._look())
+        working = asyncio.create_task(self.scheduler.work(self.advance, concurrency, stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            looking.cancel()
+            await asyncio.wait((working,), timeout=grace)
+            if working.done():
+                await working
+        finally:
+            if not working.done():
+                await self._leave()
+            for task in (looking, working, stopping):
+                task.cancel()
+            await asyncio.wait((looking, working, stopping))
+
+    async def _leave(self) -> None:
+        """Give up the sessions under way: from now on nothing of theirs is stored."""
+        for session in [*self._running]:
+            with suppress(AxioError):
+                await self.database.session(session).take_over()
+
+    async def _look(self) -> None:
+        """Find work that was left behind: by a worker that died, or an engine that lost it."""
+        while True:
+            try:
+                for session in await self.database.unfinished():
+                    if session not in self._running:
+                        await self._poke(session)
+            except AxioError as error:
+                logger.warning("cannot look for work: %s", message_of(error))
+            await asyncio.sleep(self._look_every)
+
+    async def advance(self, session: str) -> End:
+        """Go on with a session until it rests; see `axio_durable.advance`."""
+        store = self.database.session(session)
+        standing = await store.work.standing()
+        while not standing.is_at_rest and session not in self._running:
+            self._running.add(session)
+            try:
+                await self._advance(store, standing.agent)
+            finally:
+                self._running.discard(session)
+            # Once more: who has posted meanwhile may have found the session busy.
+            standing = await store.work.standing()
+        return End(standing.reason, standing.words)
+
+    async def _advance(self, store: DurableStore, name: str | None) -> None:
+        agent = await self._agent(name)
+        budget = None if self._budget is None else self._budget(store.session_id)
+        await advance(store, agent, budget=budget, before_rest=self._report)
+
+    async def _report(self, store: DurableStore, end: End) -> None:
+        """A child has come to its end: its last words are the result of its parent's call."""
+        parent = (await store.work.standing()).parent
+        if parent is None or end.reason in ("approval", "waiting"):
+            return
+        call_id = store.session_id.removeprefix(f"{parent}/")
+        history = await self.history(parent)
+        for call in waiting(history):
+            if call.tool_use_id == call_id:
+                content = text_of(await as_store(store).get_history()) or end.words or end.reason
+                with suppress(ApprovalError):  # it was called off meanwhile
+                    await self.answer(parent, call, content, is_error=end.reason != "end_turn")
+                return
+        if history and any(call.id == call_id for call in calls_of(history[-1])):
+            raise DurableError(f"session {parent!r} does not wait for {call_id!r} yet")
+
+    async def _agent(self, name: str | None) -> Agent:
+        self._require(name)
+        made = self.agents[name or ""]
+        agent = made if isinstance(made, Agent) else made()
+        return await agent if isawaitable(agent) else agent
+
+    def _require(self, name: str | None) -> None:
+        if name not in self.agents:
+            there_is = ", ".join(map(repr, self.agents)) or "none"
+            raise UnknownAgent(f"no agent {name!r} in this program, only {there_is}")

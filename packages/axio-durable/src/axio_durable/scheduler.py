@@ -1,0 +1,103 @@
+"""Who calls `advance`, and when: the protocol of engines, and one that needs no engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+from axio.exceptions import SessionBusy, message_of
+
+__all__ = ("Advance", "InProcess", "Scheduler")
+
+logger = logging.getLogger(__name__)
+
+Advance: TypeAlias = Callable[[str], Awaitable[object]]
+"""Goes on with the session of that id."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+
+
+class Scheduler(Protocol):
+    """An engine that hands sessions out to workers.
+
+    It need not be exact: `advance` may be called too often, twice at once, and late. Work that an
+    engine has lost is found in the database by every worker, every few seconds.
+    """
+
+    async def poke(self, session_id: str) -> None:
+        """See to it that some worker calls `advance` for the session from now on."""
+
+    async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
+        """Call `advance` for sessions that were poked, so many at once, until `stop` is set and
+        those under way have ended. After an error a session is tried again, in a while."""
+
+    async def open(self) -> None:
+        """Connect; called before all else."""
+
+    async def close(self) -> None:
+        """Close what `open` has opened."""
+
+
+class InProcess:
+    """Hands the sessions to the workers of this process, those of others find theirs in the
+    database."""
+
+    def __init__(self) -> None:
+        self._poked: dict[str, None] = {}
+        self._changed = asyncio.Event()
+        self._failures: dict[str, int] = {}
+
+    async def open(self) -> None:
+        self._changed = asyncio.Event()
+
+    async def close(self) -> None:
+        self._poked.clear()
+
+    async def poke(self, session_id: str) -> None:
+        self._poked[session_id] = None
+        self._changed.set()
+
+    async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
+        running: dict[str, asyncio.Task[None]] = {}
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._changed.clear()
+                for session in [one for one in self._poked if one not in running]:
+                    if len(running) < concurrency:
+                        del self._poked[session]
+                        running[session] = asyncio.create_task(self._call(advance, session))
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait(
+                    (stopping, changed, *running.values()), return_when=asyncio.FIRST_COMPLETED
+                )
+                changed.cancel()
+                running = {id: task for id, task in running.items() if not task.done()}
+            if running:
+                await asyncio.wait(running.values())
+        finally:
+            stopping.cancel()
+            for task in running.values():
+                task.cancel()
+            if running:
+                await asyncio.wait(running.values())
+
+    async def _call(self, advance: Advance, session: str) -> None:
+        try:
+            await advance(session)
+        except SessionBusy as error:
+            logger.debug("%s", error)
+        except Exception as error:
+            failures = self._failures[session] = self._failures.get(session, 0) + 1
+            pause = min(_FIRST_PAUSE * 2.0 ** (failures - 1), _LONGEST_PAUSE)
+            words = f"{type(error).__name__}: {message_of(error)}"
+            logger.warning("session %r failed, again in %g s: %s", session, pause, words)
+            asyncio.get_running_loop().call_later(pause, self._poke_again, session)
+        else:
+            self._failures.pop(session, None)
+
+    def _poke_again(self, session: str) -> None:
+        self._poked[session] = None
+        self._changed.set()

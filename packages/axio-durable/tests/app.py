@@ -1,0 +1,170 @@
+"""A program with a `Durable`, as the tests and the workers they start see it.
+
+`DATABASE` is a folder for SQLite or a connection string, `EFFECTS` a file that gets a line for
+each call that changes something, `KILL_AT` the number of a store access at which to die.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from axio.agent import Agent
+from axio.blocks import TextBlock, ToolResultBlock
+from axio.events import (
+    IterationEnd,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolUseStart,
+)
+from axio.exceptions import Deferred
+from axio.messages import Message
+from axio.permission import PermissionGuard
+from axio.run import RUN
+from axio.tool import AnyTool, Tool
+from axio.transport import CompletionTransport
+from axio.types import StopReason, Usage
+from axio_context_postgres import Postgres
+from axio_context_postgres.server import Server
+from axio_context_sqlite import SQLite
+from axio_context_sqlite.database import Database as SQLiteDatabase
+from axio_durable import Database, Durable
+
+ENDLESS = "endless"
+TOOLS = ("effect", "slow", "guarded", "child", "later")
+
+
+class Model(CompletionTransport):
+    """Does what the last prompt says, a word a turn: the name of a tool is a call of it, after a
+    colon with a task; "both" is two calls at once, any other word an answer. It has no memory but
+    the history.
+    """
+
+    def stream(
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> AsyncIterator[StreamEvent]:
+        return self._stream(messages)
+
+    async def _stream(self, messages: list[Message]) -> AsyncIterator[StreamEvent]:
+        at = max(index for index, one in enumerate(messages) if _text(one) is not None)
+        turns = sum(one.role == "assistant" for one in messages[at:])
+        words = [*(_text(messages[at]) or "").split(), "answer"]
+        word = words[min(turns, len(words) - 1)]
+        usage = Usage(1, 1)
+        if word == ENDLESS:
+            for number in itertools.count():
+                yield TextDelta(0, f"{number} ")
+                await asyncio.sleep(0.05)
+        if word.partition(":")[0] not in (*TOOLS, "both"):
+            for piece in (word[:3], word[3:]):
+                yield TextDelta(0, piece)
+                await asyncio.sleep(0)
+            yield IterationEnd(1, StopReason.end_turn, usage)
+            return
+        name, _, task = word.partition(":")
+        names = ("effect", "effect") if word == "both" else (name,)
+        arguments = json.dumps({"task": task} if task else {})
+        for index, name in enumerate(names):
+            yield ToolUseStart(index, f"call{turns}{index}", name)
+            yield ToolInputDelta(index, f"call{turns}{index}", arguments)
+        yield IterationEnd(1, StopReason.tool_use, usage)
+
+
+def _text(message: Message) -> str | None:
+    if message.role != "user" or any(isinstance(b, ToolResultBlock) for b in message.content):
+        return None
+    return "".join(block.text for block in message.content if isinstance(block, TextBlock))
+
+
+def note(what: str) -> None:
+    with open(os.environ["EFFECTS"], "a", encoding="utf-8") as file:
+        file.write(f"{what}\n")
+
+
+async def effect() -> str:
+    """Change something."""
+    run = RUN.get()
+    note(f"{run.store.session_id} {run.call_id}")
+    return "changed"
+
+
+async def slow() -> str:
+    """Change something for a long time."""
+    note(f"{RUN.get().store.session_id} begun")
+    await asyncio.sleep(600)
+    return "never"
+
+
+async def later() -> str:
+    """Begin something whose result comes from elsewhere."""
+    note(f"{RUN.get().store.session_id} asked")
+    raise Deferred("somebody is asked")
+
+
+class Asks(PermissionGuard):
+    async def check(self, tool: AnyTool, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        raise Deferred("a person decides")
+
+
+def tool(handler: Any, *guards: PermissionGuard, name: str | None = None) -> Tool:
+    return Tool(
+        name=name or handler.__name__, description="x", handler=handler, guards=tuple(guards)
+    )
+
+
+def worker() -> Agent:
+    return Agent(
+        "You work.",
+        Model(),
+        tools=[
+            tool(effect),
+            tool(slow),
+            tool(later),
+            tool(effect, Asks(), name="guarded"),
+            durable.child("helper", name="child"),
+        ],
+    )
+
+
+def database() -> Database:
+    where = os.environ["DATABASE"]
+    if os.path.isdir(where):
+        return SQLite(os.path.join(where, "app.db"), wait=1.0)
+    return Postgres(where, schema=os.environ["SCHEMA"], lease=3.0, wait=1.0)
+
+
+def die_at(number: int) -> None:
+    """Let the process kill itself at that access of the store, before or after it."""
+    steps = itertools.count()
+
+    def step() -> None:
+        if next(steps) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)
+
+    def dying(kind: type, name: str) -> None:
+        inner = getattr(kind, name)
+
+        async def outer(self: Any, *args: Any, **kwargs: Any) -> Any:
+            step()
+            result = await inner(self, *args, **kwargs)
+            step()
+            return result
+
+        setattr(kind, name, outer)
+
+    dying(SQLiteDatabase, "run")
+    dying(Server, "run")
+
+
+if "KILL_AT" in os.environ:
+    die_at(int(os.environ["KILL_AT"]))
+
+durable = Durable(database(), agents={"worker": worker, "helper": worker}, look_every=0.5)

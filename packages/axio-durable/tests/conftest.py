@@ -1,0 +1,105 @@
+"""A program with a `Durable` on each kind of database, here and in workers of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from axio_durable import Durable
+from support.postgres import Cluster
+
+HERE = Path(__file__).parent
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Time to start processes and to see a dead one's lease end, on however busy a machine."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(180))
+
+
+class Program:
+    """The program `app.py` with its settings, and the worker processes that were started."""
+
+    def __init__(self, where: str, folder: Path) -> None:
+        self.effects_file = folder / "effects"
+        self.effects_file.touch()
+        self.settings = {
+            "DATABASE": where,
+            "SCHEMA": f"durable_{next(_numbers)}",
+            "EFFECTS": str(self.effects_file),
+        }
+        self.workers: list[subprocess.Popen[str]] = []
+
+    def load(self) -> Any:
+        """The program's module, in this process."""
+        os.environ |= self.settings
+        spec = importlib.util.spec_from_file_location(f"app_{next(_numbers)}", HERE / "app.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        assert isinstance(module, ModuleType)
+        spec.loader.exec_module(module)
+        return module
+
+    def durable(self) -> Durable:
+        found: Durable = self.load().durable
+        return found
+
+    def worker(self, *options: str, **settings: str) -> subprocess.Popen[str]:
+        """Start a worker."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "axio_durable.worker", "app:durable", *options],
+            cwd=HERE,
+            env={**os.environ, **self.settings, **settings, "PYTHONUNBUFFERED": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.workers.append(process)
+        return process
+
+    def effects(self) -> list[str]:
+        """What was done in the world, in order."""
+        return self.effects_file.read_text().splitlines()
+
+    def close(self) -> None:
+        for process in self.workers:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+        for name in self.settings:
+            os.environ.pop(name, None)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+    with tempfile.TemporaryDirectory() as folder:
+        where = folder
+        if request.param == "postgres":
+            cluster: Cluster = request.getfixturevalue("postgres")
+            where = cluster.dsn()
+        program = Program(where, Path(folder))
+        try:
+            yield program
+        finally:
+            program.close()
+
+
+@pytest.fixture
+async def durable(program: Program) -> AsyncIterator[Durable]:
+    async with program.durable() as opened:
+        yield opened

@@ -1,0 +1,299 @@
+"""What those who post, watch, decide and cancel may rely on, with a worker in the same process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from axio.approval import ApprovalError, PendingCall
+from axio.events import TextDelta
+from axio.history import check
+from axio.messages import Message
+from axio_durable import Durable, Rested, Stored, UnknownAgent
+
+
+@asynccontextmanager
+async def working(durable: Durable, **options: float) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(durable.work(stop=stop, **options))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 60)
+
+
+async def rested(durable: Durable, session: str) -> Rested:
+    """How the session comes to rest; its history must be valid then."""
+    async with asyncio.timeout(60):
+        async for event in durable.follow(session):
+            last = event
+    assert isinstance(last, Rested)
+    assert check(await durable.history(session)) == []
+    return last
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - what it waits for sets no event
+            await asyncio.sleep(0.01)
+
+
+def words(history: list[Message]) -> list[str]:
+    return [repr(message.content) for message in history]
+
+
+async def test_a_message_is_answered_once(durable: Durable, program: Any) -> None:
+    assert await durable.post("s", "effect done", agent="worker", id="1")
+    assert not await durable.post("s", "effect done", agent="worker", id="1")
+    async with working(durable):
+        assert await rested(durable, "s") == Rested("end_turn")
+    history = await durable.history("s")
+    assert len(history) == 4
+    assert "done" in words(history)[-1]
+    assert len(program.effects()) == 1
+
+
+async def test_a_message_that_comes_while_another_is_answered_waits_for_its_turn(
+    durable: Durable,
+) -> None:
+    async with working(durable):
+        for number in range(5):
+            await durable.post("s", f"effect answer{number}", agent="worker", id=str(number))
+        await rested(durable, "s")
+    answers = [one for one in words(await durable.history("s")) if "answer" in one]
+    assert "answer4" in answers[-1]
+    prompts = [message for message in await durable.history("s") if message.role == "user"]
+    texts = [one for one in words(prompts) if "effect answer" in one]
+    assert [f"answer{number}" in text for number, text in enumerate(texts)] == [True] * 5
+
+
+async def test_one_id_posted_a_hundred_times_at_once_is_one_message(durable: Durable) -> None:
+    posts = [durable.post("s", "hello", agent="worker", id="the one") for _ in range(100)]
+    assert sum(await asyncio.gather(*posts)) == 1
+    async with working(durable):
+        await rested(durable, "s")
+    assert len(await durable.history("s")) == 2
+
+
+async def test_a_follower_that_comes_back_gets_each_message_once(durable: Durable) -> None:
+    seen: list[Message] = []
+    async with working(durable):
+        await durable.post("s", "effect both effect end", agent="worker", id="1")
+        done = False
+        while not done:
+            stream = durable.follow("s", len(seen), every=0.02)
+            async for event in stream:
+                if isinstance(event, Stored):
+                    assert event.index == len(seen)
+                    seen.append(event.message)
+                    break  # the connection is lost after each message
+                done = isinstance(event, Rested)
+            await stream.aclose()
+    assert seen == await durable.history("s")
+
+
+async def test_live_text_is_seen_before_its_message_is_stored(durable: Durable) -> None:
+    async with working(durable):
+        await durable.post("s", "endless", agent="worker", id="1")
+        text = ""
+        async with asyncio.timeout(60):
+            async for event in durable.follow("s", every=0.05):
+                if isinstance(event, TextDelta):
+                    text += event.delta
+                if len(text) > 20:
+                    break
+        await durable.cancel("s")
+        await rested(durable, "s")
+    assert text.startswith("0 1 2 3 ")
+    assert words(await durable.history("s"))[-1].startswith(f"[TextBlock(text='{text}")
+
+
+async def _pending(durable: Durable, session: str = "s") -> PendingCall:
+    assert await rested(durable, session) == Rested("approval")
+    [call] = await durable.pending(session)
+    return call
+
+
+async def _waiting(durable: Durable) -> PendingCall:
+    async with asyncio.timeout(60):
+        while not (calls := await durable.waiting("s")):  # noqa: ASYNC110 - another task sees to it
+            await asyncio.sleep(0.02)
+    return calls[0]
+
+
+async def test_a_call_waits_for_a_decision_and_is_run_once(durable: Durable, program: Any) -> None:
+    async with working(durable):
+        await durable.post("s", "guarded thanks", agent="worker", id="1")
+        call = await _pending(durable)
+        assert program.effects() == []
+        await durable.decide("s", call, approve=True)
+        assert await rested(durable, "s") == Rested("end_turn")
+        with pytest.raises(ApprovalError):
+            await durable.decide("s", call, approve=True)
+    assert len(program.effects()) == 1
+
+
+async def test_of_two_deciders_at_once_one_decides(durable: Durable, program: Any) -> None:
+    async with working(durable):
+        await durable.post("s", "guarded thanks", agent="worker", id="1")
+        call = await _pending(durable)
+        found = await asyncio.gather(
+            durable.decide("s", call, approve=True),
+            durable.decide("s", call, approve=False, reason="no"),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(one, Exception) for one in found) == 1
+        await rested(durable, "s")
+    assert len(program.effects()) == (0 if found[0] else 1)
+
+
+async def test_a_message_waits_behind_a_decision(durable: Durable) -> None:
+    async with working(durable):
+        await durable.post("s", "guarded first", agent="worker", id="1")
+        call = await _pending(durable)
+        await durable.post("s", "second", agent="worker", id="2")
+        await _pending(durable)
+        await durable.decide("s", call, approve=False, reason="too dear")
+        await rested(durable, "s")
+    told = words(await durable.history("s"))
+    assert "too dear" in told[2] and "first" in told[3]
+    assert "second" in told[4] and "second" in told[5]
+
+
+async def test_a_result_that_comes_from_elsewhere_is_used(durable: Durable) -> None:
+    async with working(durable):
+        await durable.post("s", "later thanks", agent="worker", id="1")
+        call = await _waiting(durable)
+        for _ in range(2):
+            await durable.answer("s", call, "the parcel has come")
+        assert await rested(durable, "s") == Rested("end_turn")
+    assert "the parcel has come" in words(await durable.history("s"))[2]
+
+
+async def test_a_child_works_in_a_session_of_its_own(durable: Durable, program: Any) -> None:
+    async with working(durable):
+        await durable.post("s", "child:effect child:effect thanks", agent="worker", id="1")
+        assert await rested(durable, "s") == Rested("end_turn")
+    history = await durable.history("s")
+    assert "thanks" in words(history)[-1]
+    children = {effect.split()[0] for effect in program.effects()}
+    assert len(children) == len(program.effects()) == 2
+    assert all(child.startswith("s/") for child in children)
+
+
+# ── cancel ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_cancel_while_the_model_speaks_keeps_its_words(durable: Durable) -> None:
+    async with working(durable):
+        await durable.post("s", "endless", agent="worker", id="1")
+        async with asyncio.timeout(60):
+            async for event in durable.follow("s"):
+                if isinstance(event, TextDelta):
+                    break
+        await durable.cancel("s")
+        assert (await rested(durable, "s")).reason == "cancelled"
+        assert "0 1 " in words(await durable.history("s"))[-1]
+        await durable.post("s", "hello", agent="worker", id="2")
+        assert await rested(durable, "s") == Rested("end_turn")
+
+
+async def test_cancel_while_a_tool_works_ends_it(durable: Durable, program: Any) -> None:
+    async with working(durable):
+        await durable.post("s", "slow", agent="worker", id="1")
+        await until(program.effects)
+        await durable.cancel("s")
+        assert (await rested(durable, "s")).reason == "cancelled"
+    assert program.effects() == ["s begun"]
+
+
+async def test_cancel_in_the_queue_leaves_the_message_unanswered(durable: Durable) -> None:
+    await durable.post("s", "effect", agent="worker", id="1")
+    await durable.cancel("s")
+    await durable.post("s", "hello", agent="worker", id="2")
+    async with working(durable):
+        assert await rested(durable, "s") == Rested("end_turn")
+    assert [message.role for message in await durable.history("s")] == ["user", "user", "assistant"]
+
+
+async def test_cancel_while_a_call_waits_refuses_it(durable: Durable, program: Any) -> None:
+    async with working(durable):
+        await durable.post("s", "guarded", agent="worker", id="1")
+        call = await _pending(durable)
+        await durable.cancel("s")
+        assert (await rested(durable, "s")).reason == "cancelled"
+        with pytest.raises(ApprovalError):
+            await durable.decide("s", call, approve=True)
+    assert program.effects() == []
+
+
+async def test_cancel_of_a_parent_ends_its_children(durable: Durable, program: Any) -> None:
+    async with working(durable):
+        await durable.post("s", "child:slow", agent="worker", id="1")
+        await until(program.effects)
+        await _waiting(durable)
+        await durable.cancel("s")
+        assert (await rested(durable, "s")).reason == "cancelled"
+        child = program.effects()[0].split()[0]
+        assert (await rested(durable, child)).reason == "cancelled"
+
+
+async def test_cancel_at_rest_changes_nothing(durable: Durable) -> None:
+    async with working(durable):
+        await durable.post("s", "hello", agent="worker", id="1")
+        await rested(durable, "s")
+        await durable.cancel("s")
+        await durable.post("s", "again", agent="worker", id="2")
+        assert await rested(durable, "s") == Rested("end_turn")
+    assert len(await durable.history("s")) == 4
+
+
+# ── what is wrong ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_agent_that_nobody_knows_is_refused_before_anything_is_kept(
+    durable: Durable,
+) -> None:
+    with pytest.raises(UnknownAgent, match="no agent 'nobody' in this program, only 'worker'"):
+        await durable.post("s", "hello", agent="nobody", id="1")
+    assert await durable.database.unfinished() == []
+
+
+async def test_a_message_for_an_agent_of_another_release_stays_in_the_inbox(
+    durable: Durable,
+) -> None:
+    agents = durable.agents
+    await durable.post("s", "hello", agent="worker", id="1")
+    durable.agents = {"other": agents["worker"]}
+    with pytest.raises(UnknownAgent):
+        await durable.advance("s")
+    durable.agents = agents
+    await durable.advance("s")
+    assert await rested(durable, "s") == Rested("end_turn")
+
+
+async def test_an_engine_that_is_away_delays_and_loses_nothing(durable: Durable) -> None:
+    async def fail(session_id: str) -> None:
+        raise OSError("the engine is away")
+
+    poke = durable.scheduler.poke
+    durable.scheduler.poke = fail  # type: ignore[method-assign]
+    await durable.post("s", "hello", agent="worker", id="1")
+    durable.scheduler.poke = poke  # type: ignore[method-assign]
+    async with working(durable):
+        assert await rested(durable, "s") == Rested("end_turn")
+
+
+async def test_a_worker_that_stops_leaves_its_session_as_if_it_had_died(
+    durable: Durable, program: Any
+) -> None:
+    async with working(durable, grace=0.0):
+        await durable.post("s", "slow", agent="worker", id="1")
+        await until(program.effects)
+    assert len(await durable.history("s")) == 2  # the call has no result yet
+    assert await durable.database.unfinished() == ["s"]
