@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from axio_tui.app.screens.prompt_search import PromptSearch
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.chat.composer import Command, Shell, Words
+from axio_tui.chat.file_index import FileIndex
 
 FIVE_HUNDRED = "\n".join(map(str, range(1, 501)))
 
@@ -144,3 +149,140 @@ async def test_up_in_a_text_moves_the_cursor() -> None:
         await type_(pilot, "a")
         await pilot.press("ctrl+j", "b", "up", "x")
         assert app.text == "ax\nb"
+
+
+# ── what is offered ───────────────────────────────────────────────────────────────────────────
+
+COMMANDS = {"compact": "shorten", "model": "another model", "models": "all models"}
+
+
+async def lines(text: str) -> list[tuple[str, str]]:
+    return [(f"/{name}", help) for name, help in COMMANDS.items() if f"/{name}".startswith(text)]
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await pilot.pause(0.02)
+
+
+def listed(app: Host) -> list[str]:
+    offers = app.composer.completion.offers
+    return [] if offers is None else [offer.words for offer in offers.offers]
+
+
+async def test_a_slash_lists_commands_and_tab_completes_one() -> None:
+    app = Host(lines=lines)
+    async with app.run_test() as pilot:
+        await type_(pilot, "/")
+        await until(pilot, lambda: listed(app) == ["/compact", "/model", "/models"])
+        await type_(pilot, "mo")
+        await until(pilot, lambda: listed(app) == ["/model", "/models"])
+        await pilot.press("tab", "x")
+        assert app.text == "/model x"
+
+
+async def test_keys_typed_before_the_list_is_there_complete_all_the_same() -> None:
+    app = Host(lines=lines)
+    async with app.run_test() as pilot:
+        for key in ("slash", "c", "o", "tab", "x", "enter"):
+            app.post_message(
+                events.Key(key, "/" if key == "slash" else key[0] if len(key) == 1 else None)
+            )
+        await until(pilot, lambda: app.sent == [Command("compact", "x")])
+
+
+async def test_enter_completes_a_command_that_is_not_whole_and_sends_one_that_is() -> None:
+    app = Host(lines=lines)
+    async with app.run_test() as pilot:
+        await type_(pilot, "/com")
+        await until(pilot, lambda: listed(app) == ["/compact"])
+        await pilot.press("enter")
+        assert (app.text, app.sent) == ("/compact ", [])
+        await pilot.press("enter")
+        await type_(pilot, "/model")
+        await until(pilot, lambda: listed(app) == ["/model", "/models"])
+        await pilot.press("enter")
+        await type_(pilot, "/nonsense")
+        await until(pilot, lambda: listed(app) == [])
+        await pilot.press("enter")
+        assert app.sent == [Command("compact"), Command("model"), Command("nonsense")]
+
+
+async def test_arrows_choose_in_the_list_and_escape_closes_it() -> None:
+    app = Host(lines=lines)
+    async with app.run_test() as pilot:
+        await type_(pilot, "/")
+        await until(pilot, lambda: len(listed(app)) == 3)
+        await pilot.press("down", "down", "up", "enter")
+        assert app.text == "/model "
+        await pilot.press("ctrl+u")
+        await type_(pilot, "/")
+        await until(pilot, lambda: len(listed(app)) == 3)
+        await pilot.press("escape")
+        assert listed(app) == [] and app.text == "/"
+
+
+async def test_files_are_offered_and_quoted(tmp_path: Path) -> None:
+    for name in ("calc.py", "two words.txt", "node_modules/calx.js"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    app = Host(files=FileIndex(tmp_path))
+    async with app.run_test() as pilot:
+        await type_(pilot, "look at @cal")
+        await until(pilot, lambda: listed(app) == ["calc.py"])
+        await pilot.press("tab")
+        await type_(pilot, " and @two")
+        await pilot.press("tab")
+        await type_(pilot, " ok")
+        assert app.text == 'look at @calc.py and @"two words.txt" ok'
+        await pilot.press("enter")
+        assert app.sent == [Words(app.sent[0].text, ("calc.py", "two words.txt"))]
+
+
+async def test_enter_sends_words_that_only_look_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a_lice.py").write_text("")
+    app = Host(files=FileIndex(tmp_path))
+    async with app.run_test() as pilot:
+        await type_(pilot, "ping @alice")
+        await until(pilot, lambda: listed(app) == ["a_lice.py"])
+        await pilot.press("enter")
+        assert app.sent == [Words("ping @alice", ("alice",))]
+
+
+async def test_hostile_names_are_shown_as_text(tmp_path: Path) -> None:
+    for name in ("a[/]b", "a[red]x", "a\u202eb", "a" + "e\u0301" * 60):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    app = Host(files=FileIndex(tmp_path))
+    async with app.run_test() as pilot:
+        await type_(pilot, "@a")
+        await until(pilot, lambda: len(listed(app)) == 3)
+        assert "a[/]b" in str(app.composer.completion.render())
+        await pilot.press("tab")
+
+
+async def test_earlier_prompts_are_searched() -> None:
+    async def recall() -> list[str]:
+        return ["fix the parser", "write a test", "[/] hostile [red]"]
+
+    app = Host(recall=recall)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, PromptSearch))
+        await pilot.pause()
+        await type_(pilot, "pars")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.text == "fix the parser")
+
+
+async def test_hostile_text_is_pasted_and_sent_as_it_can_be() -> None:
+    hostile = "[/] [red] \x1b]0;t\x07 \u202e a" + "\u0301" * 1_000 + "\ud800"
+    app = Host()
+    async with app.run_test() as pilot:
+        await paste(pilot, hostile)
+        await paste(pilot, "\u0301" * 100_000)
+        await pilot.press("enter")
+        [words] = app.sent
+        assert words.text.startswith("[/] [red] \ufffd]0;t\ufffd \u202e a")
+        assert words.text.endswith("\u0301" * 100_000)

@@ -17,6 +17,7 @@ from axio_tui.app.runs import Runs
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
 from axio_tui.app.widgets.transcript import Transcript
+from axio_tui.app.writing import Writing
 from axio_tui.chat.composer import Command
 from axio_tui.chat.permissions import Mode
 from axio_tui.chat.session import ChatSession
@@ -32,6 +33,7 @@ class Actions(App[None]):
 
     session: ChatSession
     runs: Runs
+    writing: Writing
     host: ScreenHost
     transcript: Transcript
     composer: Composer
@@ -56,6 +58,8 @@ class Actions(App[None]):
 
     def action_escape(self) -> None:
         """Stop the run; twice when nothing goes on: choose a prompt to go back to."""
+        if self.writing.stop():
+            return
         if self.runs.is_busy:
             self.runs.stop(self.session)
             self._escaped = 0.0
@@ -112,6 +116,8 @@ class Actions(App[None]):
             self.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
             self.screen.clear_selection()
             self.say("sent to the clipboard of the terminal")
+        elif self.writing.stop():
+            pass
         elif self.runs.is_busy:
             self.runs.stop(self.session)
         elif len(self.screen_stack) > 1:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.timer import Timer
@@ -28,7 +29,9 @@ from axio_tui.app.widgets.question import QuestionBar
 from axio_tui.app.widgets.queue import QueueLines
 from axio_tui.app.widgets.status import StatusLine
 from axio_tui.app.widgets.transcript import Transcript
+from axio_tui.app.writing import Writing
 from axio_tui.chat.composer import Command, Shell, Words
+from axio_tui.chat.entries import Note
 from axio_tui.chat.permissions import Asked
 from axio_tui.chat.questions import Questions
 from axio_tui.chat.session import ChatSession
@@ -71,7 +74,14 @@ class AgentApp(Actions):
         self.activity = Activity(is_ascii=is_ascii)
         self.queue_lines = QueueLines()
         self.notice = Notice()
-        self.composer = Composer(take_back=self._take_back, recall=self._recall)
+        self.writing = Writing(self)
+        self.composer = Composer(
+            lines=self.writing.lines,
+            files=self.writing.files,
+            take_back=self.writing.take_back,
+            recall=self.writing.recall,
+        )
+        self._one_after_the_other = asyncio.Lock()
         self.question_bar = QuestionBar(self.questions, self.composer)
         self.status = StatusLine(is_ascii=is_ascii)
         self._ticking: Timer | None = None
@@ -228,31 +238,53 @@ class AgentApp(Actions):
 
     # ── what is typed ─────────────────────────────────────────────────────────────────────────
 
-    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        await self._sent(message, steers=False)
+    def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        self._sent(message, steers=False)
 
-    async def on_composer_steered(self, message: Composer.Steered) -> None:
-        await self._sent(message, steers=True)
+    def on_composer_steered(self, message: Composer.Steered) -> None:
+        self._sent(message, steers=True)
 
+    def on_composer_said(self, message: Composer.Said) -> None:
+        self.say(message.words)
+
+    @work(group="sent")
     async def _sent(self, message: Composer.Sent, *, steers: bool) -> None:
-        await self.ready.wait()
-        if not self.is_open:
-            return
-        self.notice.say("")
-        match message.input:
-            case Words(text=text) if text.strip().lower() in _LEAVING:
-                self.action_leave()
-            case Words():
-                self.transcript.follow()
-                await self._send_words(message.input, steers)
-            case Shell():
-                self.say("commands of your own shell are not there yet")
-            case Command() as command:
-                await self.host.call(command)
+        async with self._one_after_the_other:
+            await self.ready.wait()
+            if not self.is_open:
+                return
+            self.notice.say("")
+            await self.writing.remember(message.kept)
+            match message.input:
+                case Words(text=text) if text.strip().lower() in _LEAVING:
+                    self.action_leave()
+                case Words():
+                    self.transcript.follow()
+                    await self._send_words(message.input, steers)
+                case Shell():
+                    self._run_shell(message.input)
+                case Command() as command:
+                    await self.host.call(command)
 
     async def _send_words(self, words: Words, steers: bool) -> None:
-        send = self.runs.steer if steers else self.runs.send
-        await send(self.session, words.text)
+        content = await self.writing.content(words)
+        if content is not None:
+            send = self.runs.steer if steers else self.runs.send
+            await send(self.session, content)
+
+    @work(group="shell")
+    async def _run_shell(self, shell: Shell) -> None:
+        ran = await self.writing.run(shell)
+        if ran is None:
+            return
+        self.transcript.follow()
+        if shell.is_shared:
+            await self.runs.send(self.session, ran.for_model())
+        elif self.runs.is_busy:
+            self.say(ran.for_person())
+        else:
+            await self.session.note(Note("shell", ran.for_person()))
+            self.refresh_lines()
 
     def on_composer_sent_nothing(self) -> None:
         if self.is_open and self.session.inbox.waiting:
@@ -261,19 +293,6 @@ class AgentApp(Actions):
     async def on_composer_draft_changed(self, message: Composer.DraftChanged) -> None:
         if self.is_open:
             await self.session.keep_draft(message.kept)
-
-    async def _take_back(self) -> str | None:
-        if not self.is_open:
-            return None
-        message = await self.session.inbox.take_back()
-        self.refresh_lines()
-        return None if message is None else message.text
-
-    async def _recall(self) -> list[str]:
-        from axio_tui.chat.entries import User
-
-        entries = self.session.conversation.entries if self.is_open else ()
-        return [entry.text for entry in entries if isinstance(entry, User)]
 
     # ── what the transcript says ──────────────────────────────────────────────────────────────
 

@@ -48,6 +48,7 @@ _FIRST = (
 )
 _LINES = 200
 """Lines of a result, or of the end of a running output, that are shown in an opened call."""
+_SHELL_LINES = 10  # of its beginning, and of its end
 _PROMPT_LINES = 30
 _ARGUMENT_LINES = 40
 
@@ -84,6 +85,11 @@ def entry_rows(entry: Entry, view: View) -> list[Row]:
             return _call(entry, view)
         case Failure():
             return _failure(entry, view)
+        case Note(kind="shell", text=text):
+            lines = plain(text).split("\n")
+            if not view.is_open:
+                lines = shortened(lines, _SHELL_LINES, _SHELL_LINES, "Enter shows all")
+            return _lines(lines, view, "dim")
         case Note(kind=kind, text=text):
             words = _NOTES.get(kind, kind if kind != "system" else "")
             said = " ".join(part for part in (words, one_line(text, 2_000)) if part)

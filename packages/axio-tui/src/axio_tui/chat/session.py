@@ -256,10 +256,15 @@ class ChatSession:
     async def go_on_with(self, transport: CompletionTransport, note: Note) -> None:
         """Ask another model from the next run on; the note says so in the transcript."""
         self.refuse_while_busy("change the model")
+        self.agent.transport = transport
+        await self.note(note)
+        self.conversation.nudges = _nudges(transport)
+
+    async def note(self, note: Note) -> None:
+        """Show and keep something that is not for the model."""
+        self.refuse_while_busy("note something")
         if not self._is_loaded:
             await self.load()
-        self.agent.transport = transport
-        self.conversation.nudges = _nudges(transport)
         self.conversation.note(note)
         await self._keep_remarks()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from textual import events
+from textual import events, work
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -14,8 +14,11 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from axio_tui.app.widgets.completion import Completion
 from axio_tui.app.widgets.prompt_area import PromptArea
+from axio_tui.chat.completing import Lines, Offers, offers_for
 from axio_tui.chat.composer import Command, Input, Pastes, Shell, Words, parse
+from axio_tui.chat.file_index import FileIndex
 
 __all__ = ("Composer",)
 
@@ -25,9 +28,9 @@ _KEEP_AFTER = 1.0  # seconds without a change after which a draft is to be kept
 class Composer(Vertical):
     """The text, and what is offered over it.
 
-    `commands` gives the names of commands with their help. `take_back` gives the text of the newest
-    prompt that still waits, or None; it is called by Up when nothing is written. `recall` gives the
-    prompts of the past, oldest first.
+    `lines` gives the commands that may be meant, `files` the files. `take_back` gives the text of
+    the newest prompt that still waits, or None; it is called by Up when nothing is written.
+    `recall` gives the prompts of the past, oldest first.
     """
 
     DEFAULT_CSS = """
@@ -48,6 +51,9 @@ class Composer(Vertical):
             id="composer.newline",
         ),
         Binding("ctrl+s", "steer", "Steer", show=False, id="composer.steer"),
+        Binding("tab", "complete", "Complete", show=False, id="composer.complete"),
+        Binding("escape", "close", "Close the list", show=False, id="composer.close"),
+        Binding("ctrl+r", "search", "Search earlier prompts", show=False, id="composer.search"),
         Binding("up", "older", "Earlier prompt", show=False, id="composer.older"),
         Binding("down", "newer", "Later prompt", show=False, id="composer.newer"),
     ]
@@ -70,6 +76,13 @@ class Composer(Vertical):
     class SentNothing(Message):
         """Enter without a text: what is parked is to be sent."""
 
+    class Said(Message):
+        """Words to the person."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
     class DraftChanged(Message):
         """The text has changed a moment ago: `kept` is what `load` takes."""
 
@@ -80,25 +93,31 @@ class Composer(Vertical):
     def __init__(
         self,
         *,
-        commands: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        lines: Lines | None = None,
+        files: FileIndex | None = None,
         take_back: Callable[[], Awaitable[str | None]] | None = None,
         recall: Callable[[], Awaitable[list[str]]] | None = None,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self.commands = commands
+        self.lines = lines
+        self.files = files
         self.take_back = take_back
         self.recall = recall
         self.pastes = Pastes()
         self.area = PromptArea(
             self.pastes, placeholder="Ask. / commands, @ files, ! your shell, Ctrl+J new line"
         )
+        self.completion = Completion()
+        self.on_tab: Callable[[], object] | None = None
+        """Called by Tab where there is nothing to complete."""
         self._past: list[str] | None = None  # while the person goes through it
         self._place = 0
         self._shown = ""
         self._draft_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        yield self.completion
         yield self.area
 
     def focus(self, scroll_visible: bool = True) -> Composer:
@@ -129,6 +148,7 @@ class Composer(Vertical):
     def clear(self) -> None:
         """Let nothing be written, as when it has been sent."""
         self.area.load_text("")
+        self.completion.show(None)
         self._past = None
 
     def write(self, text: str) -> None:
@@ -145,17 +165,90 @@ class Composer(Vertical):
         if self._draft_timer is not None:
             self._draft_timer.stop()
         self._draft_timer = self.set_timer(_KEEP_AFTER, self._tell_draft)
+        self._offer()
 
     def _tell_draft(self) -> None:
         self.post_message(self.DraftChanged(self.kept))
 
+    # ── what is offered ───────────────────────────────────────────────────────────────────────
+
+    def _offset(self) -> int:
+        """The place of the cursor in the whole text."""
+        row, column = self.area.cursor_location
+        return sum(len(self.area.document.get_line(above)) + 1 for above in range(row)) + column
+
+    async def _offers(self) -> Offers | None:
+        text, offset = self.area.text, self._offset()
+        if self.files is not None and "@" in text:
+            self._refresh_files()
+        if text == self._shown:  # a prompt of the past is complete
+            return None
+        return await offers_for(text, offset, self.lines, self.files)
+
+    @work(group="files", exclusive=True)
+    async def _refresh_files(self) -> None:
+        if self.files is not None:
+            await self.files.refresh()
+
+    @work(group="offers", exclusive=True)
+    async def _offer(self) -> None:
+        self.completion.show(await self._offers())
+
+    async def action_complete(self) -> None:
+        offers = await self._offers()
+        if offers != self.completion.offers:
+            self.completion.show(offers)
+        if self.completion.is_open:
+            self._take_offer()
+        elif self.on_tab is not None:
+            self.on_tab()
+        else:
+            raise SkipAction
+
+    def _take_offer(self) -> None:
+        offers, chosen = self.completion.offers, self.completion.chosen
+        assert offers is not None and chosen is not None
+        text = self.area.text
+        ends = offers.is_command and offers.end == len(text) and " " not in chosen.text
+        new = f"{chosen.text}{' ' * ends}"
+        self.area.put(f"{text[: offers.start]}{new}{text[offers.end :]}")
+        before = text[: offers.start] + new
+        row, column = before.count("\n"), len(before) - before.rfind("\n") - 1
+        self.area.move_cursor((row, column))
+        self.completion.show(None)
+
+    def action_close(self) -> None:
+        if not self.completion.is_open:
+            raise SkipAction
+        self.completion.show(None)
+
+    async def action_search(self) -> None:
+        from axio_tui.app.screens.prompt_search import PromptSearch
+
+        prompts = [] if self.recall is None else await self.recall()
+        self.app.push_screen(PromptSearch(reversed(prompts)), self._found)
+
+    def _found(self, kept: str | None) -> None:
+        if kept is not None:
+            self.load(kept)
+
     # ── sending ───────────────────────────────────────────────────────────────────────────────
 
-    def action_send(self) -> None:
-        if not self.area.text.strip():
+    async def action_send(self) -> None:
+        if self._would_take():
+            self._take_offer()
+        elif not self.area.text.strip():
             self.post_message(self.SentNothing())
         else:
             self._send(self.Submitted, self._input())
+
+    def _would_take(self) -> bool:
+        """True if Enter takes an offer: one that was pointed at, or a command that is not whole."""
+        offers = self.completion.offers
+        if offers is None or offers.end != len(self.area.text):
+            return False
+        is_whole = any(offer.text == self.area.text for offer in offers.offers)
+        return self.completion.was_moved or (offers.is_command and not is_whole)
 
     def action_steer(self) -> None:
         if not self.area.text.strip():
@@ -187,6 +280,9 @@ class Composer(Vertical):
 
     async def action_older(self) -> None:
         """The last queued prompt, to be edited, or an earlier one; else the line above."""
+        if self.completion.is_open:
+            self.completion.move(-1)
+            return
         is_browsing = self._past is not None and self.area.text == self._shown
         if not (is_browsing or self.is_empty) or not self.area.cursor_at_first_line:
             raise SkipAction
@@ -200,6 +296,9 @@ class Composer(Vertical):
             self._show(self._place - 1)
 
     def action_newer(self) -> None:
+        if self.completion.is_open:
+            self.completion.move(1)
+            return
         if self._past is None or self.area.text != self._shown:
             raise SkipAction
         if not self.area.cursor_at_last_line:

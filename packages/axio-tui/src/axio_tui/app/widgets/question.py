@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -92,6 +92,7 @@ class QuestionBar(Vertical):
     def on_mount(self) -> None:
         # Later, among the messages of this widget: the asker may be in any task.
         self.questions.changed = lambda: self.call_later(self._changed)
+        self.composer.on_tab = self.want
         self._timer = self.set_interval(0.1, self._arm, pause=True)
         self._changed()
 
@@ -111,11 +112,12 @@ class QuestionBar(Vertical):
             if isinstance(self.app.screen, WholeQuestion):
                 self.app.screen.dismiss(None)
             if current is not None:
-                self.run_worker(self._show(current), group="question", exclusive=True)
+                self._show(current)
                 return
             self._timer.pause()
         self._say()
 
+    @work(group="question", exclusive=True)
     async def _show(self, standing: Standing[Asked]) -> None:
         rows = await asyncio.to_thread(rows_for, standing.asked)
         if standing is not self.shown:

@@ -1,0 +1,138 @@
+"""`Writing`: what the composer offers and what becomes of its texts, for the application."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from axio.blocks import ContentBlock, TextBlock
+from axio.models import Capability
+from axio_tui.chat.attached import typed_in
+from axio_tui.chat.commands import completions
+from axio_tui.chat.composer import Shell, Words
+from axio_tui.chat.file_index import FileIndex
+from axio_tui.chat.mentions import MentionRefused, attach
+from axio_tui.chat.prompt_history import PromptHistory
+from axio_tui.chat.shell_escape import Ran, run_command
+from axio_tui.config.paths import data_folder
+
+if TYPE_CHECKING:
+    from axio_tui.app.app import AgentApp
+
+__all__ = ("Writing",)
+
+_SHOWN_OUTPUT = 8  # lines of a command that runs
+_EVERY = 0.1  # seconds between two paintings of them
+
+
+class Writing:
+    """Texts of the person, before they are sent. `app` shows what is said about them."""
+
+    def __init__(self, app: AgentApp) -> None:
+        self._app = app
+        self.files = FileIndex(os.getcwd())
+        self.history = PromptHistory(data_folder() / "prompts", os.getcwd())
+        self._command: asyncio.Task[Ran] | None = None
+
+    # ── what is offered ───────────────────────────────────────────────────────────────────────
+
+    async def lines(self, text: str) -> list[tuple[str, str]]:
+        """The commands that may be meant, each with its help."""
+        if not self._app.is_open:
+            return []
+        host = self._app.host
+        found = await completions(host, text)
+        return [(line, self._help(line)) for line in found]
+
+    def _help(self, line: str) -> str:
+        command = self._app.host.commands.get(line[1:])
+        return "" if command is None else f"{command.arguments} {command.help}".strip()
+
+    async def recall(self) -> list[str]:
+        """The prompts of this project, oldest first."""
+        return await asyncio.to_thread(self.history.read)
+
+    async def remember(self, kept: str) -> None:
+        with suppress(OSError):  # a disk that is full costs no prompt
+            await asyncio.to_thread(self.history.add, kept)
+
+    async def take_back(self) -> str | None:
+        """The newest prompt that waits, to be edited."""
+        if not self._app.is_open:
+            return None
+        message = await self._app.session.inbox.take_back()
+        self._app.refresh_lines()
+        return None if message is None else typed_in(message)
+
+    # ── what is sent ──────────────────────────────────────────────────────────────────────────
+
+    async def content(self, words: Words) -> list[ContentBlock] | None:
+        """The words, and the files that they mention; None if they are not to be sent."""
+        try:
+            found = await attach(
+                words.mentions, os.getcwd(), can_see=self._can_see(), agree=self._agree
+            )
+        except MentionRefused as error:
+            self._app.say(str(error))
+            return None
+        if found.notes:
+            self._app.say("\n".join(found.notes))
+        return [TextBlock(words.text), *found.blocks]
+
+    def _can_see(self) -> bool:
+        model = getattr(self._app.session.agent.transport, "model", None)
+        return Capability.vision in getattr(model, "capabilities", ())
+
+    async def _agree(self, question: str) -> bool:
+        from axio_tui.app.screens.ask import Ask
+
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._app.push_screen(Ask(question, {"y": "send it", "n": "do not"}), answer.set_result)
+        return await answer == "y"
+
+    # ── commands of the person's own ──────────────────────────────────────────────────────────
+
+    async def run(self, shell: Shell) -> Ran | None:
+        """Run a command and show its output; None if it was stopped, or could not be started."""
+        if self._command is not None:
+            self._app.say("a command runs already: Esc stops it")
+            return None
+        shown: list[str] = []
+        painted = 0.0
+
+        def show(text: str) -> None:
+            nonlocal painted
+            shown.append(text)
+            del shown[:-_SHOWN_OUTPUT]
+            if time.monotonic() - painted > _EVERY:
+                painted = time.monotonic()
+                self._app.say(f"$ {shell.command} (Esc stops it)\n{''.join(shown)}")
+
+        show("")
+        self._command = asyncio.create_task(run_command(shell.command, os.getcwd(), show))
+        try:
+            await asyncio.wait([self._command])
+        finally:
+            command, self._command = self._command, None
+            command.cancel()
+            await asyncio.wait([command])  # until nothing of it is alive
+        if command.cancelled():
+            self._app.say(f"stopped: $ {shell.command}")
+            return None
+        try:
+            ran = command.result()
+        except (OSError, ValueError) as error:
+            self._app.say(f"the command could not be started: {error}")
+            return None
+        self._app.say("")
+        return ran
+
+    def stop(self) -> bool:
+        """Stop the command that runs; False if none does."""
+        if self._command is None:
+            return False
+        self._command.cancel()
+        return True
