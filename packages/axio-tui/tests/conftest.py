@@ -263,7 +263,8 @@ class Axio:
     ) -> subprocess.Popen[bytes]:
         """A process that leads a session, as a terminal's foreground job does its group."""
         extra = options.pop("env", {})
-        for stream in ("stdin", "stdout", "stderr"):
+        options.setdefault("stdin", subprocess.DEVNULL)  # what is piped in belongs to the prompt
+        for stream in ("stdout", "stderr"):
             options.setdefault(stream, subprocess.PIPE)
         process = subprocess.Popen(
             options.pop("command", [sys.executable, "-m", "axio_tui", *args]),
@@ -282,6 +283,7 @@ class Axio:
         input: bytes = b"",
         **options: Any,
     ) -> Done:
+        options.setdefault("stdin", subprocess.PIPE)
         process = self.start(*args, script=script, **options)
         out, err = process.communicate(input, timeout=120)
         return Done(process.returncode, (out or b"").decode(), (err or b"").decode())

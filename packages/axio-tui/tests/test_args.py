@@ -29,7 +29,8 @@ def test_options_for_logging_may_stand_before_and_after_the_command(args: list[s
 def test_what_is_not_said_is_left_to_the_command() -> None:
     parsed = build_parser().parse_args(["run"])
     assert (parsed.prompt, parsed.transport, parsed.model, parsed.tools) == (None,) * 4
-    assert (parsed.json, parsed.yes, parsed.debug) == (False,) * 3
+    assert parsed.format == "text"
+    assert not (parsed.yes or parsed.debug or parsed.continue_ or parsed.no_save)
     assert (parsed.max_iterations, parsed.mode, parsed.sandbox) == (None,) * 3  # as configured
 
 

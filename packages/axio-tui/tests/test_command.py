@@ -25,9 +25,11 @@ def records(out: str) -> list[dict[str, Any]]:
 # ── what it prints ────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_a_command_it_prints_its_help(axio: Any) -> None:
-    done = axio()
-    assert done.code == 0 and done.out.startswith("usage: axio") and not done.err
+@pytest.mark.parametrize("args", [(), ("--plain",), ("--model", "x")])
+def test_a_conversation_needs_a_terminal(axio: Any, args: tuple[str, ...]) -> None:
+    done = axio(*args)
+    assert done.code == 2 and not done.out
+    assert done.line.startswith("axio: error: a conversation needs a terminal")
 
 
 def test_the_script_and_the_module_are_the_same_command(axio: Any) -> None:
@@ -156,7 +158,7 @@ def test_in_a_folder_that_was_removed_the_command_says_so(axio: Any, name: str) 
 
 
 def test_help_and_version_need_no_folder(axio: Any) -> None:
-    for args in ("--version", "--help", "run --help", ""):
+    for args in ("--version", "--help", "run --help"):
         (axio.home / "gone").mkdir()
         start = f"cd gone && rmdir ../gone && exec '{sys.executable}' -m axio_tui {args}"
         done = axio(command=["sh", "-c", start])
@@ -257,7 +259,7 @@ def test_the_system_prompt_can_be_replaced(axio: Any) -> None:
 def test_the_number_of_requests_is_limited(axio: Any) -> None:
     script = [[["acme_look", {}]]]
     done = axio(*SCRIPTED, "--max-iterations", "3", "go on", script=script)
-    assert done.code == 1
+    assert done.code == 3
     assert done.out.count("-> acme_look()") == 3
     assert "3 requests" in done.line and "--max-iterations" in done.line
 
@@ -297,7 +299,7 @@ def test_a_reader_that_leaves_ends_it_quietly(axio: Any) -> None:
 
 
 def test_help_that_is_not_read_is_no_failure(axio: Any) -> None:
-    for args in ("", "--help", "run --help", "--version"):
+    for args in ("--help", "run --help", "--version"):
         shell = f"exec 3>&1; ('{sys.executable}' -m axio_tui {args}; echo $? >&3) | true"
         done = axio(command=["sh", "-c", shell])
         assert done.out == "0\n" and not done.err

@@ -257,10 +257,10 @@ def test_a_conversation_goes_on_over_the_same_connection(
     server.answer = lambda request: stream(delta(content=f"{len(request['messages'])} messages"))
     tty = terminal("run", "--transport", "openai", "--system", "", "--tools", "none")
     for count in (1, 3, 5):
-        tty.until("> ")
+        tty.until("you: ")
         tty.send("go on\n")
         tty.until(f"{count} messages")
-    tty.until("> ")
+    tty.until("you: ")
     tty.send("\x04")
     code, rest = tty.end()
     assert code == 0 and not rest.strip()

@@ -17,7 +17,7 @@ __all__ = ("main",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    """Run the command and return its exit code, one of `axio_tui.args.EXIT_CODES`."""
     _prepare_streams()
     try:
         return _command(argv)
@@ -37,10 +37,24 @@ def _command(argv: Sequence[str] | None) -> int:
     if args.version:
         print(f"axio {__version__}")
         return 0
-    if args.command is None:
-        parser.print_help()
-        return 0
+    args.literal = "--" in given  # after it "-" is a prompt like any other
+    if args.command is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        say('error: a conversation needs a terminal; axio run "PROMPT" does without')
+        return 2
     return _run(args)
+
+
+def _why_plain(args: argparse.Namespace) -> str:
+    """The reason for lines; "" for the full screen."""
+    if args.plain:
+        return "--plain"
+    if os.environ.get("AXIO_PLAIN", "").strip() not in ("", "0"):
+        return "AXIO_PLAIN"
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return "TERM=dumb"
+    if args.config["ui"] == "plain":
+        return 'ui = "plain"'
+    return ""
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -48,9 +62,8 @@ def _run(args: argparse.Namespace) -> int:
     from axio_tui.config.load import configure
     from axio_tui.errors import CommandError, check_current_directory, explain, traceback_of
     from axio_tui.logs import start_logging
-    from axio_tui.plain.terminal import OutputClosed
+    from axio_tui.plain.output import OutputClosed
     from axio_tui.project import open_for
-    from axio_tui.run import run
     from axio_tui.stopping import Stopped
 
     try:
@@ -58,7 +71,14 @@ def _run(args: argparse.Namespace) -> int:
         args.project = open_for(args, say)
         configure(args, say, args.project.configs)
         start_logging(args.log_level, args.log_file)
-        return run(args, say)
+        because = "" if args.command else _why_plain(args)
+        if args.command or because:
+            from axio_tui.run import run
+
+            return run(args, say, because)
+        from axio_tui.app.front import open_screen
+
+        return open_screen(args, say)
     except OutputClosed:
         return 1
     except Stopped as stop:

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axio.agent import Agent
+from axio.context import ContextStore
 from axio.permission import PermissionGuard
 from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
@@ -20,6 +21,7 @@ from axio_tui.chat.installed import OWN_GUARDS, installed_guards
 from axio_tui.chat.instructions import instructions_of
 from axio_tui.chat.models import Models
 from axio_tui.chat.permissions import Ask, Permissions
+from axio_tui.chat.session import ChatSession
 from axio_tui.chat.skills import Skill, find_skills
 from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
 from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
@@ -27,7 +29,7 @@ from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config
 from axio_tui.connect import reach_loopback_directly
-from axio_tui.errors import CommandError, WrongUse
+from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
 from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed
@@ -36,6 +38,9 @@ from axio_tui.server_tools import NOBODY, ServersAsk, server_tools
 from axio_tui.session import make_agent
 from axio_tui.tools import SUBAGENT_SYSTEM_PROMPT
 from axio_tui_guards import Decisions
+
+if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
+    from axio_tools_local.workspace import Workspace
 
 __all__ = ("Equipment", "Say", "equipped")
 
@@ -55,11 +60,31 @@ class Equipment:
     models: Models
     subagents: SubAgents
     skills: Mapping[str, Skill] = field(default_factory=dict)
+    place: Workspace | None = None
 
     @property
     def choice(self) -> Choice:
         """Where the model of the conversation is."""
         return self.models.choice
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the tools work."""
+        if self.place is not None:
+            return self.place
+        from axio_tools_local.local import LocalWorkspace  # Only where it is asked for.
+
+        return LocalWorkspace()
+
+    def session(self, store: ContextStore | None = None) -> ChatSession:
+        """A session of the agent in a store, not opened yet."""
+        session = ChatSession(self.agent, store, explain=self.explain, permissions=self.permissions)
+        session.meter.free = self.models.free
+        return session
+
+    def explain(self, error: BaseException) -> str:
+        """The words of a failure: never a secret."""
+        return explain(error, self.agent.transport)
 
 
 @asynccontextmanager
@@ -121,7 +146,7 @@ async def equipped(
 
         equip()
         more.on_change = equip
-        yield Equipment(agent, permissions, models, subagents, skills.by_name)
+        yield Equipment(agent, permissions, models, subagents, skills.by_name, place)
 
 
 def _permissions(args: argparse.Namespace, ask: Ask, keeps: bool, parts: Installed) -> Permissions:

@@ -40,9 +40,9 @@ class Project:
 def open_for(args: argparse.Namespace, say: Say) -> Project:
     """The project of a command. Who starts a conversation on a terminal can be asked about it; a
     single prompt may come from a program."""
-    from axio_tui.plain.terminal import where_to_ask
+    from axio_tui.plain.person import where_to_ask
 
-    where = where_to_ask(json=getattr(args, "json", False)) if args.prompt is None else None
+    where = where_to_ask(json=args.format != "text") if args.prompt is None else None
     ask = None if where is None else partial(_ask, where)
     return open_project(Path.cwd(), say, trust_all=args.trust, ask=ask)
 

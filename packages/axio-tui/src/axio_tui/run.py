@@ -1,66 +1,132 @@
-"""`axio run`: a prompt in, a model's work and answer out."""
+"""`axio` and `axio run`: from the command line to a front end."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
+from axio_tui.chat.library import Library, NoSuchSession, open_library
 from axio_tui.chat.session import ChatSession
-from axio_tui.equip import Say, equipped
+from axio_tui.equip import Equipment, Say, equipped
 from axio_tui.errors import WrongUse
+from axio_tui.limits import budget_of
 from axio_tui.plain.form import answer_of, is_approved
-from axio_tui.plain.front import Chat
-from axio_tui.plain.terminal import Output, Person, where_to_ask
+from axio_tui.plain.front import Front
+from axio_tui.plain.keyboard import Keyboard
+from axio_tui.plain.once import Once
+from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.server_tools import NOBODY, ServersAsk
-from axio_tui.stopping import Stopped, run_stoppable
+from axio_tui.stdin import prompt_of
+from axio_tui.stopping import Interrupts, Stopped, run_stoppable
 
 __all__ = ("run",)
 
 
-def run(args: argparse.Namespace, say: Say) -> int:
-    """The exit code of `axio run`.
+def run(args: argparse.Namespace, say: Say, because: str = "") -> int:
+    """The exit code. Without a prompt a conversation begins, in lines `because` of something.
 
     Raises `CommandError` for what is wrong, `Stopped` after a signal and `OutputClosed`.
     """
-    prompt = _prompt_of(args.prompt)
+    prompt = prompt_of(args.prompt, literal=args.literal, say=say)
+    interrupts = Interrupts()
+    if prompt is None and args.format == "text":
+        job = _converse(args, because or "axio run without a prompt", interrupts, say)
+    else:
+        job = _answer(args, prompt, say)
     runner = asyncio.Runner()
     try:
-        return run_stoppable(runner, _run(args, prompt, say))
+        return run_stoppable(runner, job, interrupts)
     finally:
         # Closing the runner waits for worker threads, and those cannot be stopped.
         if not isinstance(sys.exception(), Stopped):
             runner.close()
 
 
-async def _run(args: argparse.Namespace, prompt: str | None, say: Say) -> int:
-    where = where_to_ask(json=args.json)
-    person = Person(where)
-    servers = NOBODY
-    if where is not None:
-        servers = ServersAsk(partial(answer_of, person, say), partial(is_approved, person))
-    async with equipped(args, person.ask, say, keeps=where is not None, servers=servers) as parts:
-        session = ChatSession(parts.agent, permissions=parts.permissions)
-        session.meter.free = parts.models.free
-        chat = Chat(session, parts.models.choice, args, person, Output(sys.stdout), say)
-        return await (chat.converse() if prompt is None else chat.answer(prompt))
+async def _converse(
+    args: argparse.Namespace, because: str, interrupts: Interrupts, say: Say
+) -> int:
+    front = Front(args, because, interrupts, say)
+    servers = _servers_ask(front.person, say)
+    async with (
+        equipped(args, front.person.ask, say, keeps=True, servers=servers) as parts,
+        _library(args, say) as library,
+    ):
+        return await front.converse(parts, library, await _session(args, parts, library, say))
 
 
-def _prompt_of(argument: str | None) -> str | None:
-    """The prompt, from stdin for "-"; None to ask for it on the terminal."""
-    if argument is None:
-        if sys.stdin.isatty():
-            return None
-        raise WrongUse('no prompt: axio run "PROMPT", or - to read it from stdin')
-    try:
-        if argument == "-":
-            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
-        else:
-            argument.encode("utf-8")  # bytes that were no UTF-8 have become lone surrogates
-            prompt = argument
-    except UnicodeError as error:
-        raise WrongUse("the prompt is not UTF-8") from error
-    if not prompt.strip():
-        raise WrongUse("the prompt is empty")
-    return prompt
+async def _answer(args: argparse.Namespace, prompt: str | None, say: Say) -> int:
+    """Answer one prompt or, without, one after the other that is typed."""
+    where = where_to_ask(json=args.format != "text")
+    keyboard = None if where is None else Keyboard()
+    person = Person(
+        where, keyboard, lambda line: say(f"typed before the question, not used: {line}")
+    )
+    servers = NOBODY if where is None else _servers_ask(person, say)
+    async with (
+        equipped(args, person.ask, say, keeps=where is not None, servers=servers) as parts,
+        _library(args, say) as library,
+    ):
+        session = await _session(args, parts, library, say)
+        await session.open()
+        try:
+            once = Once(args, parts, session, person, say)
+            if prompt is not None:
+                return await once.answer(prompt, budget_of(args))
+            assert keyboard is not None
+            with keyboard.modes_restored():
+                while (prompt := await _typed(keyboard, say)) is not None:
+                    await once.answer(prompt, budget_of(args))
+            return 0
+        finally:
+            await session.close()
+
+
+async def _typed(keyboard: Keyboard, say: Say) -> str | None:
+    """The next prompt that is not empty, typed on the terminal; None at end of input."""
+    while True:
+        try:
+            prompt = await keyboard.line("> ", lambda line: [])
+            if prompt is None:
+                print(file=sys.stderr)
+                return None
+            prompt.encode()
+        except UnicodeError:
+            say("the prompt is not UTF-8")
+            continue
+        if prompt.strip():
+            return prompt
+
+
+def _servers_ask(person: Person, say: Say) -> ServersAsk:
+    """The questions of MCP servers, put to the person."""
+    return ServersAsk(partial(answer_of, person, say), partial(is_approved, person))
+
+
+# ── where it is kept ──────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def _library(args: argparse.Namespace, say: Say) -> AsyncIterator[Library]:
+    async with open_library(say=say, keep=not args.no_save) as library:
+        yield library
+
+
+async def _session(
+    args: argparse.Namespace, parts: Equipment, library: Library, say: Say
+) -> ChatSession:
+    """The conversation that is wanted, not opened yet; a new one by default."""
+    session_id = None
+    if args.resume is not None:
+        try:
+            session_id = (await library.find(args.resume)).session_id
+        except NoSuchSession as error:
+            raise WrongUse(str(error)) from error
+    elif args.continue_:
+        session_id = await library.last()
+        if session_id is None:
+            say("there is no conversation in this folder yet: this is the first")
+    return parts.session(await library.store(session_id))

@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ("Stopped", "run_stoppable")
+__all__ = ("Interrupts", "Stopped", "run_stoppable")
 
 T = TypeVar("T")
 
@@ -32,8 +32,32 @@ class Stopped(Exception):
         self.exit_code = 128 + signum
 
 
-def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
-    """The result of `run`. The first signal cancels it and raises `Stopped` when it has ended.
+class Interrupts:
+    """The things that Ctrl-C ends: the program or, first, the run that goes on in it."""
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], object] | None = None
+
+    @contextmanager
+    def ending(self, stop: Callable[[], object]) -> Iterator[None]:
+        """Inside the block the first Ctrl-C calls `stop`, in the event loop."""
+        self._stop = stop
+        try:
+            yield
+        finally:
+            self._stop = None
+
+    def take(self) -> Callable[[], object] | None:
+        """The call that the next Ctrl-C makes; the one after it ends the program."""
+        stop, self._stop = self._stop, None
+        return stop
+
+
+def run_stoppable(
+    runner: asyncio.Runner, run: Coroutine[Any, Any, T], interrupts: Interrupts | None = None
+) -> T:
+    """The result of `run`. The first signal cancels it and raises `Stopped` when it has ended. With
+    `interrupts` Ctrl-C may end something else first.
 
     A run that does not end within `GRACE` seconds, because a tool blocks the event loop or holds
     on to its cancellation, is left where it is: the process ends with its children. So it does
@@ -41,6 +65,7 @@ def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
     Signals that were ignored, as in a background job, stay ignored.
     """
     received: list[int] = []
+    milder: list[Callable[[], object]] = []
     loop = runner.get_loop()
 
     async def stoppable() -> T:
@@ -50,16 +75,26 @@ def run_stoppable(runner: asyncio.Runner, run: Coroutine[Any, Any, T]) -> T:
         def stop(signum: int, frame: FrameType | None) -> None:
             if received:
                 _end(128 + received[0])
+            first = interrupts.take() if interrupts and signum == signal.SIGINT else None
+            if first is not None:
+                milder.append(first)
+                return
             received.append(signum)
             signal.signal(signal.SIGALRM, lambda *_: _end(128 + signum))
             signal.setitimer(signal.ITIMER_REAL, GRACE)
+
+        def wake() -> None:
+            while milder:
+                milder.pop()()
+            if received:
+                task.cancel()
 
         handled = {s: signal.getsignal(s) for s in SIGNALS}
         handled = {s: was for s, was in handled.items() if was is not signal.SIG_IGN}
         for signum in handled:
             # The loop's handler wakes it, even if another thread receives the signal; `stop` runs
             # at once, even if a tool blocks the loop. Python calls both.
-            loop.add_signal_handler(signum, task.cancel)
+            loop.add_signal_handler(signum, wake)
             signal.signal(signum, stop)
         try:
             return await run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from axio_tui.chat.commands import (
     run,
 )
 from axio_tui.chat.entries import Text, User
+from axio_tui.chat.library import Library, open_library
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.session import ChatSession
 from axio_tui_guards.rules import Rule
@@ -42,20 +44,22 @@ class Desk:
 
     commands: dict[str, SlashCommand] = BUILTIN
 
+    library: Library
+
     def __init__(self, *answers: object, folder: Path | None = None) -> None:
         permissions = Permissions(nobody, root=folder or ".")
         self.workspace: Workspace = LocalWorkspace(folder or ".")
         tools = [Tool(name="write_file", handler=write_file, context=self.workspace)]
         self.agent = Agent("Be brief.", StubTransport(list(answers)), tools)  # type: ignore[arg-type]
         self.permissions = permissions
-        self.session = self.make()
+        self.session = self.make(MemoryContextStore())
 
-    def make(self, store: ContextStore | None = None) -> ChatSession:
-        store = MemoryContextStore() if store is None else store
+    def make(self, store: ContextStore) -> ChatSession:
         return ChatSession(self.agent, store, permissions=self.permissions)
 
     async def show(self, session: ChatSession) -> None:
-        await session.load()
+        await session.open()
+        await self.session.close()
         self.session = session
 
     async def say(self, prompt: str) -> None:
@@ -72,9 +76,7 @@ async def test_each_command_is_in_the_help_in_one_line() -> None:
     assert isinstance(text, str)
     lines = text.splitlines()
     assert [line.split()[0] for line in lines] == [f"/{name}" for name in BUILTIN]
-    assert await Desk()("help /rewind") == lines[list(BUILTIN).index("rewind")].replace(
-        "    ", "  "
-    ) or "go back before a prompt" in str(await Desk()("help /rewind"))
+    assert str(await Desk()("help /rewind")).startswith("/rewind [N] [WHAT]  go back")
 
 
 async def test_a_name_that_is_close_is_offered() -> None:
@@ -101,16 +103,60 @@ async def test_names_and_arguments_are_completed() -> None:
     assert len(await completions(desk, "/")) == len(BUILTIN)
 
 
-async def test_a_new_conversation_begins_empty_and_a_copy_goes_on_by_itself() -> None:
+@pytest.fixture
+async def library(tmp_path: Path) -> AsyncIterator[Library]:
+    async with open_library(tmp_path / "axio.db", tmp_path) as library:
+        yield library
+
+
+def words(session: ChatSession) -> list[str]:
+    return [e.text for e in session.conversation.entries if isinstance(e, User | Text)]
+
+
+async def test_a_copy_goes_on_by_itself_and_a_new_conversation_begins_empty(
+    library: Library,
+) -> None:
     desk = Desk(make_text_response("One."), make_text_response("Two."))
+    desk.library = library
+    desk.session = desk.make(await library.store())
     await desk.say("first")
     before = desk.session
     await desk("fork")
     await desk.say("second")
-    assert [*before.conversation.entries] == [User("first"), Text("One.")]
-    assert [*desk.session.conversation.entries][2:] == [User("second"), Text("Two.")]
+    assert words(before) == ["first", "One."]
+    assert words(desk.session) == ["first", "One.", "second", "Two."]
     await desk("new")
-    assert not desk.session.conversation.entries
+    assert not words(desk.session)
+    await desk.session.close()
+
+
+async def test_a_conversation_is_named_found_and_gone_on_with(library: Library) -> None:
+    desk = Desk(*[make_text_response(answer) for answer in ("One.", "Two.", "Three.")])
+    desk.library = library
+    assert await desk("resume") == "There are no conversations here."
+    for prompt in ("first thing", "second thing"):
+        await desk.show(desk.make(await library.store()))
+        await desk.say(prompt)
+    assert await desk("rename the parser") == "This conversation is called the parser now."
+    parser = desk.session.store.session_id
+    listed = await desk("resume")
+    assert isinstance(listed, Pick) and len(listed.options) == 2
+    assert "the parser (2 messages" in listed.options[0].label
+    assert listed.options[0].command == f"/resume {parser}"
+    assert await completions(desk, "/resume the") == ["/resume the parser"]
+    for which, expected in (
+        ("first", "first thing"),  # a word of its first prompt
+        ("the parser", "second thing"),
+        (parser[:12], "second thing"),
+    ):
+        await desk("new")
+        await desk(f"resume {which}")
+        assert words(desk.session)[0] == expected
+    assert "no conversations with nonsense" in str(await desk("resume nonsense")).lower()
+    assert isinstance(await desk("resume thing"), Pick), "either of them"
+    with pytest.raises(CommandFailed, match="which name"):
+        await desk("rename")
+    await desk.session.close()
 
 
 async def test_going_back_gives_the_prompt_to_be_edited(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-RUN = ("run", "--transport", "prompts", "hello")
+RUN = ("run", "--no-save", "--transport", "prompts", "hello")
 
 
 def write(axio: Any, text: str | bytes) -> Path:

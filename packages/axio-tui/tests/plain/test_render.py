@@ -23,7 +23,9 @@ from axio.events import (
 )
 from axio.types import StopReason, Usage
 from axio_tui.harmless import describe_call
-from axio_tui.plain.render import COLOUR, OUTPUT_MARK, Renderer
+from axio_tui.plain.render import Renderer
+from axio_tui.plain.results import OUTPUT_MARK
+from axio_tui.plain.style import COLOUR
 
 USAGE = Usage(1200, 34)
 

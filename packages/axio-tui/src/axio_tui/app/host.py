@@ -26,6 +26,7 @@ from axio_tui.chat.session import ChatSession
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.app.app import AgentApp
+    from axio_tui.chat.library import Library
 
 __all__ = ("ScreenHost",)
 
@@ -45,6 +46,13 @@ class ScreenHost:
     @property
     def workspace(self) -> Workspace:
         return self._app.opened.workspace
+
+    @property
+    def library(self) -> Library:
+        library = self._app.opened.library
+        if library is None:
+            raise CommandFailed("no conversations are kept here")
+        return library
 
     def make(self, store: ContextStore | None = None) -> ChatSession:
         return self._app.opened.make(store)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import get_args
 
+from axio.context import SessionInfo
 from axio.messages import Message
 from axio_tui.chat.commands import (
     CommandFailed,
@@ -24,6 +26,7 @@ from axio_tui.chat.session import Point
 __all__ = ("BUILTIN",)
 
 _SHOWN = 70  # characters of a prompt in a list
+_LISTED = 30  # conversations
 _MODES: tuple[str, ...] = get_args(Mode)
 _REWOUND = ("both", "conversation", "files")
 
@@ -43,7 +46,7 @@ async def _leave(host: Host, arguments: str) -> Outcome:
 
 
 async def _new(host: Host, arguments: str) -> Outcome:
-    await host.show(host.make())
+    await host.show(host.make(await host.library.store()))
     return "A new conversation."
 
 
@@ -57,6 +60,47 @@ async def _compact(host: Host, arguments: str) -> Outcome:
         return "There is nothing to shorten."
     note = host.session.conversation.entries[0]
     return f"Shortened: {getattr(note, 'text', '')}. The long one is kept as it was."
+
+
+async def _rename(host: Host, arguments: str) -> Outcome:
+    if not arguments:
+        raise CommandFailed("/rename NAME: which name?")
+    await host.library.rename(host.session.store.session_id, arguments)
+    return f"This conversation is called {arguments} now."
+
+
+async def _resume(host: Host, arguments: str) -> Outcome:
+    library = host.library
+    if arguments:
+        with suppress(LookupError):
+            info = await library.find(arguments)
+            return await _go_on_with(host, info.session_id)
+    found = await (library.search(arguments) if arguments else library.sessions())
+    if arguments and len(found) == 1:
+        return await _go_on_with(host, found[0].session_id)
+    if not found:
+        what = f" with {arguments} in their name or first prompt" if arguments else ""
+        return f"There are no conversations{what} here."
+    options = [
+        Option(f"{one.preview} ({_told(one)})", f"/resume {one.session_id}")
+        for one in found[:_LISTED]
+    ]
+    more = f" ({len(found) - _LISTED} more)" if len(found) > _LISTED else ""
+    return Pick(f"Conversations, newest first{more}", options, "/resume N, ID, NAME or WORDS of it")
+
+
+async def _go_on_with(host: Host, session_id: str) -> Outcome:
+    await host.show(host.make(await host.library.store(session_id)))
+    return ""
+
+
+async def _names(host: Host) -> Iterable[str]:
+    return [one.preview for one in await host.library.sessions()]
+
+
+def _told(info: SessionInfo) -> str:
+    count = info.message_count
+    return f"{count} message{'s' if count != 1 else ''}, {info.created_at}, {info.session_id[:8]}"
 
 
 # ── going back ────────────────────────────────────────────────────────────────────────────────
@@ -183,6 +227,8 @@ BUILTIN = {
     for command in (
         SlashCommand("help", "[COMMAND]", "list the commands", _help, any_time=True),
         SlashCommand("new", "", "begin another conversation", _new),
+        SlashCommand("resume", "[WHICH]", "go on with another conversation", _resume, _names),
+        SlashCommand("rename", "NAME", "give this conversation a name", _rename, any_time=True),
         SlashCommand("fork", "", "go on in a copy of this conversation", _fork),
         SlashCommand("compact", "", "go on with a summary in place of all that was said", _compact),
         SlashCommand(

@@ -14,10 +14,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from axio.context import ContextStore
+from axio.exceptions import AxioError
 from axio_tui.chat.session import ChatSession
 
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
+    from axio_tui.chat.library import Library
 
 __all__ = (
     "CommandFailed",
@@ -48,11 +50,15 @@ class Host(Protocol):
         """Where the tools work."""
 
     @property
+    def library(self) -> Library:
+        """The conversations that are kept here."""
+
+    @property
     def commands(self) -> Mapping[str, SlashCommand]:
         """All that may be called here, by their names."""
 
-    def make(self, store: ContextStore | None = None) -> ChatSession:
-        """A session in the store, a new one without; not opened yet."""
+    def make(self, store: ContextStore) -> ChatSession:
+        """A session in the store, not opened yet."""
 
     async def show(self, session: ChatSession) -> None:
         """Open this conversation, close the one before, and go on with it."""
@@ -133,7 +139,7 @@ async def run(host: Host, name: str, arguments: str = "") -> Outcome:
         raise CommandFailed(f"/{command.name} has to wait until the answer is there, or stopped")
     try:
         return await command.run(host, arguments.strip())
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, LookupError, RuntimeError, OSError, AxioError) as error:
         raise CommandFailed(str(error)) from error
 
 

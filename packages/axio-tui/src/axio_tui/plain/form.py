@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from axio_tui.harmless import one_line, visible
-from axio_tui.plain.terminal import Line, Person
+from axio_tui.plain.person import Line, Person
 
 if TYPE_CHECKING:
     from axio_tools_mcp.elicitation import Elicitation

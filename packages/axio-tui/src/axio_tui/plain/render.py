@@ -22,31 +22,13 @@ from axio.events import (
     ToolUseStart,
     VideoOutput,
 )
-from axio.types import StopReason, Usage
 from axio_tui.chat.entries import DECISION
 from axio_tui.harmless import SHOWN_VALUE, PlainText, describe_call, plain, visible
+from axio_tui.plain.footer import footer
+from axio_tui.plain.results import ANSWERED, OUTPUT_MARK, repeats, result_lines
+from axio_tui.plain.style import PLAIN, Style
 
-__all__ = ("COLOUR", "PLAIN", "Renderer", "Style")
-
-SHOWN_LINES = 60
-SHOWN_CHARACTERS = 20_000
-OUTPUT_MARK = "  | "
-ERROR_MARK = "  ! "
-ANSWERED = "(the answer is the output above)\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """Escape sequences around the parts of the text; all empty where there is no terminal."""
-
-    call: str = ""
-    dim: str = ""
-    error: str = ""
-    reset: str = ""
-
-
-PLAIN = Style()
-COLOUR = Style(call="\x1b[1m", dim="\x1b[2m", error="\x1b[31m", reset="\x1b[0m")
+__all__ = ("Renderer",)
 
 
 @dataclass(slots=True)
@@ -93,8 +75,9 @@ class Renderer:
     def feed(self, event: StreamEvent) -> str:
         match event:
             case TextDelta(delta=delta):
-                if self._repeats(delta):
+                if repeats(delta, self._output_shown):
                     delta = ANSWERED
+                self._output_shown = ""
                 return self._finish_calls() + self._speak("text", delta)
             case ReasoningDelta(delta=delta):
                 return self._finish_calls() + self._speak(
@@ -119,8 +102,7 @@ class Renderer:
                 size = f"[{plain(event.media_type)}, {len(event.data):,} bytes]"
                 return self._end_line() + f"{OUTPUT_MARK}{size}\n"
             case SessionEndEvent():
-                nothing = event.stop_reason is StopReason.error and event.total_usage == Usage(0, 0)
-                return self._end_line() + ("" if nothing else self._footer(event))
+                return self._end_line() + self._footer(event)
             case Error():
                 return self._end_line()
         return ""
@@ -148,10 +130,7 @@ class Renderer:
         begun, self._line_open = self._line_open, not text.endswith("\n")
         lines = text.removesuffix("\n").replace("\n", f"\n{mark}")
         end = "\n" if not self._line_open else ""
-        return before + self._styled(f"{'' if begun else mark}{lines}", style) + end
-
-    def _styled(self, text: str, style: str) -> str:
-        return f"{style}{text}{self._style.reset}" if style else text
+        return before + self._style.put(style, f"{'' if begun else mark}{lines}") + end
 
     # ── calls ─────────────────────────────────────────────────────────────────────────────────
 
@@ -164,7 +143,7 @@ class Renderer:
         self._calls[id] = _Call(name, [])
         self._calls_total += 1
         self._speaker, self._line_open = _naming(id), True
-        return before + self._styled(f"-> {visible(name)}", self._style.call)
+        return before + self._style.put(self._style.call, f"-> {visible(name)}")
 
     def _finish_calls(self) -> str:
         """Complete the line of each call whose arguments have arrived since."""
@@ -177,7 +156,7 @@ class Renderer:
             if self._speaker == _naming(id):  # its name stands there already
                 text += line[len(visible(call.name)) :] + self._end_line()
             else:
-                text += self._end_line() + self._styled(f"-> {line}", self._style.call) + "\n"
+                text += self._end_line() + self._style.put(self._style.call, f"-> {line}") + "\n"
         return text
 
     def _output(self, id: str, name: str, text: str) -> str:
@@ -190,27 +169,11 @@ class Renderer:
         self._output_shown = result.content.strip()
         if streamed and not result.is_error:
             return self._end_line()
-        style, mark = self._style.dim, OUTPUT_MARK
-        if result.is_error:
-            style, mark = self._style.error, ERROR_MARK
-        shown = plain(result.content[:SHOWN_CHARACTERS]).rstrip("\n") or "(no output)"
-        lines = shown.split("\n")
-        if len(lines) > SHOWN_LINES:
+        lines, is_whole = result_lines(result.content, result.is_error, self._style)
+        if not is_whole:
             self._output_shown = ""
-            lines[SHOWN_LINES:] = [f"... {result.content.count(chr(10)) + 1:,} lines in all"]
-        elif len(result.content) > SHOWN_CHARACTERS:
-            self._output_shown = ""
-            lines.append(f"... {len(result.content):,} characters in all")
         header = self._header(id, describe_call(result.name, result.input))
-        text = "\n".join(mark + line for line in lines)
-        return self._end_line() + header + self._styled(text, style) + "\n"
-
-    def _repeats(self, answer: str) -> bool:
-        """True if an answer is one line that announces the output above it, and that output."""
-        shown, self._output_shown = self._output_shown, ""
-        said = answer.strip()
-        opening = said.removesuffix(shown).rstrip()
-        return bool(shown) and said.endswith(shown) and opening[-1:] == ":" and "\n" not in opening
+        return self._end_line() + header + lines
 
     def _header(self, id: str, call: str) -> str:
         """Whose output follows, where more than one call could have made it."""
@@ -219,9 +182,5 @@ class Renderer:
         return f"  {self._calls.get(id, call)}:\n"
 
     def _footer(self, end: SessionEndEvent) -> str:
-        usage, seconds = end.total_usage, self._clock() - self._started
-        parts = [f"{usage.input_tokens:,} tokens in", f"{usage.output_tokens:,} out"]
-        if self._calls_total:
-            parts.append(f"{self._calls_total} call{'s' if self._calls_total > 1 else ''}")
-        parts.append(f"{seconds:.1f} s")
-        return self._styled(f"-- {', '.join(parts)}", self._style.dim) + "\n"
+        line = footer(end, self._clock() - self._started, self._calls_total)
+        return self._style.put(self._style.dim, line.rstrip("\n")) + "\n" * bool(line)

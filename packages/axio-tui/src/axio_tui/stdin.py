@@ -1,0 +1,68 @@
+"""The prompt: from the command line, from standard input, or from both."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable
+
+from axio_tui.errors import WrongUse
+
+__all__ = ("prompt_of",)
+
+_PATIENCE = 3.0
+"""Seconds after which it is said that standard input has not ended."""
+
+
+def prompt_of(argument: str | None, *, literal: bool, say: Callable[[str], None]) -> str | None:
+    """The prompt; None to ask for it on the terminal. `WrongUse` for one that cannot be used.
+
+    "-" stands for standard input, unless it is `literal`. What is piped in besides a prompt is sent
+    with it.
+    """
+    if argument is None:
+        if sys.stdin.isatty():
+            return None
+        raise WrongUse('no prompt: axio run "PROMPT", or - to read it from stdin')
+    if argument == "-" and not literal:
+        return _checked(_read(say))
+    prompt = _checked(argument)
+    piped = _read(say) if _is_piped() else ""
+    return f"{prompt}\n\nStandard input:\n{_checked(piped)}" if piped.strip() else prompt
+
+
+def _checked(prompt: str) -> str:
+    if "\0" in prompt:
+        raise WrongUse("the prompt holds a NUL character, so it is no text")
+    try:
+        prompt.encode("utf-8")  # bytes that were no UTF-8 have become lone surrogates
+    except UnicodeError as error:
+        raise WrongUse("the prompt is not UTF-8") from error
+    if not prompt.strip():
+        raise WrongUse("the prompt is empty")
+    return prompt
+
+
+def _is_piped() -> bool:
+    """True for a pipe and a file. A terminal, a device, and the socket that a remote shell leaves
+    open for ever are not meant to be read."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _read(say: Callable[[str], None]) -> str:
+    words = "waiting for the end of standard input; < /dev/null leaves it out"
+    notice = threading.Timer(_PATIENCE, say, (words,))
+    notice.daemon = True
+    notice.start()
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeError as error:
+        raise WrongUse("the prompt is not UTF-8") from error
+    finally:
+        notice.cancel()
