@@ -1,15 +1,18 @@
 """The cost of a session in PostgreSQL: commits, CPU, growth and size.
 
-    .venv/bin/python -m benchmarks.postgres    # some seconds
+    .venv/bin/python -m benchmarks.postgres    # half a minute
 
 It starts a server of its own, as the tests do, without fsync. A run is four answers of the model,
 three of them with two calls that change something; an answer with its results is a turn. CPU is
-that of this process alone, where the model takes no time.
+that of this process alone, where the model takes no time. At the end LangGraph with its saver does
+the same work on the same server, from an environment of its own, made at the first time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,8 +21,9 @@ from statistics import median
 from axio import Agent, Message, TextBlock
 from axio_context_postgres import Postgres, PostgresContextStore
 from benchmarks.measure import Sample, timed
+from benchmarks.peers.__main__ import interpreter
 from benchmarks.script import agent, consume
-from benchmarks.turns import Turn, call, words
+from benchmarks.turns import TEXT, changing, result_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -27,23 +31,18 @@ from support.postgres import Cluster, start_postgres
 
 TURNS = 4  # of a run
 MESSAGES = 8  # of a run
-WORDS = " ".join(words(200))
 
 
 def working(text: str) -> Agent:
     """It says `text` in every run, and its tool gives it back."""
 
     async def change(key: str) -> str:
-        return f"{key}: {text}"
+        return result_of(key, text)
 
-    calls: list[Turn] = [
-        (text[:300], *(call("change", {"key": f"{n} {i}"}, f"call_{i}") for i in range(2)))
-        for n in range(TURNS - 1)
-    ]
-    return agent([*calls, (text,)], change)
+    return agent(changing(text), change)
 
 
-async def work(store: PostgresContextStore, runs: int, text: str = WORDS) -> Sample:
+async def work(store: PostgresContextStore, runs: int, text: str = TEXT) -> Sample:
     """The cost of a turn, over so many runs in one session."""
     worker = working(text)
     with timed(runs * TURNS) as timer:
@@ -96,7 +95,7 @@ async def growth(cluster: Cluster) -> None:
             for length, taken in walls.items():
                 store = database.session()
                 await store.extend(
-                    Message("assistant" if n % 2 else "user", [TextBlock(WORDS)])
+                    Message("assistant" if n % 2 else "user", [TextBlock(TEXT)])
                     for n in range(length)
                 )
                 await store.get_history()
@@ -108,36 +107,79 @@ async def growth(cluster: Cluster) -> None:
 
 
 async def size(cluster: Cluster) -> None:
-    """Sessions written by runs, each in tables of its own.
+    """Sessions of 1,000 messages written by runs, and copies of them.
 
     The conversation counts as the UTF-8 of its contents. Stored is all that the tables take, with
-    indexes; those that stay empty take 0.3 MB once, however many the sessions.
+    indexes; those that stay empty take some 0.4 MB once, however many the sessions.
     """
     for share in (1, 3, 10):
         schema = f"size_{share}"
         async with Postgres(cluster.dsn(), schema=schema) as database:
-            text = WORDS[: len(WORDS) // share]
-            await work(database.session(), 1000 // MESSAGES, text)
-        cluster.execute("VACUUM")
-        ((messages, conversation, alone),) = cluster.execute(
-            "SELECT count(*), sum(octet_length(content::text)), "
-            f"pg_total_relation_size('{schema}.axio_messages') FROM {schema}.axio_messages"
-        )
-        ((stored,),) = cluster.execute(
-            "SELECT sum(pg_total_relation_size(format('%%I.%%I', schemaname, tablename)::regclass))"
-            "FROM pg_tables WHERE schemaname = %s",
-            schema,
+            text = TEXT[: len(TEXT) // share]
+            store = database.session()
+            await work(store, 1000 // MESSAGES, text)
+            one = stored(cluster, schema)
+            for _ in range(19):
+                await store.fork()
+        all_of_them = stored(cluster, schema)
+        ((messages, conversation),) = cluster.execute(
+            f"SELECT count(*), sum(octet_length(content::text)) FROM {schema}.axio_messages"
         )
         print(
-            f"bytes stored over bytes   {stored / conversation:.2f}  (at most 1.3; after VACUUM, "
-            f"{messages:,} messages of {conversation / messages:.0f} bytes; "
-            f"{alone / conversation:.2f} for the table of messages)"
+            f"bytes stored over bytes   {all_of_them / conversation:.2f}  "
+            f"(at most 1.3; after VACUUM, 20 sessions of {messages / 20:,.0f} messages "
+            f"of {conversation / messages:.0f} bytes;"
+            f" {one * 20 / conversation:.2f} with one session alone)"
+        )
+
+
+def stored(cluster: Cluster, schema: str) -> int:
+    """Bytes of all tables of a schema, with indexes."""
+    cluster.execute("VACUUM")
+    ((number,),) = cluster.execute(
+        "SELECT sum(pg_total_relation_size(format('%%I.%%I', schemaname, tablename)::regclass))"
+        "FROM pg_tables WHERE schemaname = %s",
+        schema,
+    )
+    return int(number)
+
+
+async def beside_langgraph(cluster: Cluster) -> None:
+    """One session of 320 messages in both."""
+    try:
+        python = interpreter("langgraph_postgres")
+    except (subprocess.CalledProcessError, OSError) as error:
+        print(f"LangGraph's saver could not be installed, and is not measured: {error}")
+        return
+    runs = 320 // MESSAGES
+
+    async def axio() -> Sample:
+        async with Postgres(cluster.dsn(), schema="beside") as database:
+            return await work(database.session(), runs)
+
+    async def langgraph() -> Sample:
+        command = [python, "-m", "benchmarks.peers.langgraph_postgres", cluster.dsn(), str(runs)]
+        done = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        out, _ = await done.communicate()
+        return Sample(**json.loads(out))
+
+    print(f"one session of {runs * MESSAGES} messages:")
+    for name, schema, measure in (
+        ("axio", "beside", axio),
+        ("LangGraph", "public", langgraph),
+    ):
+        before = writes(cluster)
+        sample = await measure()
+        print(
+            f"  {name:<10} {(writes(cluster) - before) / runs / TURNS:5.2f} commits a turn, "
+            f"{sample.cpu * 1000:6.2f} ms CPU, {sample.wall * 1000:6.2f} ms, "
+            f"{stored(cluster, schema) / 1e6:7.2f} MB stored"
         )
 
 
 def main() -> None:
     with start_postgres() as cluster:
-        for measure in (cost_of_a_turn, growth, size):
+        for measure in (cost_of_a_turn, growth, size, beside_langgraph):
             asyncio.run(measure(cluster))
 
 

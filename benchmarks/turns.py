@@ -24,3 +24,23 @@ def call(name: str, arguments: dict[str, Any], id: str = "call_1", piece: int = 
     """One call, its arguments in pieces of `piece` characters."""
     text = json.dumps(arguments)
     return id, name, [text[start : start + piece] for start in range(0, len(text), piece)]
+
+
+# ── a run that is stored ──────────────────────────────────────────────────────────────────────────
+
+TEXT = " ".join(words(200))
+PROMPT = TEXT[:200]
+
+
+def changing(text: str = TEXT) -> list[Turn]:
+    """Four answers, three of them with two calls of `change`; eight messages with the results."""
+    calls: list[Turn] = [
+        (text[:300], *(call("change", {"key": f"{n} {i}"}, f"call_{i}") for i in range(2)))
+        for n in range(3)
+    ]
+    return [*calls, (text,)]
+
+
+def result_of(key: str, text: str = TEXT) -> str:
+    """The result of `change`."""
+    return f"{key}: {text}"
