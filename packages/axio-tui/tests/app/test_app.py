@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from axio.blocks import TextBlock
@@ -250,3 +251,38 @@ async def test_leaving_stops_the_run_and_keeps_what_was_said(tmp_path: Path) -> 
     history = await app.session.store.get_history()
     assert [message.text for message in history] == ["go", "some words"]
     assert "some words" in app.parting_words("last")
+
+
+async def test_a_large_paste_is_sent_whole(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        text = "\r".join(map(str, range(1, 501)))
+        app.post_message(events.Paste(text))
+        await until(pilot, lambda: "500 lines" in words_on(app))
+        assert not puppet.requests
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        assert puppet.requests[0][-1].text == text.replace("\r", "\n")
+        assert "470 more lines" in words_on(app)
+
+
+async def test_what_is_typed_before_all_is_open_is_kept_and_sent(tmp_path: Path) -> None:
+    puppet, gate = Puppet(), asyncio.Event()
+    app = app_over(puppet, tmp_path)
+    inner = app._open
+
+    @asynccontextmanager
+    async def late(ask: Any, say: Any) -> AsyncIterator[Any]:
+        await gate.wait()
+        async with inner(ask, say) as opened:
+            yield opened
+
+    app._open = late
+    async with app.run_test() as pilot:
+        await type_in(pilot, "early")
+        await pilot.press("enter")
+        await type_in(pilot, "and more")
+        gate.set()
+        await until(pilot, lambda: puppet.requests)
+        assert puppet.requests[0][-1].text == "early"
+        assert app.composer.kept == "and more"
+    await app.close()

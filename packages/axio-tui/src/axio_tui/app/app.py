@@ -30,7 +30,7 @@ from axio_tui.app.widgets.queue import QueueLines
 from axio_tui.app.widgets.status import StatusLine
 from axio_tui.app.widgets.transcript import Transcript
 from axio_tui.app.writing import Writing
-from axio_tui.chat.composer import Command, Shell, Words
+from axio_tui.chat.composer import Command, Input, Shell, Words
 from axio_tui.chat.entries import Note
 from axio_tui.chat.permissions import Asked
 from axio_tui.chat.questions import Questions
@@ -65,6 +65,7 @@ class AgentApp(Actions):
         self.session: ChatSession
         self.life: asyncio.Task[None] | None = None
         self._is_to_close = asyncio.Event()
+        self._inputs: asyncio.Queue[Composer.Sent] = asyncio.Queue()
         self.questions: Questions[Asked] = Questions(self._place_of)
         self.runs = Runs(
             on_event=self._on_event, on_change=self.refresh_lines, on_error=self._on_error
@@ -81,7 +82,6 @@ class AgentApp(Actions):
             take_back=self.writing.take_back,
             recall=self.writing.recall,
         )
-        self._one_after_the_other = asyncio.Lock()
         self.question_bar = QuestionBar(self.questions, self.composer)
         self.status = StatusLine(is_ascii=is_ascii)
         self._ticking: Timer | None = None
@@ -117,10 +117,14 @@ class AgentApp(Actions):
                 self.is_open = True
                 await self.show_session(self.opened.first)
                 self.ready.set()
-                await self._is_to_close.wait()
-                self.questions.refuse_all()
-                await self.runs.close(self.session)
-                await self.session.close()
+                inputs = asyncio.create_task(self._take_inputs())
+                try:
+                    await self._is_to_close.wait()
+                finally:
+                    inputs.cancel()
+                    self.questions.refuse_all()
+                    await self.runs.close(self.session)
+                    await self.session.close()
         except Exception as error:
             self.failure = error
             self.exit(return_code=1)
@@ -157,7 +161,9 @@ class AgentApp(Actions):
             await before.close()
         self.session = session
         self.transcript.show(session.conversation)
-        self.composer.load(await session.draft())
+        draft = await session.draft()
+        if draft and self.composer.is_empty:  # what was typed meanwhile stays
+            self.composer.load(draft)
         self.refresh_lines()
 
     async def _instead_of(self, session: ChatSession, error: SessionBusy) -> ChatSession:
@@ -239,32 +245,33 @@ class AgentApp(Actions):
     # ── what is typed ─────────────────────────────────────────────────────────────────────────
 
     def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        self._sent(message, steers=False)
+        self._inputs.put_nowait(message)
 
     def on_composer_steered(self, message: Composer.Steered) -> None:
-        self._sent(message, steers=True)
+        self._inputs.put_nowait(message)
 
-    def on_composer_said(self, message: Composer.Said) -> None:
-        self.say(message.words)
-
-    @work(group="sent")
-    async def _sent(self, message: Composer.Sent, *, steers: bool) -> None:
-        async with self._one_after_the_other:
-            await self.ready.wait()
-            if not self.is_open:
-                return
+    async def _take_inputs(self) -> None:
+        """Do what is sent, one after the other, also what came before all parts were there."""
+        while True:
+            message = await self._inputs.get()
             self.notice.say("")
-            await self.writing.remember(message.kept)
-            match message.input:
-                case Words(text=text) if text.strip().lower() in _LEAVING:
-                    self.action_leave()
-                case Words():
-                    self.transcript.follow()
-                    await self._send_words(message.input, steers)
-                case Shell():
-                    self._run_shell(message.input)
-                case Command() as command:
-                    await self.host.call(command)
+            try:
+                await self.writing.remember(message.kept)
+                await self._sent(message.input, isinstance(message, Composer.Steered))
+            except Exception as error:
+                self._on_error(error)
+
+    async def _sent(self, input: Input, steers: bool) -> None:
+        match input:
+            case Words(text=text) if text.strip().lower() in _LEAVING:
+                self.action_leave()
+            case Words():
+                self.transcript.follow()
+                await self._send_words(input, steers)
+            case Shell():
+                self._run_shell(input)
+            case Command() as command:
+                await self.host.call(command)
 
     async def _send_words(self, words: Words, steers: bool) -> None:
         content = await self.writing.content(words)
