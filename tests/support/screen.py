@@ -12,7 +12,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from axio.agent import Agent
-from axio.context import ContextStore, MemoryContextStore
+from axio.context import ContextStore
 from axio.events import (
     Error,
     IterationEnd,
@@ -28,7 +28,7 @@ from axio.tool import AnyTool
 from axio.types import StopReason, Usage
 from axio_tui.app.app import AgentApp
 from axio_tui.app.opening import Opened
-from axio_tui.chat.library import Library
+from axio_tui.chat.library import open_library
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.session import ChatSession
 
@@ -101,7 +101,7 @@ def app_over(
     tools: Sequence[AnyTool] = (),
     guarded: Sequence[AnyTool] = (),
     messages: Sequence[Message] = (),
-    library: Library | None = None,
+    keeps: bool = False,
     store: ContextStore | None = None,
     theme: str = "",
     is_ascii: bool = False,
@@ -115,13 +115,15 @@ def app_over(
         permissions = Permissions(ask, root=folder)
         agent = Agent("Help.", puppet, [*tools, *permissions.guarded(guarded)])
 
-        def make(store: ContextStore | None) -> ChatSession:
+        def make(store: ContextStore) -> ChatSession:
             return ChatSession(agent, store, permissions=permissions)
 
-        first = MemoryContextStore() if store is None else store
-        for message in messages:
-            await first.append(message)
-        yield Opened(make(first), make, LocalWorkspace(folder), "puppet", library)
+        async with open_library(folder / "axio.db", folder, keep=keeps) as library:
+            first = store or await library.store()
+            for message in messages:
+                await first.append(message)
+            place = LocalWorkspace(folder)
+            yield Opened(make(first), make, library, place, lambda: "puppet")
 
     return AgentApp(open, theme=theme, is_ascii=is_ascii)
 

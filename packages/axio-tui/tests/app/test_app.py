@@ -13,6 +13,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from axio.blocks import TextBlock
+from axio.context import MemoryContextStore
 from axio.exceptions import StreamError
 from axio.messages import Message
 from axio.tool import Tool, tool_options
@@ -238,8 +239,8 @@ async def test_the_ways_out(tmp_path: Path, way: str) -> None:
 
 
 async def test_leaving_stops_the_run_and_keeps_what_was_said(tmp_path: Path) -> None:
-    puppet = Puppet()
-    app = app_over(puppet, tmp_path)
+    puppet, store = Puppet(), MemoryContextStore()
+    app = app_over(puppet, tmp_path, store=store)
     async with app.run_test() as pilot:
         await until(pilot, app.ready.is_set)
         await type_in(pilot, "go")
@@ -248,7 +249,7 @@ async def test_leaving_stops_the_run_and_keeps_what_was_said(tmp_path: Path) -> 
         await until(pilot, lambda: "some words" in words_on(app))
         await pilot.press("ctrl+q")
     await app.close()
-    history = await app.session.store.get_history()
+    history = await store.get_history()
     assert [message.text for message in history] == ["go", "some words"]
     assert "some words" in app.parting_words("last")
 

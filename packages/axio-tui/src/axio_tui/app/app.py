@@ -68,7 +68,10 @@ class AgentApp(Actions):
         self._inputs: asyncio.Queue[Composer.Sent] = asyncio.Queue()
         self.questions: Questions[Asked] = Questions(self._place_of)
         self.runs = Runs(
-            on_event=self._on_event, on_change=self.refresh_lines, on_error=self._on_error
+            on_event=self._on_event,
+            on_change=self.refresh_lines,
+            on_error=self._on_error,
+            budget=lambda: self.opened.budget(),
         )
         self.host = ScreenHost(self, SCREEN_COMMANDS)
         self.transcript = Transcript(is_ascii=is_ascii, id="transcript")
@@ -141,12 +144,11 @@ class AgentApp(Actions):
         """The words that stay in the terminal."""
         if not self.is_open:
             return ""
-        library = self.opened.library
         return parting_words(
             self.session.conversation.entries,
             self.session.store.session_id,
             what,
-            is_kept=library is not None and library.is_kept,
+            is_kept=self.opened.library.is_kept,
         )
 
     async def show_session(self, session: ChatSession) -> None:
@@ -176,7 +178,7 @@ class AgentApp(Actions):
         if await answer == "t":
             await session.open(take_over=True)
             return session
-        other = self.opened.make(None)
+        other = self.opened.make(await self.opened.library.store())
         await other.open()
         return other
 
@@ -232,7 +234,7 @@ class AgentApp(Actions):
         self.activity.tell(since, "", self.transcript.is_behind, self._is_new_below)
 
     def _tell_status(self) -> None:
-        words = status_words(self.session, self.opened.title)
+        words = status_words(self.session, self.opened.title())
         self.status.tell(*words.parts)
         self.status.set_classes(words.classes)
 

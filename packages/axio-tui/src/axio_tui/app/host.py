@@ -49,12 +49,9 @@ class ScreenHost:
 
     @property
     def library(self) -> Library:
-        library = self._app.opened.library
-        if library is None:
-            raise CommandFailed("no conversations are kept here")
-        return library
+        return self._app.opened.library
 
-    def make(self, store: ContextStore | None = None) -> ChatSession:
+    def make(self, store: ContextStore) -> ChatSession:
         return self._app.opened.make(store)
 
     async def show(self, session: ChatSession) -> None:

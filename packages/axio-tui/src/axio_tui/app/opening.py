@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from axio.budget import Budget
 from axio.context import ContextStore
 from axio_tui.chat.permissions import Ask
 from axio_tui.chat.session import ChatSession
@@ -16,20 +16,25 @@ from axio_tui.chat.session import ChatSession
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
+    from axio_tui.chat.models import Models
+    from axio_tui.chat.subagents import SubAgents
 
 __all__ = ("Open", "Opened", "opening")
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`first` is the conversation to begin with, open already; `make` makes others. `title` names
-    where the model is, `library` what is kept of the project."""
+    """`first` is the conversation to begin with, not opened yet; `make` makes others, in a store of
+    `library` or any other. `title` names where the model is, `budget` limits one prompt."""
 
     first: ChatSession
-    make: Callable[[ContextStore | None], ChatSession]
+    make: Callable[[ContextStore], ChatSession]
+    library: Library
     workspace: Workspace
-    title: str
-    library: Library | None = None
+    title: Callable[[], str]
+    budget: Callable[[], Budget | None] = lambda: None
+    models: Models | None = None
+    subagents: SubAgents | None = None
 
 
 Open: TypeAlias = Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]
@@ -42,37 +47,54 @@ def opening(args: argparse.Namespace) -> Open:
 
     @asynccontextmanager
     async def opened(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
-        from axio_tools_local.local import LocalWorkspace
         from axio_tui.chat.library import open_library
         from axio_tui.choose import OFFLINE
         from axio_tui.equip import equipped
-        from axio_tui.errors import explain
+        from axio_tui.limits import budget_of
+
+        def tell(words: str) -> None:
+            if not words.startswith("using "):  # the status line says so
+                say(words)
 
         async with (
-            equipped(args, ask, lambda text: None, keeps=True) as parts,
-            open_library(say=say) as library,
+            equipped(args, ask, tell, keeps=True) as parts,
+            open_library(say=say, keep=not args.no_save) as library,
         ):
-            transport = parts.agent.transport
+            models = parts.models
 
-            def make(store: ContextStore | None) -> ChatSession:
-                return ChatSession(
-                    parts.agent,
-                    store,
-                    explain=lambda error: explain(error, transport),
-                    permissions=parts.permissions,
-                )
+            def title() -> str:
+                is_offline = models.choice.name == OFFLINE
+                return "offline model" if is_offline else models.choice.title
 
-            wanted = await _wanted(args, library)
-            first = make(await library.store(wanted))
-            await first.open()
-            title = "offline model" if parts.choice.name == OFFLINE else parts.choice.title
-            yield Opened(first, make, LocalWorkspace(os.getcwd()), title, library)
+            first = parts.session(await library.store(await _wanted(args, library, say)))
+            yield Opened(
+                first,
+                parts.session,
+                library,
+                parts.workspace,
+                title,
+                lambda: budget_of(args),
+                models,
+                parts.subagents,
+            )
 
     return opened
 
 
-async def _wanted(args: argparse.Namespace, library: Library) -> str | None:
+async def _wanted(
+    args: argparse.Namespace, library: Library, say: Callable[[str], object]
+) -> str | None:
     """The conversation that the options name; None for a new one."""
-    if (name := getattr(args, "resume", None)) is not None:
-        return (await library.find(name)).session_id
-    return await library.last() if getattr(args, "continue_", False) else None
+    if args.resume is not None:
+        from axio_tui.chat.library import NoSuchSession
+        from axio_tui.errors import WrongUse
+
+        try:
+            return (await library.find(args.resume)).session_id
+        except NoSuchSession as error:
+            raise WrongUse(str(error)) from error
+    if args.continue_ and (last := await library.last()) is not None:
+        return last
+    if args.continue_:
+        say("there is no conversation in this folder yet: this is the first")
+    return None

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
+from axio.budget import Budget
 from axio.events import StreamEvent
 from axio.messages import Prompt
 from axio_tui.chat.session import ChatSession
@@ -16,7 +17,8 @@ __all__ = ("Runs",)
 
 class Runs:
     """Sends prompts one after the other. `on_event` is told of each event, `on_change` when a run
-    begins or has ended, or another prompt waits, and `on_error` of what no event tells."""
+    begins or has ended, or another prompt waits, and `on_error` of what no event tells. `budget`
+    limits each of them."""
 
     def __init__(
         self,
@@ -24,10 +26,12 @@ class Runs:
         on_event: Callable[[StreamEvent], object],
         on_change: Callable[[], object],
         on_error: Callable[[BaseException], object],
+        budget: Callable[[], Budget | None] = lambda: None,
     ) -> None:
         self._on_event = on_event
         self._on_change = on_change
         self._on_error = on_error
+        self._budget = budget
         self._task: asyncio.Task[None] | None = None
         self.began = 0.0
         """When the run that goes on has begun (`time.monotonic`)."""
@@ -43,7 +47,7 @@ class Runs:
             self._on_change()
             self._go_on(session)
         else:
-            self._start(session, session.send(prompt))
+            self._start(session, session.send(prompt, budget=self._budget()))
 
     async def steer(self, session: ChatSession, prompt: Prompt) -> None:
         """Put a prompt into the run that goes on; send it if there is none."""
@@ -57,7 +61,7 @@ class Runs:
     def resume(self, session: ChatSession) -> None:
         """Let the model go on where the history stands."""
         if not self.is_busy:
-            self._start(session, session.resume())
+            self._start(session, session.resume(budget=self._budget()))
 
     def send_parked(self, session: ChatSession) -> None:
         """Send what waits since the last stop."""
@@ -67,7 +71,7 @@ class Runs:
 
     def _go_on(self, session: ChatSession) -> None:
         """Send what is queued, unless the run that goes on will do so."""
-        if not self.is_busy and (stream := session.next()) is not None:
+        if not self.is_busy and (stream := session.next(budget=self._budget())) is not None:
             self._start(session, stream)
 
     def stop(self, session: ChatSession) -> None:
@@ -97,7 +101,7 @@ class Runs:
             while stream is not None:
                 async for event in stream:
                     self._on_event(event)
-                stream = session.next()
+                stream = session.next(budget=self._budget())
                 self._on_change()
         except Exception as error:  # a store that is full, a plug-in that raises
             self._on_error(error)
