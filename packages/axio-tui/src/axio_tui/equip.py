@@ -17,12 +17,14 @@ from axio.permission import PermissionGuard
 from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
 from axio.tool import Tool
 from axio.transport import model_of
+from axio_tui.chat.hooked import make_session
+from axio_tui.chat.hooks import Hooks, read_hooks
 from axio_tui.chat.installed import OWN_GUARDS, installed_guards
 from axio_tui.chat.instructions import instructions_of
 from axio_tui.chat.models import Models
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.session import ChatSession
-from axio_tui.chat.skills import Skill, find_skills
+from axio_tui.chat.skills import Skill, Skills, find_skills
 from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
 from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
 from axio_tui.config.paths import data_folder, own_folder
@@ -61,6 +63,7 @@ class Equipment:
     subagents: SubAgents
     skills: Mapping[str, Skill] = field(default_factory=dict)
     place: Workspace | None = None
+    hooks: Hooks | None = None
 
     @property
     def choice(self) -> Choice:
@@ -78,7 +81,13 @@ class Equipment:
 
     def session(self, store: ContextStore | None = None) -> ChatSession:
         """A session of the agent in a store, not opened yet."""
-        session = ChatSession(self.agent, store, explain=self.explain, permissions=self.permissions)
+        session = make_session(
+            self.agent,
+            store,
+            hooks=self.hooks,
+            explain=self.explain,
+            permissions=self.permissions,
+        )
         session.meter.free = self.models.free
         return session
 
@@ -103,7 +112,6 @@ async def equipped(
     reach_loopback_directly()
     named = args.transport
     trusted = args.project.covers(Path.cwd())
-    folders = [one.folder for one in args.project.trusted]
     secrets = Secrets(say=say)
     choice = await (
         choose(os.environ, parts, kept=secrets.sources())
@@ -119,22 +127,19 @@ async def equipped(
         transport = await models.of("chat")
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
-        permissions = _permissions(args, ask, keeps, parts)
+        instructions, skills, hooks = _brought(args, say)
+        permissions = _permissions(args, ask, keeps, parts, hooks)
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
-        instructions = instructions_of(folders)
-        skills = find_skills(folders)
-        for problem in (*instructions.problems, *skills.problems):
-            say(problem)
         own = build_system_prompt() + more.instructions if args.system is None else args.system
         agent = make_agent(
             transport,
             [],
-            system=own + instructions.text + skills.text,
+            system=own + instructions + skills.text,
             max_iterations=args.max_iterations,
         )
         subagents = SubAgents(
             partial(models.of, "subagent"),
-            system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions.text}",
+            system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions}",
             max_iterations=args.max_iterations,
         )
 
@@ -146,17 +151,29 @@ async def equipped(
 
         equip()
         more.on_change = equip
-        yield Equipment(agent, permissions, models, subagents, skills.by_name, place)
+        yield Equipment(agent, permissions, models, subagents, skills.by_name, place, hooks)
 
 
-def _permissions(args: argparse.Namespace, ask: Ask, keeps: bool, parts: Installed) -> Permissions:
+def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | None]:
+    """Instructions of trusted folders, and skills and hooks of theirs and of the person."""
+    folders = [one.folder for one in args.project.trusted]
+    instructions, skills = instructions_of(folders), find_skills(folders)
+    hooks, problems = read_hooks(args.config.hooks, args.project.trusted)
+    for problem in (*problems, *instructions.problems, *skills.problems):
+        say(problem)
+    return instructions.text, skills, Hooks(hooks, say) if hooks else None
+
+
+def _permissions(
+    args: argparse.Namespace, ask: Ask, keeps: bool, parts: Installed, hooks: Hooks | None
+) -> Permissions:
     return Permissions(
         ask,
         root=os.getcwd(),
         mode=args.mode,
         yes=args.yes,
         decisions=_decisions(keeps),
-        guards=_guards_of(args.guards, parts).values(),
+        guards=[*(hooks.guards if hooks else ()), *_guards_of(args.guards, parts).values()],
     )
 
 

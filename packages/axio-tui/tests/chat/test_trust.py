@@ -336,9 +336,10 @@ def test_without_a_plain_yes_nothing_of_the_folder_is_used(
     session = terminal(*CONVERSATION)
     session.until("Do you trust who wrote them? [yes / no] ")
     session.send(answer)
-    session.until("> ")
+    session.until("you: ")
     session.send("hello\n")
     assert "is not for a folder to set" not in session.until("tokens in")
+    session.until("you: ")
     session.send("\x04")
     assert session.end()[0] == 0
 
@@ -350,7 +351,7 @@ def test_a_yes_is_asked_for_once(axio: Any, terminal: Any) -> None:
         if first:
             session.until("[yes / no] ")
             session.send("y\n")
-        before = session.until("> ")
+        before = session.until("you: ")
         assert "trust" not in before or first
         session.send("\x04")
         assert session.end()[0] == 0
@@ -377,7 +378,7 @@ def test_what_was_typed_before_does_not_answer(axio: Any, terminal: Any) -> None
     session.send("yes\n")
     session.until("[yes / no] ")
     session.send("no\n")
-    session.until("> ")
+    session.until("you: ")
     session.send("\x04")
     session.end()
     assert axio("config", "trusted").out.startswith("refused")

@@ -27,6 +27,7 @@ __all__ = (
     "State",
     "Trust",
     "Trusted",
+    "content_of",
     "look_at",
     "project_folders",
     "read_inside",
@@ -88,7 +89,8 @@ def read_inside(folder: Path, name: str, limit: int) -> tuple[bytes, int]:
 @dataclass(frozen=True, slots=True)
 class Brought:
     """All that a folder brings: the names of files, those that are left out with the reason, its
-    settings, and a text that stands for all that decides which programs are started."""
+    settings, a text that stands for all that decides which programs are started, the user that it
+    belongs to, and the content of each file that a hook names, as `content_of` tells it."""
 
     folder: Path
     names: tuple[str, ...]
@@ -96,6 +98,7 @@ class Brought:
     config: ConfigFile | None = None
     fingerprint: str = ""
     owner: int = -1
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def starts_programs(self) -> bool:
@@ -109,6 +112,7 @@ def look_at(folder: Path) -> Brought | None:
     problems: list[str] = []
     digest = hashlib.sha256()
     config: ConfigFile | None = None
+    files: dict[str, str] = {}
     for name in _BRINGING:
         if not os.path.lexists(folder / name) or (name == SKILLS and not _has_skills(folder)):
             continue
@@ -130,12 +134,13 @@ def look_at(folder: Path) -> Brought | None:
             digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
         if name == CONFIG:
             config = parse_config(ConfigFile(folder / name, data=data))
-            for file, content in files_of_hooks(folder, config.hooks).items():
+            files = _files_of_hooks(folder, config.hooks)
+            for file, content in files.items():
                 digest.update(f"{json.dumps(file)} {content}\n".encode())
     if not names and not problems:
         return None
     owner = folder.stat().st_uid
-    return Brought(folder, tuple(names), tuple(problems), config, digest.hexdigest(), owner)
+    return Brought(folder, tuple(names), tuple(problems), config, digest.hexdigest(), owner, files)
 
 
 def _has_skills(folder: Path) -> bool:
@@ -155,7 +160,7 @@ def _check_inside(folder: Path, name: str) -> None:
         raise OSError(0, "a link that leads out of the folder", str(folder / name))
 
 
-def files_of_hooks(folder: Path, hooks: list[HookTable]) -> dict[str, str]:
+def _files_of_hooks(folder: Path, hooks: list[HookTable]) -> dict[str, str]:
     """The files in the folder that commands of hooks name, each with a text for its content."""
     found: dict[str, str] = {}
     for hook in hooks:

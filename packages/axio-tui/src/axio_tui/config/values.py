@@ -35,8 +35,7 @@ class Value:
 
 @dataclass(slots=True)
 class Config:
-    """All values by name, hooks of files in the order in which they are asked, and all that was
-    wrong."""
+    """All values by name, the hooks of the person, and all that was wrong."""
 
     values: dict[str, Value] = field(default_factory=dict)
     hooks: list[HookTable] = field(default_factory=list)
@@ -100,7 +99,6 @@ def _take_text(config: Config, name: str, text: str, source: Source, where: str)
 
 
 def _take_project(config: Config, project: ConfigFile) -> None:
-    config.hooks += project.hooks
     config.problems += project.problems
     for name, entry in project.entries.items():
         before = config.values.get(name, Value(entry.setting, entry.setting.default))
