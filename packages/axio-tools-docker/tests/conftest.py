@@ -81,13 +81,12 @@ class Wire:
     def __init__(self, target: str, folder: Path) -> None:
         self.url = f"unix://{folder}/wire.sock"
         self._target = target.removeprefix("unix://")
-        self._open: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
 
     async def join(self) -> None:
         path = self.url.removeprefix("unix://")
-        self._server = await asyncio.start_unix_server(self._serve, path)
+        self._server = await asyncio.start_unix_server(self._accept, path)
 
     def cut(self) -> None:
         """Nothing passes any more, and no one answers."""
@@ -95,21 +94,28 @@ class Wire:
             self._server.close()
             self._server = None
             os.unlink(self.url.removeprefix("unix://"))
-        for writer in self._open:
-            writer.transport.abort()
+        for task in self._serving:
+            task.cancel()
+
+    async def close(self) -> None:
+        self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
+        for _ in range(3):  # what was aborted is told so
+            await asyncio.sleep(0)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving.add(task)
         there = await asyncio.open_unix_connection(self._target)
-        self._open |= {writer, there[1]}
-        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
-        for end in (writer, there[1]):
-            self._open.discard(end)
-            end.transport.abort()
-            with suppress(OSError):
-                await end.wait_closed()
+        try:
+            await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+        finally:
+            there[1].transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -117,11 +123,6 @@ class Wire:
                 writer.write(data)
                 await writer.drain()
             writer.write_eof()
-
-    async def close(self) -> None:
-        self.cut()
-        if self._serving:
-            await asyncio.wait(self._serving)
 
 
 @pytest.fixture

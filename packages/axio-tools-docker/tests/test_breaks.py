@@ -78,6 +78,21 @@ async def test_a_write_is_tidied_up_after_its_container_was_removed(
         assert os.listdir(folder) == ["other"]
 
 
+async def test_a_command_that_ends_beside_its_unread_input_is_not_waited_for(
+    docker_engine: Engine, contained: Callable[..., DockerWorkspace]
+) -> None:
+    async with contained(image=SMALL_IMAGE) as workspace:
+        async with workspace.run(("/bin/sh", "-c", "kill -9 -1"), stdin=MUCH) as running:
+            assert [output async for output in running] == []
+        assert running.exit_code == -9
+        with pytest.raises(ContainerGone):
+            async with workspace.run(("/bin/sh", "-c", "echo; sleep 60"), stdin=MUCH) as running:
+                await anext(aiter(running))
+                docker_engine.cli("rm", "-f", workspace.container)
+                async for _ in running:
+                    pass
+
+
 async def test_what_runs_when_the_connection_dies_is_ended_when_it_is_there_again(
     wire: Wire, contained: Callable[..., DockerWorkspace], folder: Path, marked: Marked
 ) -> None:

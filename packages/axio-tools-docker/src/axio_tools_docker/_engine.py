@@ -248,9 +248,12 @@ class Engine:
             )
             stream = execution.start(detach=False)
             await stream.__aenter__()
+        transport = _transport_of(stream)
         try:
             yield Execution(execution, stream, self.url)
         finally:
+            if transport is not None and transport.get_write_buffer_size() > 0:
+                transport.abort()  # it would wait until that is read
             await stream.close()
 
 
@@ -274,8 +277,7 @@ class Execution:
 
     def end_input(self) -> None:
         """Nothing more is to be read; the output goes on."""
-        connection = self._stream._resp.connection  # the library itself has no way to do it
-        transport = None if connection is None else connection.transport
+        transport = _transport_of(self._stream)
         if transport is not None and transport.can_write_eof() and not transport.is_closing():
             transport.write_eof()
 
@@ -284,6 +286,12 @@ class Execution:
         with translated("asking for an exit code", self._url):
             facts = await self._execution.inspect()
         return None if facts.get("Running") else facts.get("ExitCode")
+
+
+def _transport_of(stream: Any) -> Any:
+    """What the library keeps to itself, and without which a stream cannot be ended."""
+    connection = stream._resp.connection
+    return None if connection is None else connection.transport
 
 
 def is_missing(error: aiodocker.DockerError) -> bool:

@@ -23,6 +23,7 @@ from axio_tools_local.workspace import Output
 
 _CUT_SECONDS = 1.0  # of silence, after all that could write was ended
 _CODE_LOOKS = 500  # until the engine must have noticed that a program has ended
+_FIRST_LOOK, _LAST_LOOK = 0.5, 8.0  # seconds between two looks at a command with an input
 _KILLED = 128 + 9
 _PIECE = 1 << 16
 _ARGUMENT_BYTES = (128 << 10) - 1  # of each; Linux takes no more
@@ -91,6 +92,8 @@ class Command:
         self._patience: asyncio.Timeout | None = None
         self._ending: asyncio.Task[None] | None = None
         self._feeding: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
         self._open = AsyncExitStack()
         _check(argv, cwd)
@@ -130,22 +133,22 @@ class Command:
             raise
         if self._stdin is not None:
             self._feeding = asyncio.create_task(self._feed(memoryview(self._stdin)))
+            self._watching = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._close()
 
     async def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for task in (self._timer, self._feeding, self._watching):
+            if task is not None:
+                task.cancel()
         try:
             if self._ended and self._ending is None:
                 self._host.leave(self)
             else:
                 await self._end()
         finally:
-            if self._feeding is not None:
-                self._feeding.cancel()
             await self._open.aclose()
 
     async def _end(self) -> None:
@@ -158,7 +161,8 @@ class Command:
         self._ending = asyncio.create_task(self._host.end(self))
         self._ending.add_done_callback(self._cut_off)
 
-    def _cut_off(self, _: object) -> None:
+    def _cut_off(self, _: object = None) -> None:
+        self._is_over = True
         if self._patience is not None and not self._ended:
             self._patience.reschedule(asyncio.get_running_loop().time() + _CUT_SECONDS)
 
@@ -218,8 +222,8 @@ class Command:
     async def _read(self) -> Output | None:
         try:
             async with asyncio.timeout(None) as self._patience:
-                if self._ending is not None and self._ending.done():
-                    self._cut_off(None)
+                if self._is_over:
+                    self._cut_off()
                 while (output := await self._execution.read()) is not None:
                     if output.stream == "stderr":
                         output = Output("stderr", self._told.feed(output.data))
@@ -266,6 +270,15 @@ class Command:
         return await self._host.gone(self._container)
 
     # ── input ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _watch(self) -> None:
+        """See that the launcher has ended where its input keeps the connection open."""
+        pause = _FIRST_LOOK
+        with suppress(EngineError):  # then it is gone, or the connection is
+            while await self._execution.exit_code() is None:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LAST_LOOK)
+        self._cut_off()
 
     async def _feed(self, data: memoryview) -> None:
         with suppress(EngineError, RuntimeError):  # it does not read it, which is its own affair
