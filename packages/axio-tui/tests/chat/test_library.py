@@ -29,6 +29,7 @@ from axio_context_sqlite import (
 from axio_context_sqlite.schema import MIGRATIONS
 from axio_tui.chat.library import Library, NoSuchSession, open_library
 from axio_tui.chat.session import ChatSession
+from axio_tui.chat.upkeep import Retention
 from support.disk import Disk, remount, small_disk
 
 # Opens a session, says so, and goes on with it when it is told to.
@@ -415,3 +416,61 @@ async def test_on_a_full_disk_a_new_conversation_is_in_memory(
         await say(library, "after", "t")
         assert not library.is_kept
     assert len(notices) == 1 and "Free some space" in notices[0]
+
+
+# ── upkeep ────────────────────────────────────────────────────────────────────────────────────
+
+
+def age(path: Path, days: int) -> None:
+    """As if so many days had passed since all that is in the database."""
+    with sqlite3.connect(path) as db:
+        change = "UPDATE axio_context_messages SET created_at = datetime('now', ?)"
+        db.execute(change, (f"-{days} days",))
+        db.execute("DELETE FROM axio_context_items WHERE kind = 'tidied'")
+    db.close()
+
+
+def log(path: Path, name: str, days: int) -> None:
+    file = path.parent / "logs" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("a crash")
+    moment = file.stat().st_mtime - days * 86_400
+    os.utime(file, (moment, moment))
+
+
+async def test_what_is_too_old_is_forgotten_once_a_day(path: Path, notices: list[str]) -> None:
+    async with opened(path, notices) as library:
+        for id in ("s", "t"):
+            await say(library, "a", id)
+    age(path, 364)
+    async with opened(path, notices) as library:
+        assert len(await library.sessions()) == 2
+        await say(library, "b", "t")
+    age_of_others = "UPDATE axio_context_messages SET created_at = '2020-01-01 00:00:00'"
+    with sqlite3.connect(path) as db:
+        db.execute(f"{age_of_others} WHERE session_id = 's'")
+    db.close()
+    log(path, "old.log", 31)
+    log(path, "young.log", 29)
+    async with opened(path, notices) as library:
+        assert len(await library.sessions()) == 2, "it was done today"
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM axio_context_items WHERE kind = 'tidied'")
+    db.close()
+    async with opened(path, notices) as library:
+        assert [info.session_id for info in await library.sessions()] == ["t"]
+    assert notices == ["forgot 1 conversation older than 365 days"]
+    assert logs(path) == ["young.log"]
+
+
+def logs(path: Path) -> list[str]:
+    return [file.name for file in (path.parent / "logs").iterdir()]
+
+
+async def test_what_is_kept_for_ever_stays(path: Path, notices: list[str]) -> None:
+    async with opened(path, notices) as library:
+        await say(library, "a")
+    age(path, 10_000)
+    for_ever = Retention(conversations=0, changes=0, logs=0)
+    async with open_library(path, path.parents[1], retention=for_ever) as library:
+        assert len(await library.sessions()) == 1
