@@ -64,6 +64,8 @@ class Equipment:
     skills: Mapping[str, Skill] = field(default_factory=dict)
     place: Workspace | None = None
     hooks: Hooks | None = None
+    system_parts: Mapping[str, str] = field(default_factory=dict)
+    """The parts of the system prompt, by their names."""
 
     @property
     def choice(self) -> Choice:
@@ -122,7 +124,7 @@ async def equipped(
     async with (
         place_of(args.sandbox) as place,
         server_tools(_server_tools_in(args.tools, parts), trusted, say, servers) as more,
-        Models(parts, choice, args.model, kept=kept) as models,
+        Models(parts, choice, args.model, kept=kept, keys=secrets.sources) as models,
     ):
         transport = await models.of("chat")
         if named is None:
@@ -131,10 +133,11 @@ async def equipped(
         permissions = _permissions(args, ask, keeps, parts, hooks)
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
         own = build_system_prompt() + more.instructions if args.system is None else args.system
+        system = {"system prompt": own, "AGENTS.md": instructions, "skills": skills.text}
         agent = make_agent(
             transport,
             [],
-            system=own + instructions + skills.text,
+            system="".join(system.values()),
             max_iterations=args.max_iterations,
         )
         subagents = SubAgents(
@@ -151,7 +154,7 @@ async def equipped(
 
         equip()
         more.on_change = equip
-        yield Equipment(agent, permissions, models, subagents, skills.by_name, place, hooks)
+        yield Equipment(agent, permissions, models, subagents, skills.by_name, place, hooks, system)
 
 
 def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | None]:

@@ -15,7 +15,6 @@ from axio_tui.equip import Equipment, Say, equipped
 from axio_tui.errors import WrongUse
 from axio_tui.limits import budget_of
 from axio_tui.plain.form import answer_of, is_approved
-from axio_tui.plain.front import Front
 from axio_tui.plain.keyboard import Keyboard
 from axio_tui.plain.once import Once
 from axio_tui.plain.person import Person, where_to_ask
@@ -49,7 +48,9 @@ def run(args: argparse.Namespace, say: Say, because: str = "") -> int:
 async def _converse(
     args: argparse.Namespace, because: str, interrupts: Interrupts, say: Say
 ) -> int:
-    front = Front(args, because, interrupts, say)
+    from axio_tui.plain.front import Front  # A single prompt needs none of it.
+
+    front = Front(args, because, interrupts)
     servers = _servers_ask(front.person, say)
     async with (
         equipped(args, front.person.ask, say, keeps=True, servers=servers) as parts,

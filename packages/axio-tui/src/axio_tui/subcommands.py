@@ -10,7 +10,10 @@ __all__ = ("SUBCOMMANDS", "run_subcommand")
 SUBCOMMANDS = {
     "config": ("axio_tui.config.command", "list settings with where they come from; change them"),
     "mcp": ("axio_tools_mcp.command", "MCP servers, whose tools `axio run` offers"),
+    "models": ("axio_tui.catalogue", "list the models that can be used here"),
     "permissions": ("axio_tui.permissions", "list and revoke what was decided in this project"),
+    "sessions": ("axio_tui.sessions", "list, search, rename, delete and export conversations"),
+    "tools": ("axio_tui.toolbox", "list the tools that the model may call"),
 }
 """The module of each, and what the help says of it."""
 

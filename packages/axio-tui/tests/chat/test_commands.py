@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from axio import Agent
 from axio.context import ContextStore, MemoryContextStore
+from axio.plugins import Installed
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio_context_sqlite import SQLiteContextStore
@@ -30,8 +31,10 @@ from axio_tui.chat.commands import (
 )
 from axio_tui.chat.entries import Text, User
 from axio_tui.chat.library import Library, open_library
+from axio_tui.chat.models import Models
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.session import ChatSession
+from axio_tui.choose import Choice
 from axio_tui_guards.rules import Rule
 
 
@@ -45,6 +48,8 @@ class Desk:
     commands: dict[str, SlashCommand] = BUILTIN
 
     library: Library
+    models: Models
+    system_parts: Mapping[str, str] = {"system prompt": "Be brief.", "AGENTS.md": "Use tabs." * 200}
 
     def __init__(self, *answers: object, folder: Path | None = None) -> None:
         permissions = Permissions(nobody, root=folder or ".")
@@ -80,7 +85,7 @@ async def test_each_command_is_in_the_help_in_one_line() -> None:
 
 
 async def test_a_name_that_is_close_is_offered() -> None:
-    with pytest.raises(CommandFailed, match=r"no such command: /compat; is it /compact\?"):
+    with pytest.raises(CommandFailed, match=r"no such command: /compat; is it /compact"):
         await Desk()("compat")
     with pytest.raises(CommandFailed, match="/help lists them"):
         await Desk()("nonsense")
@@ -95,7 +100,7 @@ def test_any_other_name_is_no_command(name: str) -> None:
 
 async def test_names_and_arguments_are_completed() -> None:
     desk = Desk()
-    assert await completions(desk, "/mo") == ["/mode"]
+    assert await completions(desk, "/mo") == ["/model", "/mode"]
     assert await completions(desk, "/mode a") == [
         "/mode ask", "/mode accept-edits", "/mode auto",
     ]  # fmt: skip
@@ -241,3 +246,53 @@ async def test_the_tools_are_listed_and_leaving_is_said() -> None:
     assert "may change something" in str(await Desk()("tools"))
     assert await Desk()("quit") == Leave()
     assert await Desk()("compact") == "There is nothing to shorten."
+
+
+async def test_the_window_and_the_money_are_told() -> None:
+    desk = Desk(make_text_response("One."))
+    assert await desk("cost") == "Nothing was spent yet."
+    await desk.say("a rather long question, longer than anything else that was said here" * 9)
+    told = str(await desk("context"))
+    assert told.startswith("In the window: ")
+    for part in ("AGENTS.md", "tools", "messages", "write_file", "you: a rather long"):
+        assert part in told
+    assert "This conversation: " in str(await desk("cost"))
+    assert "price unknown" in str(await desk("cost"))
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.jsonl"])
+async def test_a_conversation_is_written_to_a_new_file(
+    library: Library, tmp_path: Path, name: str
+) -> None:
+    desk = Desk(make_text_response("One."))
+    desk.library = library
+    await desk.say("first")
+    with pytest.raises(CommandFailed, match="/export FILE"):
+        await desk("export")
+    assert "Written" in str(await desk(f"export {tmp_path / name}"))
+    text = (tmp_path / name).read_text()
+    assert "first" in text and "One." in text
+    assert text.startswith("{" if name.endswith("jsonl") else "## You")
+    with pytest.raises(CommandFailed, match="is there already"):
+        await desk(f"export {tmp_path / name}")
+    with pytest.raises(CommandFailed):
+        await desk(f"export {tmp_path / 'missing' / name}")
+
+
+async def test_another_model_goes_on(acme: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(acme))
+    monkeypatch.setenv("SCRIPT", '[["Scripted."]]')
+    parts = Installed(lambda notice: None)
+    async with Models(parts, Choice("prompts", "prompts", "prompts")) as models:
+        desk = Desk(make_text_response("One."))
+        desk.models = models
+        await desk.say("first")
+        listed = await desk("model")
+        assert isinstance(listed, Pick)
+        assert "/model scripted" in [option.command for option in listed.options]
+        assert "/model scripted" in await completions(desk, "/model scr")
+        assert "Going on with scripted" in str(await desk("model scripted"))
+        await desk.say("second")
+        assert words(desk.session) == ["first", "One.", "second", "Scripted."]
+        with pytest.raises(CommandFailed):
+            await desk("model broken:nonsense")

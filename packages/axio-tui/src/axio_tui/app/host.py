@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.app.app import AgentApp
     from axio_tui.chat.library import Library
+    from axio_tui.chat.models import Models
 
 __all__ = ("ScreenHost",)
 
@@ -50,6 +51,17 @@ class ScreenHost:
     @property
     def library(self) -> Library:
         return self._app.opened.library
+
+    @property
+    def models(self) -> Models:
+        models = self._app.opened.models
+        if models is None:
+            raise CommandFailed("there is one model here")
+        return models
+
+    @property
+    def system_parts(self) -> Mapping[str, str]:
+        return self._app.opened.system_parts or {"system prompt": self.session.agent.system}
 
     def make(self, store: ContextStore) -> ChatSession:
         return self._app.opened.make(store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -35,6 +35,7 @@ class Opened:
     budget: Callable[[], Budget | None] = lambda: None
     models: Models | None = None
     subagents: SubAgents | None = None
+    system_parts: Mapping[str, str] | None = None
 
 
 Open: TypeAlias = Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]
@@ -76,6 +77,7 @@ def opening(args: argparse.Namespace) -> Open:
                 lambda: budget_of(args),
                 models,
                 parts.subagents,
+                parts.system_parts,
             )
 
     return opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import get_args
@@ -20,6 +21,9 @@ from axio_tui.chat.commands import (
     find,
     help_of,
 )
+from axio_tui.chat.export import to_jsonl, to_markdown, write_new
+from axio_tui.chat.filling import within
+from axio_tui.chat.meter import in_all
 from axio_tui.chat.permissions import Mode, Permissions
 from axio_tui.chat.session import Point
 
@@ -27,6 +31,7 @@ __all__ = ("BUILTIN",)
 
 _SHOWN = 70  # characters of a prompt in a list
 _LISTED = 30  # conversations
+_LARGEST = 12  # parts of the window
 _MODES: tuple[str, ...] = get_args(Mode)
 _REWOUND = ("both", "conversation", "files")
 
@@ -101,6 +106,61 @@ async def _names(host: Host) -> Iterable[str]:
 def _told(info: SessionInfo) -> str:
     count = info.message_count
     return f"{count} message{'s' if count != 1 else ''}, {info.created_at}, {info.session_id[:8]}"
+
+
+async def _export(host: Host, arguments: str) -> Outcome:
+    if not arguments:
+        raise CommandFailed("/export FILE writes Markdown, or JSON lines if it ends in .jsonl")
+    store = host.session.store
+    secrets = [str(getattr(host.session.agent.transport, "api_key", ""))]
+    name = await host.library.name(store.session_id)
+    if arguments.endswith(".jsonl"):
+        text = to_jsonl(await store.get_history(), store.session_id, name, secrets)
+    else:
+        text = to_markdown(host.session.conversation.entries, name or "", secrets)
+    try:
+        await asyncio.to_thread(write_new, arguments, text)
+    except FileExistsError as error:
+        raise CommandFailed(f"{arguments} is there already: choose another name") from error
+    return f"Written to {arguments}."
+
+
+# ── the model, and what it takes ──────────────────────────────────────────────────────────────
+
+
+async def _model(host: Host, arguments: str) -> Outcome:
+    if arguments:
+        return f"Going on with {(await host.models.switch(host.session, arguments)).text}."
+    options = [Option(str(one), f"/model {one.name}") for one in await host.models.offers()]
+    return Pick("Models", options, "/model N, TRANSPORT:MODEL, TRANSPORT or MODEL")
+
+
+async def _model_names(host: Host) -> Iterable[str]:
+    return [one.name for one in await host.models.offers()]
+
+
+async def _context(host: Host, arguments: str) -> Outcome:
+    parts = await host.session.filling(host.system_parts)
+    whole = sum(part.tokens for part in parts)
+    larger = sorted(within(parts).items(), key=lambda part: -part[1])
+    largest = [(p.name, p.tokens) for p in sorted(parts, key=lambda p: -p.tokens)[:_LARGEST]]
+    window = f"In the window: {host.session.window}"
+    return "\n".join([window, *_sized(larger, whole), "The largest:", *_sized(largest, whole)])
+
+
+def _sized(parts: Iterable[tuple[str, int]], whole: int) -> list[str]:
+    return [f"  {tokens:>9,}  {tokens / whole:4.0%}  {name}" for name, tokens in parts if tokens]
+
+
+async def _cost(host: Host, arguments: str) -> Outcome:
+    meter = host.session.meter
+    if not meter.spent:
+        return "Nothing was spent yet."
+    lines = [f"This run: {in_all(meter.run)}"] if meter.run else []
+    lines.append(f"This conversation: {in_all(meter.spent)}")
+    if len(meter.spent) > 1:
+        lines += [f"  {model}: {spent}" for model, spent in meter.spent.items()]
+    return "\n".join(lines)
 
 
 # ── going back ────────────────────────────────────────────────────────────────────────────────
@@ -230,6 +290,12 @@ BUILTIN = {
         SlashCommand("resume", "[WHICH]", "go on with another conversation", _resume, _names),
         SlashCommand("rename", "NAME", "give this conversation a name", _rename, any_time=True),
         SlashCommand("fork", "", "go on in a copy of this conversation", _fork),
+        SlashCommand("model", "[NAME]", "go on with another model", _model, _model_names),
+        SlashCommand("context", "", "what fills the model's window", _context, any_time=True),
+        SlashCommand("cost", "", "tokens and money that were spent", _cost, any_time=True),
+        SlashCommand(
+            "export", "FILE", "write it as Markdown, or as .jsonl", _export, any_time=True
+        ),
         SlashCommand("compact", "", "go on with a summary in place of all that was said", _compact),
         SlashCommand(
             "rewind", "[N] [WHAT]", "go back before a prompt: both, conversation, files", _rewind

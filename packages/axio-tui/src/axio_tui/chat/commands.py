@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from axio.context import ContextStore
 from axio.exceptions import AxioError
 from axio_tui.chat.session import ChatSession
+from axio_tui.errors import CommandError
 
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
+    from axio_tui.chat.models import Models
 
 __all__ = (
     "CommandFailed",
@@ -52,6 +54,14 @@ class Host(Protocol):
     @property
     def library(self) -> Library:
         """The conversations that are kept here."""
+
+    @property
+    def models(self) -> Models:
+        """The models that a conversation can go on with."""
+
+    @property
+    def system_parts(self) -> Mapping[str, str]:
+        """The parts of the system prompt, by their names."""
 
     @property
     def commands(self) -> Mapping[str, SlashCommand]:
@@ -139,7 +149,7 @@ async def run(host: Host, name: str, arguments: str = "") -> Outcome:
         raise CommandFailed(f"/{command.name} has to wait until the answer is there, or stopped")
     try:
         return await command.run(host, arguments.strip())
-    except (ValueError, LookupError, RuntimeError, OSError, AxioError) as error:
+    except (ValueError, LookupError, RuntimeError, OSError, AxioError, CommandError) as error:
         raise CommandFailed(str(error)) from error
 
 

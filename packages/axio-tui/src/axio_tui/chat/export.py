@@ -1,4 +1,4 @@
-"""A conversation as a text to read or to hand on: Markdown, or JSON lines. Pure.
+"""A conversation as a text to read or to hand on: Markdown, or JSON lines.
 
 Nothing of the configuration is in it. A key that a tool has shown is blotted out, if it is told.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from axio.messages import Message
 from axio.types import JSONObject
@@ -24,7 +25,7 @@ from axio_tui.chat.entries import (
 )
 from axio_tui.harmless import visible
 
-__all__ = ("to_jsonl", "to_markdown")
+__all__ = ("to_jsonl", "to_markdown", "write_new")
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.M)
 _HEADING = re.compile(r"^ {0,3}(#{1,6})(?=\s|$)")
@@ -133,3 +134,9 @@ def _without(secrets: Iterable[str], text: str) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, _BLOTTED)
     return text
+
+
+def write_new(path: str, text: str) -> None:
+    """Write a file that is not there yet. `FileExistsError` if it is."""
+    with Path(path).expanduser().open("x", encoding="utf-8", errors="replace") as file:
+        file.write(text)

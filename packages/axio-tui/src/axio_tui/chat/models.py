@@ -10,7 +10,7 @@ async with Models(parts, choice, roles={"guard": "ollama:qwen3:8b"}) as models:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Literal, TypeAlias, get_args
@@ -20,7 +20,7 @@ from axio.models import Capability
 from axio.plugins import Installed
 from axio.transport import CompletionTransport, model_of
 from axio_tui.chat.entries import Note
-from axio_tui.chat.offers import Find, is_free, told
+from axio_tui.chat.offers import Find, Offer, is_free, offers, told
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import Choice, available, choose_named
 from axio_tui.connect import connect
@@ -40,7 +40,8 @@ class Models:
     A model is named `TRANSPORT:MODEL`, `TRANSPORT` for its own choice, or `MODEL` of the transport
     that the conversation has. `kept` gives the settings that a person has kept for a transport, in
     a thread of its own: a keyring may take its time. A transport stays open until the block ends,
-    also when no role has it any more: what has begun with it can end with it.
+    also when no role has it any more: what has begun with it can end with it. `keys` tells the
+    providers whose keys are known.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Models:
         *,
         kept: Callable[[Choice], Mapping[str, str]] = lambda choice: {},
         find: Find = find_servers,
+        keys: Callable[[], Collection[str]] = tuple,
     ) -> None:
         for role in roles or ():
             if role not in get_args(Role):
@@ -63,6 +65,7 @@ class Models:
         self._parts = parts
         self._kept = kept
         self._find = find
+        self._keys = keys
         self._model = model
         self._roles = dict(roles or {})
         self._opened = AsyncExitStack()
@@ -103,6 +106,10 @@ class Models:
         else:
             self._roles[role] = name
         return transport
+
+    async def offers(self) -> list[Offer]:
+        """The models that can be used here, without asking a provider."""
+        return await offers(self._parts, self._keys())
 
     async def switch(self, session: ChatSession, name: str) -> Note:
         """Let the conversation go on with the model that is named so; the words in it that say so.

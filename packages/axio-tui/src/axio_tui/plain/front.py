@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from axio.blocks import ContentBlock, TextBlock
 from axio.context import ContextStore
-from axio.events import Error, IterationEnd, SessionEndEvent, StreamEvent
-from axio.run import RUN
+from axio.messages import Prompt
+from axio.models import Capability
+from axio.transport import model_of
 from axio_context_sqlite import SessionInUse
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import (
@@ -29,21 +30,22 @@ from axio_tui.chat.commands import (
     help_of,
     run,
 )
+from axio_tui.chat.completing import offers_for
 from axio_tui.chat.composer import Command, Shell, parse
+from axio_tui.chat.file_index import FileIndex
 from axio_tui.chat.library import Library
-from axio_tui.chat.permissions import Asked
+from axio_tui.chat.mentions import MentionRefused, attach
+from axio_tui.chat.models import Models
 from axio_tui.chat.session import ChatSession
-from axio_tui.equip import Equipment, Say
-from axio_tui.errors import CommandError, traceback_of
+from axio_tui.chat.shell_escape import run_command
+from axio_tui.chat.skills import skill_commands
+from axio_tui.equip import Equipment
+from axio_tui.errors import CommandError
 from axio_tui.harmless import plain, visible
-from axio_tui.plain.failing import hint_for
-from axio_tui.plain.footer import footer
 from axio_tui.plain.keyboard import Complete, Keyboard
-from axio_tui.plain.output import Output
 from axio_tui.plain.person import Person, where_to_ask
-from axio_tui.plain.shell import run_here, run_to_tell
-from axio_tui.plain.style import style_for
-from axio_tui.plain.teller import AXIO, YOU, Teller
+from axio_tui.plain.teller import AXIO, YOU
+from axio_tui.plain.telling import Telling
 from axio_tui.stopping import Interrupts
 
 if TYPE_CHECKING:
@@ -62,29 +64,29 @@ SILENCE = 10.0
 class Front:
     """The front end of lines. `because` says what has switched it on."""
 
-    commands = BUILTIN
-
-    def __init__(
-        self, args: argparse.Namespace, because: str, interrupts: Interrupts, say: Say
-    ) -> None:
-        self._args = args
+    def __init__(self, args: argparse.Namespace, because: str, interrupts: Interrupts) -> None:
         self._because = because
         self._interrupts = interrupts
-        self._say = say
-        self._style = style_for(sys.stdout)
-        self._out = Output(sys.stdout)
+        self._telling = Telling(debug=args.debug)
         self._keyboard = Keyboard(self._typed)
         self.person = Person(
-            where_to_ask(json=False), self._keyboard, self._keep, self._head_of_question
+            where_to_ask(json=False), self._keyboard, self._keep, self._telling.head_of_question
         )
-        self._teller = Teller(self._style)
+        self._telling.person = self.person
         self._entered: asyncio.Queue[str] = asyncio.Queue()
+        self._files = FileIndex()
         self._picks: dict[str, Pick] = {}
         self._is_leaving = False
-        self._paint: asyncio.TimerHandle | None = None
-        self._broken: Exception | None = None
 
     # ── what commands need ────────────────────────────────────────────────────────────────────
+
+    @property
+    def models(self) -> Models:
+        return self._parts.models
+
+    @property
+    def system_parts(self) -> Mapping[str, str]:
+        return self._parts.system_parts
 
     @property
     def workspace(self) -> Workspace:
@@ -103,20 +105,14 @@ class Front:
         try:
             await session.open()
         except SessionInUse as error:
-            self._print(f"{AXIO}{plain(str(error))}\n")
-            answer = await self._keyboard.line("Take it over? [yes / no] ", lambda line: [])
-            if (answer or "").strip().lower() not in ("y", "yes"):
+            self._tell(str(error))
+            if not await self._asks("Take it over? [yes / no] "):
                 raise CommandFailed("it was left where it is") from error
             await session.open(take_over=True)
 
     def _begin_with(self, session: ChatSession) -> None:
         self.session = session
-        entries = session.conversation.entries
-        start = max(len(entries) - SHOWN_AGAIN, 0)
-        self._teller = Teller(self._style, start)
-        if start:
-            self._print(f"({start} earlier entries)\n")
-        self._print(self._teller.tell(entries, over=True))
+        self._telling.begin(session)
         self._tell_waiting()
 
     # ── the conversation ──────────────────────────────────────────────────────────────────────
@@ -124,8 +120,8 @@ class Front:
     async def converse(self, parts: Equipment, library: Library, session: ChatSession) -> int:
         """Go on until the person leaves."""
         self._parts, self.library, self.session = parts, library, session
-        self._print(f"{AXIO}lines only, because of {self._because}; /help lists commands, ")
-        self._print("exit leaves\n")
+        self.commands = {**BUILTIN, **skill_commands(parts.skills, BUILTIN)}
+        self._tell(f"lines only, because of {self._because}; /help lists commands, exit leaves")
         background = [asyncio.create_task(self._attend()), asyncio.create_task(self._warm())]
         try:
             with self._keyboard.modes_restored():
@@ -162,7 +158,7 @@ class Front:
                     text.encode()
                 return text
             except UnicodeError:
-                self._say("the prompt is not UTF-8")
+                self._tell("the prompt is not UTF-8")
 
     async def _take(self, text: str) -> None:
         """Do what a text says that was entered while nothing goes on."""
@@ -178,25 +174,54 @@ class Front:
                 case Shell(command=command, is_shared=is_shared):
                     await self._shell(command, is_shared)
                 case given:
-                    await self._send(given.text)
+                    await self._send(given.text, given.mentions)
         elif self.session.inbox.waiting:
             self.session.inbox.unpark()
             await self._run(None)
 
-    async def _send(self, text: str) -> None:
-        self._teller.on_screen()
-        await self._run(text[1:] if text.startswith("//") else text)
+    async def _send(self, text: str, mentions: Sequence[str] = ()) -> None:
+        text = text[1:] if text.startswith("//") else text
+        try:
+            blocks = await self._attached(mentions)
+        except MentionRefused as refused:
+            self._tell(str(refused))
+            self._keyboard.draft = text
+            return
+        self._telling.on_screen()
+        await self._run([TextBlock(text), *blocks] if blocks else text)
+
+    async def _attached(self, mentions: Sequence[str]) -> list[ContentBlock]:
+        model = model_of(self._parts.agent.transport)
+        can_see = model is not None and Capability.vision in model.capabilities
+        files = await attach(mentions, can_see=can_see, agree=self._agree)
+        for note in files.notes:
+            self._tell(note)
+        return files.blocks
+
+    async def _agree(self, question: str) -> bool:
+        return await self._asks(f"{AXIO}{plain(question)} [yes / no] ")
+
+    async def _asks(self, question: str) -> bool:
+        answer = await self._keyboard.line(question, lambda line: [])
+        return (answer or "").strip().lower() in ("y", "yes")
 
     async def _shell(self, command: str, is_shared: bool) -> None:
-        told = ""
-        with self._interrupts.ending(lambda: None):  # Ctrl-C is for the command
+        running = asyncio.create_task(run_command(command, on_output=self._print_plain))
+        with self._interrupts.ending(running.cancel):
+            await asyncio.wait([running])
+        if running.cancelled():
+            self._tell("(stopped)")
+        elif (error := running.exception()) is not None:
+            self._tell(self._parts.explain(error))
+        else:
+            ran = running.result()
+            if ran.ending:
+                self._tell(f"({ran.ending})")
             if is_shared:
-                output, told = await run_to_tell(command)
-                self._print(plain(output))
-            elif code := await run_here(command):
-                self._print(f"{AXIO}exit code {code}\n")
-        if told:
-            await self._send(told)
+                await self._send(ran.for_model())
+
+    def _print_plain(self, text: str) -> None:
+        self._print(plain(text))
 
     async def _command(self, name: str, arguments: str) -> None:
         pick = self._picks.get(name)
@@ -205,7 +230,7 @@ class Front:
         try:
             outcome = await run(self, name, arguments)
         except CommandFailed as failed:
-            self._print(f"{AXIO}{plain(str(failed))}\n")
+            self._tell(str(failed))
         else:
             await self._show(name, outcome)
 
@@ -219,23 +244,28 @@ class Front:
                 await self._send(prompt)
             case Edit(text=text, said=said):
                 self._keyboard.draft = text
-                self._teller = Teller(self._style, len(self.session.conversation.entries))
-                self._print(f"{AXIO}{plain(said)}\n")
+                self._telling.begin_here()
+                self._tell(said)
             case Leave():
                 self._is_leaving = True
             case str(text) if text:
-                self._print(f"{AXIO}{plain(text)}\n")
+                self._tell(text)
 
     def _complete(self) -> Complete:
         """For the thread of the line editor."""
         loop = asyncio.get_running_loop()
 
+        async def offered(line: str) -> list[str]:
+            found = await offers_for(line, len(line), self._lines, self._files)
+            return [] if found is None else [f"{line[: found.start]}{o.text}" for o in found.offers]
+
         def complete(line: str) -> list[str]:
-            if not line.startswith("/"):
-                return []
-            return asyncio.run_coroutine_threadsafe(completions(self, line), loop).result(5)
+            return asyncio.run_coroutine_threadsafe(offered(line), loop).result(5)
 
         return complete
+
+    async def _lines(self, line: str) -> list[tuple[str, str]]:
+        return [(one, "") for one in await completions(self, line)]
 
     async def _warm(self) -> None:
         """Let a transport that can do so get ready while the person types."""
@@ -247,93 +277,24 @@ class Front:
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────
 
-    async def _run(self, prompt: str | None) -> None:
+    async def _run(self, prompt: Prompt | None) -> None:
         """Answer the prompt, or the oldest that waits, and then all that are queued."""
         session = self.session
         stream = session.next() if prompt is None else session.send(prompt)
         with self._keyboard.listening():
             while stream is not None:
                 with self._interrupts.ending(session.stop):
-                    await self._follow(stream)
+                    await self._telling.follow(stream, self._parts)
                 await self._entered.join()
                 stream = session.next()
         self._tell_waiting()
-
-    async def _follow(self, stream: AsyncGenerator[StreamEvent, None]) -> None:
-        """Print what happens in a run, and how it ended."""
-        time = asyncio.get_running_loop().time
-        began, waited = time(), self.person.waited
-        silence = asyncio.create_task(self._break_silence())
-        end: SessionEndEvent | None = None
-        failure: BaseException | None = None
-        try:
-            async with aclosing(stream):
-                async for event in stream:
-                    silence.cancel()
-                    self._changed()
-                    if isinstance(event, IterationEnd):  # its tools start now, and may take long
-                        self._print_new()
-                    if isinstance(event, SessionEndEvent):
-                        end = event
-                    elif isinstance(event, Error):
-                        failure = event.exception
-        finally:
-            silence.cancel()
-            self._stop_painting()
-        if self._broken is not None:
-            raise self._broken
-        self._print(self._teller.tell(self.session.conversation.entries, over=True))
-        if failure is not None:
-            if self._args.debug:
-                self._say_traceback(failure)
-            if hint := await hint_for(failure, self._parts):
-                self._print(f"{AXIO}{hint}\n")
-        if end is not None:
-            seconds = time() - began - (self.person.waited - waited)
-            self._print(self._style.put(self._style.dim, footer(end, seconds)))
-
-    def _say_traceback(self, failure: BaseException) -> None:
-        with suppress(OSError):
-            sys.stderr.write(traceback_of(failure))
-
-    async def _break_silence(self) -> None:
-        await asyncio.sleep(SILENCE)
-        self._print(f"{AXIO}(waiting for {self._parts.choice.title})\n")
-
-    def _changed(self) -> None:
-        """Something has come: print it soon, together with what comes until then."""
-        if self._paint is None:
-            self._paint = asyncio.get_running_loop().call_later(FRAME, self._print_new)
-
-    def _stop_painting(self) -> None:
-        if self._paint is not None:
-            self._paint.cancel()
-            self._paint = None
-
-    def _print_new(self) -> None:
-        self._stop_painting()
-        if self.person.busy.locked():
-            self._changed()
-            return
-        try:
-            self._print(self._teller.tell(self.session.conversation.entries))
-        except Exception as error:  # raised where the run is followed
-            self._broken = error
-            self.session.stop()
-
-    def _head_of_question(self, asked: Asked, limit: int | None) -> str | None:
-        run = RUN.get(None)
-        if run is None or run.call_id is None:
-            return None
-        self._stop_painting()
-        return self._teller.tell_call(self.session.conversation.entries, run.call_id, limit)
 
     # ── what is typed meanwhile ───────────────────────────────────────────────────────────────
 
     def _typed(self, text: str | None) -> None:
         if text is None or text.strip() in ("exit", "quit"):
             self._is_leaving = True
-            self._print(f"{AXIO}leaving when this is done; Ctrl-C stops it\n")
+            self._tell("leaving when this is done; Ctrl-C stops it")
         elif text.strip():
             self._keep(text)
 
@@ -349,12 +310,12 @@ class Front:
                     case Command(name=name, arguments=arguments):
                         await self._command(name, arguments)
                     case Shell():
-                        self._print(f"{AXIO}commands of your own have to wait until it is done\n")
+                        self._tell("commands of your own have to wait until it is done")
                     case _:
                         await self.session.queue(text)
                         self._print(f"queued: {plain(text)}\n")
             except Exception as error:
-                self._say(f"error: {self._parts.explain(error)}")
+                self._tell(f"error: {self._parts.explain(error)}")
             finally:
                 self._entered.task_done()
 
@@ -366,5 +327,7 @@ class Front:
             self._print("(Enter sends what is parked, /back takes the last one back)\n")
 
     def _print(self, text: str) -> None:
-        if text:
-            self._out.write(text)
+        self._telling.print(text)
+
+    def _tell(self, text: str) -> None:
+        self._telling.say(text)
