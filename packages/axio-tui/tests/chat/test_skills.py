@@ -161,3 +161,17 @@ def test_the_model_learns_of_a_folders_skills_once_it_is_trusted(axio: Any) -> N
 
     assert "- mine (" in system(*run) and "tidy-up" not in system(*run)
     assert "- tidy-up (" in system(*run, "--trust")
+
+
+def test_a_slash_and_its_name_call_a_skill_in_a_conversation(axio: Any, terminal: Any) -> None:
+    put(axio.home, "tidy-up")
+    put(axio.home, "help")
+    session = terminal("run", "--transport", "prompts", "--tools", "none")
+    session.until("you: ")
+    session.send("/help\n")
+    assert "/tidy-up" in session.until("you: ")
+    session.send("/tidy-up the cellar\n")
+    assert "The task: the cellar" in session.until("tokens in")
+    session.until("you: ")
+    session.send("exit\n")
+    assert session.end()[0] == 0

@@ -35,6 +35,7 @@ from axio_tui.chat.entries import Note
 from axio_tui.chat.permissions import Asked
 from axio_tui.chat.questions import Questions
 from axio_tui.chat.session import ChatSession
+from axio_tui.chat.skills import skill_commands
 
 __all__ = ("AgentApp",)
 
@@ -118,6 +119,7 @@ class AgentApp(Actions):
         try:
             async with self._open(self.questions.ask, self.say) as self.opened:
                 self.is_open = True
+                self.host.add(skill_commands(self.opened.skills, taken=self.host.commands))
                 await self.show_session(self.opened.first)
                 self.ready.set()
                 inputs = asyncio.create_task(self._take_inputs())

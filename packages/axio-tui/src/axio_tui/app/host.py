@@ -40,6 +40,10 @@ class ScreenHost:
         self._app = app
         self.commands: Mapping[str, SlashCommand] = {**BUILTIN, **screens}
 
+    def add(self, commands: Mapping[str, SlashCommand]) -> None:
+        """Take these in, which are known only now."""
+        self.commands = {**self.commands, **commands}
+
     @property
     def session(self) -> ChatSession:
         return self._app.session

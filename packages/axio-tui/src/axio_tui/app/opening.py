@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from axio.budget import Budget
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
 
 __all__ = ("Open", "Opened", "opening")
@@ -36,6 +37,7 @@ class Opened:
     models: Models | None = None
     subagents: SubAgents | None = None
     system_parts: Mapping[str, str] | None = None
+    skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
 Open: TypeAlias = Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]
@@ -78,6 +80,7 @@ def opening(args: argparse.Namespace) -> Open:
                 models,
                 parts.subagents,
                 parts.system_parts,
+                parts.skills,
             )
 
     return opened

@@ -233,6 +233,7 @@ class Hooks:
         if not session.is_begun:
             words = await self._told("session_start", session, {})
             if words:
+                self._say(words)
                 yield Error(HookRefused(words))
                 yield SessionEndEvent(StopReason.error, Usage(0, 0), "hook")
                 return
