@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +50,58 @@ async def test_without_a_server_the_first_use_says_so_at_once(tmp_path: Path) ->
             await database.session().append(HI)
         with pytest.raises(StoreUnreachable, match="check that the server runs"):
             await database.migrate()
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for_long(
+    schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        where = f"postgresql://u:s3cret@127.0.0.1:{server.getsockname()[1]}/db"
+        async with Postgres(f"{where}?connect_timeout=2", schema=schema) as database:
+            with pytest.raises(StoreUnreachable, match="timeout"):
+                async with database.session("s").own():
+                    pass
+        silent, _ = await asyncio.get_running_loop().sock_accept(server)
+        silent.close()
+        async with Postgres(where, schema=schema) as database:
+            task = asyncio.ensure_future(database.session("s").rename("x"))
+            silent, _ = await asyncio.get_running_loop().sock_accept(server)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            silent.close()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"connections": 0}, "connections must be at least 1, got 0"),
+        ({"connections": 1.5}, "connections must be a whole number, got 1.5"),
+        ({"wait": -1}, "wait must be at least 0, got -1"),
+        ({"wait": float("nan")}, "wait must be at least 0, got nan"),
+        ({"patience": "long"}, "patience must be a number, got 'long'"),
+        ({"lease": 0}, "lease must be at least 1, got 0"),
+        ({"lease": True}, "lease must be a number, got True"),
+    ],
+)
+def test_numbers_that_limit_nothing_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        Postgres(**options)
+
+
+async def test_tables_of_others_are_left_alone(
+    database: Postgres, postgres: Cluster, schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    postgres.execute(f"CREATE SCHEMA {schema}")
+    postgres.execute(f"CREATE TABLE {schema}.axio_sessions (x integer)")
+    with pytest.raises(StoreError, match="that axio has not made: choose another `schema`"):
+        async with database.session("s").own():
+            pass
+    tables = postgres.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", schema)
+    assert tables == [("axio_sessions",)]
+    assert caplog.text == ""
 
 
 async def test_a_database_that_is_not_there_is_named(postgres: Cluster) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from axio_context_postgres.errors import StoreError
 
 __all__ = ("Connection", "Connections", "Pool")
+
+_PATIENCE = 10  # seconds for a server to take a connection, unless the caller says otherwise
 
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
@@ -71,8 +75,11 @@ class Connections:
 
     async def _open(self) -> Connection:
         try:
+            options: dict[str, Any] = conninfo_to_dict(self._conninfo)
+            if "PGCONNECT_TIMEOUT" not in os.environ:
+                options.setdefault("connect_timeout", _PATIENCE)
             return await psycopg.AsyncConnection.connect(
-                self._conninfo, autocommit=True, prepare_threshold=None
+                **options, autocommit=True, prepare_threshold=None
             )
         except psycopg.ProgrammingError:
             pass

@@ -60,6 +60,10 @@ _KINDS: dict[str, tuple[type[StoreError], str]] = {
         "the database does not let this role do this: run `axio-postgres migrate` as a role that "
         "may create tables, and grant this one SELECT, INSERT, UPDATE and DELETE on them",
     ),
+    "42P07": (
+        StoreError,
+        "the schema holds a table of this name that axio has not made: choose another `schema`",
+    ),
     "42P01": (StoreError, "a table is missing: run `axio-postgres migrate`"),
     "40": (StoreBusy, "another transaction was in the way"),
     "53100": (StoreFull, "the disk of the database server is full: free some space"),

@@ -47,6 +47,13 @@ class Server:
     ) -> None:
         if not isinstance(where, str) and not callable(getattr(where, "connection", None)):
             raise wrong_kind("where", "a connection string or a pool of connections", where)
+        for name, number, least in (
+            ("wait", wait, 0),
+            ("patience", patience, 0),
+            ("lease", lease, 1),
+            ("connections", connections, 1),
+        ):
+            _require_number(name, number, least)
         self._where = where
         self.schema = require_name(schema)
         self.wait = wait
@@ -138,6 +145,11 @@ class Server:
         # Not from the server's own error, whose details may hold what was being written.
         raise problem
 
+    @property
+    def is_ready(self) -> bool:
+        """True once it was reached, and its tables are up to date."""
+        return self._ready
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         pool = await self._pool()
@@ -172,6 +184,14 @@ class Server:
     async def _transaction(self, connection: Connection) -> AsyncIterator[Cursor]:
         async with connection.transaction():
             yield connection.cursor(row_factory=tuple_row)
+
+
+def _require_number(name: str, number: object, least: int) -> None:
+    kinds = (int,) if name == "connections" else (int, float)
+    if not isinstance(number, kinds) or isinstance(number, bool):
+        raise wrong_kind(name, "a whole number" if len(kinds) == 1 else "a number", number)
+    if not number >= least:
+        raise ValueError(f"{name} must be at least {least}, got {number!r}")
 
 
 @asynccontextmanager

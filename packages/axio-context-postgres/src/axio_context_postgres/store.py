@@ -296,7 +296,8 @@ class PostgresContextStore(ContextStore):
         except SessionBusy:
             raise
         except BaseException:
-            await self._give_back(owner, None)  # It may have been taken nevertheless.
+            if self._server.is_ready:
+                await self._give_back(owner, None)  # It may have been taken nevertheless.
             raise
         self._server.heart.add(owner, hold.key)
         try:
