@@ -58,7 +58,27 @@ def test_a_draft_comes_back_with_every_paste(parts: list[tuple[str, str]], end: 
     again = Pastes()
     restored = again.restore(pastes.kept(text))
     assert again.whole(restored) == pastes.whole(text)
-    assert restored.count("\n") <= 40 * (len(parts) + 1)
+    assert all(len(piece) <= 10_000 for piece in restored.split("["))
+
+
+def test_many_small_pastes_do_not_make_a_text_that_is_too_long_to_be_edited() -> None:
+    pastes = Pastes()
+    text = ""
+    for number in range(1_000):
+        text += pastes.place(f"{number} {'x' * 1_000}", text)
+    assert len(text) < 60_000
+    assert pastes.whole(text).count("x") == 1_000_000
+
+
+def test_a_text_that_comes_back_after_it_was_sent_has_its_placeholders() -> None:
+    pastes = Pastes()
+    text = f"see {pastes.place(FIVE_HUNDRED)}"
+    whole = pastes.whole(text)
+    pastes.sent()
+    assert pastes.fold(whole) == text
+    pastes.place("x" * 20_000_000)
+    pastes.sent()
+    assert pastes.whole(text) == text
 
 
 def test_words_that_only_look_like_a_placeholder_stay_as_they_are() -> None:
@@ -80,7 +100,9 @@ def test_a_text_from_an_editor_has_its_pastes_as_placeholders_again() -> None:
     pastes = Pastes()
     text = f"look: {pastes.place(FIVE_HUNDRED)} ok"
     assert pastes.fold(pastes.whole(text)) == text
-    edited = "y" * 5_000 + pastes.whole(text)
+    written = "\n".join(["a line of mine"] * 100)
+    assert pastes.fold(written) == written
+    edited = "y" * 50_000 + pastes.whole(text)
     assert pastes.whole(pastes.fold(edited)) == edited
     assert len(pastes.fold(edited)) < 100
 

@@ -26,6 +26,12 @@ __all__ = ("Writing",)
 
 _SHOWN_OUTPUT = 8  # lines of a command that runs
 _EVERY = 0.1  # seconds between two paintings of them
+_USUAL = ("/model", "/new", "/resume", "/compact", "/fork", "/rewind")
+
+
+def _usage(line: str) -> int:
+    """The commands that are called most come first."""
+    return _USUAL.index(line) if line in _USUAL else len(_USUAL)
 
 
 class Writing:
@@ -41,11 +47,11 @@ class Writing:
 
     async def lines(self, text: str) -> list[tuple[str, str]]:
         """The commands that may be meant, each with its help."""
+        await self._app.ready.wait()
         if not self._app.is_open:
             return []
-        host = self._app.host
-        found = await completions(host, text)
-        return [(line, self._help(line)) for line in found]
+        found = await completions(self._app.host, text)
+        return [(line, self._help(line)) for line in sorted(found, key=_usage)]
 
     def _help(self, line: str) -> str:
         command = self._app.host.commands.get(line[1:])

@@ -35,6 +35,9 @@ __all__ = (
 LARGE_LINES = 20
 LARGE_CHARACTERS = 2_000
 """A paste that has more is shown as a placeholder."""
+MAX_SHOWN = 10_000
+"""Characters of a text that are shown: of more, each key would be felt."""
+_MAX_HELD = 10_000_000
 
 _BEGIN, _END = "\x02", "\x03"  # around a paste in a draft: `clean` leaves none in any text
 _PLACEHOLDER = re.compile(r"\[paste \d+: [\d,]+ lines?, [\d,]+ characters\]")
@@ -139,8 +142,12 @@ class Pastes:
     def place(self, text: str, beside: str = "") -> str:
         """The cleaned text of a paste; if it is large, a placeholder that is not in `beside`."""
         text = clean(text)
-        if not _is_large(text):
+        is_too_much = len(text) > 100 and len(beside) + len(text) > MAX_SHOWN
+        if not is_too_much and not _is_large(text):
             return text
+        return self._placeholder(text, beside)
+
+    def _placeholder(self, text: str, beside: str) -> str:
         lines = text.count("\n") + (not text.endswith("\n"))
         number = len(self._whole)
         while True:
@@ -157,7 +164,7 @@ class Pastes:
         folded = text = clean(text)
         for placeholder, whole in self._whole.items():
             folded = folded.replace(whole, placeholder)
-        return self.place(text, text) if _is_large(folded) else folded
+        return self._placeholder(text, text) if len(folded) > MAX_SHOWN else folded
 
     def whole(self, text: str) -> str:
         """The text with every paste in its place."""
@@ -202,9 +209,11 @@ class Pastes:
                 start, end = min(start, first), max(end, last)
         return start, end
 
-    def clear(self) -> None:
-        """Forget all: the text has been sent."""
-        self._whole.clear()
+    def sent(self) -> None:
+        """The text has been sent. Its pastes are known until they take much room, so that a text
+        that comes back is shown as before."""
+        if sum(map(len, self._whole.values())) > _MAX_HELD:
+            self._whole.clear()
 
 
 def _is_large(text: str) -> bool:

@@ -54,6 +54,7 @@ class Composer(Vertical):
         Binding("tab", "complete", "Complete", show=False, id="composer.complete"),
         Binding("escape", "close", "Close the list", show=False, id="composer.close"),
         Binding("ctrl+r", "search", "Search earlier prompts", show=False, id="composer.search"),
+        Binding("ctrl+g", "edit", "Write in your editor", show=False, id="composer.edit"),
         Binding("up", "older", "Earlier prompt", show=False, id="composer.older"),
         Binding("down", "newer", "Later prompt", show=False, id="composer.newer"),
     ]
@@ -148,6 +149,7 @@ class Composer(Vertical):
     def clear(self) -> None:
         """Let nothing be written, as when it has been sent."""
         self.area.load_text("")
+        self.pastes.sent()
         self.completion.show(None)
         self._past = None
 
@@ -275,6 +277,19 @@ class Composer(Vertical):
 
     def action_newline(self) -> None:
         self.area.write("\n")
+
+    async def action_edit(self) -> None:
+        """The text in the editor of the person; it stays as it is if that fails."""
+        from axio_tui.app.editor import EditorFailed, edit
+
+        before = self.pastes.whole(self.area.text)
+        try:
+            text = await edit(self.app, before)
+        except EditorFailed as error:
+            self.post_message(self.Said(str(error)))
+            return
+        if text != before:
+            self.area.put(self.pastes.fold(text))
 
     # ── prompts of the past ───────────────────────────────────────────────────────────────────
 
