@@ -220,6 +220,27 @@ def test_accepted_edits_change_files_here_but_not_protected_ones() -> None:
         assert judged(SHELL, rules, command=command).effect == "allow", command
 
 
+@pytest.mark.parametrize("name", ["content", "newContent", "old_text", "new_string", "diff"])
+@pytest.mark.parametrize(
+    "text", ["see https://a.example/b", "a.example", "/etc/passwd", ".env", ".git/hooks/x", "../y"]
+)
+def test_the_words_that_a_file_is_made_of_lead_nowhere(name: str, text: str) -> None:
+    rules = default_policy(accept_edits=True)
+    assert judged(WRITE, rules, file_path="notes.md", **{name: text}).effect == "allow"
+    assert judged(WRITE, rules, file_path="../beside.txt", **{name: text}).effect == "ask"
+    if "a.example" in text:
+        denied = (*rules, Rule("deny", host="a.example"))
+        assert judged(WRITE, denied, file_path="notes.md", **{name: text}).effect != "allow"
+
+
+@pytest.mark.parametrize("name", ["to_there", "name", "title", "of"])
+@pytest.mark.parametrize("made", [".env.new", ".git/hooks/new", ".vscode/tasks.json", ".bashrc"])
+def test_a_protected_place_counts_under_any_name_before_it_is_there(name: str, made: str) -> None:
+    rules = default_policy(accept_edits=True)
+    assert judged(OTHER, rules, path="notes.md", **{name: made}).effect == "ask"
+    assert judged(OTHER, rules, path="notes.md", **{name: "a plain word"}).effect == "allow"
+
+
 def test_yes_allows_all_but_secrets_and_protected_places() -> None:
     rules = default_policy(yes=True)
     for command in ("make", "rm -r src", "curl a.example", "python x.py", "cat ../beside.txt"):

@@ -21,7 +21,7 @@ from axio.run import RUN, Run
 from axio.testing import StubTransport
 from axio.tool import Tool
 from axio_tui_guards import AuditLog, Decisions, Question, Reply, Rule, RuleGuard, default_policy
-from axio_tui_guards.asking import choice_of
+from axio_tui_guards.asking import choice_of, reply_of
 
 
 async def _handler(**kwargs: Any) -> str:
@@ -70,6 +70,10 @@ async def refused(guard: RuleGuard, tool: Tool[Any], **kwargs: Any) -> str:
     with pytest.raises(GuardError) as caught:
         await guard(tool, **kwargs)
     return str(caught.value)
+
+
+async def _write(file_path: str, content: str, mode: int | None = None) -> str:
+    return "ran"
 
 
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
@@ -549,3 +553,101 @@ def test_a_decision_without_a_limit_is_good_for_any_number_of_uses(tmp_path: Pat
     assert first.list() == second.list() == [given]
     first.revoke(given.id)
     assert not second.use(given.id)
+
+
+# ── editing a rule, and conditions in words ───────────────────────────────────────────────────
+
+
+async def test_an_argument_that_was_left_out_is_not_shown() -> None:
+    host = Host("n", "n")
+    guard = RuleGuard(prompt_fn=host)
+    tool: Tool[Any] = Tool(name="write_file", handler=_write)
+    await refused(guard, tool, file_path="a", content="b", mode=None)
+    await refused(guard, tool, file_path="a", content="b", mode=0)
+    without, with_it = host.questions
+    assert "mode" not in without and "mode = 0" in with_it
+
+
+async def test_the_reason_says_what_is_missing_before_what_is_allowed(room: Path) -> None:
+    host = Host("n")
+    guard = RuleGuard(default_policy(), prompt_fn=host)
+    await refused(guard, WRITE, file_path="notes.md", content="a")
+    assert host.questions[0].reason == (
+        "no rule allows this call of 'write_file': it may change something. "
+        f"Allowed is: path {str(room)!r}, read access"
+    )
+
+
+async def test_the_rule_for_a_command_can_be_edited() -> None:
+    host = Host(lambda asked: Reply("project", rule=asked.edited("git push *")), lambda asked: "n")
+    guard = RuleGuard(prompt_fn=host)
+    await guard(SHELL, command="git push origin main")
+    await guard(SHELL, command="git push")
+    asked = host.questions[0]
+    assert asked.editable == "git push origin main"
+    for text in ("git pull *", "git", "", "git push origin"):
+        with pytest.raises(ValueError, match=r"would not allow this call|name a program"):
+            asked.edited(text)
+    await refused(guard, SHELL, command="git pull")
+
+
+async def test_the_rule_for_a_file_can_be_edited(room: Path) -> None:
+    host = Host(lambda asked: Reply("project", rule=asked.edited(str(room / "src"))))
+    guard = RuleGuard(prompt_fn=host)
+    await guard(WRITE, file_path="src/a", content="x")
+    await guard(WRITE, file_path="src/deep/b", content="y")
+    assert host.questions[0].editable == str(room / "src/a")
+    with pytest.raises(ValueError, match="would not allow this call"):
+        host.questions[0].edited(str(room / "plain"))
+
+
+async def test_a_call_that_no_rule_can_name_has_nothing_to_edit() -> None:
+    host = Host("n")
+    guard = RuleGuard(prompt_fn=host)
+    await refused(guard, SHELL, command="make && make install")
+    assert host.questions[0].editable == ""
+    with pytest.raises(ValueError, match="no rule can be made"):
+        host.questions[0].edited("make *")
+
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "uses", "minutes"),
+    [
+        ("session 3 times", "session", 3, None),
+        ("session 1 time", "session", 1, None),
+        ("s 5x for 10m", "s", 5, 10),
+        ("project for 2 hours", "project", None, 120),
+        ("p for 1 day, 2x", "p", 2, 1440),
+        ("run 30 min", "run", None, 30),
+    ],
+)
+def test_conditions_can_be_typed(
+    line: str, word: str, uses: int | None, minutes: int | None
+) -> None:
+    reply = reply_of(line, NOW)
+    assert isinstance(reply, Reply)
+    until = None if minutes is None else NOW + timedelta(minutes=minutes)
+    assert (str(reply), reply.uses, reply.until) == (word, uses, until)
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("yes", "yes"),
+        ("session", "session"),
+        ("no", "no"),
+        ("no it is wrong", "it is wrong"),
+        ("n  it is wrong", "it is wrong"),
+        ("session of parliament", "session of parliament"),
+        ("project 3x or so", "project 3x or so"),
+        ("yes 3 times", "yes 3 times"),
+        ("never 3 times", "never 3 times"),
+        ("", ""),
+    ],
+)
+def test_other_lines_stay_answers_or_reasons(line: str, answer: str) -> None:
+    reply = reply_of(line)
+    assert type(reply) is str and reply == answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from axio.tool import Tool
 from axio_tui_guards import PathGuard, Rule, RuleGuard
 from axio_tui_guards.calls import read_call
 from axio_tui_guards.judging import Judgement, judge
+from axio_tui_guards.rules import describe
 
 
 async def _handler(**kwargs: Any) -> str:
@@ -554,7 +556,7 @@ def test_the_content_of_a_file_may_speak_of_hosts_and_paths(room: Path) -> None:
         (
             {"command": "npm test"},
             {"command": "npm run x"},
-            "command 'npm test': it has other words",
+            "it has other words",
         ),
         ({"command": "npm test"}, {"command": "a_b=1 npm test"}, "the variable a_b may change"),
         ({"command": "cat *"}, {"command": "cat notes.md > x"}, "its output goes to a file"),
@@ -569,20 +571,22 @@ def test_the_content_of_a_file_may_speak_of_hosts_and_paths(room: Path) -> None:
             {"command": "curl $x"},
             "'$x' may be an option",
         ),
-        ({"access": "read"}, {"command": "rm notes.md"}, "read access: it may change something"),
+        ({"access": "read"}, {"command": "rm notes.md"}, "it may change something"),
         ({"access": "read"}, {"command": "curl a.example"}, "it may reach a host"),
-        ({"access": "write"}, {"command": "make"}, "write access: make may run other programs"),
+        ({"access": "write"}, {"command": "make"}, "make may run other programs"),
         ({"holding": "secrets"}, {"path": "notes.md"}, "notes.md is no such place"),
-        ({"holding": "secrets"}, {"number": 1}, "secrets: it names no place"),
-        ({"holding": "protected"}, {"command": "cat $x"}, "protected places: only running it"),
+        ({"holding": "secrets"}, {"number": 1}, "it names no place"),
+        ({"holding": "protected"}, {"command": "cat $x"}, "only running it"),
     ],
 )
 def test_a_refusal_names_the_rule_that_comes_close_and_what_it_lacks(
     rule: dict[str, Any], call: dict[str, Any], reason: str
 ) -> None:
-    judgement = judged([Rule("allow", **rule)], **call)
+    allowing = Rule("allow", **rule)
+    judgement = judged([allowing], **call)
     assert judgement.effect == "ask"
-    assert reason in judgement.reason
+    assert re.fullmatch(r"no rule allows .*: .*\. Allowed is: .*", judgement.reason)
+    assert reason in judgement.reason and judgement.reason.endswith(describe(allowing))
 
 
 async def test_the_model_is_told_why_the_person_was_asked() -> None:

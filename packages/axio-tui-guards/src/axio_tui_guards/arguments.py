@@ -10,7 +10,13 @@ from typing import Any, get_args
 
 from axio.tool import AnyTool
 from axio_tui_guards.looks import leaving_parts, looks_leaving
-from axio_tui_guards.names import names_command, names_directory, names_path, words_of
+from axio_tui_guards.names import (
+    names_command,
+    names_content,
+    names_directory,
+    names_path,
+    words_of,
+)
 from axio_tui_guards.paths import Finder, Unresolvable, is_within
 from axio_tui_guards.protected import Holding, belongs_to
 from axio_tui_guards.values import Leaf, leaves
@@ -68,7 +74,7 @@ def claims(
             continue
         if _is_named(names, value, extra):
             named += _named(names, value)
-        elif isinstance(value, str) and not any(map(names_command, names)):
+        elif isinstance(value, str) and not _leads_nowhere(names):
             others.append((names, value))
     bases = {base}
     for _, is_directory, text in named:
@@ -84,7 +90,7 @@ def claims(
             # An absolute path is one; others go down from the base unless a link leads elsewhere.
             if (
                 text.startswith("/")
-                or any(map(_is_special, places))
+                or any(_is_special(place, tool.read_only) for place in places)
                 or not all(_is_below(place, bases, base) for place in places)
             ):
                 found.append(Claim(names[-1], text, places, False))
@@ -95,9 +101,16 @@ def _is_below(place: str, bases: set[str], base: str) -> bool:
     return any(is_within(place, directory) for directory in (*bases, os.path.realpath(base)))
 
 
-def _is_special(place: str) -> bool:
-    """True if it is there, and of a kind that no general rule frees."""
-    return any(belongs_to(kind, place) for kind in get_args(Holding)) and os.path.lexists(place)
+def _leads_nowhere(names: tuple[str, ...]) -> bool:
+    """True for a command, which is read by others, and for what is only stored."""
+    return names_content(names[-1]) or any(map(names_command, names))
+
+
+def _is_special(place: str, read_only: bool) -> bool:
+    """True if it is of a kind that no general rule frees, and there is something to be read or may
+    be something to be made."""
+    held = any(belongs_to(kind, place) for kind in get_args(Holding))
+    return held and (not read_only or os.path.lexists(place))
 
 
 def _is_named(names: tuple[str, ...], value: Any, extra: Container[str]) -> bool:
@@ -127,7 +140,7 @@ def _looking(value: str, base: str, read_only: bool) -> Iterator[str]:
             yield part
     if len(value) > _MAX_NAME or not value.isprintable() or looks_leaving(value):
         return
-    if "/" in value or os.path.lexists(os.path.join(base, value)):
+    if "/" in value or not read_only or os.path.lexists(os.path.join(base, value)):
         yield value
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import termios
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import Literal, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias, get_args
 
 from axio.exceptions import GuardError
 from axio.semaphore import Semaphore
@@ -24,6 +25,7 @@ __all__ = (
     "ask_user",
     "choice_of",
     "put",
+    "reply_of",
     "says_no",
     "says_yes",
 )
@@ -130,6 +132,45 @@ _WORDS: Mapping[str, Choice] = {
 def choice_of(answer: str) -> Choice | None:
     """The choice that an answer makes; None for other text, which is a reason to refuse."""
     return _WORDS.get(answer.strip().lower())
+
+
+_USES = re.compile(r"(\d{1,6})\s*(?:x|times?)\b")
+_FOR = re.compile(r"(?:for\s+)?(\d{1,6})\s*(minutes?|min|m|hours?|h|days?|d)\b")
+_UNITS: Mapping[str, Literal["minutes", "hours", "days"]] = {
+    "m": "minutes",
+    "h": "hours",
+    "d": "days",
+}
+
+
+def reply_of(line: str, now: datetime | None = None) -> str:
+    """The answer that a typed line is.
+
+    "session 3 times", "project for 2 hours" and "session 5x for 10m" are a `Reply` with these
+    conditions; "no REASON" is the reason. All other lines stay as they are.
+    """
+    word, _, rest = line.strip().partition(" ")
+    choice = choice_of(word)
+    rest = rest.strip()
+    if choice == "no":
+        return rest or word
+    if choice not in get_args(Lifetime) or not rest:
+        return line
+    uses, left = _taken(_USES, rest.lower())
+    length, left = _taken(_FOR, left)
+    if left.strip(" ,"):
+        return line
+    until = None
+    if length:
+        start = datetime.now(UTC) if now is None else now
+        until = start + timedelta(**{_UNITS[length[2][0]]: int(length[1])})
+    return Reply(word, uses=int(uses[1]) if uses and int(uses[1]) else None, until=until)
+
+
+def _taken(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str]:
+    """What fits the pattern, and the text without it."""
+    found = pattern.search(text)
+    return found, text if found is None else text[: found.start()] + text[found.end() :]
 
 
 def says_yes(answer: str) -> bool:

@@ -12,7 +12,14 @@ from axio.tool import AnyTool
 from axio_tui_guards.arguments import base_of, claims
 from axio_tui_guards.effects import with_effects
 from axio_tui_guards.hosts import UnclearHost, hosts_in, hosts_in_word, looks_like_host
-from axio_tui_guards.names import names_code, names_command, names_host, names_path, words_of
+from axio_tui_guards.names import (
+    names_code,
+    names_command,
+    names_content,
+    names_host,
+    names_path,
+    words_of,
+)
 from axio_tui_guards.parts import Changes, Part, parts_of
 from axio_tui_guards.paths import Finder, Unresolvable
 from axio_tui_guards.programs import Program, programs_in, programs_of
@@ -152,28 +159,39 @@ def _code(held: list[Leaf], whole: Part) -> tuple[Part, ...]:
 
 
 def _with_hosts(whole: Part, held: list[Leaf]) -> Part:
-    hosts: set[str] = set()
-    possible: set[str] = set()
-    unclear = ""
+    used, stored = _Hosts(), _Hosts()
     for names, value in held:
-        if not isinstance(value, str) or names_command(names[0]):
-            continue
-        try:
-            if any(map(names_host, names)):
-                hosts |= hosts_in_word(value)
-            else:
-                hosts |= hosts_in(value)
-                if not any(map(names_path, names)):
-                    possible.add(looks_like_host(value))
-        except UnclearHost as error:
-            unclear = str(error)
-    possible -= {"", *hosts}
+        if isinstance(value, str) and not names_command(names[0]):
+            (stored if names_content(names[-1]) else used).take(names, value)
+    hosts = used.certain | stored.certain
+    possible = (used.possible | stored.possible) - {"", *hosts}
     return replace(
         whole,
         hosts=frozenset(hosts),
         possible_hosts=frozenset(possible),
-        unclear_hosts=unclear,
+        stored_hosts=frozenset((hosts | possible) - used.certain - used.possible),
+        unclear_hosts=used.unclear,
     )
+
+
+class _Hosts:
+    """The hosts in some of the values of a call."""
+
+    def __init__(self) -> None:
+        self.certain: set[str] = set()
+        self.possible: set[str] = set()
+        self.unclear = ""
+
+    def take(self, names: tuple[str, ...], value: str) -> None:
+        try:
+            if any(map(names_host, names)):
+                self.certain |= hosts_in_word(value)
+            else:
+                self.certain |= hosts_in(value)
+                if not any(map(names_path, names)):
+                    self.possible.add(looks_like_host(value))
+        except UnclearHost as error:
+            self.unclear = str(error)
 
 
 # ── values that may be commands ───────────────────────────────────────────────────────────────

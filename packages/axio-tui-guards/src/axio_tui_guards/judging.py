@@ -132,7 +132,8 @@ class _Court:
         """The reason to ask, with what keeps a rule from allowing it if one comes close."""
         for rule in self._allowing:
             if rule.fits_call(self._call) and (rule.names(part) or rule.command is None):
-                return f"no rule allows {self._shown(part)}; {describe(rule)}: {rule.lacks(part)}"
+                lacking = f"{self._shown(part)}: {rule.lacks(part)}"
+                return f"no rule allows {lacking}. Allowed is: {describe(rule)}"
         return f"no rule allows {self._shown(part)}"
 
     def _shown(self, part: Part) -> str:

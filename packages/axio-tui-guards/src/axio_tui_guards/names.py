@@ -8,6 +8,7 @@ __all__ = (
     "COMMANDS",
     "names_code",
     "names_command",
+    "names_content",
     "names_directory",
     "names_host",
     "names_path",
@@ -21,6 +22,10 @@ _PATHS = _DIRECTORIES | frozenset(
 )
 COMMANDS = frozenset("argv bash cmd cmdline command commands commandline shell".split())
 _CODE = frozenset(("code", "script"))
+_CONTENTS = frozenset("content contents diff patch".split())
+_OLD_AND_NEW = frozenset(
+    (age, kind) for age in ("old", "new") for kind in ("text", "string", "str")
+)
 _HOSTS = frozenset("address domain endpoint host hostname server uri url urls".split())
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
@@ -49,6 +54,12 @@ def names_command(name: str) -> bool:
 
 def names_code(name: str) -> bool:
     return _last(name) in _CODE
+
+
+def names_content(name: str) -> bool:
+    """True for what a tool stores as it is: its words lead nowhere by themselves."""
+    words = words_of(name)
+    return bool(words) and (words[-1] in _CONTENTS or tuple(words[-2:]) in _OLD_AND_NEW)
 
 
 def names_host(name: str) -> bool:

@@ -45,6 +45,8 @@ class Part:
     hosts: frozenset[str] = frozenset()
     possible_hosts: frozenset[str] = frozenset()
     """Texts that could be hosts, and could be something else."""
+    stored_hosts: frozenset[str] = frozenset()
+    """Those of both kinds that are only in texts that it stores."""
     unclear_paths: str = ""
     """Why there may be other places; "" when these are all, as far as arguments tell."""
     unclear_hosts: str = ""
@@ -60,6 +62,11 @@ class Part:
     @property
     def variables(self) -> tuple[Assignment, ...]:
         return self.program.variables if self.program is not None else ()
+
+    @property
+    def reaches_out(self) -> bool:
+        """True if it may reach a host, as far as its words tell."""
+        return bool((self.hosts | self.possible_hosts) - self.stored_hosts or self.unclear_hosts)
 
     @property
     def is_bare(self) -> bool:

@@ -41,6 +41,32 @@ class Question(str):
     """A rule for this command in any spelling, to be edited by the person and sent in a `Reply`.
     None when the call is more than one plain command."""
     _rules: Mapping[Choice, Rule]
+    _grants: Callable[[Rule], bool]
+
+    @property
+    def editable(self) -> str:
+        """The text of the rule that a person may edit, its command or its path; "" without one."""
+        rule = self._to_edit()
+        return "" if rule is None else rule.command or rule.path or ""
+
+    def edited(self, text: str) -> Rule:
+        """The rule to be remembered with this text in place of `editable`, for a `Reply`.
+
+        ValueError when it would not allow this very call, or there is nothing to edit.
+        """
+        rule = self._to_edit()
+        if rule is None:
+            raise ValueError("no rule can be made of this call: it is allowed as it is, or not")
+        text = text.strip()
+        in_place = rule.command is None
+        rule = replace(rule, path=text) if in_place else replace(rule, command=text)
+        if not self._grants(rule):
+            raise ValueError(f"{describe(rule)} would not allow this call")
+        return rule
+
+    def _to_edit(self) -> Rule | None:
+        own = self.pattern or next((self._rules.get(one) for one in self.lifetimes), None)
+        return own if own is not None and own.call is None else None
 
     def rule_for(self, lifetime: Choice) -> Rule | None:
         """The very rule that this answer would remember. None if it remembers none: "once", "no",
@@ -68,12 +94,13 @@ def question_about(
             rule = Rule("allow", call=call.fingerprint)
         rules = dict.fromkeys(lifetimes, rule)
         rules["never"] = replace(rule, effect="deny")
-    question = Question(_text(call, reason, rules, room))
+    question = Question(_text(tool, call, reason, rules, room))
     question.tool, question.call, question.reason = tool, call, reason
     question.lifetimes = lifetimes
     question.choices = ("once", *question.lifetimes, "no", "never")
     question.pattern = _pattern(call)
     question._rules = rules
+    question._grants = grants
     return question
 
 
@@ -82,8 +109,7 @@ def _rule_for_place(tool: AnyTool, call: Call) -> Rule | None:
     if len(call.parts) != 1:
         return None
     (part,) = call.parts
-    reaches_out = part.hosts or part.unclear_hosts
-    if part.words is not None or reaches_out or len(part.places) != 1:
+    if part.words is not None or part.reaches_out or len(part.places) != 1:
         return None
     (place,) = part.places
     if leads_anywhere(place):
@@ -131,9 +157,19 @@ def _exactly(call: Call, names: Iterable[str]) -> dict[str, str]:
     return {name: escape(text_of(call.arguments[name])) for name in names}
 
 
-def _text(call: Call, reason: str, rules: Mapping[Choice, Rule], room: int) -> str:
+def _given(tool: AnyTool, call: Call) -> dict[str, Any]:
+    """The arguments of a call, without those that were left out and are nothing then."""
+    schemas = tool.input_schema.get("properties", {})
+    return {
+        name: value
+        for name, value in call.arguments.items()
+        if value is not None or schemas.get(name, {}).get("default", "") is not None
+    }
+
+
+def _text(tool: AnyTool, call: Call, reason: str, rules: Mapping[Choice, Rule], room: int) -> str:
     name = visible(repr(call.tool))
-    lines = [f"{name} wants to run with", whole(call.arguments, room), visible(reason)]
+    lines = [f"{name} wants to run with", whole(_given(tool, call), room), visible(reason)]
     longest = [choice for choice in rules if choice != "never"][::-1]
     if longest:
         told = visible(describe(rules[longest[0]]))

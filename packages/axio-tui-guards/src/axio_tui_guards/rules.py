@@ -191,7 +191,7 @@ def _other_host(pattern: str, part: Part) -> str:
 
 def _more_than(access: Access, part: Part) -> str:
     """Why it is not proved to do no more than to read or change the places that it shows."""
-    if part.opaque or part.hosts or part.possible_hosts or part.unclear_hosts:
+    if part.opaque or part.reaches_out:
         return part.opaque or "it may reach a host"
     if part.changes not in (("", "places") if access == "write" else ("",)):
         return "it may change something"

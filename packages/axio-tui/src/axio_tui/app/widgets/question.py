@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from time import monotonic
 
 from textual import events, work
@@ -349,9 +349,9 @@ class QuestionBar(Vertical):
             words = f"the person refused and said: {text}"
             self._answer(standing, words if text else "no")
             return
-        pattern = standing.asked.question.pattern
-        if pattern is not None and text:
-            self._rule = replace(pattern, command=text)
+        if text:
+            with suppress(ValueError):  # it would not allow this call: the rule stays as it was
+                self._rule = standing.asked.question.edited(text)
         self._back()
 
     def _back(self) -> None:
