@@ -162,7 +162,7 @@ def test_hooks_of_the_person_come_before_those_of_a_trusted_folder(tmp_path: Pat
     assert not problems
     assert [(one.folder, list(one.files)) for one in hooks] == [
         (None, []),
-        (tmp_path, ["check.sh"]),
+        (tmp_path, ["sh", "check.sh", "other"]),
     ]
 
 
@@ -217,6 +217,22 @@ async def test_a_file_that_has_changed_since_is_not_run(tmp_path: Path) -> None:
     await one.run({})
     (tmp_path / "check.sh").write_text("touch owned")
     with pytest.raises(HookFailed, match=r"check\.sh has changed since the folder was trusted"):
+        await one.run({})
+    assert not (tmp_path / "owned").exists()
+
+
+async def test_a_file_that_comes_later_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / ".axio").mkdir()
+    text = "[[hooks]]\nevent = 'turn_end'\ncommand = ['./check']\n"
+    (tmp_path / ".axio/config.toml").write_text(text)
+    brought = look_at(tmp_path)
+    assert brought is not None
+    ((one,), _) = read_hooks([], [brought])
+    with pytest.raises(HookFailed, match=r"there is no program './check'"):
+        await one.run({})
+    (tmp_path / "check").write_text("#!/bin/sh\ntouch owned\n")
+    (tmp_path / "check").chmod(0o755)
+    with pytest.raises(HookFailed, match="has changed since the folder was trusted"):
         await one.run({})
     assert not (tmp_path / "owned").exists()
 

@@ -392,3 +392,29 @@ def test_trust_is_given_and_said_by_the_command(axio: Any) -> None:
     (axio.home / "empty").mkdir()
     put(axio.home / "empty" / ".git")
     assert "needs trust" in axio("config", "trust", "empty").line
+
+
+def test_looking_at_a_folder_does_not_take_long(folder: Path) -> None:
+    words = [f"{'./' * number}big" for number in range(1, 102)]
+    put(folder / "big", "x")
+    put(folder / ".axio/config.toml", f"[[hooks]]\nevent = 'turn_end'\ncommand = {words}\n")
+    brought = look_at(folder)
+    assert brought is not None and brought.config is None
+    assert brought.problems[0].endswith("is left out: its hooks have more than 100 words")
+    for number in range(600):
+        (folder / ".agents/skills" / str(number)).mkdir(parents=True)
+    brought = look_at(folder)
+    assert brought is not None and brought.names == (".agents/skills",)
+
+
+def test_a_change_at_the_end_of_a_large_program_is_seen(folder: Path) -> None:
+    put(folder / ".axio/config.toml", HOOKS)
+    path = put(folder / "check.sh", "x" * (5 << 20))
+    Desk(True).open(folder)
+    assert folders(Desk().open(folder, silent=True)) == [str(folder)]
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"y")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert Desk().open(folder, silent=True) == Project()

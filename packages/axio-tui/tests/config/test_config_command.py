@@ -215,3 +215,10 @@ def test_a_full_disk_leaves_the_file_as_it_was(axio: Any) -> None:
     done = axio(*RUN, preexec_fn=full)
     assert done.code == 0 and done.line.endswith("; it is left out")
     assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_password_in_an_address_is_not_shown(axio: Any) -> None:
+    url = "https://me:s3cret@example.com/v1"
+    done = axio("config", "set", "transports.openai.base_url", url)
+    assert "https://...@example.com/v1" in done.line and "s3cret" not in done.line
+    assert "s3cret" not in axio("config").out

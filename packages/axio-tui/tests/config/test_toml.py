@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from axio_tui.config.toml import line_of, statements, with_value, without_value
+from axio_tui.config.toml import Lines, statements, with_value, without_value
 
 DOCUMENT = """\
 # settings of mine
@@ -37,15 +37,15 @@ event = "session_start"
 
 
 def test_each_statement_has_its_line() -> None:
-    found = statements(DOCUMENT)
-    assert line_of(found, ("mode",)) == 2
-    assert line_of(found, ("tools",)) == 3
-    assert line_of(found, ("system",)) == 7
-    assert line_of(found, ("retention", "logs")) == 13
-    assert line_of(found, ("keys", "a.b")) == 17
-    assert line_of(found, ("hooks",), 0) == 19
-    assert line_of(found, ("hooks",), 1) == 21
-    assert line_of(found, ("keys", "missing")) == 15  # the nearest that there is
+    lines = Lines(statements(DOCUMENT))
+    assert lines.of(("mode",)) == 2
+    assert lines.of(("tools",)) == 3
+    assert lines.of(("system",)) == 7
+    assert lines.of(("retention", "logs")) == 13
+    assert lines.of(("keys", "a.b")) == 17
+    assert lines.of(("hooks",), 0) == 19
+    assert lines.of(("hooks",), 1) == 21
+    assert lines.of(("keys", "missing")) == 15  # the nearest that there is
 
 
 def test_a_value_is_changed_where_it_stands() -> None:
@@ -135,8 +135,8 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str, ...], int]]:
 def test_every_value_is_found_on_its_line(made: tuple[str, dict[tuple[str, ...], int]]) -> None:
     text, where = made
     tomllib.loads(text)
-    found = statements(text)
-    assert {path: line_of(found, path) for path in where} == where
+    lines = Lines(statements(text))
+    assert {path: lines.of(path) for path in where} == where
 
 
 @given(documents(), st.lists(keys, min_size=1, max_size=2), values)

@@ -186,3 +186,45 @@ def test_a_model_is_not_asked_of_another_transport(
 ) -> None:
     config = resolve(flags=flags, environment={}, user=file(user), database=database)
     assert config["model"] == model
+
+
+# ── files that mean harm ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_of_endlessly_many_names_is_not_read() -> None:
+    for line in ("a." * 120_000 + "a = 1", "[" + "a." * 120_000 + "a]"):
+        found = file(f"mode = 'plan'\n{line}\n")
+        assert found.broken == "config.toml:2: a key of too many names"
+
+
+def test_of_very_much_that_is_wrong_only_the_first_is_named() -> None:
+    found = file("".join(f"a{number} = 1\n" for number in range(20_000)))
+    assert len(found.problems) == 21
+    assert found.problems[-1].text == "config.toml: more is wrong than this"
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 50_000, "x = " + "{a = " * 9_000, "x = '''" + "x"])
+def test_nesting_without_end_is_a_broken_file(text: str) -> None:
+    assert file(text).broken.startswith("config.toml")
+
+
+def test_many_keys_are_read_in_time() -> None:
+    text = "[keys]\n" + "".join(f"k{number} = 'x'\n" for number in range(12_000))
+    found = file(text)
+    assert len(found.entries) == 12_000 and found.entries["keys.k11999"].where.endswith(":12001")
+
+
+# ── what is wrong, but does not hold ──────────────────────────────────────────────────────────
+
+
+def test_a_wrong_value_that_a_higher_source_replaces_keeps_nothing_from_running() -> None:
+    wrong = file("mode = 'paln'")
+    for config in (
+        resolve(flags={"mode": "plan"}, environment={}, user=wrong),
+        resolve(flags={}, environment={"AXIO_MODE": "plan"}, user=wrong),
+        resolve(flags={}, environment={}, user=file("mode = 'plan'"), database={"mode": "paln"}),
+    ):
+        assert config["mode"] == "plan"
+        assert [problem.limits for problem in config.problems] == [False]
+    config = resolve(flags={}, environment={"AXIO_MODE": "x"}, user=file("mode = 'plan'"))
+    assert [problem.limits for problem in config.problems] == [True]

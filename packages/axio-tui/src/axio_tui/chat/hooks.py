@@ -58,7 +58,7 @@ class HookRefused(GuardError):
 @dataclass(frozen=True, slots=True)
 class Hook:
     """One program and the event that it is told of. `folder` is the trusted one that it belongs to;
-    `files` are those that its command names there, as they were when the folder was trusted.
+    `files` are what the words of its command name there, as it was when the folder was trusted.
 
     One with a `problem` fails: it is not known what it was to be.
     """
@@ -67,7 +67,7 @@ class Hook:
     command: tuple[str, ...]
     where: str
     folder: Path | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
     problem: str = ""
 
     async def run(self, said: JSONObject, limit: float = LIMIT) -> None:
@@ -174,7 +174,7 @@ def _hook_of(table: HookTable, owner: Brought | None) -> Hook:
     program = command[0]
     if owner is None and "/" in program and not program.startswith(("/", "~/")):
         raise ValueError("the program of a hook of yours has its whole path, or is found in PATH")
-    files = {} if owner is None else {w: owner.files[w] for w in command if w in owner.files}
+    files = {} if owner is None else {word: owner.files.get(word) for word in command if word}
     return Hook(event, tuple(command), table.where, owner.folder if owner else None, files)
 
 

@@ -9,10 +9,12 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from axio_tui.chat.commands import Host, Outcome, Send, SlashCommand
 from axio_tui.chat.trust import SKILLS, read_inside
+from axio_tui.config.paths import home_folder
 from axio_tui.config.reading import read_at_most
 from axio_tui.harmless import one_line, plain
 
@@ -22,6 +24,7 @@ _FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 64, 1024
 _LARGEST = 256 << 10
+_MOST = 1000  # folders that are looked at
 _LISTED = 16 << 10  # characters of the list in the system prompt
 
 
@@ -148,7 +151,7 @@ def find_skills(folders: Iterable[Path], home: Path | None = None) -> Skills:
     """The skills of the home folder and of trusted, resolved folders, the root of the project
     first. Of two with one name that of the nearer folder is used, which is said."""
     found = Skills()
-    home = Path.home() if home is None else home
+    home = home_folder() if home is None else home
     for path in _files(home):
         _add(found, path, None)
     for folder in folders:
@@ -160,7 +163,8 @@ def find_skills(folders: Iterable[Path], home: Path | None = None) -> Skills:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        names = sorted(os.listdir(folder / SKILLS))
+        with os.scandir(folder / SKILLS) as found:
+            names = sorted(entry.name for entry in islice(found, _MOST))
     except OSError:
         return []
     paths = [folder / SKILLS / name / _FILE for name in names if not name.startswith(".")]

@@ -15,11 +15,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from axio_tui.config.file import ConfigFile, HookTable, parse_config, replace
-from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.config.file import LARGEST, ConfigFile, HookTable, parse_config, replace
+from axio_tui.config.paths import data_folder, home_folder, own_folder
 from axio_tui.config.reading import read_at_most
 
 __all__ = (
@@ -42,6 +43,8 @@ SKILLS = ".agents/skills"
 _STARTING = (CONFIG, ".axio/mcp.json", ".mcp.json")
 _BRINGING = ("AGENTS.md", *_STARTING, SKILLS)
 _LARGEST = 4 << 20
+_LOOKED_AT = 500  # names in a folder
+_WORDS = 100  # of the commands of hooks
 
 
 def trust_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -59,7 +62,7 @@ def project_folders(start: Path) -> list[Path]:
     the home folder, the outermost below that; else `start` itself.
     """
     start = start.resolve()
-    home = Path.home().resolve()
+    home = home_folder().resolve()
     above: list[Path] = []
     for folder in (start, *start.parents):
         if folder != start and (folder == home or folder.parent == folder):
@@ -90,7 +93,7 @@ def read_inside(folder: Path, name: str, limit: int) -> tuple[bytes, int]:
 class Brought:
     """All that a folder brings: the names of files, those that are left out with the reason, its
     settings, a text that stands for all that decides which programs are started, the user that it
-    belongs to, and the content of each file that a hook names, as `content_of` tells it."""
+    belongs to, and the content of what the words of hooks name, as `content_of` tells it."""
 
     folder: Path
     names: tuple[str, ...]
@@ -98,7 +101,7 @@ class Brought:
     config: ConfigFile | None = None
     fingerprint: str = ""
     owner: int = -1
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def starts_programs(self) -> bool:
@@ -112,7 +115,7 @@ def look_at(folder: Path) -> Brought | None:
     problems: list[str] = []
     digest = hashlib.sha256()
     config: ConfigFile | None = None
-    files: dict[str, str] = {}
+    files: dict[str, str | None] = {}
     for name in _BRINGING:
         if not os.path.lexists(folder / name) or (name == SKILLS and not _has_skills(folder)):
             continue
@@ -121,9 +124,13 @@ def look_at(folder: Path) -> Brought | None:
             if name == SKILLS:
                 _check_inside(folder, name)
             elif name in _STARTING:
-                data, size = read_inside(folder, name, _LARGEST)
-                if size > _LARGEST:
+                limit = LARGEST if name == CONFIG else _LARGEST
+                data, size = read_inside(folder, name, limit)
+                if size > limit:
                     raise OSError(0, "it is too large", str(folder / name))
+                if name == CONFIG:
+                    parsed = parse_config(ConfigFile(folder / name, data=data))
+                    config, files = parsed, _files_of_hooks(folder, parsed.hooks)
             else:
                 read_inside(folder, name, 0)
         except OSError as error:
@@ -133,8 +140,6 @@ def look_at(folder: Path) -> Brought | None:
         if name in _STARTING:
             digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
         if name == CONFIG:
-            config = parse_config(ConfigFile(folder / name, data=data))
-            files = _files_of_hooks(folder, config.hooks)
             for file, content in files.items():
                 digest.update(f"{json.dumps(file)} {content}\n".encode())
     if not names and not problems:
@@ -145,13 +150,15 @@ def look_at(folder: Path) -> Brought | None:
 
 def _has_skills(folder: Path) -> bool:
     """True for skills that are the folder's; those in the home folder are the person's own."""
-    if folder == Path.home().resolve():
+    if folder == home_folder().resolve():
         return False
     try:
-        names = os.listdir(folder / SKILLS)
+        with os.scandir(folder / SKILLS) as found:
+            names = [entry.name for entry in islice(found, _LOOKED_AT)]
     except OSError:
         return os.path.islink(folder / SKILLS)
-    return any(os.path.lexists(folder / SKILLS / name / "SKILL.md") for name in names)
+    files = (folder / SKILLS / name / "SKILL.md" for name in names)
+    return len(names) == _LOOKED_AT or any(map(os.path.lexists, files))
 
 
 def _check_inside(folder: Path, name: str) -> None:
@@ -160,26 +167,29 @@ def _check_inside(folder: Path, name: str) -> None:
         raise OSError(0, "a link that leads out of the folder", str(folder / name))
 
 
-def _files_of_hooks(folder: Path, hooks: list[HookTable]) -> dict[str, str]:
-    """The files in the folder that commands of hooks name, each with a text for its content."""
-    found: dict[str, str] = {}
+def _files_of_hooks(folder: Path, hooks: list[HookTable]) -> dict[str, str | None]:
+    """The words of the commands of hooks, each of which may name a file in the folder, with a text
+    for its content; None where there is no such file, which may come later. `OSError` if there are
+    so many that reading them would take long."""
+    words: set[str] = set()
     for hook in hooks:
         command = hook.table.get("command")
-        for word in command if isinstance(command, list) else []:
-            if isinstance(word, str) and word and "\0" not in word:
-                content = content_of(folder, word)
-                if content is not None:
-                    found[word] = content
-    return found
+        listed = command if isinstance(command, list) else []
+        words |= {word for word in listed if isinstance(word, str) and word and "\0" not in word}
+    if len(words) > _WORDS:
+        raise OSError(0, f"its hooks have more than {_WORDS} words", str(folder / CONFIG))
+    return {word: content_of(folder, word) for word in sorted(words)}
 
 
 def content_of(folder: Path, name: str) -> str | None:
     """A text that stands for the content of a file in the folder; None if it is no such file."""
     try:
         data, size = read_inside(folder, name, _LARGEST)
+        # Of a large one the rest is told by the time of its last change, which no program can set.
+        changed = (folder / name).stat().st_ctime_ns if size > _LARGEST else 0
     except (OSError, ValueError):
         return None
-    return f"{size} {hashlib.sha256(data).hexdigest()}"
+    return f"{size} {changed} {hashlib.sha256(data).hexdigest()}"
 
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────
@@ -249,7 +259,7 @@ class Trust:
         try:
             answers = json.loads(read_at_most(self.path, _LARGEST)[0])
             return {folder: _trusted(folder, answer) for folder, answer in answers.items()}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             self.problem = f"{self.path} cannot be read, so that no folder is trusted: remove it"

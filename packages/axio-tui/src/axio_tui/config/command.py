@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ def _list(args: argparse.Namespace, say: Say) -> int:
     secrets = Secrets(say=say)
     keys = {name: secrets.of(name).get("api_key") for name in secrets.sources()}
     lines = [
-        (f"{visible(name)} = {_written(value.value)}", _told(value))
+        (f"{visible(name)} = {_shown(name, value.value)}", _told(value))
         for name, value in config.values.items()
     ]
     lines += [
@@ -104,6 +105,13 @@ def _list(args: argparse.Namespace, say: Say) -> int:
     for text, told in lines:
         print(f"{text:<{width}}  # {told}")
     return 0
+
+
+def _shown(name: str, value: object) -> str:
+    """A value for a person: of an address without a password in it."""
+    if isinstance(value, str) and name.endswith(".base_url"):
+        value = re.sub(r"//[^/?#]*@", "//...@", value)
+    return _written(value)
 
 
 def _written(value: object) -> str:
@@ -136,7 +144,7 @@ def _set(args: argparse.Namespace, say: Say) -> int:
     except ValueError as error:
         raise WrongUse(str(error)) from error
     _change(lambda text: with_value(text, path_of(args.name), value))
-    say(f"{args.name} = {_written(value)} in {config_file()}")
+    say(f"{args.name} = {_shown(args.name, value)} in {config_file()}")
     _say_what_wins(args.name, value, say)
     return 0
 
@@ -265,4 +273,4 @@ def _say_what_wins(name: str, value: object, say: Say) -> None:
     project = open_project(Path.cwd(), lambda text: None, ask=None)
     now = load_config({}, projects=project.configs).values.get(name)
     if now is not None and now.value != value:
-        say(f"but {_written(now.value)} holds here: {now.source}, {now.where}")
+        say(f"but {_shown(name, now.value)} holds here: {now.source}, {now.where}")

@@ -18,17 +18,31 @@ from typing import Any
 from axio_tui.config.reading import read_at_most
 from axio_tui.config.settings import Setting, find_setting, is_secret
 
-__all__ = ("ConfigFile", "Entry", "HookTable", "Problem", "keep_broken", "read_config", "replace")
+__all__ = (
+    "LARGEST",
+    "ConfigFile",
+    "Entry",
+    "HookTable",
+    "Problem",
+    "keep_broken",
+    "read_config",
+    "replace",
+)
 
-_LARGEST = 256 << 10
+LARGEST = 256 << 10
+"""Bytes of a file that is meant to be a configuration."""
+_NAMED = 20  # problems of one file
+_DOTS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One line for a person. Where it `limits` what tools may do, nothing is run."""
+    """One line for a person. Where it `limits` what tools may do, nothing is run, unless a higher
+    source has a value for the setting called `name`."""
 
     text: str
     limits: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +80,13 @@ def read_config(path: Path) -> ConfigFile:
     """The file at `path`; an empty one where there is none."""
     file = ConfigFile(path)
     try:
-        file.data, size = read_at_most(path, _LARGEST)
+        file.data, size = read_at_most(path, LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return file
     except OSError as error:
         return _broken(file, f"{path} cannot be read: {error.strerror}")
-    if size > _LARGEST:
-        return _broken(file, f"{path} cannot be read: it is larger than {_LARGEST >> 10} KiB")
+    if size > LARGEST:
+        return _broken(file, f"{path} cannot be read: it is larger than {LARGEST >> 10} KiB")
     return parse_config(file)
 
 
@@ -80,28 +94,39 @@ def parse_config(file: ConfigFile) -> ConfigFile:
     """The file with what its `data` says."""
     import tomllib  # Only where there is a file.
 
-    from axio_tui.config.toml import line_of, statements
+    from axio_tui.config.toml import Lines, statements
 
     try:
         text = file.data.decode("utf-8-sig")
+        _check_keys(text)
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = file.data.count(b"\n", 0, error.start) + 1
         return _broken(file, f"{file.path}:{line}: no UTF-8")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return _broken(file, _located(file.path, error))
-    found = statements(text.replace("\r\n", "\n"))
+    lines = Lines(statements(text.replace("\r\n", "\n")))
     hooks = document.pop("hooks", [])
     if not isinstance(hooks, list) or not all(isinstance(hook, dict) for hook in hooks):
-        where = f"{file.path}:{line_of(found, ('hooks',))}"
+        where = f"{file.path}:{lines.of(('hooks',))}"
         file.hooks.append(HookTable({}, where, "a hook is written as a table [[hooks]]"))
         hooks = []
     for number, table in enumerate(hooks):
-        where = f"{file.path}:{line_of(found, ('hooks',), number)}"
+        where = f"{file.path}:{lines.of(('hooks',), number)}"
         file.hooks.append(HookTable(table, where))
     for path, value in _leaves(document, ()):
-        _take(file, path, value, f"{file.path}:{line_of(found, path)}")
+        if len(file.problems) == _NAMED:
+            file.problems.append(Problem(f"{file.path}: more is wrong than this"))
+            break
+        _take(file, path, value, f"{file.path}:{lines.of(path)}")
     return file
+
+
+def _check_keys(text: str) -> None:
+    """`ValueError` for a key of very many names: reading it would take very long."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.partition("=")[0].count(".") > _DOTS:
+            raise ValueError(f"a key of too many names (at line {number}, column 1)")
 
 
 def _leaves(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -124,7 +149,7 @@ def _take(file: ConfigFile, path: tuple[str, ...], value: Any, where: str) -> No
         try:
             file.entries[name] = Entry(setting, setting.checked(value), where)
         except ValueError as error:
-            file.problems.append(Problem(f"{where}: {error}", setting.limits))
+            file.problems.append(Problem(f"{where}: {error}", setting.limits, name))
 
 
 def _meant(name: str) -> str:
@@ -161,7 +186,7 @@ def keep_broken(file: ConfigFile, today: datetime.date | None = None) -> Path | 
             descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             with suppress(OSError):
-                if read_at_most(copy, _LARGEST)[0] == file.data:
+                if read_at_most(copy, LARGEST)[0] == file.data:
                     return copy
             continue
         except OSError:

@@ -6,7 +6,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ("config_file", "config_folder", "data_folder", "database_file", "own_folder")
+__all__ = (
+    "config_file",
+    "config_folder",
+    "data_folder",
+    "database_file",
+    "home_folder",
+    "own_folder",
+)
 
 
 def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -38,4 +45,12 @@ def own_folder(folder: Path) -> Path:
 def _base(environment: Mapping[str, str], variable: str, default: str) -> Path:
     # The specification: a relative path is to be ignored.
     given = environment.get(variable, "")
-    return Path(given) if os.path.isabs(given) else Path.home() / default
+    return Path(given) if os.path.isabs(given) else home_folder() / default
+
+
+def home_folder() -> Path:
+    """The home of the user; one that cannot be there for a user without any."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)

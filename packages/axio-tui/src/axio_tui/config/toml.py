@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ("Path", "Statement", "line_of", "statements", "with_value", "without_value")
+__all__ = ("Lines", "Path", "Statement", "statements", "with_value", "without_value")
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -90,17 +90,28 @@ def _path_in(statement: str) -> Path:
     return tuple(path)
 
 
-def line_of(found: Sequence[Statement], path: Path, nth: int = 0) -> int:
-    """The line of the statement for the longest beginning of `path`; of an array of tables that of
-    the `nth`."""
-    for length in range(len(path), 0, -1):
-        lines = [one.line for one in found if one.path[:length] == path[:length]]
-        same = [one.line for one in found if one.path == path[:length] and one.is_header]
-        if nth < len(same):
-            return same[nth]
-        if lines:
-            return lines[0]
-    return 1
+class Lines:
+    """Where the statements of a document stand."""
+
+    def __init__(self, found: Sequence[Statement]) -> None:
+        self._first: dict[Path, int] = {}
+        self._headers: dict[Path, list[int]] = {}
+        for one in found:
+            if one.is_header:
+                self._headers.setdefault(one.path, []).append(one.line)
+            for length in range(len(one.path), 0, -1):
+                self._first.setdefault(one.path[:length], one.line)
+
+    def of(self, path: Path, nth: int = 0) -> int:
+        """The line of the statement for the longest beginning of `path`; of an array of tables that
+        of the `nth`."""
+        for length in range(len(path), 0, -1):
+            headers = self._headers.get(path[:length], [])
+            if nth < len(headers):
+                return headers[nth]
+            if path[:length] in self._first:
+                return self._first[path[:length]]
+        return 1
 
 
 def with_value(text: str, path: Path, value: Any) -> str:

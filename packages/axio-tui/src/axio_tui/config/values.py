@@ -3,8 +3,8 @@ default, in this order. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from axio_tui.config.file import ConfigFile, HookTable, Problem
@@ -70,6 +70,7 @@ def resolve(
     for name, text in (database or {}).items():
         _take_text(config, name, text, "database", name)
     if user is not None:
+        _forgive(config, user.entries)
         for name, entry in user.entries.items():
             config.values[name] = Value(entry.setting, entry.value, "user", entry.where)
         config.hooks += user.hooks
@@ -79,13 +80,23 @@ def resolve(
     names = dict.fromkeys([*config.values, *flags])
     for name in names:
         if text := environment.get(variable_of(name), ""):
+            _forgive(config, [name])
             _take_text(config, name, text, "environment", variable_of(name))
     for name, value in flags.items():
         setting = find_setting(name)
         if value is not None and setting is not None:
+            _forgive(config, [name])
             config.values[name] = Value(setting, value, "flag")
     _keep_model_with_its_transport(config, [*projects, user])
     return config
+
+
+def _forgive(config: Config, names: Collection[str]) -> None:
+    """Nothing that was wrong in lower sources matters any more."""
+    config.problems = [
+        replace(problem, limits=False) if problem.name in names else problem
+        for problem in config.problems
+    ]
 
 
 def _take_text(config: Config, name: str, text: str, source: Source, where: str) -> None:
@@ -95,7 +106,8 @@ def _take_text(config: Config, name: str, text: str, source: Source, where: str)
     try:
         config.values[name] = Value(setting, setting.parsed(text), source, where)
     except ValueError as error:
-        config.problems.append(Problem(f"{where} in the {source}: {error}", setting.limits))
+        words = f"{where} in the {source}: {error}"
+        config.problems.append(Problem(words, setting.limits, name))
 
 
 def _take_project(config: Config, project: ConfigFile) -> None:
@@ -111,6 +123,7 @@ def _take_project(config: Config, project: ConfigFile) -> None:
             )
             config.problems.append(Problem(words))
         else:
+            _forgive(config, [name])
             config.values[name] = Value(entry.setting, entry.value, "project", entry.where)
 
 
