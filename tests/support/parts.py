@@ -83,6 +83,7 @@ PARTS: dict[str, Part] = {
     "openssl": Part(_program("openssl"), "openssl (Debian: openssl)"),
     "valgrind": Part(_program("valgrind"), "valgrind (Debian: valgrind)"),
     "git": Part(_program("git"), "git"),
+    "tmux": Part(_program("tmux"), "tmux (Debian: tmux)"),
     "postgres": Part(_postgres, "PostgreSQL (Debian: postgresql)"),
     "pgbouncer": Part(_program("pgbouncer"), "PgBouncer (Debian: pgbouncer)"),
 }

@@ -1,0 +1,446 @@
+"""The front end of lines as a person uses it: queue, stop, answer, paste, go on with another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTED = ("--plain", "--transport", "scripted", "--tools", "acme_look,acme_change,write_file")
+PROMPTS = ("--plain", "--transport", "prompts", "--tools", "none", "--system", "")
+CALL = ["acme_change", {"path": "made"}]
+QUESTION = "Run it? [yes / session / project / no REASON / never] "
+YOU = "you: "
+
+
+def asked(tty: Any, prompt: str) -> None:
+    """Enter a prompt, once there is one to be entered."""
+    tty.until(YOU)
+    tty.send(f"{prompt}\n")
+
+
+def left(tty: Any) -> str:
+    """Leave, at the prompt."""
+    tty.until(YOU)
+    tty.send("\x04")
+    code, rest = tty.end()
+    assert code == 0
+    return str(rest)
+
+
+# ── how it is switched on, and left ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "because"),
+    [
+        (PROMPTS, {"TERM": "xterm"}, "--plain"),
+        (PROMPTS[1:], {"TERM": "xterm", "AXIO_PLAIN": "1"}, "AXIO_PLAIN"),
+        (PROMPTS[1:], {"TERM": "dumb"}, "TERM=dumb"),
+        (("run", *PROMPTS[1:]), {"TERM": "xterm"}, "axio run without a prompt"),
+        (PROMPTS[1:], {"TERM": "xterm", "AXIO_UI": "plain"}, 'ui = "plain"'),
+    ],
+)
+def test_the_first_line_says_what_has_switched_it_on(
+    terminal: Any, args: tuple[str, ...], env: dict[str, str], because: str
+) -> None:
+    tty = terminal(*args, env=env)
+    first = tty.until(YOU)
+    assert f"axio: lines only, because of {because}; /help" in first
+    assert "\x1b[?1049h" not in first, "no other screen"
+    tty.send("exit\n")
+    assert tty.end()[0] == 0 and tty.has_line_mode()
+
+
+def test_it_works_where_only_ascii_is_known(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["naïve ✓"]], env={"LC_ALL": "C", "PYTHONUTF8": "0"})
+    asked(tty, "hi")
+    assert "axio: na" in tty.until("tokens in")
+    left(tty)
+
+
+# ── what is typed while it works ──────────────────────────────────────────────────────────────
+
+
+def test_prompts_are_queued_shown_and_sent_when_the_answer_is_there(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 2, "End."], ["Two."], ["Three."]])
+    asked(tty, "first")
+    tty.until("One.")
+    tty.send("second\n")
+    tty.until("queued: second\n")
+    tty.send("third\n")
+    tty.until("queued: third\n")
+    seen = tty.until("Three.")
+    assert seen.index("you: second") < seen.index("Two.") < seen.index("you: third")
+    left(tty)
+
+
+def test_a_stop_parks_them_and_enter_sends_them(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 60], ["Two."]])
+    asked(tty, "first")
+    tty.until("One.")
+    tty.send("second\n")
+    tty.until("queued: second\n")
+    tty.send("\x03")
+    assert "axio: (stopped)\n" in tty.until("parked: second\n")
+    asked(tty, "")
+    assert "you: second" in tty.until("Two.")
+    left(tty)
+
+
+def test_one_that_is_parked_is_taken_back_to_be_edited(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 60], ["Two."]])
+    asked(tty, "first")
+    tty.until("One.")
+    tty.send("second\n")
+    tty.until("queued: second\n")
+    tty.send("\x03")
+    asked(tty, "/back")
+    tty.until("Taken back.")
+    tty.until("you: second")
+    tty.send(" thing\n")
+    tty.until("Two.")
+    tty.until(YOU)
+    tty.send("/rewind\n")
+    assert "second thing" in tty.until("/rewind N")
+    left(tty)
+
+
+def test_commands_that_may_be_given_at_any_time_are_done_at_once(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 60]])
+    asked(tty, "first")
+    tty.until("One.")
+    tty.send("/mode plan\n")
+    tty.until("The mode is plan.")
+    tty.send("/new\n")
+    tty.until("/new has to wait")
+    tty.send("\x03")
+    left(tty)
+
+
+def test_leaving_waits_for_the_answer(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 1, "End."]])
+    asked(tty, "first")
+    tty.until("One.")
+    tty.send("\x04")
+    tty.until("leaving when this is done")
+    code, rest = tty.end()
+    assert code == 0 and "End." in rest
+
+
+# ── pastes ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("term", "paste"),
+    [
+        ("xterm", "\x1b[200~one\rtwo\r\rfour\x1b[201~\r"),
+        ("dumb", "one\ntwo\n\nfour\n"),  # no brackets: what comes at once belongs together
+    ],
+)
+def test_several_pasted_lines_are_one_prompt(terminal: Any, term: str, paste: str) -> None:
+    tty = terminal(*PROMPTS, env={"TERM": term})
+    tty.until(YOU)
+    tty.send(paste)
+    tty.until(json.dumps([["one\ntwo\n\nfour"], [], ""]))
+    left(tty)
+
+
+def test_lines_pasted_while_it_works_are_one_prompt(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 3], ["Two."]])
+    asked(tty, "first")
+    tty.until("One.")
+    tty.send("a\nb\n")
+    tty.until("queued: a\nb\n")
+    tty.until("you: a\nb\n")
+    left(tty)
+
+
+# ── questions ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_is_told_once_with_the_question_right_below(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[[CALL], ["Fin."]])
+    asked(tty, "change it")
+    question = tty.until(QUESTION)
+    assert question.count('acme_change(path="made")') == 1
+    assert f"It works on: {axio.home}/made\n" in question
+    assert "It is asked about because " in question
+    assert "session or project allows from now on: " in question
+    tty.send("yes\n")
+    tty.until("Fin.")
+    assert (axio.home / "made").exists()
+    left(tty)
+
+
+def test_what_was_typed_before_a_question_is_no_answer_and_not_lost(
+    axio: Any, terminal: Any
+) -> None:
+    tty = terminal(*SCRIPTED, script=[["Now.\n", 1.5, CALL], ["Fin."], ["Next."]])
+    asked(tty, "change it")
+    tty.until("Now.")
+    tty.send("yes\nand the")
+    tty.until("queued: yes\n")
+    seen = tty.until(QUESTION)
+    assert "Typed before the question, and kept: and the\n" in seen
+    assert not (axio.home / "made").exists()
+    tty.send("no, not yet\n")
+    assert "the person refused and said: no, not yet" in tty.until("Fin.")
+    assert not (axio.home / "made").exists()
+    tty.until("you: yes\n")
+    tty.until("Next.")
+    tty.until("you: and the")
+    tty.send(" rest\n")
+    tty.until("Next.")
+    left(tty)
+
+
+def test_someone_who_goes_on_typing_has_not_answered(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[[CALL], ["Fin."], ["Next."]])
+    asked(tty, "change it")
+    tty.until("It is asked about")
+    for key in "yes please\n":  # without a pause, while the question appears
+        tty.send(key)
+        time.sleep(0.05)
+    tty.until(QUESTION)
+    assert not (axio.home / "made").exists()
+    tty.send("n\n")
+    tty.until("Fin.")
+    tty.until("you: yes please\n")
+    left(tty)
+    assert not (axio.home / "made").exists()
+
+
+def test_several_lines_at_once_are_no_answer(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[[CALL], ["Fin."], ["Next."]])
+    asked(tty, "change it")
+    tty.until(QUESTION)
+    tty.send("yes\nand more\n")
+    tty.until("Several lines at once are no answer")
+    tty.until(QUESTION)
+    assert not (axio.home / "made").exists()
+    tty.send("yes\n")
+    tty.until("Fin.")
+    tty.until("you: yes\nand more\n")
+    left(tty)
+
+
+def test_ctrl_c_at_a_question_stops_the_turn_and_nothing_runs(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["I do.", CALL], ["Fin."]])
+    asked(tty, "change it")
+    tty.until(QUESTION)
+    tty.send("\x03")
+    assert "axio: (stopped)\n" in tty.until(YOU)
+    tty.send("again\n")
+    tty.until("Fin.")
+    left(tty)
+    assert not (axio.home / "made").exists()
+
+
+def test_a_file_that_was_changed_meanwhile_is_not_written(axio: Any, terminal: Any) -> None:
+    file = axio.home / "a.txt"
+    file.write_text("old\n")
+    write = ["write_file", {"file_path": "a.txt", "content": "new\n"}]
+    tty = terminal(*SCRIPTED, script=[[write], ["Fin."]])
+    asked(tty, "change it")
+    question = tty.until(QUESTION)
+    assert "-old\n+new\n" in question
+    file.write_text("mine\n")
+    tty.send("yes\n")
+    assert "  ! " in tty.until("Fin.")
+    assert file.read_text() == "mine\n"
+    left(tty)
+
+
+def test_a_link_that_was_put_in_its_place_meanwhile_is_not_followed(
+    axio: Any, terminal: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other") / "secret"
+    other.write_text("mine\n")
+    write = ["write_file", {"file_path": "a.txt", "content": "new\n"}]
+    tty = terminal(*SCRIPTED, script=[[write], ["Fin."]])
+    asked(tty, "change it")
+    tty.until(QUESTION)
+    (axio.home / "a.txt").symlink_to(other)
+    tty.send("yes\n")
+    assert "  ! " in tty.until("Fin.")
+    assert other.read_text() == "mine\n"
+    left(tty)
+
+
+def test_a_decision_for_the_project_holds_in_the_next_program(axio: Any, terminal: Any) -> None:
+    for answer in ("project", None):
+        tty = terminal(*SCRIPTED, script=[[CALL], ["Fin."]])
+        asked(tty, "change it")
+        if answer:
+            tty.until(QUESTION)
+            tty.send(f"{answer}\n")
+        assert QUESTION not in tty.until("Fin.")
+        if not answer:
+            asked(tty, "/permissions")
+            tty.until("  1  allow ")
+            asked(tty, "/permissions revoke 1")
+            tty.until("Taken back: allow")
+        left(tty)
+    tty = terminal(*SCRIPTED, script=[[CALL], ["Fin."]])
+    asked(tty, "change it")
+    tty.until(QUESTION)
+    tty.send("\x03")
+    left(tty)
+
+
+def test_a_compound_command_is_offered_no_more_than_itself(terminal: Any) -> None:
+    command = ["shell", {"command": "touch made; rm -rf build"}]
+    tty = terminal(*SCRIPTED[:3], "--tools", "shell", script=[[command], ["Fin."]])
+    asked(tty, "do it")
+    assert "allows from now on: this very call\n" in tty.until(QUESTION)
+    tty.send("n\n")
+    left(tty)
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_command_that_is_not_there_is_said_and_not_sent(terminal: Any) -> None:
+    tty = terminal(*PROMPTS)
+    asked(tty, "/nonsense")
+    tty.until("no such command: /nonsense")
+    asked(tty, "/")
+    tty.until("/compact")
+    asked(tty, "//etc is a folder")
+    tty.until(json.dumps([["/etc is a folder"], [], ""]))
+    left(tty)
+
+
+def test_commands_and_files_are_completed(axio: Any, terminal: Any) -> None:
+    (axio.home / "two words.txt").write_text("Hello.\n")
+    tty = terminal(*PROMPTS, env={"TERM": "xterm"})
+    tty.until(YOU)
+    tty.send("/ren\t")
+    tty.until("/rename")
+    tty.send(" it\n")
+    tty.until("is called it now")
+    tty.until(YOU)
+    tty.send("Read @two\t")
+    tty.until('two words.txt"')
+    tty.send("\n")
+    assert "Hello." in tty.until("tokens in")
+    left(tty)
+
+
+def test_commands_of_the_person_are_run_and_told_only_if_wanted(terminal: Any) -> None:
+    tty = terminal(*PROMPTS)
+    asked(tty, "!echo on$((1+1)) && false")
+    tty.until("on2\n")
+    tty.until("axio: (exit code 1)")
+    asked(tty, "!!echo on$((2+1))")
+    assert "I ran this command" in tty.until("tokens in")
+    left(tty)
+
+
+def test_a_command_of_the_person_is_ended_by_ctrl_c(terminal: Any) -> None:
+    tty = terminal(*PROMPTS)
+    asked(tty, "!echo on$((1+1)); sleep 60")
+    tty.until("on2\n")
+    tty.send("\x03")
+    tty.until("(stopped)")
+    left(tty)
+
+
+def test_in_plan_mode_nothing_is_changed_and_nobody_asked(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "--mode", "plan", script=[[CALL], ["Fin."]])
+    asked(tty, "change it")
+    seen = tty.until("Fin.")
+    assert "only a plan is wanted" in seen and QUESTION not in seen
+    assert not (axio.home / "made").exists()
+    left(tty)
+
+
+# ── conversations that are kept ───────────────────────────────────────────────────────────────
+
+
+def test_a_conversation_is_kept_over_a_restart(terminal: Any) -> None:
+    tty = terminal(*PROMPTS)
+    asked(tty, "first")
+    tty.until("tokens in")
+    asked(tty, "/rename the parser")
+    left(tty)
+    for which in (("-c",), ("--resume", "the parser")):
+        tty = terminal(*PROMPTS, *which)
+        tty.until("you: first\naxio: [[")
+        left(tty)
+    tty = terminal(*PROMPTS)
+    asked(tty, "/resume")
+    assert "  1  the parser (2 messages" in tty.until("/resume N")
+    asked(tty, "/resume 1")
+    tty.until("you: first\naxio: [[")
+    left(tty)
+
+
+def test_what_was_queued_survives_the_death_of_the_program(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", 60]])
+    asked(tty, "first")
+    tty.until("One.")
+    for prompt in ("second", "third"):
+        tty.send(f"{prompt}\n")
+        tty.until(f"queued: {prompt}\n")
+    os.kill(tty.process.pid, signal.SIGKILL)
+    tty.process.wait(25)
+    tty = terminal(*SCRIPTED, "-c", script=[["Two."], ["Three."]])
+    tty.until("you: first\nparked: second\nparked: third\n")
+    asked(tty, "")
+    seen = tty.until("Three.")
+    assert seen.index("you: second") < seen.index("Two.") < seen.index("you: third")
+    left(tty)
+
+
+def test_a_conversation_that_is_open_elsewhere_is_taken_over_only_after_asking(
+    terminal: Any,
+) -> None:
+    first = terminal(*PROMPTS)
+    asked(first, "first")
+    first.until("tokens in")
+    first.until(YOU)
+    second = terminal(*PROMPTS, "-c")
+    second.until("Take it over? [yes / no] ")
+    second.send("no\n")
+    assert second.end()[0] == 1
+    third = terminal(*PROMPTS, "-c")
+    third.until("Take it over? [yes / no] ")
+    third.send("yes\n")
+    third.until("you: first\n")
+    asked(third, "second")
+    third.until('["first", ')
+    left(third)
+    first.send("third\n")
+    first.until("error: ")
+    first.send("\x04")
+    assert '"third"' not in first.end()[1]
+
+
+def test_files_and_conversation_go_back_after_a_restart(axio: Any, terminal: Any) -> None:
+    file: Path = axio.home / "a.txt"
+    file.write_text("old\n")
+    write = ["write_file", {"file_path": "a.txt", "content": "new\n"}]
+    tty = terminal(*SCRIPTED, "--yes", script=[["One."], [write], ["Fin."]])
+    asked(tty, "first")
+    tty.until("One.")
+    asked(tty, "second")
+    tty.until("Fin.")
+    left(tty)
+    assert file.read_text() == "new\n"
+    tty = terminal(*SCRIPTED, "-c", script=[["Two."]])
+    asked(tty, "/rewind")
+    assert "  2  second\n" in tty.until("/rewind N")
+    asked(tty, "/rewind 2")
+    tty.until("Put back: ")
+    tty.until("you: second")
+    assert file.read_text() == "old\n"
+    tty.send(" thought\n")
+    tty.until("Two.")
+    left(tty)
