@@ -13,7 +13,7 @@ import pytest
 
 import support
 from axio_tools_mcp import MCPServerConfig, MCPSession
-from support.mcp_servers import odd, real, said
+from support.mcp_servers import free_port, odd, real, said
 
 if TYPE_CHECKING:
     from conftest import Axio
@@ -113,6 +113,17 @@ def test_check_connects_the_servers(axio: Axio, user: Path) -> None:
     first, second = checked.out.splitlines()
     assert first.startswith("time  global  stdio") and first.endswith("  2 tools")
     assert "error: MCP server 'bad': there is no program 'no-such-command-xyz'" in second
+
+
+def test_a_server_that_cannot_be_reached_is_told_once(axio: Axio, user: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/mcp"
+    keep(user, away={"url": url}, ends={"command": sys.executable, "args": ["-c", "oh no"]})
+    checked = axio("mcp", "list", "--check")
+    assert checked.err == "" and checked.out.count(f"nothing answers at {url}") == 1
+    for command in ("login", "approve"):
+        refused = axio("mcp", command, "away")
+        assert refused.code == 1 and refused.line.startswith("axio: error: MCP server 'away': ")
+        assert f"nothing answers at {url}" in refused.line
 
 
 def test_run_offers_the_tools_of_the_users_servers(axio: Axio, user: Path) -> None:

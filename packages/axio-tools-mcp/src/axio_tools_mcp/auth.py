@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import httpx2
@@ -74,10 +75,12 @@ class ServerAuth(httpx2.Auth):
         async with self._lock, self._file.locked():
             fresh = _token_in(self._file.read())
             if fresh is None or fresh == used:
-                async for step in self._renewal(request, refused=used is not None):
-                    step.response = yield step.request
-                    if step.request.url == request.url and not _refuses(step.response):
-                        return  # it was answered on the way
+                renewal = self._renewal(request, refused=used is not None)
+                async with aclosing(renewal):  # here, since the library's lock belongs to this task
+                    async for step in renewal:
+                        step.response = yield step.request
+                        if step.request.url == request.url and not _refuses(step.response):
+                            return  # it was answered on the way
                 fresh = _token_in(self._file.read())
         if fresh is not None:
             _bear(request, fresh)

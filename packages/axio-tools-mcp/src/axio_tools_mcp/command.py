@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import logging
 import os
 import secrets
 import tempfile
@@ -31,6 +32,8 @@ def main(argv: Sequence[str], say: Say) -> int:
     args, unknown = _parser().parse_known_args(argv)
     if unknown:  # the usage of the command that was meant is told, not the one of all
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    # The command tells of every error in its own words, on one line.
+    logging.getLogger("axio_tools_mcp").addHandler(logging.NullHandler())
     try:
         return int(args.run(args, say))
     except (ConfigError, OSError, ValueError) as error:
