@@ -96,14 +96,21 @@ def bytes_of(resource: Any) -> bytes:
     text = getattr(resource, "text", None)
     if isinstance(text, str):
         return text.encode()
-    return binascii.a2b_base64(str(getattr(resource, "blob", "")))
+    return _decoded(str(getattr(resource, "blob", "")))
+
+
+def _decoded(data: str) -> bytes:
+    """The bytes; `ValueError` where the standard decoder would leave out what it does not know."""
+    return binascii.a2b_base64("".join(data.split()), strict_mode=True)
 
 
 def _media(data: str, media_type: Any, kind: str) -> Part:
     try:
-        content = binascii.a2b_base64(data)
-    except (binascii.Error, ValueError):
+        content = _decoded(data)
+    except ValueError:
         return TextBlock(f"[{kind}: its data is not base64]")
+    if not content:
+        return TextBlock(f"[{kind}: it is empty]")
     if media_type in _IMAGES:
         return ImageBlock(media_type, content)
     if media_type in _AUDIO:

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from axio_tools_mcp.broken import answered, without_lone_surrogates
 from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.environment import environment_of
 from axio_tools_mcp.lines import LineTooLong
@@ -24,7 +25,8 @@ _SHOWN = 80  # characters of a line that is no message
 
 
 class StdioTransport:
-    """`parse` makes a message of a line, or raises `ValueError`; `encode` makes a line of one.
+    """`parse` makes a message of a line, or raises `ValueError`; `encode` makes a line of one, and
+    `refuse` an error in place of the answer to a request.
 
     `said` is called with each line on stderr, `lost` when the server ends by itself.
     """
@@ -36,6 +38,7 @@ class StdioTransport:
         *,
         parse: Callable[[bytes], Any],
         encode: Callable[[Any], bytes],
+        refuse: Callable[[int, str], Any],
         said: Callable[[str], object],
         lost: Callable[[], object],
     ) -> None:
@@ -43,6 +46,7 @@ class StdioTransport:
         self._witness = witness
         self._parse = parse
         self._encode = encode
+        self._refuse = refuse
         self._said = said
         self._lost = lost
 
@@ -109,8 +113,10 @@ class StdioTransport:
         with suppress(ValueError):
             return self._parse(line)
         text = line.decode("utf-8", "replace")
-        with suppress(ValueError):
-            return self._parse(text.encode())  # a message in which some bytes are no UTF-8
+        with suppress(ValueError):  # a message in which some bytes, or letters, are none
+            return self._parse(without_lone_surrogates(text).encode())
+        if (request := answered(text)) is not None:
+            return self._refuse(request, "its answer is not what the protocol allows")
         shown = text.strip()
         if shown:
             self._witness.junk = shown[:_SHOWN]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from axio.tool import Tool
 from axio_tools_mcp.config import MCPServerConfig
-from axio_tools_mcp.errors import MCPServerError
+from axio_tools_mcp.errors import MCPServerError, ToolCallError
 from axio_tools_mcp.handler import build_handler
 from axio_tools_mcp.names import tool_name
 from axio_tools_mcp.resources import prompts_tool, resources_tool, skills_tool
@@ -88,7 +88,14 @@ async def load_tools(session: MCPSession, approvals: Approvals | None = None) ->
             continue
         tools[tool.name] = tool
     for kind, make in _MORE.items():
-        if session.config.offers(kind) and (more := await make(session)) is not None:
+        if not session.config.offers(kind):
+            continue
+        try:
+            more = await make(session)
+        except ToolCallError as error:  # it has its tools all the same
+            logger.warning("%s", error)
+            continue
+        if more is not None:
             tools.setdefault(more.name, more)
     return list(tools.values())
 

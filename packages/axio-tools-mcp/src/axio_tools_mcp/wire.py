@@ -1,7 +1,7 @@
 """A connection to one server, on the `mcp` library.
 
-This is the only module that names the library's types, and it is imported when the first server is
-connected: the library takes a second to import. The other modules read what it returns by the
+This module and those that it imports name the library's types. It is imported when the first server
+is connected: the library takes a second to import. The other modules read what it returns by the
 attributes that the protocol has.
 """
 
@@ -14,14 +14,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
-from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import httpx2
 import mcp.client.sse
 import mcp_types as types
 from mcp import Client, MCPError
-from mcp.client.session import ClientRequestContext, ElicitationFnT, ListRootsFnT
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import sse_within_origin
@@ -30,10 +28,12 @@ from mcp.shared.message import SessionMessage
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from axio_tools_mcp import __version__, skills
+from axio_tools_mcp.answers import elicitation_answers, roots_answers
 from axio_tools_mcp.auth import ServerAuth
 from axio_tools_mcp.config import MCPServerConfig
-from axio_tools_mcp.elicitation import Dismissed, Elicit, Elicitation
+from axio_tools_mcp.elicitation import Elicit
 from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
+from axio_tools_mcp.library import demote_library
 from axio_tools_mcp.process import LONGEST_MESSAGE
 from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.stdio import StdioTransport
@@ -57,19 +57,7 @@ mcp.client.sse.sse_within_origin = partial(  # type: ignore[attr-defined]
 
 OnProgress: TypeAlias = ProgressFnT
 
-logger = logging.getLogger(__name__)
-
-
-class _Demoted(logging.Handler):
-    """Records of the library, as debug messages of ours: all it reports becomes an error here."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        logger.debug("%s: %s", record.name, record.getMessage(), exc_info=record.exc_info)
-
-
-_library = logging.getLogger("mcp.client")
-_library.addHandler(_Demoted())
-_library.propagate = False
+demote_library(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +98,8 @@ async def connect(
         _transport(config, hooks, witness, login),
         mode="legacy" if config.transport == "sse" else "auto",
         message_handler=hear,
-        elicitation_callback=_elicitation(config, hooks.elicit),
-        list_roots_callback=_roots(config),
+        elicitation_callback=elicitation_answers(config, hooks.elicit),
+        list_roots_callback=roots_answers(config),
         client_info=types.Implementation(name="axio", version=__version__),
     )
     connected = Connection(client, config, witness)
@@ -178,7 +166,13 @@ def _transport(
     if config.url is not None:
         return _http(config, witness, _auth(config, witness, login))
     return StdioTransport(
-        config, witness, parse=_parse, encode=_encode, said=hooks.said, lost=hooks.lost
+        config,
+        witness,
+        parse=_parse,
+        encode=_encode,
+        refuse=_refusal,
+        said=hooks.said,
+        lost=hooks.lost,
     )
 
 
@@ -188,6 +182,11 @@ def _parse(line: bytes) -> SessionMessage:
 
 def _encode(message: SessionMessage) -> bytes:
     return message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+def _refusal(request: int, words: str) -> SessionMessage:
+    error = types.ErrorData(code=types.INTERNAL_ERROR, message=words)
+    return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=request, error=error))
 
 
 def _auth(
@@ -234,39 +233,6 @@ async def _http(
         yield streams
 
 
-def _elicitation(config: MCPServerConfig, elicit: Elicit | None) -> ElicitationFnT | None:
-    if elicit is None:
-        return None
-
-    async def ask(
-        context: ClientRequestContext,
-        params: types.ElicitRequestFormParams | types.ElicitRequestURLParams,
-    ) -> types.ElicitResult:
-        schema, url = getattr(params, "requested_schema", {}), getattr(params, "url", "")
-        try:
-            answer = await elicit(Elicitation(config.name, params.message, schema, url))
-        except Dismissed:
-            return types.ElicitResult(action="cancel")
-        if answer is None:
-            return types.ElicitResult(action="decline")
-        return types.ElicitResult(action="accept", content=None if url else answer)
-
-    return ask
-
-
-def _roots(config: MCPServerConfig) -> ListRootsFnT | None:
-    if config.url is not None or config.roots == []:
-        return None  # a server elsewhere has nothing to do with folders here
-
-    async def roots(context: ClientRequestContext) -> types.ListRootsResult:
-        folders = [Path.cwd()] if config.roots is None else map(Path, config.roots)
-        absolute = [folder.absolute() for folder in folders]
-        roots = [{"uri": folder.as_uri(), "name": folder.name} for folder in absolute]
-        return types.ListRootsResult.model_validate({"roots": roots})
-
-    return roots
-
-
 def _note_mismatches(client: Client) -> None:
     """Let a result that does not fit the schema of its tool be a result all the same.
 
@@ -282,6 +248,16 @@ def _note_mismatches(client: Client) -> None:
             result.content.append(types.TextContent(type="text", text=words))
 
     client.session.validate_tool_result = note  # type: ignore[method-assign]
+
+
+async def _or_none(page: Awaitable[Any], kind: str) -> Any:
+    """The page; None where a server promises more kinds of lists than it has."""
+    try:
+        return await page
+    except MCPError as error:
+        if error.code == types.METHOD_NOT_FOUND and kind != "tools":
+            return None
+        raise
 
 
 class _SkillsAnswer(types.Result):
@@ -360,7 +336,9 @@ class Connection:
         cursor: str | None = None
         seen: set[str] = set()
         while True:
-            page = await self._asked(f"its {kind}", ask(cursor=cursor))
+            page = await self._asked(f"its {kind}", _or_none(ask(cursor=cursor), kind))
+            if page is None:
+                return found
             found += getattr(page, kind)
             cursor = page.next_cursor
             if not cursor or cursor in seen or len(seen) >= _MOST_PAGES:
@@ -383,7 +361,7 @@ class Connection:
     def _refuse(self, what: str, error: MCPError) -> NoReturn:
         if error.code == types.CONNECTION_CLOSED or self._is_of_no_use(error):
             raise ConnectionLost(f"{self._place(what)}: {self.witness.tell(error)}") from error
-        raise ToolCallError(f"{self._place(what)}: {error.message}") from error
+        raise ToolCallError(f"{self._place(what)}: {words_of(error)}") from error
 
     def _is_of_no_use(self, error: MCPError) -> bool:
         """True for an error of HTTP, not of the request: the server has forgotten the session,

@@ -69,5 +69,15 @@ def first_of(error: BaseException) -> BaseException:
 def words_of(error: BaseException) -> str:
     """The words of the first error in a group of groups, on one line."""
     error = first_of(error)
-    words = " ".join(str(error).split()) or type(error).__name__
+    words = " ".join(_told(error).split()) or type(error).__name__
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
+
+
+def _told(error: BaseException) -> str:
+    """The words of an error; of one that checks a message, the first place that does not fit."""
+    places = getattr(error, "errors", None)
+    if not callable(places):
+        return str(error)
+    first = places()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}"

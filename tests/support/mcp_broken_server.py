@@ -1,0 +1,41 @@
+"""An MCP server for tests whose answers are broken, `mcp_broken_server.py WAY`, over stdio by hand.
+
+Its tool `t` is answered with the text of WAY, where {id} stands for the id of the call. With
+`lists` as its second argument it promises resources and prompts that it does not have.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+WAY, *MORE = sys.argv[1:]
+
+
+def send(**message: Any) -> None:
+    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    match asked["method"]:
+        case "initialize":
+            lists: dict[str, Any] = {"resources": {}, "prompts": {}} if MORE else {}
+            result = {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"tools": {}, **lists},
+                "serverInfo": {"name": "broken", "version": "1"},
+            }
+            send(id=asked["id"], result=result)
+        case "tools/list":
+            send(
+                id=asked["id"],
+                result={"tools": [{"name": "t", "inputSchema": {"type": "object"}}]},
+            )
+        case "tools/call":
+            print(WAY.replace("{id}", str(asked["id"])), flush=True)
+        case "prompts/list":
+            send(id=asked["id"], error={"code": -32603, "message": "oh\nno"})
+        case _ if "id" in asked:
+            send(id=asked["id"], error={"code": -32601, "message": "Method not found"})
