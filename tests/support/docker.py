@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Engine:
         """The output of `docker ARGUMENTS`."""
         done = subprocess.run(
             ["docker", *arguments],
-            env={**os.environ, "DOCKER_HOST": self.url},
+            env={**os.environ, "DOCKER_HOST": self.url, "DOCKER_TLS_VERIFY": ""},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -57,7 +57,7 @@ class Engine:
 
 
 @contextmanager
-def start_docker() -> Iterator[Engine]:
+def start_docker(*more: str) -> Iterator[Engine]:
     """Run an engine while the block lasts, and remove all that it had."""
     dockerd = requires("docker")
     folder = Path(tempfile.mkdtemp(prefix="axio-docker-"))  # short: a socket's path has a limit
@@ -68,6 +68,7 @@ def start_docker() -> Iterator[Engine]:
         f"--exec-root={folder}/run",
         f"--pidfile={folder}/pid",
         *("--bridge=none", "--iptables=false", "--ip6tables=false"),
+        *more,
     ]
     if runsc is not None:
         arguments.append(f"--add-runtime=runsc={_gvisor(folder, runsc)}")
@@ -132,8 +133,12 @@ def docker_engine() -> Iterator[Engine]:
 
 
 def make_images(engine: Engine) -> None:
-    for name, make in ((SMALL_IMAGE, small_image), (GNU_IMAGE, gnu_image)):
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            make(tar)
-        engine.cli("import", "-", name, stdin=archive.getvalue())
+    make_image(engine, SMALL_IMAGE, small_image)
+    make_image(engine, GNU_IMAGE, gnu_image)
+
+
+def make_image(engine: Engine, name: str, make: Callable[[tarfile.TarFile], None]) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        make(tar)
+    engine.cli("import", "-", name, stdin=archive.getvalue())

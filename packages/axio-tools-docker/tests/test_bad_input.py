@@ -137,7 +137,10 @@ async def test_an_image_is_built_of_a_dockerfile_and_its_folder_once(
     def images() -> int:
         return len(docker_engine.cli("images", "-q", "axio-built").split())
 
-    (tmp_path / "Box").write_text(f"FROM {SMALL_IMAGE}\nCOPY made /made\nENV GREETING=hello\n")
+    (tmp_path / "Box").write_text(
+        f"FROM {SMALL_IMAGE}\nCOPY made /made\nENV GREETING=hello\n"
+        'RUN echo "$(cat /made) by $(id -un)" > /ran\n'
+    )
     (tmp_path / "made").write_text("with care")
     for _ in range(2):
         async with contained(dockerfile=tmp_path / "Box") as workspace:
@@ -148,6 +151,7 @@ async def test_an_image_is_built_of_a_dockerfile_and_its_folder_once(
     (tmp_path / "made").write_text("in haste")
     async with contained(dockerfile=tmp_path / "Box") as workspace:
         assert await workspace.read("/made") == b"in haste"
+        assert await workspace.read("/ran") == b"in haste by root\n"
     assert images() == 2
     (tmp_path / "Box").write_text("FRUM nothing\n")
     error = await refusal(contained(dockerfile=tmp_path / "Box"))

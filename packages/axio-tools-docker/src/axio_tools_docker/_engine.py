@@ -78,6 +78,11 @@ class Engine:
                 self._docker: Any = aiodocker.Docker(url=address)  # it is typed in part only
             except ValueError as error:
                 raise EngineUnavailable(f"{address} is no address of an engine: {error}") from None
+            except OSError as error:
+                raise EngineUnavailable(
+                    f"the certificates for {address} cannot be read: {error} "
+                    f"(DOCKER_CERT_PATH={os.environ.get('DOCKER_CERT_PATH', '')})"
+                ) from None
 
     async def close(self) -> None:
         await self._docker.close()
@@ -328,8 +333,18 @@ def _error(doing: str, url: str, status: int, message: str) -> EngineError:
                 f"this user may not use the engine at {url}: join the group that owns the socket "
                 "(docker), or run the engine as this user (rootless)"
             )
+        if "[SSL:" in message:
+            return EngineUnavailable(
+                f"the engine at {url} and this program do not trust each other, see "
+                f"DOCKER_CERT_PATH: {' '.join(message.split())}"
+            )
         return EngineUnavailable(f"no engine answers at {url}: {_HOW}")
     text = f"{doing}: {' '.join(message.split())}"
+    if "HTTP request to an HTTPS server" in text:
+        return EngineUnavailable(
+            f"the engine at {url} wants TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the "
+            "folder with ca.pem, cert.pem and key.pem"
+        )
     if status == 404 and "no such image" in message.lower():
         return ImageUnavailable(text)
     if status == 404 or any(words in message for words in _ENDED):

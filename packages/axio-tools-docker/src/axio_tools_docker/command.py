@@ -94,6 +94,7 @@ class Command:
         self._feeding: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._is_over = False
+        self._is_counted = False
         self._timer: asyncio.TimerHandle | None = None
         self._open = AsyncExitStack()
         _check(argv, cwd)
@@ -103,14 +104,13 @@ class Command:
     async def __aenter__(self) -> Command:
         engine, self._container = await self._host.admit(self)
         try:
-            argv = self._argv
-            if self._stdin is not None and not engine.can_end_input:
-                counted = 'n=$1; shift; head -c "$n" | "$@"'
-                argv = ["/bin/sh", "-c", counted, "sh", str(len(self._stdin)), *argv]
+            given = ""
+            if self._stdin is not None:
+                self._is_counted = not engine.can_end_input
+                given = str(len(self._stdin)) if self._is_counted else "-"
             launch = ["/bin/sh", "-c", inside.LAUNCH, owner.this_process()]
             launch += [self._token, str(self.mark), self._cwd]
-            launch += ["" if self._stdin is None else "1", self.script or ""]
-            launch += [str(len(self._parts)), *self._parts, *argv]
+            launch += [given, self.script or "", str(len(self._parts)), *self._parts, *self._argv]
             if len(json.dumps(launch)) > _REQUEST_BYTES:
                 raise _too_long(self._argv[0])
             execution = engine.execute(
@@ -227,6 +227,8 @@ class Command:
                 while (output := await self._execution.read()) is not None:
                     if output.stream == "stderr":
                         output = Output("stderr", self._told.feed(output.data))
+                        if self._told.code is not None and self._is_counted:
+                            self._cut_off()  # input that is not read keeps the connection open
                     if output.data:
                         return output
                 return None

@@ -125,10 +125,20 @@ whole() { [ $((rss / 1024 + locks)) -eq 3221225472 ] && [ $((rss % 1024)) -eq 0 
 # last tells how it ended, see `Ending`; the launcher itself then ends with 0. A shell tells by its
 # exit code alone not if a program has returned 137 or was killed: when it was killed (by other than
 # SIGINT or SIGPIPE) the shell says so in words. bash does not in a subshell, and not as `sh`.
+#
+# INPUT is empty for none, `-` for one that ends, or the number of its bytes where a connection
+# cannot be closed in one direction.
 _RUN = r"""
 command set +o posix 2>/dev/null
-(exec "$@") 2>&3 >&4 3>&- 4>&-
-echo "/$?"
+run() {
+    shift
+    (exec "$@") 2>&3 >&4 3>&- 4>&-
+    echo "/$?"
+}
+case $1 in
+"" | -) run "$@" ;;
+*) head -c "$1" 3>&- 4>&- | run "$@" ;;
+esac
 """
 LAUNCH = (
     _MARKED
@@ -165,7 +175,7 @@ if [ "$count" -gt 0 ]; then
     done > "$script"
 fi
 begin started
-said=$(exec 2>&1; exec /bin/sh -c "$run" sh "$@")
+said=$(exec 2>&1; exec /bin/sh -c "$run" sh "$input" "$@")
 code=$?
 case $said in
 /*) code=${said#/} ;;
@@ -183,7 +193,7 @@ if marked 0; then
     done
 fi
 [ -z "$script" ] || rm -f "$script"
-[ -z "$input" ] || dd of=/dev/null bs=65536 # what it did not read would keep the connection open
+[ "$input" != - ] || dd of=/dev/null bs=65536 # unread, it would keep the connection open
 printf '\0%s %s\n' "$token" "$code" >&3
 exit 0
 """

@@ -57,7 +57,8 @@ class Room:
             await sweep(self._engine)
             await self._be_there()
         except BaseException:
-            await self.close()
+            with suppress(EngineError):  # the first error is the one to be told
+                await self.close()
             raise
 
     async def close(self) -> None:
