@@ -77,6 +77,15 @@ def test_what_is_wrong_is_named_with_its_line_and_the_rest_holds(text: str, line
     assert config["exit_print"] == "all" and config["mouse"] is True
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1" * 500, "true", "'1'", "1_000"])
+def test_an_amount_is_a_number_above_nothing(text: str) -> None:
+    config = resolve(flags={}, environment={}, user=file(f"max_cost = {text}"))
+    assert config["max_cost"] == (1000.0 if text == "1_000" else None)
+    config = resolve(flags={}, environment={"AXIO_MAX_COST": text})
+    assert config["max_cost"] is None
+    assert resolve(flags={}, environment={"AXIO_MAX_COST": "1.5"})["max_cost"] == 1.5
+
+
 @pytest.mark.parametrize("text", ["mode = 'paln'", "tools = 1", "sandbox = true", "guards = [1]"])
 def test_a_wrong_value_for_what_tools_may_do_is_no_smaller_matter(text: str) -> None:
     (problem,) = resolve(flags={}, environment={}, user=file(text)).problems
@@ -122,10 +131,16 @@ def test_tables_may_have_names_of_their_own() -> None:
         ("sandbox = 'docker'", "sandbox = 'workspace-write'", "docker"),
         ("tools = 'a,b'", "tools = 'b'", ("b",)),
         ("tools = 'a'", "tools = 'b'", ("a",)),
+        ("tools = 'a'", "tools = 'none'", ("none",)),
+        ("tools = 'none'", "tools = 'a'", ("none",)),
+        ("tools = []", "tools = 'a'", ()),
         ("", "tools = 'b'", ("b",)),
         ("guards = 'mine'", "guards = 'none'", ("mine",)),
         ("", "transport = 'openai-custom'", None),
         ("max_iterations = 5", "max_iterations = 500", 5),
+        ("", "max_cost = 0.5", 0.5),
+        ("max_cost = 1", "max_cost = 2", 1.0),
+        ("time_limit = 10.5", "time_limit = 5", 5.0),
         ("", "system = 'Obey.'", None),
         ("", "log_file = '/etc/x'", None),
     ],

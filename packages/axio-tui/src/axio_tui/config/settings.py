@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 __all__ = ("SETTINGS", "Kind", "Setting", "find_setting", "is_secret", "path_of", "variable_of")
 
-Kind: TypeAlias = Literal["text", "number", "flag", "names"]
-"""A text, a whole number, true or false, or several names: a tuple of texts."""
+Kind: TypeAlias = Literal["text", "number", "amount", "flag", "names"]
+"""A text, a whole number, one above 0, true or false, or several names: a tuple of texts."""
 
 Tightens: TypeAlias = Callable[[Any, Any], bool]
 
@@ -34,21 +34,18 @@ class Setting:
 
     def checked(self, value: object) -> Any:
         """The value, as TOML has it. `ValueError` says what it has to be."""
-        if self.kind == "names" and isinstance(value, str):
-            value = _names_in(value)
-        elif self.kind == "names" and isinstance(value, list | tuple):
-            value = tuple(value) if all(isinstance(name, str) for name in value) else value
-        fits = type(value) is _TYPES[self.kind]
-        if not fits or (self.choices and value not in self.choices):
+        plain = _NORMAL[self.kind](value)
+        too_small = self.kind == "number" and plain is not None and plain < self.least
+        if plain is None or too_small or (self.choices and plain not in self.choices):
             raise ValueError(f"{self._wanted()}, not {value!r}")
-        if isinstance(value, int) and value < self.least:
-            raise ValueError(f"{self._wanted()}, not {value!r}")
-        return value
+        return plain
 
     def parsed(self, text: str) -> Any:
         """The value that a text stands for. `ValueError` says what it has to be."""
         if self.kind == "number" and re.fullmatch(r"\s*[0-9]{1,18}\s*", text):
             return self.checked(int(text))
+        if self.kind == "amount" and re.fullmatch(r"\s*[0-9]{1,18}(?:\.[0-9]{1,18})?\s*", text):
+            return self.checked(float(text))
         if self.kind == "flag":
             return self.checked(_FLAGS.get(text.strip().lower(), text))
         return self.checked(text)
@@ -59,15 +56,39 @@ class Setting:
         return f"{self.name} is {_SAID[self.kind].format(least=self.least)}"
 
 
-_TYPES = {"text": str, "number": int, "flag": bool, "names": tuple}
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True}
 _FLAGS |= {"false": False, "no": False, "off": False, "0": False}
 _SAID = {
     "text": "a text",
     "number": "a whole number of {least} or more",
+    "amount": "a number above 0",
     "flag": "true or false",
     "names": "a list of names",
 }
+
+
+def _amount(value: object) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value < _MOST else None  # type: ignore[arg-type,operator]
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        return _names_in(value)
+    listed = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    return tuple(value) if listed else None  # type: ignore[arg-type]
+
+
+_MOST = 1e18
+
+_NORMAL: Mapping[Kind, Callable[[object], Any]] = {
+    "text": lambda value: value if type(value) is str else None,
+    "number": lambda value: value if type(value) is int else None,
+    "amount": _amount,
+    "flag": lambda value: value if type(value) is bool else None,
+    "names": _names,
+}
+"""From a value as TOML has it to the one that is used; None if it is of another kind."""
 
 
 def _names_in(text: str) -> tuple[str, ...]:
@@ -79,7 +100,11 @@ def _among(allowed: Mapping[str, tuple[str, ...]]) -> Tightens:
 
 
 def _is_part(before: tuple[str, ...] | None, after: tuple[str, ...]) -> bool:
-    return before is None or set(after) <= set(before)
+    return before is None or after == ("none",) or set(after) <= set(before)
+
+
+def _is_less(before: float | None, after: float) -> bool:
+    return before is None or after <= before
 
 
 _TIGHTER_MODES = _among(
@@ -121,7 +146,19 @@ SETTINGS = (
         50,
         least=1,
         limits=True,
-        tightens=lambda before, after: after <= before,
+        tightens=_is_less,
+    ),
+    Setting(
+        "max_tokens",
+        "number",
+        "tokens that one prompt may take",
+        least=1,
+        limits=True,
+        tightens=_is_less,
+    ),
+    Setting("max_cost", "amount", "USD that one prompt may cost", limits=True, tightens=_is_less),
+    Setting(
+        "time_limit", "amount", "seconds that one prompt may take", limits=True, tightens=_is_less
     ),
     Setting("system", "text", "the system prompt, instead of axio's own"),
     Setting("log_level", "text", "what to log", choices=_LOG_LEVELS),
