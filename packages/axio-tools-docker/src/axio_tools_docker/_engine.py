@@ -294,7 +294,7 @@ class Execution:
 
 
 def _transport_of(stream: Any) -> Any:
-    """What the library keeps to itself, and without which a stream cannot be ended."""
+    """The connection below a stream, which the library keeps to itself."""
     connection = stream._resp.connection
     return None if connection is None else connection.transport
 
