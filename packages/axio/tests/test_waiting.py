@@ -12,8 +12,10 @@ from axio.approval import (
     ApprovalError,
     PendingCall,
     answer,
+    call_off,
     decide,
     first_pending,
+    granted,
     pending,
     waiting,
 )
@@ -187,3 +189,21 @@ async def test_a_sub_agent_that_waits_is_told_as_unfinished() -> None:
     assert await outer.run("go", store) == "told"
     (result,) = (await store.get_history())[2].tool_results
     assert "calls of it wait for results that come later (order)" in str(result.content)
+
+
+async def test_calls_that_are_called_off_wait_no_more_and_do_not_run() -> None:
+    shop, store = Shop(), MemoryContextStore()
+    agent = shop.agent(calls("order", "ask", "ask"))
+    await start(agent, store)
+    _, approved = pending(await store.get_history())
+    await decide(store, approved, approve=True)
+    for _ in range(2):
+        await call_off(store, "The shop is closed.")
+    history = await store.get_history()
+    assert [*pending(history), *waiting(history), *granted(history)] == []
+    assert [str(result.content) for result in history[2].tool_results] == [
+        "[called off] This call has begun. The shop is closed.",
+        *["[called off] This call has not been run. The shop is closed."] * 2,
+    ]
+    assert await agent.resume(store).get_final_text() == "ok"
+    assert shop.ordered == ["book"]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from axio.agent import Agent
-from axio.approval import answer, decide, first_pending, pending, waiting
+from axio.approval import call_off, first_pending
 from axio.blocks import ToolResultBlock
 from axio.budget import Budget
 from axio.context import ContextStore
@@ -25,7 +25,6 @@ from axio_durable.store import DurableStore
 __all__ = ("End", "advance")
 
 _WAITS = ("approval", "waiting")
-_CALLED_OFF = "cancelled"
 
 
 class End(NamedTuple):
@@ -104,11 +103,7 @@ async def _go_on(session: Attended, agent: Agent, budget: Budget | None, *, take
 async def _call_off(session: Attended, until: int) -> End:
     """Let nothing more come of what was under way, nor of what was posted before the cancel."""
     await _settle(session)
-    history = await session.get_history()
-    for call in pending(history):
-        await decide(session, call, approve=False, reason=_CALLED_OFF)
-    for call in waiting(history):
-        await answer(session, call, _CALLED_OFF, is_error=True)
+    await call_off(session, "The session was cancelled.")
     await session.store.inbox.take(until)
     await session.store.work.cancelled()
     return End("cancelled")

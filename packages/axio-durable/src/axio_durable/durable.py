@@ -14,7 +14,6 @@ from axio.agent import Agent
 from axio.approval import ApprovalError, PendingCall, answer, decide, pending, waiting
 from axio.budget import Budget
 from axio.exceptions import AxioError, message_of
-from axio.history import calls_of
 from axio.messages import Message, Prompt
 from axio.tool import Tool
 from axio_durable.advance import End, advance
@@ -244,7 +243,8 @@ class Durable:
                 with suppress(ApprovalError):  # it was called off meanwhile
                     await self.answer(parent, call, content, is_error=end.reason != "end_turn")
                 return
-        if history and any(call.id == call_id for call in calls_of(history[-1])):
+        if not (await self.database.session(parent).work.standing()).is_at_rest:
+            # The call may be at work, or its note on the way.
             raise DurableError(f"session {parent!r} does not wait for {call_id!r} yet")
 
     async def _agent(self, name: str | None) -> Agent:

@@ -39,6 +39,7 @@ __all__ = (
     "answer",
     "approved",
     "as_history",
+    "call_off",
     "decide",
     "digest",
     "first_pending",
@@ -71,6 +72,8 @@ class Standing(Enum):
     INSIDE = _INSIDE
     APPROVED = _APPROVED
 
+
+_CALLED_OFF = "[called off] This call has {begun}. {reason}"
 
 _Place: TypeAlias = tuple[int, int]
 """Of a result: the index of its message, and of the block in that."""
@@ -323,6 +326,20 @@ async def answer(
             await context.replace(_changed(history, {places[0]: result}))
         elif result not in _results_of(history, call):
             raise ApprovalError(f"the call {call.tool_use_id!r} does not wait for a result")
+
+
+async def call_off(context: ContextStore, reason: str) -> None:
+    """Give every call that waits, or may go on, an error result: nothing comes of it any more."""
+    async with context.own():
+        history = await context.get_history()
+        results: dict[_Place, ToolResultBlock] = {}
+        for note in Standing:
+            has_begun = note in (Standing.WAITING, Standing.INSIDE)
+            text = _CALLED_OFF.format(begun="begun" if has_begun else "not been run", reason=reason)
+            for place, call, _ in _bound(history, _mark(note.value)):
+                results[place] = ToolResultBlock(call.tool_use_id, text.strip(), True)
+        if results:
+            await context.replace(_changed(history, results))
 
 
 def _same(found: PendingCall, call: PendingCall) -> bool:
