@@ -548,3 +548,29 @@ def test_every_beginning_of_a_text_has_a_value_that_only_grows() -> None:
 )
 def test_odd_beginnings(text: str, value: Any) -> None:
     assert parse_partial(text) == value
+
+
+async def test_an_answer_may_be_given_by_a_json_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"count": {"type": "integer", "minimum": 1}},
+        "required": ["count"],
+    }
+    transport = StubTransport(
+        [
+            make_tool_use_response("final_answer", "a", {"count": 0}),
+            make_tool_use_response("final_answer", "b", {"count": 3.0}),
+        ]
+    )
+    store = MemoryContextStore()
+    assert await Agent("", transport).run("Count.", store, output=schema) == {"count": 3}
+    assert "count" in str((await store.get_history())[2].tool_results[0].content)
+
+
+@pytest.mark.parametrize("schema", [{"type": "array", "items": {"type": "string"}}, {}])
+async def test_an_answer_that_is_no_object_is_wrapped_whatever_says_so(
+    schema: dict[str, Any],
+) -> None:
+    answer = make_tool_use_response("final_answer", "a", {"value": ["x"]})
+    agent = Agent("", StubTransport([answer]))
+    assert await agent.run("List.", MemoryContextStore(), output=schema) == ["x"]

@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         "prompt", nargs="?", metavar="PROMPT", help="what to do; - reads it from stdin"
     )
     _add_output(run)
+    _add_schema(run)
     _add_options(_Options(run, is_top=False))
     for name, (_, help) in SUBCOMMANDS.items():
         commands.add_parser(name, help=help)
@@ -85,6 +86,14 @@ def _add_output(run: argparse.ArgumentParser) -> None:
         action="store_const",
         const="stream-json",
         help="the same as --format stream-json",
+    )
+
+
+def _add_schema(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--output-schema",
+        metavar="FILE",
+        help="a JSON Schema: the run ends in an answer that fits it, printed as JSON",
     )
 
 

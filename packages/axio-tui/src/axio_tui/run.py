@@ -9,17 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from axio.types import JSONObject
 from axio_tui.chat.library import Library, NoSuchSession, open_library
 from axio_tui.chat.session import ChatSession
 from axio_tui.equip import Equipment, Say, equipped
 from axio_tui.errors import WrongUse
+from axio_tui.given import prompt_of, schema_in
 from axio_tui.limits import budget_of
 from axio_tui.plain.form import answer_of, is_approved
 from axio_tui.plain.keyboard import Keyboard
 from axio_tui.plain.once import Once
 from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.server_tools import NOBODY, ServersAsk
-from axio_tui.stdin import prompt_of
 from axio_tui.stopping import Interrupts, Stopped, run_stoppable
 
 __all__ = ("run",)
@@ -30,12 +31,13 @@ def run(args: argparse.Namespace, say: Say, because: str = "") -> int:
 
     Raises `CommandError` for what is wrong, `Stopped` after a signal and `OutputClosed`.
     """
+    schema = None if args.output_schema is None else schema_in(args.output_schema)
     prompt = prompt_of(args.prompt, literal=args.literal, say=say)
     interrupts = Interrupts()
-    if prompt is None and args.format == "text":
+    if prompt is None and args.format == "text" and schema is None:
         job = _converse(args, because or "axio run without a prompt", interrupts, say)
     else:
-        job = _answer(args, prompt, say)
+        job = _answer(args, prompt, schema, say)
     runner = asyncio.Runner()
     try:
         return run_stoppable(runner, job, interrupts)
@@ -59,7 +61,9 @@ async def _converse(
         return await front.converse(parts, library, await _session(args, parts, library, say))
 
 
-async def _answer(args: argparse.Namespace, prompt: str | None, say: Say) -> int:
+async def _answer(
+    args: argparse.Namespace, prompt: str | None, schema: JSONObject | None, say: Say
+) -> int:
     """Answer one prompt or, without, one after the other that is typed."""
     where = where_to_ask(json=args.format != "text")
     keyboard = None if where is None else Keyboard()
@@ -74,7 +78,7 @@ async def _answer(args: argparse.Namespace, prompt: str | None, say: Say) -> int
         session = await _session(args, parts, library, say)
         await session.open()
         try:
-            once = Once(args, parts, session, person, say)
+            once = Once(args, parts, session, person, say, schema)
             if prompt is not None:
                 return await once.answer(prompt, budget_of(args))
             assert keyboard is not None

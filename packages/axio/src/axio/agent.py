@@ -107,8 +107,8 @@ class Agent:
     ) -> AgentStream:
         """The events of one run, which begins when the first one is asked for.
 
-        With `output`, a type, the run ends in an answer of that type, for which the model has
-        `output_tries`.
+        With `output`, a type or a JSON Schema, the run ends in such an answer, for which the model
+        has `output_tries`.
         """
         message = as_message(user_message)
         require_store(context)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -50,7 +51,8 @@ _FENCE = re.compile(r"\A\s*```\w*\s*|\s*```\s*\Z")
 
 
 class OutputWanted(Generic[T]):
-    """The answer that a run shall end in: its type, its value as soon as there is one, its tries.
+    """The answer that a run shall end in: its type, or JSON Schema, its value as soon as there is
+    one, its tries.
 
     `error` is set when the tries are used up. A value that is not a JSON object travels as the
     member "value" of one.
@@ -59,7 +61,8 @@ class OutputWanted(Generic[T]):
     def __init__(self, type: Any, tools: list[AnyTool], tries: int) -> None:
         if tries < 1:
             raise ValueError(f"output_tries must be at least 1, got {tries}")
-        schema = value_schema(type)
+        schema = deepcopy(dict(type)) if isinstance(type, Mapping) else value_schema(type)
+        self._convert = _checker(type) if isinstance(type, Mapping) else converter(type, "answer")
         self._is_object = "properties" in schema
         if not self._is_object:
             definitions = schema.pop("$defs", None)
@@ -67,7 +70,6 @@ class OutputWanted(Generic[T]):
             if definitions:
                 schema["$defs"] = definitions
         self.schema = schema
-        self._convert = converter(type, "answer")
         self._left = tries
         self._found = False
         self._value: Any = None
@@ -173,6 +175,12 @@ class OutputWanted(Generic[T]):
             raise self.error
         why = f" ({reason})" if reason else ""
         raise OutputError(f"the run ended before an answer was given{why}", reason=reason)
+
+
+def _checker(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
+    from axio.schema.given import checker  # For answers by a schema only.
+
+    return checker(schema, "answer")
 
 
 class _AnswerTool(AnyTool):

@@ -41,6 +41,7 @@ from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
 from axio_tui.chat.stores import beside, forget, held
 
 if TYPE_CHECKING:
+    from axio.output import OutputStream
     from axio_tools_local.changes import Changes, Undone
     from axio_tools_local.workspace import Workspace
 
@@ -74,6 +75,7 @@ class ChatSession:
         self.permissions = permissions
         self._explain = explain
         self._stream: AgentStream | None = None
+        self._answer: OutputStream[object]
         self._held: AsyncExitStack | None = None
         self.meter = Meter()
         self._figures = Figures(self.meter)
@@ -128,15 +130,20 @@ class ChatSession:
         return self._stream is not None
 
     def send(
-        self, prompt: Prompt, *, budget: Budget | None = None
+        self, prompt: Prompt, *, budget: Budget | None = None, output: object = None
     ) -> AsyncGenerator[StreamEvent, None]:
-        """The events of a run that answers the prompt. Read them to the end, or close them.
-
-        `meter` watches the budget.
+        """The events of a run that answers the prompt. Read them to the end, or close them. `meter`
+        watches the budget. With `output`, a type or a JSON Schema, `answer` gives such an answer.
         """
-        message = as_message(prompt)
-        watched = self._watched(budget)
-        return self._run(self.agent.run_stream(message, self.store, budget=watched), message)
+        message, watched = as_message(prompt), self._watched(budget)
+        if output is None:
+            return self._run(self.agent.run_stream(message, self.store, budget=watched), message)
+        self._answer = self.agent.run_stream(message, self.store, budget=watched, output=output)
+        return self._run(self._answer, message)
+
+    async def answer(self) -> object:
+        """The answer of the last run that was sent with `output`. `OutputError` if it gave none."""
+        return await self._answer.get_output()
 
     def resume(self, *, budget: Budget | None = None) -> AsyncGenerator[StreamEvent, None]:
         """The events of a run that goes on where the history stands."""

@@ -7,15 +7,14 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from axio.budget import Budget
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
-from axio.exceptions import LimitReached
-from axio.types import StopReason
+from axio.exceptions import LimitReached, OutputError
+from axio.types import JSONObject, StopReason
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import OFFLINE
 from axio_tui.equip import Equipment, Say
@@ -42,16 +41,20 @@ class Once:
     session: ChatSession
     person: Person
     say: Say
+    schema: JSONObject | None = None
     output: Output = field(default_factory=lambda: Output(sys.stdout))
+    value: object = None
+    """The answer that fits the schema."""
 
     async def answer(self, prompt: str, budget: Budget | None = None) -> int:
         """The exit code that the run deserves. Its events are printed as they come."""
-        printer = _PRINTERS[self.args.format](self)
+        printer = _printer(self)
         failure: BaseException | None = None
         end: SessionEndEvent | None = None
         waiting = asyncio.get_running_loop().call_later(SILENCE, self._say_that_it_waits)
         try:
-            async with aclosing(self.session.send(prompt, budget=budget)) as stream:
+            sent = self.session.send(prompt, budget=budget, output=self.schema)
+            async with aclosing(sent) as stream:
                 async for event in stream:
                     waiting.cancel()
                     async with self.person.busy:
@@ -60,6 +63,10 @@ class Once:
                         failure = event.exception
                     elif isinstance(event, SessionEndEvent):
                         end = event
+            if self.schema is not None and failure is None:
+                self.value = await self.session.answer()
+        except OutputError as error:
+            failure = error
         finally:
             waiting.cancel()
             self.output.write(printer.close())
@@ -120,17 +127,32 @@ class _Text:
         return self._renderer.close()
 
 
+class _Value:
+    """Nothing but the answer that fits the schema, as JSON."""
+
+    def __init__(self, once: Once) -> None:
+        self._once = once
+
+    def feed(self, event: StreamEvent) -> str:
+        return ""
+
+    def close(self) -> str:
+        value = self._once.value
+        return "" if value is None else json.dumps(value, ensure_ascii=False) + "\n"
+
+
 class _Events:
     """An event a line, as JSON."""
 
     def __init__(self, once: Once) -> None:
-        self._transport = once.session.agent.transport
+        self._once = once
 
     def feed(self, event: StreamEvent) -> str:
-        return to_line(event, self._transport)
+        return to_line(event, self._once.session.agent.transport)
 
     def close(self) -> str:
-        return ""
+        value = self._once.value
+        return "" if value is None else json.dumps({"type": "output", "value": value}) + "\n"
 
 
 class _Result:
@@ -155,20 +177,21 @@ class _Result:
 
     def close(self) -> str:
         end = self._end
-        record = {
+        record: JSONObject = {
             "result": "".join(self._texts),
             "session": self._once.session.store.session_id,
             "stop_reason": "error" if end is None else end.stop_reason.value,
             "reason": "interrupted" if end is None else end.reason,
             "usage": {} if end is None else asdict(end.total_usage),
         }
+        if self._once.schema is not None:
+            record["output"] = self._once.value
         if self._failure is not None:
             record["error"] = self._once.parts.explain(self._failure)
         return json.dumps(record) + "\n"
 
 
-_PRINTERS: Mapping[str, Callable[[Once], _Printer]] = {
-    "text": _Text,
-    "json": _Result,
-    "stream-json": _Events,
-}
+def _printer(once: Once) -> _Printer:
+    if once.args.format == "text":
+        return _Text(once) if once.schema is None else _Value(once)
+    return _Result(once) if once.args.format == "json" else _Events(once)

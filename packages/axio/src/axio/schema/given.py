@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from axio.schema.describe import SCHEMA_JSON_TYPE_MAP
 from axio.schema.field import LIMITS, Mismatch, check_limit, equal, missing, not_among, requires
-from axio.schema.nodes import Convert, Node, any_node, first_fitting
+from axio.schema.nodes import Convert, Node, any_node, first_fitting, in_words
 
 Schema: TypeAlias = Mapping[str, Any]
 Maker: TypeAlias = "Callable[[SchemaCompiler, Any, Schema], Convert | None]"
@@ -27,6 +27,22 @@ _TYPES: dict[str, frozenset[type]] = {
     "object": frozenset({dict}),
     "null": frozenset({type(None)}),
 }
+
+
+def checker(schema: Schema, name: str = "value") -> Convert:
+    """A function that checks decoded JSON against the schema, or raises `ValueError`.
+
+    Values come back as they are, except that a whole float for an integer becomes an int.
+    """
+    node = SchemaCompiler(schema).node(schema)
+
+    def checked(value: Any) -> Any:
+        try:
+            return node.lenient(value)
+        except Exception as error:
+            raise ValueError(in_words(error, name)) from error
+
+    return checked
 
 
 class SchemaCompiler:

@@ -1,16 +1,19 @@
-"""The prompt: from the command line, from standard input, or from both."""
+"""The input of a run: its prompt, from the command line, from standard input, or from both; and the
+schema of its answer."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
 import threading
 from collections.abc import Callable
 
+from axio.types import JSONObject
 from axio_tui.errors import WrongUse
 
-__all__ = ("prompt_of",)
+__all__ = ("prompt_of", "schema_in")
 
 _PATIENCE = 3.0
 """Seconds after which it is said that standard input has not ended."""
@@ -31,6 +34,20 @@ def prompt_of(argument: str | None, *, literal: bool, say: Callable[[str], None]
     prompt = _checked(argument)
     piped = _read(say) if _is_piped() else ""
     return f"{prompt}\n\nStandard input:\n{_checked(piped)}" if piped.strip() else prompt
+
+
+def schema_in(path: str) -> JSONObject:
+    """The JSON Schema in a file. `WrongUse` if there is none."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            schema = json.load(file)
+    except OSError as error:
+        raise WrongUse(f"the schema {path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise WrongUse(f"the schema {path} is not JSON: {error}") from error
+    if not isinstance(schema, dict):
+        raise WrongUse(f"the schema {path} is no JSON object")
+    return schema
 
 
 def _checked(prompt: str) -> str:
