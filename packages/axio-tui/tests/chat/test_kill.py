@@ -1,6 +1,6 @@
 """kill -9 at any moment of a conversation with prompts that wait and a question that stands.
 
-`pytest packages/axio-tui/tests/chat/test_kill.py -m heavy` kills 100 times.
+`pytest packages/axio-tui/tests/chat/test_kill.py -m heavy` kills 102 times.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import pytest
 
 from axio import Agent
 from axio.history import check, repair
-from axio.testing import StubTransport
+from axio.testing import StubTransport, make_text_response
+from axio.tool import Tool
 from axio_context_sqlite import SQLiteContextStore
 from axio_tui.chat.entries import ToolCall
+from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.session import ChatSession
 
 # Forks a worker for every line it reads, so that nothing has to be imported again.
@@ -63,7 +65,8 @@ async def effect(key: str) -> str:
 
 async def ask(asked):
     note("questions", "one")
-    await asyncio.sleep(random.choice([0, 0.004]))
+    await asyncio.sleep(random.choice([0, 0.004]) if answers else 3600)
+    note("answers", "one")
     return "once"
 
 async def read(stream):
@@ -86,7 +89,8 @@ async def main():
                 await asyncio.sleep(random.choice([0, 0.002]))
             await running
 
-for _ in sys.stdin:
+for line in sys.stdin:
+    answers = line != "let questions stand\\n"
     worker = os.fork()
     if worker == 0:
         asyncio.run(main())
@@ -131,11 +135,36 @@ async def look(path: Path) -> tuple[Counter[str], list[str], int]:
         return Counter([*said, *waiting]), calls, len(waiting)
 
 
+async def asked_again(path: Path) -> bool:
+    """True if a later program asks the question again that stood when the last one was killed."""
+    asked: list[str] = []
+    ran: list[str] = []
+
+    async def person(question: Asked) -> str:
+        asked.append(question.question.call.arguments["key"])
+        return "once"
+
+    async def effect(key: str) -> str:
+        ran.append(key)
+        return key
+
+    async with SQLiteContextStore.open(path, "s", "p") as store:
+        permissions = Permissions(person)
+        tools = permissions.guarded([Tool(name="effect", handler=effect)])
+        agent = Agent("", StubTransport([make_text_response("done")]), tools)
+        session = ChatSession(agent, store, permissions=permissions)
+        await session.load()
+        async for _ in session.resume():
+            pass
+        assert check(await store.get_history()) == []
+    return bool(asked) and asked == ran
+
+
 @pytest.mark.parametrize(
     "kills",
     [
         pytest.param(15, marks=pytest.mark.timeout(180)),
-        pytest.param(100, marks=[pytest.mark.heavy, pytest.mark.timeout(900)]),
+        pytest.param(102, marks=[pytest.mark.heavy, pytest.mark.timeout(900)]),
     ],
 )
 def test_no_kill_loses_or_doubles_a_prompt_or_runs_a_call_twice(
@@ -147,13 +176,17 @@ def test_no_kill_loses_or_doubles_a_prompt_or_runs_a_call_twice(
     moments = random.Random(seed)
     waited = 0
     for number in range(kills):
-        # It has begun, a question stands, or a tool has run: on the slowest machine, too.
-        kind = ("prompts", "questions", "effects")[number % 3]
-        before = len(noted(tmp_path, kind))
-        nursery.stdin.write("\n")
+        # It has begun, a tool has run, or a question stands while prompts wait: on the slowest
+        # machine, too.
+        kind = ("prompts", "effects", "questions")[number % 3]
+        wanted = {kind: len(noted(tmp_path, kind)) + 1}
+        answers = len(noted(tmp_path, "answers"))
+        if kind == "questions":
+            wanted["prompts"] = len(noted(tmp_path, "prompts")) + 2
+        nursery.stdin.write("let questions stand\n" if kind == "questions" else "\n")
         nursery.stdin.flush()
         worker = int(nursery.stdout.readline())
-        while len(noted(tmp_path, kind)) == before:
+        while any(len(noted(tmp_path, one)) < least for one, least in wanted.items()):
             time.sleep(0.001)
         time.sleep(moments.choice([0, moments.uniform(0, 0.05)]))
         os.kill(worker, signal.SIGKILL)
@@ -164,6 +197,9 @@ def test_no_kill_loses_or_doubles_a_prompt_or_runs_a_call_twice(
         assert {prompt: there[prompt] for prompt in prompts if there[prompt] != 1} == {}
         assert len(effects) == len(set(effects)), "a call ran twice"
         assert set(effects) <= set(calls), "a call ran before it was stored"
+        if kind == "questions":
+            assert len(noted(tmp_path, "answers")) == answers, "no question stood"
+            assert waiting, "what waited behind the question is gone"
         waited += waiting > 0
     assert waited > 0, "the kills came at harmless moments only"
-    assert len(noted(tmp_path, "questions")) >= kills / 3
+    assert asyncio.run(asked_again(tmp_path / "axio.db"))
