@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from axio.plugins import Installed
+from axio.tool import Tool
+from axio_tui.place import rules_of
+from axio_tui_guards import Rule
 from support.docker import Engine
 from support.image import GNU_IMAGE
 
@@ -110,3 +114,13 @@ def test_ctrl_c_leaves_no_container(contained: Axio, docker_engine: Engine) -> N
     process.send_signal(signal.SIGINT)
     assert process.wait(50) == 130
     assert docker_engine.left("ps -a") == []
+
+
+def test_in_a_container_its_own_files_may_be_read_by_the_tools_that_work_there() -> None:
+    async def elsewhere() -> str:
+        return ""
+
+    tools = [Installed().load_tool("read_file"), Tool(name="mcp__look", handler=elsewhere)]
+    assert rules_of("docker:debian", tools) == rules_of("docker", tools)
+    assert rules_of("docker", tools) == [Rule("allow", tool="read_file", path="/", access="read")]
+    assert rules_of("none", tools) == rules_of("workspace-write", tools) == []

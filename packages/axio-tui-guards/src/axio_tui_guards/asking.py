@@ -168,7 +168,7 @@ def reply_of(line: str, now: datetime | None = None) -> str:
 
 
 def _taken(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str]:
-    """What fits the pattern, and the text without it."""
+    """The place that fits the pattern, and the text without it."""
     found = pattern.search(text)
     return found, text if found is None else text[: found.start()] + text[found.end() :]
 

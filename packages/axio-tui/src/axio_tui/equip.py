@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,12 +34,12 @@ from axio_tui.connect import reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
 from axio_tui.permissions import decisions_file
-from axio_tui.place import place_of, placed
+from axio_tui.place import place_of, placed, rules_of
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt, facts
 from axio_tui.server_tools import NOBODY, ServersAsk, server_tools
 from axio_tui.session import make_agent
 from axio_tui.tools import SUBAGENT_SYSTEM_PROMPT
-from axio_tui_guards import Decisions
+from axio_tui_guards import Decisions, Rule
 
 if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
     from axio_tools_local.workspace import Workspace
@@ -130,7 +130,7 @@ async def equipped(
         if named is None:
             say(_what_was_chosen(choice, transport, parts))
         instructions, skills, hooks = _brought(args, say)
-        permissions = _permissions(args, ask, keeps, parts, hooks)
+        permissions = _permissions(args, ask, keeps, parts, hooks, rules_of(args.sandbox, tools))
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
         own = build_system_prompt() + more.instructions if args.system is None else args.system
         system = {"system prompt": own, "AGENTS.md": instructions, "skills": skills.text}
@@ -168,7 +168,12 @@ def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | N
 
 
 def _permissions(
-    args: argparse.Namespace, ask: Ask, keeps: bool, parts: Installed, hooks: Hooks | None
+    args: argparse.Namespace,
+    ask: Ask,
+    keeps: bool,
+    parts: Installed,
+    hooks: Hooks | None,
+    rules: Iterable[Rule],
 ) -> Permissions:
     return Permissions(
         ask,
@@ -177,6 +182,7 @@ def _permissions(
         yes=args.yes,
         decisions=_decisions(keeps),
         guards=[*(hooks.guards if hooks else ()), *_guards_of(args.guards, parts).values()],
+        rules=rules,
     )
 
 

@@ -7,15 +7,17 @@ import os
 import shlex
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from glob import escape
 from typing import TYPE_CHECKING, Any, get_args
 
 from axio.tool import Tool
 from axio_tui.errors import CommandError, WrongUse
+from axio_tui_guards import Rule
 
 if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
     from axio_tools_local.workspace import Workspace
 
-__all__ = ("place_of", "placed")
+__all__ = ("place_of", "placed", "rules_of")
 
 _LOCAL_TOOLS = "axio_tools_local."
 
@@ -90,6 +92,15 @@ def placed(
     if outside:
         say(f"outside of the sandbox: {', '.join(outside)}")
     return [dataclasses.replace(tool, context=place) if _is_local(tool) else tool for tool in tools]
+
+
+def rules_of(sandbox: str, tools: Iterable[Tool[Any]]) -> list[Rule]:
+    """In a container all but the folder is the container's own, and may be read unasked by the
+    tools that work there."""
+    if sandbox.partition(":")[0] != "docker":
+        return []
+    names = [escape(tool.name) for tool in tools if _is_local(tool)]
+    return [Rule("allow", tool=name, path="/", access="read") for name in names]
 
 
 def _is_local(tool: Tool[Any]) -> bool:

@@ -12,6 +12,7 @@ from functools import partial
 from axio.types import JSONObject
 from axio_tui.chat.library import Library, NoSuchSession, open_library
 from axio_tui.chat.session import ChatSession
+from axio_tui.chat.upkeep import retention_in
 from axio_tui.equip import Equipment, Say, equipped
 from axio_tui.errors import WrongUse
 from axio_tui.given import prompt_of, schema_in
@@ -116,7 +117,8 @@ def _servers_ask(person: Person, say: Say) -> ServersAsk:
 
 @asynccontextmanager
 async def _library(args: argparse.Namespace, say: Say) -> AsyncIterator[Library]:
-    async with open_library(say=say, keep=not args.no_save) as library:
+    days = retention_in(args.config)
+    async with open_library(say=say, keep=not args.no_save, retention=days) as library:
         yield library
 
 

@@ -255,6 +255,16 @@ async def test_a_failure_goes_when_the_session_is_rewound_to_before_it(
     assert session.conversation.entries == [User("a"), Text("fine")]
 
 
+async def test_a_run_that_was_cut_off_is_unfinished(store: ContextStore) -> None:
+    session = ChatSession(Agent("", Model([Turn([], "raise")])), store)
+    assert not await session.is_unfinished()
+    await ended(session.send("one"))
+    assert await session.is_unfinished()
+    await ended(session.resume())
+    assert not await session.is_unfinished()
+    assert texts(session) == ["one", "the line broke", "That is all."]
+
+
 async def test_a_draft_is_kept(store: ContextStore) -> None:
     session = ChatSession(answering("ok"), store)
     for text in ("half", "half a prompt"):

@@ -72,7 +72,8 @@ def notices() -> list[str]:
 
 @asynccontextmanager
 async def opened(path: Path, notices: list[str]) -> AsyncIterator[Library]:
-    async with open_library(path, path.parents[1], say=notices.append) as library:
+    project, days = path.parents[1], Retention()
+    async with open_library(path, project, say=notices.append, retention=days) as library:
         yield library
 
 

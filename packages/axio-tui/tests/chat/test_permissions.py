@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from axio import Agent
+from axio.compaction import SlidingWindow
 from axio.events import ToolResult
 from axio.exceptions import GuardError
 from axio.permission import AllowAllGuard, DenyAllGuard, PermissionGuard
@@ -23,7 +24,7 @@ from axio_tui.chat.entries import ToolCall
 from axio_tui.chat.installed import installed_guards
 from axio_tui.chat.permissions import Asked, Mode, Permissions
 from axio_tui.chat.session import ChatSession
-from axio_tui_guards import Decisions
+from axio_tui_guards import Decisions, Rule
 
 
 async def facts(city: str = "") -> str:
@@ -256,3 +257,44 @@ async def test_a_guard_that_cannot_be_built_lets_nothing_run(folder: Path, broke
     [guard] = installed_guards(Installing(broken=broken)).values()
     with pytest.raises(GuardError, match=r"the guard 'broken' cannot be used .*nothing may run"):
         await guard.check(TOOLS[3])
+
+
+async def test_a_compacted_conversation_keeps_what_was_allowed_for_the_session(
+    folder: Path,
+) -> None:
+    person = Person("session", "no")
+    permissions = Permissions(person, root=folder)
+    write = {"file_path": "f", "content": "x"}
+    call = make_tool_use_response("write_file", tool_input=write)
+    done = make_text_response("done")
+    agent = Agent("", StubTransport([call, done, done, done, call, done]))
+    agent.tools = permissions.guarded(TOOLS)
+    session = ChatSession(agent, permissions=permissions)
+    for _ in range(3):
+        async for _ in session.send("go on"):
+            pass
+    before = session.store.session_id
+    assert await session.compact(SlidingWindow(2))
+    assert session.store.session_id != before
+    async for _ in session.send("go on"):
+        pass
+    assert len(person.asked) == 1
+    [decision] = permissions.decided_in(session.store.session_id)
+    assert decision.lifetime == "session" and decision.scope == session.store.session_id
+
+
+async def test_rules_of_the_host_stand_behind_the_policy(folder: Path) -> None:
+    person = Person("no")
+    everywhere = [Rule("allow", tool="read_file", path="/", access="read")]
+    permissions = Permissions(person, root=folder, rules=everywhere)
+    (folder / ".env").write_text("KEY=1")
+    read, _, shell, _ = permissions.guarded(TOOLS)
+    await read(filename="/etc/hostname")
+    assert person.asked == []
+    for tool, arguments in ((read, {"filename": ".env"}), (shell, {"command": "cat /etc/hosts"})):
+        with pytest.raises(GuardError):
+            await tool(**arguments)
+    assert len(person.asked) == 2
+    permissions.mode = "accept-edits"
+    await read(filename="/etc/hostname")
+    assert len(person.asked) == 2

@@ -203,7 +203,7 @@ async def test_stopping_the_conversation_stops_them_all(store: SQLiteContextStor
 
 async def test_rewinding_forgets_those_whose_calls_are_gone(store: SQLiteContextStore) -> None:
     scene = Scene(store)
-    await scene.play(tasks([["read_file", {"file_path": "none"}]]))
+    await scene.play(tasks([["read_file", {"filename": "none"}]]))
     await scene.session.rewind((await scene.session.points())[0])
     assert await store.beside("s/subagent_0").get_history() == []
     # A later program may give the id of the call again.

@@ -51,6 +51,7 @@ def opening(args: argparse.Namespace) -> Open:
     @asynccontextmanager
     async def opened(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
         from axio_tui.chat.library import open_library
+        from axio_tui.chat.upkeep import retention_in
         from axio_tui.choose import OFFLINE
         from axio_tui.equip import equipped
         from axio_tui.limits import budget_of
@@ -59,9 +60,10 @@ def opening(args: argparse.Namespace) -> Open:
             if not words.startswith("using "):  # the status line says so
                 say(words)
 
+        days = retention_in(args.config)
         async with (
             equipped(args, ask, tell, keeps=True) as parts,
-            open_library(say=say, keep=not args.no_save) as library,
+            open_library(say=say, keep=not args.no_save, retention=days) as library,
         ):
             models = parts.models
 

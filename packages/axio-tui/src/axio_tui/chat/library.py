@@ -54,11 +54,11 @@ async def open_library(
     *,
     say: Callable[[str], object] = lambda notice: None,
     keep: bool = True,
-    retention: Retention = Retention(),  # noqa: B008 - it cannot change
+    retention: Retention | None = None,
 ) -> AsyncIterator[Library]:
     """The library of a project, while the block lasts. `say` is told in one line if the database is
-    not as it should be; without `keep` all is in memory, and nothing is read. What is older than
-    `retention` has it is forgotten once a day, in all projects."""
+    not as it should be; without `keep` all is in memory, and nothing is read. With `retention`,
+    what is older is forgotten once a day, in all projects."""
     folder, path = resolve(project), database_file() if path is None else path
     async with AsyncExitStack() as opened:
         file: aiosqlite.Connection | None = None
@@ -68,7 +68,8 @@ async def open_library(
                 file = await _opened(path, say)
                 opened.push_async_callback(file.close)
                 await _probe(file, folder)
-                await tidy(file, path.parent, retention, say)
+                if retention is not None:
+                    await tidy(file, path.parent, retention, say)
         except (StoreError, OSError) as error:
             where = "" if str(path) in str(error) else f"{path}: "
             say(f"this conversation will not be kept: {where}{error}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from axio.agent import Agent
@@ -19,7 +20,7 @@ from axio.permission import PermissionGuard
 from axio.run import RUN, Run
 from axio.tool import AnyTool
 from axio_tui.chat.entries import DECISION
-from axio_tui_guards import Decision, Decisions, LLMGuard, RuleGuard, default_policy
+from axio_tui_guards import Decision, Decisions, LLMGuard, Rule, RuleGuard, default_policy
 from axio_tui_guards.asking import choice_of
 from axio_tui_guards.paths import resolve
 from axio_tui_guards.protected import belongs_to
@@ -70,7 +71,8 @@ class Permissions:
 
     `mode` may be changed at any time, and holds from the next call on. `decisions` lists what is
     remembered, and takes it back. `yes` allows what no rule denies, but neither secrets nor
-    protected places. `reviewer` is the agent that is asked in the mode "auto".
+    protected places. `rules` stand behind those of the policy. `reviewer` is the agent that is
+    asked in the mode "auto".
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Permissions:
         yes: bool = False,
         decisions: Decisions | None = None,
         guards: Iterable[PermissionGuard] = (),
+        rules: Iterable[Rule] = (),
         reviewer: Agent | None = None,
     ) -> None:
         self._person = ask
         self._root = root
         self._yes = yes
         self._guards = tuple(guards)
+        self._more = tuple(rules)
         self.reviewer = reviewer
         self._rules = RuleGuard(decisions=decisions, project=root, prompt_fn=self._ask, room=_ROOM)
         self.mode = mode
@@ -102,7 +106,8 @@ class Permissions:
             raise ValueError(f"there is no mode {mode!r}, only {', '.join(get_args(Mode))}")
         self._mode = mode
         edits = mode == "accept-edits"
-        self._rules.rules = default_policy(self._root, accept_edits=edits, yes=self._yes)
+        policy = default_policy(self._root, accept_edits=edits, yes=self._yes)
+        self._rules.rules = (*policy, *self._more)
 
     @property
     def decisions(self) -> Decisions:
@@ -111,6 +116,12 @@ class Permissions:
     def decided_in(self, session_id: str) -> tuple[Decision, ...]:
         """The decisions that hold in this session and its project."""
         return self.decisions.within({"project": resolve(self._root), "session": session_id})
+
+    def carry_over(self, session_id: str, to: str) -> None:
+        """Let what was decided for a session hold in the one that goes on with it."""
+        for one in self.decisions.within({"session": session_id}):
+            until = None if one.until is None else datetime.fromisoformat(one.until)
+            self.decisions.remember(one.rule, "session", to, one.note, until=until, uses=one.uses)
 
     def guarded(self, tools: Iterable[AnyTool]) -> list[AnyTool]:
         """The tools, each with its own guards first, so that a person sees what those have made of

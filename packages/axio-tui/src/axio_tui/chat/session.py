@@ -35,7 +35,7 @@ from axio_tui.chat.inbox import Inbox, Waiting
 from axio_tui.chat.keeping import Figures, forget_all, keep, kept, moved
 from axio_tui.chat.meter import Meter, Window
 from axio_tui.chat.permissions import Permissions
-from axio_tui.chat.points import Point, agents_in, points_in
+from axio_tui.chat.points import Point, agents_in, is_unfinished, points_in
 from axio_tui.chat.remarks import Said
 from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
 from axio_tui.chat.stores import beside, forget, held
@@ -337,10 +337,16 @@ class ChatSession:
         taken = None if self._held is None else await held(copy)
         await self.close()
         self._held = taken
+        if self.permissions is not None:
+            self.permissions.carry_over(self.store.session_id, copy.session_id)
         self._use(copy, shelf)
         await self._figures.move(shelf)
         await self.load()
         return True
+
+    async def is_unfinished(self) -> bool:
+        """True if the last run was cut off, and `resume` has something to do."""
+        return is_unfinished(await self.store.get_history())
 
     async def points(self) -> list[Point]:
         """The prompts of the person, oldest first, to which the session can be rewound."""

@@ -12,8 +12,9 @@ import aiosqlite
 
 from axio_context_sqlite import SQLiteContextStore
 from axio_context_sqlite.upkeep import forget_changes, forget_sessions
+from axio_tui.config.values import Config
 
-__all__ = ("Retention", "tidy")
+__all__ = ("Retention", "retention_in", "tidy")
 
 _STAMP = "tidied"
 
@@ -29,6 +30,11 @@ class Retention:
     conversations: int = 365
     changes: int = 30
     logs: int = 30
+
+
+def retention_in(config: Config) -> Retention:
+    """The days that a person has set."""
+    return Retention(conversations=config["retention.conversations"], logs=config["retention.logs"])
 
 
 async def tidy(
