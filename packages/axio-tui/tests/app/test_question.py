@@ -34,7 +34,10 @@ class Host(App[None]):
         self.questions: Questions[Asked] = Questions()
         self.permissions = Permissions(self.questions.ask, root=folder)
         self.composer = Composer()
-        self.bar = QuestionBar(self.questions, self.composer)
+        self.bar = QuestionBar(
+            self.questions, self.composer, waiting=lambda: self.permissions.waiting
+        )
+        self.bells = 0
         self.sent: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -47,6 +50,9 @@ class Host(App[None]):
 
     def on_composer_submitted(self, message: Composer.Submitted) -> None:
         self.sent.append(message.text)
+
+    def bell(self) -> None:
+        self.bells += 1
 
     def ask(self, tool: AnyTool, **arguments: Any) -> asyncio.Task[str]:
         """A call: "ran" if it is allowed, else why not."""
@@ -228,7 +234,7 @@ async def test_the_next_question_waits_to_be_seen_anew(folder: Path) -> None:
     async with app.run_test() as pilot:
         calls = [app.ask(SHELL, command=f"touch {name}") for name in "ab"]
         await until(pilot, lambda: app.bar.is_armed)
-        assert "$ touch a" in app.words
+        assert "$ touch a" in app.words and "1 more waits" in app.words
         await pilot.press("y", "y")
         assert await calls[0] == "ran"
         await until(pilot, lambda: "$ touch b" in app.words)
@@ -277,6 +283,43 @@ async def test_leaving_the_application_refuses(folder: Path) -> None:
         call = edit(app)
         await until(pilot, lambda: app.bar.has_class("-stands"))
     assert "refused" in await call
+
+
+async def test_a_bell_rings_once_where_the_window_has_no_focus(folder: Path) -> None:
+    app = Host(folder)
+    async with app.run_test() as pilot:
+        call = edit(app)
+        await until(pilot, lambda: app.bar.is_armed)
+        assert app.bells == 0
+        app.post_message(events.AppBlur())
+        await until(pilot, lambda: not app.bar.is_armed)
+        app.questions.refuse_all()
+        await call
+        call = edit(app)
+        await until(pilot, lambda: app.bells == 1)
+        await pilot.pause(0.6)
+        assert not app.bar.is_armed
+        app.post_message(events.AppFocus())
+        await until(pilot, lambda: app.bar.is_armed)
+        await pilot.press("y")
+        assert await call == "ran"
+        assert app.bells == 1
+
+
+async def test_a_click_that_gives_the_window_its_focus_is_no_wish_to_answer(folder: Path) -> None:
+    app = Host(folder)
+    async with app.run_test() as pilot:
+        await pilot.press("x")
+        edit(app)
+        await until(pilot, lambda: app.bar.has_class("-stands"))
+        app.post_message(events.AppBlur())
+        app.post_message(events.AppFocus())
+        await pilot.pause()
+        await pilot.click(app.bar)
+        await pilot.pause(0.8)
+        assert not app.bar.is_armed
+        await pilot.click(app.bar)
+        await until(pilot, lambda: app.bar.is_armed)
 
 
 async def test_hostile_words_are_shown_and_harm_nothing(folder: Path) -> None:

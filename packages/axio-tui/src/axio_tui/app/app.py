@@ -86,7 +86,7 @@ class AgentApp(Actions):
             take_back=self.writing.take_back,
             recall=self.writing.recall,
         )
-        self.question_bar = QuestionBar(self.questions, self.composer)
+        self.question_bar = QuestionBar(self.questions, self.composer, waiting=self._undecided)
         self.status = StatusLine(is_ascii=is_ascii)
         self._ticking: Timer | None = None
         self._is_new_below = False
@@ -239,6 +239,10 @@ class AgentApp(Actions):
         words = status_words(self.session, self.opened.title())
         self.status.tell(*words.parts)
         self.status.set_classes(words.classes)
+
+    def _undecided(self) -> int:
+        permissions = self.session.permissions if self.is_open else None
+        return 0 if permissions is None else permissions.waiting
 
     def _place_of(self, call_id: str) -> int | None:
         for index in range(len(self.transcript.items) - 1, -1, -1):

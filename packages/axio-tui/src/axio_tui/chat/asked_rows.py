@@ -22,10 +22,16 @@ _ALL = 1_000_000  # the arguments were short enough to be asked about
 def title_of(asked: Asked, who: str = "") -> str:
     """The tool, where it works, and which sub-agent wants it."""
     call = asked.question.call
+    if any(names_command(name) for name in call.arguments):
+        places = [f"in {shown_line(place)}" for place in sorted(call.base)]
+        return _by(f"{shown_line(call.tool)} {', '.join(places)}".rstrip(), who)
     places = [shown_line(place) for place in call.places[:_MAX_PLACES]]
     if len(call.places) > _MAX_PLACES:
         places.append(f"and {len(call.places) - _MAX_PLACES} more places")
-    wanted = f"{shown_line(call.tool)} {', '.join(places)}".rstrip()
+    return _by(f"{shown_line(call.tool)} {', '.join(places)}".rstrip(), who)
+
+
+def _by(wanted: str, who: str) -> str:
     return f"{shown_line(who)} asks: {wanted}" if who else wanted
 
 

@@ -94,6 +94,8 @@ class Permissions:
         self._more = tuple(rules)
         self.reviewer = reviewer
         self._rules = RuleGuard(decisions=decisions, project=root, prompt_fn=self._ask, room=_ROOM)
+        self.waiting = 0
+        """Calls that the rules or the person have not decided about yet. One is asked at a time."""
         self.mode = mode
 
     @property
@@ -126,7 +128,7 @@ class Permissions:
     def guarded(self, tools: Iterable[AnyTool]) -> list[AnyTool]:
         """The tools, each with its own guards first, so that a person sees what those have made of
         the arguments."""
-        guards = (_Planning(self), *self._guards, self._rules)
+        guards = (_Planning(self), *self._guards, _Waiting(self))
         return [replace(tool, guards=(*tool.guards, *guards)) for tool in tools]
 
     # ── questions ─────────────────────────────────────────────────────────────────────────────
@@ -215,3 +217,19 @@ class _Planning(PermissionGuard):
                 "what you would do"
             )
         return kwargs
+
+
+class _Waiting(PermissionGuard):
+    """The rules, with the calls counted that wait for them."""
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    async def check(  # type: ignore[override]
+        self, tool: AnyTool, /, **kwargs: Any
+    ) -> dict[str, Any]:
+        self._permissions.waiting += 1
+        try:
+            return await self._permissions._rules(tool, **kwargs)
+        finally:
+            self._permissions.waiting -= 1

@@ -39,7 +39,8 @@ _AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the wind
 
 class QuestionBar(Vertical):
     """Shows the first of `questions`, and answers it by keys once it is armed. Until then the keys
-    are for `composer`. `behind` is how many calls wait that have not asked yet."""
+    are for `composer`. `waiting` is how many calls are not decided about, also those that have not
+    asked yet."""
 
     DEFAULT_CSS = """
     QuestionBar {
@@ -59,14 +60,14 @@ class QuestionBar(Vertical):
         questions: Questions[Asked],
         composer: Composer,
         *,
-        behind: Callable[[], int] = lambda: 0,
+        waiting: Callable[[], int] = lambda: 0,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.can_focus = False
         self.questions = questions
         self.composer = composer
-        self.behind = behind
+        self.waiting = waiting
         self.sheet = Sheet()
         self._title, self._why, self._kept, self._keys = (
             Static(id=name, markup=False) for name in ("title", "why", "rule", "keys")
@@ -93,6 +94,10 @@ class QuestionBar(Vertical):
         # Later, among the messages of this widget: the asker may be in any task.
         self.questions.changed = lambda: self.call_later(self._changed)
         self.composer.on_tab = self.want
+        # While another program has the terminal, nothing is before the eyes of the person.
+        self.app.app_suspend_signal.subscribe(self, lambda _: self._before_eyes(False))
+        self.app.app_resume_signal.subscribe(self, lambda _: self._before_eyes(True))
+        self.watch(self.app, "app_focus", self._before_eyes, init=False)
         self._timer = self.set_interval(0.1, self._arm, pause=True)
         self._changed()
 
@@ -159,7 +164,7 @@ class QuestionBar(Vertical):
 
     def keys(self) -> Content:
         """The keys that answer now."""
-        more = max(self.questions.others, self.behind())
+        more = max(self.questions.others, self.waiting() - 1)
         rest = f" · {more} more wait{'s' * (more == 1)}" if more else ""
         if self._asks_for:
             asked = "the reason" if self._asks_for == "reason" else "the command of the rule"
@@ -226,14 +231,21 @@ class QuestionBar(Vertical):
         if self._looks_armed and not self._asks_for and self.app.app_focus:
             self.leave()
 
-    def on_app_focus(self) -> None:
+    def _before_eyes(self, is_seen: bool) -> None:
+        """The person sees the window now, or does not any more."""
+        if not is_seen:
+            self._arming.unseen()
+            self._disarm()
+            return
         self._focused_at = monotonic()
+        self.call_after_refresh(self._focus_composer)
         if self.shown is not None:
             self._seen()
 
-    def on_app_blur(self) -> None:
-        self._arming.unseen()
-        self._disarm()
+    def _focus_composer(self) -> None:
+        """Keys must reach a text, also where the question had the focus when the window lost it."""
+        if self.app.screen is self.screen and self.app.focused is None:
+            self.composer.focus()
 
     def on_click(self, event: events.Click) -> None:
         if event.time - self._focused_at > _AFTER_FOCUS:
