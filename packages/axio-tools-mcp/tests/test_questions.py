@@ -58,6 +58,28 @@ async def test_a_pause_counts_for_no_limit() -> None:
                 await asyncio.sleep(0.1)
 
 
+async def test_a_pause_may_last_longer_than_its_call() -> None:
+    async with Patience(idle=20, total=20) as patience:
+        pause = patience.paused()
+        pause.__enter__()
+    pause.__exit__(None, None, None)
+    with patience.paused():
+        patience.heard()
+
+
+async def test_questions_of_two_calls_are_each_answered() -> None:
+    turn = asyncio.Lock()
+
+    async def elicit(question: Elicitation) -> dict[str, Any]:
+        async with turn:  # a person answers one after the other
+            await asyncio.sleep(0.1)
+            return {"colour": question.message}
+
+    async with connected(elicit) as session:
+        answers = await asyncio.gather(*(asked(session, name) for name in ("a", "b", "c")))
+    assert [answer["content"]["colour"] for answer in answers] == ["a", "b", "c"]
+
+
 @pytest.mark.heavy
 async def test_the_limits_of_a_call_stand_still_while_a_person_thinks() -> None:
     async def elicit(question: Elicitation) -> dict[str, Any]:

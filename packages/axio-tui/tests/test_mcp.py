@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -66,6 +67,21 @@ def test_a_name_with_controls_does_not_reach_the_terminal(axio: Axio, user: Path
     assert axio("mcp", "list").out == "it's\\x1b[2J é  global  stdio  x\\u202ey\n"
     assert "'x'; there is: it's\\x1b[2J é" in axio("mcp", "remove", "x").line
     assert axio("mcp", "remove", name).line == f"axio: server 'it's\\x1b[2J é' is no more in {user}"
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x", "8000.5"])
+def test_what_is_no_port_is_refused(axio: Axio, port: str) -> None:
+    refused = axio("mcp", "serve", "--tools", "acme_look", f"--http={port}")
+    assert refused.code == 2
+    assert f"a port is a number from 0 to 65535, not '{port}'" in refused.err
+
+
+def test_a_token_that_is_made_up_is_told(axio: Axio) -> None:
+    axio.environment["AXIO_MCP_TOKEN"] = ""
+    serving = axio.start("mcp", "serve", "--tools", "acme_look", "--http", "0")
+    assert serving.stderr is not None
+    lines = [serving.stderr.readline().decode() for _ in range(2)]
+    assert lines[0].startswith("axio: the token is ") and "serving at http://" in lines[1]
 
 
 @pytest.mark.parametrize("command", ["list", "add", "approve", "remove", "login", "serve"])
@@ -325,6 +341,7 @@ async def test_the_command_serves_tools_and_refuses_changes(axio: Axio) -> None:
         (["add", " ", "--", "true"], "a server needs a name that can be read, not ' '"),
         (["add", "e\x1b[31m", "--", "true"], "not 'e\\x1b[31m'"),
         (["add", "files", "ftp://host"], "begins with http:// or https://"),
+        (["serve", "--tools", "acme_look", "--http", "PORT"], "cannot be served at: Address alr"),
         (["serve", "--agent", "absent:x"], "there is no agent at 'absent:x'"),
         (["login", "absent"], "no server 'absent'; there is: local"),
         (["login", "local"], "server 'local' is a command: nobody signs in to it"),
@@ -334,7 +351,10 @@ def test_what_cannot_be_served_added_or_signed_in_to_is_one_line(
     axio: Axio, user: Path, words: list[str], line: str
 ) -> None:
     keep(user, local={"command": "x"})
-    refused = axio("mcp", *words)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        axio.environment["AXIO_MCP_TOKEN"] = "t"
+        refused = axio("mcp", *[port if word == "PORT" else word for word in words])
     assert (refused.code, line in refused.line) == (2, True), refused.err
 
 

@@ -88,12 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     what = serve.add_mutually_exclusive_group(required=True)
     what.add_argument("--tools", metavar="NAMES", help="installed tools, separated by commas")
     what.add_argument("--agent", metavar="MODULE:NAME", help="an Agent in a module")
-    serve.add_argument("--http", type=int, metavar="PORT", help="0 takes any port that is free")
+    serve.add_argument("--http", type=_port, metavar="PORT", help="0 takes any port that is free")
     serve.add_argument(
         "--yes", action="store_true", help="allow calls that change something: nobody is asked"
     )
     serve.set_defaults(run=_serve, parser=serve)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -107,8 +113,9 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 def _serve(args: argparse.Namespace, say: Say) -> int:
     from axio_tools_mcp.offer import TOKEN, serve
 
-    token = os.environ.get(TOKEN) or secrets.token_urlsafe(24)
-    if args.http is not None and TOKEN not in os.environ:
+    given = os.environ.get(TOKEN)
+    token = given or secrets.token_urlsafe(24)
+    if args.http is not None and not given:
         say(f"the token is {token} ({TOKEN} sets another)")
     asyncio.run(serve(args.tools, args.agent, yes=args.yes, port=args.http, token=token, say=say))
     return 0

@@ -52,9 +52,12 @@ async def serve(
     if port is None:
         await serve_stdio(tools)
     else:
-        await serve_http(
-            tools, token=token, port=port, started=lambda url: say(f"serving at {url}")
-        )
+        try:
+            await serve_http(
+                tools, token=token, port=port, started=lambda url: say(f"serving at {url}")
+            )
+        except OSError as error:
+            raise ConfigError(f"port {port} cannot be served at: {error.strerror}") from error
 
 
 def agent_tools(place: str) -> list[AnyTool]:

@@ -25,6 +25,7 @@ class Patience:
         self._end = now + self._total
         self._heard = False
         self._pauses = 0
+        self._over = False
         self._limit = asyncio.timeout_at(min(now + self._idle, self._end))
         await self._limit.__aenter__()
         return self
@@ -32,8 +33,8 @@ class Patience:
     def heard(self) -> None:
         now = asyncio.get_running_loop().time()
         self._heard = True
-        if not self._limit.expired() and not self._pauses:
-            self._limit.reschedule(min(now + self._idle, self._end))
+        if not self._pauses:
+            self._reschedule(min(now + self._idle, self._end))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -41,8 +42,7 @@ class Patience:
         loop = asyncio.get_running_loop()
         began, heard = loop.time(), self._heard
         self._pauses += 1
-        if not self._limit.expired():
-            self._limit.reschedule(None)
+        self._reschedule(None)
         try:
             yield
         finally:
@@ -52,12 +52,17 @@ class Patience:
                 self.heard()
                 self._heard = heard
 
+    def _reschedule(self, when: float | None) -> None:
+        if not self._over and not self._limit.expired():
+            self._limit.reschedule(when)
+
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._over = True
         deadline = self._limit.when()
         try:
             await self._limit.__aexit__(exc_type, exc, traceback)

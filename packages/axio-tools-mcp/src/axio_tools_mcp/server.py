@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -73,8 +74,7 @@ async def serve_http(
     web = uvicorn.Server(config)
     # Signals are the program's: it ends this by cancelling it.
     web.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
-    listening = config.bind_socket()
-    listening.listen()
+    listening = socket.create_server((host, port))
     serving = asyncio.create_task(web.serve([listening]))
     try:
         started(f"http://{host}:{listening.getsockname()[1]}/mcp")
