@@ -14,13 +14,14 @@ from textual.timer import Timer
 from axio.events import StreamEvent
 from axio.exceptions import SessionBusy
 from axio_tui.app.actions import Actions
+from axio_tui.app.agent_lines import agent_line, agents_of
 from axio_tui.app.crash import report_crash
 from axio_tui.app.host import ScreenHost
 from axio_tui.app.keys import KEYS
 from axio_tui.app.leaving import parting_words
 from axio_tui.app.opening import Open, Opened
 from axio_tui.app.runs import Runs
-from axio_tui.app.screen_commands import SCREEN_COMMANDS
+from axio_tui.app.screen_commands import open_agent
 from axio_tui.app.status_words import status_words
 from axio_tui.app.widgets.activity import Activity
 from axio_tui.app.widgets.composer import Composer
@@ -74,8 +75,11 @@ class AgentApp(Actions):
             on_error=self._on_error,
             budget=lambda: self.opened.budget(),
         )
-        self.host = ScreenHost(self, SCREEN_COMMANDS)
+        self.host = ScreenHost(self)
         self.transcript = Transcript(is_ascii=is_ascii, id="transcript")
+        self.transcript.agents_of = lambda call: [
+            agent_line(self.session.conversation, agent) for agent in call.agents
+        ]
         self.activity = Activity(is_ascii=is_ascii)
         self.queue_lines = QueueLines()
         self.notice = Notice()
@@ -170,6 +174,13 @@ class AgentApp(Actions):
             self.composer.load(draft)
         self.refresh_lines()
 
+    async def change_to(self, session: ChatSession) -> None:
+        """Go on with another conversation, as the person has chosen it."""
+        try:
+            await self.show_session(session)
+        except Exception as error:
+            self._on_error(error)
+
     async def _instead_of(self, session: ChatSession, error: SessionBusy) -> ChatSession:
         """Another program has the conversation open: take it over, or begin another."""
         from axio_tui.app.screens.ask import Ask
@@ -206,6 +217,8 @@ class AgentApp(Actions):
             self._is_new_below = True
             self._tell_activity()
         self.transcript.touch()
+        if len(self.screen_stack) > 1 and hasattr(self.screen, "touch"):
+            self.screen.touch()
 
     def _on_error(self, error: BaseException) -> None:
         from axio_tui.errors import explain
@@ -317,7 +330,12 @@ class AgentApp(Actions):
     def on_transcript_moved(self) -> None:
         self._tell_activity()
 
-    def on_transcript_detail(self, message: Transcript.Detail) -> None:
+    async def on_transcript_detail(self, message: Transcript.Detail) -> None:
+        """A call is shown whole; one with agents shows what the first of them does."""
         from axio_tui.app.screens.tool_detail import tool_detail
 
+        for at in agents_of(self.session.conversation) if self.is_open else ():
+            if message.of_agents and at.call_id == message.call.call_id:
+                await open_agent(self, at)
+                return
         self.push_screen(tool_detail(message.call))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from axio.context import ContextStore
+from axio_tui.app.screen_commands import screen_commands
 from axio_tui.app.screens.pager import Pager
 from axio_tui.app.screens.pick import PickScreen
 from axio_tui.app.widgets.notice import LINES
@@ -33,12 +34,11 @@ __all__ = ("ScreenHost",)
 
 
 class ScreenHost:
-    """The `Host` of commands. Those with a screen of their own open it, if nothing more is said:
-    `screens` are the actions of the application, by the names of commands."""
+    """The `Host` of commands. Those with a screen of their own open it, if nothing more is said."""
 
-    def __init__(self, app: AgentApp, screens: Mapping[str, SlashCommand]) -> None:
+    def __init__(self, app: AgentApp) -> None:
         self._app = app
-        self.commands: Mapping[str, SlashCommand] = {**BUILTIN, **screens}
+        self.commands: Mapping[str, SlashCommand] = {**BUILTIN, **screen_commands(app)}
 
     def add(self, commands: Mapping[str, SlashCommand]) -> None:
         """Take these in, which are known only now."""

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from rich.style import Style
 
-__all__ = ("GLYPHS", "Look", "glyph")
+__all__ = ("GLYPHS", "NAMES", "Look", "glyph")
+
+NAMES = """dim heading strong emphasis struck code code-block link quote marker keyword string
+number comment function added removed error warning success tool user selected selection""".split()
+"""Styles that a theme gives, besides that of the base."""
 
 GLYPHS: Mapping[str, tuple[str, str]] = {
     "prompt": ("❯", ">"),

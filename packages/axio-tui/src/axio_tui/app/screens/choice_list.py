@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -52,22 +53,17 @@ class ChoiceList(Window[A], Generic[A, T]):
     def contents(self) -> ComposeResult:
         if self.has_search:
             yield Input(placeholder=self.placeholder, compact=True, id="search")
-        yield OptionList(id="choices", markup=False, compact=True)
+        yield OptionList(id="choices", classes="scrolls", markup=False, compact=True)
 
-    def on_mount(self) -> None:
-        if self.has_search:
-            self.query_one("#search").focus()
-        else:
-            self.query_one("#choices").focus()
+    def _on_mount(self, event: events.Mount) -> None:
+        super()._on_mount(event)
+        self.query_one("#search" if self.has_search else "#choices").focus()
         self.fill(self.rows)
 
     def fill(self, rows: Sequence[Row[T]]) -> None:
         """Let these be the rows; the search goes on in them."""
         self.rows = rows
-        words = self._search().lower().split()
-        self.shown = [
-            row for row in rows if all(w in f"{row.words} {row.more}".lower() for w in words)
-        ]
+        self.shown = [row for row in rows if self.matches(row)]
         choices = self.query_one("#choices", OptionList)
         place = choices.highlighted or 0
         choices.clear_options()
@@ -77,8 +73,11 @@ class ChoiceList(Window[A], Generic[A, T]):
         else:
             choices.highlighted = min(place, len(self.shown) - 1)
 
-    def _search(self) -> str:
-        return self.query_one("#search", Input).value if self.has_search else ""
+    def matches(self, row: Row[T]) -> bool:
+        """True for a row with all words of the search."""
+        words = self.query_one("#search", Input).value.lower().split() if self.has_search else []
+        told = f"{row.words} {row.more}".lower()
+        return all(word in told for word in words)
 
     @property
     def thing(self) -> T | None:
@@ -88,14 +87,15 @@ class ChoiceList(Window[A], Generic[A, T]):
             return None
         return self.shown[index].thing
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Input.Changed) -> Awaitable[None] | None:
         if event.input.id == "search":
             event.stop()
             self.fill(self.rows)
+        return None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.action_choose()
+        self.call_next(self.action_choose)
 
     def action_move(self, by: int) -> None:
         choices = self.query_one("#choices", OptionList)
@@ -103,9 +103,10 @@ class ChoiceList(Window[A], Generic[A, T]):
             place = (choices.highlighted or 0) + by
             choices.highlighted = min(max(place, 0), len(self.shown) - 1)
 
-    def action_choose(self) -> None:
+    def action_choose(self) -> Awaitable[None] | None:
         if self.thing is not None:
             self.chosen(self.thing)
+        return None
 
     def chosen(self, thing: T) -> None:
         """The person has chosen."""

@@ -17,7 +17,7 @@ class Pager(Window[None]):
     """Shows a text; keys scroll it."""
 
     DEFAULT_CSS = """
-    Pager VerticalScroll { height: auto; max-height: 1fr; background: $surface; }
+    Pager VerticalScroll { height: auto; background: $surface; }
     Pager VerticalScroll > Static { height: auto; }
     """
     key_words = "arrows scroll, Esc closes"
@@ -28,7 +28,7 @@ class Pager(Window[None]):
         self._text = plain(text)
 
     def contents(self) -> ComposeResult:
-        with VerticalScroll():
+        with VerticalScroll(classes="scrolls"):
             yield Static(Content(self._text), markup=False)
 
     def on_mount(self) -> None:

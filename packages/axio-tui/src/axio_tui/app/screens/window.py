@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import ClassVar, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -35,8 +37,17 @@ class Window(ModalScreen[T]):
             yield from self.contents()
             yield Static(Content(self.key_words), classes="keys", markup=False)
 
+    def on_resize(self, event: events.Resize) -> None:
+        # What scrolls leaves room for the words above and below it.
+        for widget in self.query(".scrolls"):
+            widget.styles.max_height = max(1, event.size.height * 9 // 10 - 6)
+
+    def tell_title(self, words: str) -> None:
+        self.query_one(".title", Static).update(Content(one_line(words, 200)))
+
     def tell_keys(self, words: str) -> None:
         self.query_one(".keys", Static).update(Content(words))
 
-    def action_close(self) -> None:
+    def action_close(self) -> Awaitable[None] | None:
         self.dismiss(None)
+        return None

@@ -18,15 +18,12 @@ from textual.timer import Timer
 
 from axio_tui.app.column import Column, Place
 from axio_tui.app.items import Item
-from axio_tui.app.look import Look
+from axio_tui.app.look import NAMES, Look
 from axio_tui.app.marks import highlighted, marked
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import ToolCall
 
 __all__ = ("Transcript",)
-
-_NAMES = """dim heading strong emphasis struck code code-block link quote marker keyword string
-number comment function added removed error warning success tool user selected selection""".split()
 
 _FAST, _SLOW = 1 / 20, 1 / 10
 _FAST_FOR = 1.0
@@ -43,12 +40,8 @@ class Transcript(ScrollView, can_focus=True):
     below it. Nothing goes on in between: an unchanged transcript costs nothing.
     """
 
-    DEFAULT_CSS = """
-    Transcript {
-        height: 1fr; overflow-x: hidden; scrollbar-size: 0 0;
-    }
-    """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"transcript--{name}" for name in _NAMES}
+    DEFAULT_CSS = "Transcript { height: 1fr; overflow-x: hidden; scrollbar-size: 0 0; }"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"transcript--{name}" for name in NAMES}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open or close the entry"),
         Binding("f", "detail", "show the call whole"),
@@ -58,11 +51,12 @@ class Transcript(ScrollView, can_focus=True):
     ]
 
     class Detail(Message):
-        """The reader wants to see a call whole."""
+        """The reader wants to see a call whole, or what the agents do that work for it."""
 
-        def __init__(self, call: ToolCall) -> None:
+        def __init__(self, call: ToolCall, of_agents: bool) -> None:
             super().__init__()
             self.call = call
+            self.of_agents = of_agents
 
     class Left(Message):
         """The reader goes back to typing."""
@@ -361,7 +355,11 @@ class Transcript(ScrollView, can_focus=True):
 
     def action_open(self) -> None:
         if self._selected is not None:
-            self.toggle(self._selected)
+            entry = self.items[self._selected].entry
+            if isinstance(entry, ToolCall) and entry.agents:
+                self.post_message(self.Detail(entry, of_agents=True))
+            else:
+                self.toggle(self._selected)
 
     def toggle(self, index: int) -> None:
         """Open an entry, or close it. Its first row stays where it is."""
@@ -386,7 +384,7 @@ class Transcript(ScrollView, can_focus=True):
         if self._selected is not None:
             entry = self.items[self._selected].entry
             if isinstance(entry, ToolCall):
-                self.post_message(self.Detail(entry))
+                self.post_message(self.Detail(entry, of_agents=False))
 
     def on_click(self, event: events.Click) -> None:
         """A click on the head of an entry opens or closes it."""

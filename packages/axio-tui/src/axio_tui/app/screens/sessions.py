@@ -1,0 +1,134 @@
+"""The conversations of the project: search, go on, rename, fork, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from axio.context import SessionInfo
+from axio.exceptions import SessionBusy
+from axio_tui.app.screens.choice_list import ChoiceList, Row
+from axio_tui.chat.library import Library
+from axio_tui.harmless import one_line
+
+__all__ = ("Choice", "SessionsScreen")
+
+Choice = tuple[str, str]
+"""Either "open" or "fork", and the id of the conversation."""
+
+_LISTED = 200
+
+
+class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
+    """Gives what the person wants to do. Names are changed, and conversations deleted, at once."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "rename", "rename", show=False, priority=True),
+        Binding("f3", "fork", "go on in a copy", show=False, priority=True),
+        Binding("delete", "delete", "delete, twice", show=False, priority=True),
+    ]
+    title_words = "Conversations of this folder, newest first"
+    key_words = "Enter goes on, F2 renames, F3 goes on in a copy, Del Del deletes, Esc closes"
+    placeholder = "search in names and first prompts"
+    empty_words = "no conversations"
+
+    def __init__(self, library: Library, current: str) -> None:
+        super().__init__()
+        self._library = library
+        self._current = current
+        self._renaming: SessionInfo | None = None
+        self._deleting: SessionInfo | None = None
+
+    async def on_mount(self) -> None:
+        await self._find("")
+
+    async def _find(self, text: str) -> None:
+        found = await (self._library.search(text) if text else self._library.sessions())
+        self._show(found)
+
+    def _show(self, found: Sequence[SessionInfo]) -> None:
+        self.rows = [Row(_name(info), info, self._more(info)) for info in found[:_LISTED]]
+        self.fill(self.rows)
+        if len(found) > _LISTED:
+            self.tell_keys(f"{len(found) - _LISTED:,} more: type to search. {self.key_words}")
+        else:
+            self.tell_keys(self.key_words)
+
+    def _more(self, info: SessionInfo) -> str:
+        here = "this one, " if info.session_id == self._current else ""
+        plural = "s" * (info.message_count != 1)
+        return f"{here}{info.message_count} message{plural}, {info.created_at[:16]}"
+
+    def matches(self, row: Row[SessionInfo]) -> bool:
+        return True  # the library has searched already
+
+    async def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._deleting = None
+        if self._renaming is None:
+            await self._find(event.value.strip())
+
+    def chosen(self, thing: SessionInfo) -> None:
+        if self._renaming is None:
+            self.dismiss(("open", thing.session_id))
+
+    def action_fork(self) -> None:
+        if self.thing is not None:
+            self.dismiss(("fork", self.thing.session_id))
+
+    # ── names ─────────────────────────────────────────────────────────────────────────────────
+
+    def action_rename(self) -> None:
+        """The line for the search takes the new name."""
+        if self.thing is not None:
+            self._renaming = self.thing
+            self._field.value = one_line(self.thing.preview, 200)
+            self._field.action_end()
+            self.tell_keys("the new name, then Enter; Esc leaves it as it is")
+
+    @property
+    def _field(self) -> Input:
+        return self.query_one("#search", Input)
+
+    async def action_choose(self) -> None:
+        if self._renaming is None:
+            super().action_choose()
+            return
+        info, self._renaming = self._renaming, None
+        if name := self._field.value.strip():
+            await self._library.rename(info.session_id, name)
+        self._field.value = ""
+        await self._find("")
+
+    async def action_close(self) -> None:
+        if self._renaming is None:
+            self.dismiss(None)
+            return
+        self._renaming = None
+        self._field.value = ""
+        await self._find("")
+
+    async def action_delete(self) -> None:
+        info = self.thing
+        if info is None or self._renaming is not None:
+            return
+        if info.session_id == self._current:
+            self.tell_keys("this conversation is open: it cannot be deleted")
+        elif self._deleting != info:
+            self._deleting = info
+            self.tell_keys(f"Del again deletes {_name(info)!r} for good")
+        else:
+            self._deleting = None
+            try:
+                await self._library.delete(info.session_id)
+            except SessionBusy as error:
+                self.tell_keys(str(error))
+                return
+            await self._find(self._field.value.strip())
+
+
+def _name(info: SessionInfo) -> str:
+    return one_line(info.preview, 200) or info.session_id[:8]

@@ -1,0 +1,199 @@
+"""The screens above the main one: what they list, and what their keys do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from axio.blocks import TextBlock
+from axio.events import IterationEnd, NestedEvent, TextDelta, ToolUseStart
+from axio.messages import Message
+from axio.types import StopReason, Usage
+from axio_tui.app.app import AgentApp
+from axio_tui.chat.entries import ToolCall
+from axio_tui.chat.offers import Offer
+from axio_tui_guards import Rule
+from support.screen import Puppet, app_over, until, words_on
+
+
+def asked(text: str) -> Message:
+    return Message("user", [TextBlock(text)])
+
+
+def said(text: str) -> Message:
+    return Message("assistant", [TextBlock(text)])
+
+
+@asynccontextmanager
+async def running(folder: Path, **given: Any) -> AsyncIterator[tuple[AgentApp, Pilot[None]]]:
+    app = app_over(Puppet(), folder, **given)
+    async with app.run_test(size=(90, 30)) as pilot:
+        await until(pilot, app.ready.is_set)
+        await pilot.pause()
+        yield app, pilot
+    await app.close()
+
+
+async def command(app: AgentApp, pilot: Pilot[None], line: str) -> None:
+    app.composer.load(line)
+    await pilot.press("escape", "enter")  # Escape closes what is offered for the line
+
+
+async def test_conversations_are_found_renamed_and_gone_on_with(tmp_path: Path) -> None:
+    async with running(tmp_path, keeps=True, messages=[asked("the first"), said("one")]) as (
+        app,
+        pilot,
+    ):
+        first = app.session.store.session_id
+        other = await app.opened.library.store()
+        await other.append(asked("about [/] tests"))
+        await other.append(said("two"))
+        await command(app, pilot, "/resume")
+        await until(pilot, lambda: "about [/] tests" in words_on(app))
+        assert "this one" in words_on(app)
+        await pilot.press(*"tests")
+        await until(pilot, lambda: "the first  " not in words_on(app))
+        await pilot.press("f2")
+        await pilot.press(*["backspace"] * 20, *"walks", "enter")
+        await until(pilot, lambda: "walks" in words_on(app))
+        assert await app.opened.library.name(other.session_id) == "walks"
+        await until(pilot, lambda: "the first" in words_on(app))
+        await pilot.press(*"walks")
+        await until(pilot, lambda: "this one" not in words_on(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.session.store.session_id == other.session_id)
+        assert "two" in words_on(app)
+        assert first != other.session_id
+
+
+async def test_a_conversation_is_deleted_by_two_presses_and_forked_by_one(tmp_path: Path) -> None:
+    async with running(tmp_path, keeps=True, messages=[asked("here"), said("yes")]) as (app, pilot):
+        other = await app.opened.library.store()
+        await other.append(asked("old"))
+        await command(app, pilot, "/resume")
+        await until(pilot, lambda: "old" in words_on(app))
+        await pilot.press("delete")
+        await until(pilot, lambda: "Del again" in words_on(app))
+        assert len(await app.opened.library.sessions()) == 2
+        await pilot.press("delete")
+        await until(pilot, lambda: "old  " not in words_on(app))
+        (left,) = await app.opened.library.sessions()
+        assert left.session_id == app.session.store.session_id
+        await pilot.press("delete")
+        await until(pilot, lambda: "cannot be deleted" in words_on(app))
+        await pilot.press("f3")
+        await until(pilot, lambda: app.session.store.session_id != left.session_id)
+        assert "yes" in words_on(app)
+
+
+async def test_decisions_are_listed_and_taken_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        permissions = app.session.permissions
+        assert permissions is not None
+        session = app.session.store.session_id
+        permissions.decisions.remember(
+            Rule("allow", tool="shell", command="make [/] test"), "session", session, "make test"
+        )
+        await command(app, pilot, "/permissions")
+        await until(pilot, lambda: "make [/] test" in words_on(app))
+        await pilot.press("d")
+        await until(pilot, lambda: "nothing: what may change" in words_on(app))
+        assert permissions.decided_in(session) == ()
+
+
+async def test_escape_twice_goes_back_to_before_a_prompt(tmp_path: Path) -> None:
+    history = [asked("one"), said("first"), asked("two"), said("second")]
+    async with running(tmp_path, messages=history) as (app, pilot):
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "before which prompt" in words_on(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "which part" in words_on(app))
+        await pilot.press("c")
+        await until(pilot, lambda: app.composer.kept == "two")
+        texts = [message.text for message in await app.session.store.get_history()]
+        assert texts == ["one", "first"]
+        await until(pilot, lambda: "second" not in words_on(app))
+
+
+async def test_models_are_offered_with_context_and_price(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        spec = replace(Puppet().model, id="big", context_window=200_000)
+
+        async def offers() -> Sequence[Offer]:
+            return [Offer("acme", "big", spec), Offer("ollama", "small")]
+
+        app.opened = replace(app.opened, offers=offers)
+        await command(app, pilot, "/model")
+        await until(pilot, lambda: "acme:big" in words_on(app))
+        assert "200,000 tokens" in words_on(app) and "$1 in, $2 out" in words_on(app)
+        await pilot.press("tab")
+        await until(pilot, lambda: "summaries" in words_on(app))
+        await pilot.press(*"small")
+        await until(pilot, lambda: "acme:big" not in words_on(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "no other model here" in words_on(app))
+
+
+async def slow() -> str:
+    """Wait."""
+    raise AssertionError("it is never called")
+
+
+async def test_an_agent_is_a_line_that_opens_into_its_own_transcript(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        conversation = app.session.conversation
+        conversation.begin()
+        conversation.feed(ToolUseStart(0, "c1", "subagent"))
+        conversation.feed(IterationEnd(0, StopReason.tool_use, Usage(1, 1)))
+        for event in (
+            TextDelta(0, "I look around"),
+            ToolUseStart(1, "c1/a", "list_files"),
+            IterationEnd(0, StopReason.tool_use, Usage(200, 34)),
+        ):
+            conversation.feed(NestedEvent("c1", "subagent", event))
+        app.transcript.paint()
+        await until(pilot, lambda: "list_files" in words_on(app))
+        assert "234 tokens" in words_on(app)
+        assert "I look around" not in words_on(app)
+        await pilot.press("alt+up", "enter")
+        await until(pilot, lambda: "I look around" in words_on(app))
+        assert "read only" in words_on(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "read only" not in words_on(app))
+        await command(app, pilot, "/tasks")
+        await until(pilot, lambda: "Agents that work" in words_on(app))
+        assert "works" in words_on(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "I look around" in words_on(app))
+
+
+async def test_a_call_is_shown_whole(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        conversation = app.session.conversation
+        conversation.reload([asked("x")], [])
+        call = ToolCall(
+            "c1", "shell", {"command": "one\ntwo"}, "done", "\n".join(map(str, range(500)))
+        )
+        conversation._transcript.add(call)
+        app.transcript.paint()
+        await pilot.press("alt+up", "enter")
+        await until(pilot, lambda: "300 more lines" in words_on(app) or "command:" in words_on(app))
+        await pilot.press("f")
+        await until(pilot, lambda: "arrows scroll" in words_on(app))
+        await pilot.press("end")
+        await until(pilot, lambda: "499" in words_on(app))
+
+
+async def test_the_palette_has_the_commands(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*"perm")
+        await until(pilot, lambda: "/permissions" in words_on(app))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "Decided here" in words_on(app))
