@@ -128,13 +128,15 @@ def app_over(
     return AgentApp(open, theme=theme, is_ascii=is_ascii)
 
 
-async def until(pilot: Pilot[Any], what: Callable[[], object]) -> None:
+async def until(pilot: Pilot[Any], what: Callable[[], object], told: str = "") -> None:
     """Let the application go on until it is so."""
     loop = asyncio.get_running_loop()
     end = loop.time() + DEADLINE
     while not what():
         if loop.time() > end:
-            raise AssertionError(f"it never came to be; on the screen:\n{words_on(pilot.app)}")
+            raise AssertionError(
+                f"it never came to be {told}; on the screen:\n{words_on(pilot.app)}"
+            )
         await pilot.pause(0.01)
 
 

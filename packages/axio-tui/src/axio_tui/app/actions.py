@@ -85,7 +85,7 @@ class Actions(App[None]):
         self.transcript.toggle_all()
 
     def action_scroll_page(self, by: int) -> None:
-        self.transcript.scroll_pages(by)
+        self.transcript.action_page(by)
 
     def action_follow(self) -> None:
         if not self.composer.is_empty and self.composer.has_focus_within:

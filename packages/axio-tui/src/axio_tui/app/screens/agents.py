@@ -89,7 +89,7 @@ class AgentScreen(Screen[None]):
         self.dismiss(None)
 
     def action_page(self, by: int) -> None:
-        self.transcript.scroll_pages(by)
+        self.transcript.action_page(by)
 
     def action_end(self) -> None:
         self.transcript.follow()

@@ -49,6 +49,7 @@ class ChoiceList(Window[A], Generic[A, T]):
         super().__init__()
         self.rows: Sequence[Row[T]] = ()
         self.shown: list[Row[T]] = []
+        self._pointed: int | None = None
 
     def contents(self) -> ComposeResult:
         if self.has_search:
@@ -67,7 +68,8 @@ class ChoiceList(Window[A], Generic[A, T]):
         choices = self.query_one("#choices", OptionList)
         place = choices.highlighted or 0
         choices.clear_options()
-        choices.add_options([Option(_line(row)) for row in self.shown])
+        choices.add_options([Option(_line(row, False)) for row in self.shown])
+        self._pointed = None
         if not self.shown:
             choices.add_option(Option(Content(self.empty_words).stylize("dim"), disabled=True))
         else:
@@ -93,6 +95,15 @@ class ChoiceList(Window[A], Generic[A, T]):
             self.fill(self.rows)
         return None
 
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """The line that is pointed at has a sign too: its colour alone would not do."""
+        event.stop()
+        for index, is_here in ((self._pointed, False), (event.option_index, True)):
+            if index is not None and index < len(self.shown):
+                line = _line(self.shown[index], is_here)
+                event.option_list.replace_option_prompt_at_index(index, line)
+        self._pointed = event.option_index
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.call_next(self.action_choose)
@@ -113,8 +124,8 @@ class ChoiceList(Window[A], Generic[A, T]):
         raise NotImplementedError
 
 
-def _line(row: Row[Any]) -> Content:
-    line = Content(one_line(row.words, 300))
+def _line(row: Row[Any], is_here: bool) -> Content:
+    line = Content(f"{'>' if is_here else ' '} {one_line(row.words, 300)}")
     if row.more:
         line += Content(f"  {one_line(row.more, 300)}").stylize("dim")
     return line

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.widgets import Input, TextArea
 
 from axio_tui.app.screens.pager import Pager
 
@@ -13,6 +15,7 @@ _NAMES = {
     "enter": "Enter", "end": "End", "home": "Home", "tab": "Tab", "space": "Space",
     "underscore": "_", "delete": "Del", "backspace": "Backspace", "left": "Left", "right": "Right",
 }  # fmt: skip
+_WIDTH = 18
 _UNTOLD = ("super", "ctrl+shift")
 
 
@@ -21,16 +24,20 @@ def _told(key: str) -> str:
 
 
 def key_lines(screen: Screen[object]) -> list[str]:
-    """Each key that means something now, nearest part first."""
-    by_action: dict[tuple[str, str], list[str]] = {}
+    """Each key that means something now: first those of the application, last those that move a
+    cursor."""
+    found: dict[tuple[int, str], list[str]] = {}
     for key, active in screen.active_bindings.items():
-        binding = active.binding
-        if binding.description and not key.startswith(_UNTOLD):
-            node = type(active.node).__name__
-            by_action.setdefault((node, binding.description), []).append(_told(key))
-    rows = [(", ".join(keys), words) for (_, words), keys in by_action.items()]
-    width = max((len(keys) for keys, _ in rows), default=0)
-    return [f"{keys:<{width}}  {words}" for keys, words in rows]
+        words = active.binding.description
+        if words and not key.startswith(_UNTOLD):
+            of_text = isinstance(active.node, TextArea | Input | ScrollView)
+            place = 0 if active.node is screen.app else 2 if of_text else 1
+            found.setdefault((place, words), []).append(_told(key))
+    lines = []
+    for (_, words), keys in sorted(found.items(), key=lambda item: item[0][0]):
+        told = ", ".join(keys)
+        lines.append(f"{told:<{_WIDTH}} {words}" if len(told) <= _WIDTH else f"{told}: {words}")
+    return lines
 
 
 def help_on(screen: Screen[object]) -> Pager:

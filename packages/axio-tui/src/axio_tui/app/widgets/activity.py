@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from axio_tui.app.entry_rows import seconds_of
 from axio_tui.app.look import glyph
 
 __all__ = ("Activity",)
@@ -28,7 +27,8 @@ class Activity(Static):
         """A run goes on since then, or none; `words` say more of it."""
         left = words
         if busy_since is not None:
-            passed = seconds_of(float(int(time.monotonic() - busy_since)))
+            minutes, seconds = divmod(int(max(0, monotonic() - busy_since)), 60)
+            passed = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
             left = f"{words or 'working'} {passed}, Esc stops"
         below = f"{glyph('down', self._is_ascii)} {'new' if is_new else 'more'}, End"
         told = (left, below if is_behind else "")

@@ -47,6 +47,8 @@ class Transcript(ScrollView, can_focus=True):
         Binding("f", "detail", "show the call whole"),
         Binding("up", "select(-1)", "the entry above"),
         Binding("down", "select(1)", "the entry below"),
+        Binding("pageup", "page(-1)", "scroll up", show=False),
+        Binding("pagedown", "page(1)", "scroll down", show=False),
         Binding("escape", "leave", "back to typing"),
     ]
 
@@ -162,7 +164,12 @@ class Transcript(ScrollView, can_focus=True):
     def _style_of(self, name: str) -> Style:
         if name == "base":
             return self.rich_style
-        return self.get_component_rich_style(f"transcript--{name}", partial=True)
+        part = f"transcript--{name}"
+        style = self.get_component_rich_style(part, partial=True)
+        if self.get_component_styles(part).has_rule("color"):
+            # A colour that depends on what is behind it is known only from the whole style.
+            style += Style(color=self.get_component_rich_style(part).color)
+        return style
 
     def _fit(self) -> None:
         """Draw all that is seen for the look and the width that there are now."""
@@ -301,7 +308,7 @@ class Transcript(ScrollView, can_focus=True):
         self._follows = True
         self._place()
 
-    def scroll_pages(self, pages: float) -> None:
+    def action_page(self, pages: int) -> None:
         """Scroll by so many heights of the view; upwards if negative."""
         self.scroll_lines(round(pages * max(1, self._height - 1)))
 
@@ -318,12 +325,6 @@ class Transcript(ScrollView, can_focus=True):
 
     def action_scroll_end(self) -> None:
         self.follow()
-
-    def action_page_up(self) -> None:
-        self.scroll_pages(-1)
-
-    def action_page_down(self) -> None:
-        self.scroll_pages(1)
 
     def action_select(self, by: int) -> None:
         """Select the entry above or below; at first the last one."""

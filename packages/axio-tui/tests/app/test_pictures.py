@@ -1,0 +1,295 @@
+"""Every screen looks as in its picture: dark, light, and with 16 colours. They lie in `pictures/`.
+
+After a change that is meant run this file with AXIO_PICTURES=write, and look at them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
+from axio.context import SessionInfo
+from axio.events import IterationEnd, NestedEvent, TextDelta, ToolUseStart
+from axio.messages import Message
+from axio.tool import Tool
+from axio.types import StopReason, Usage
+from axio_tools_local.edit_file import edit_file
+from axio_tui.app import entry_rows
+from axio_tui.app.app import AgentApp
+from axio_tui.app.widgets import activity
+from axio_tui.chat.conversation import Conversation
+from axio_tui.chat.entries import Failure, Note, Reasoning
+from axio_tui.chat.offers import Offer
+from axio_tui.chat.remarks import Mark, Said
+from axio_tui_guards import Decision, Rule
+from support.screen import Puppet, app_over, until, words_on
+
+PICTURES = Path(__file__).parent / "pictures"
+THEMES = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}
+
+ANSWER = """\
+## What it does
+
+The loop reads **one event** at a time, with `inline code` and a [link](https://example.org/x).
+
+1. first
+2. second, with *emphasis*
+
+| name | value |
+|---|---:|
+| alpha | 1 |
+| beta | 22 |
+
+```python
+async def run(agent):
+    return await agent.run("hello")  # once
+```
+"""
+
+
+def asked(text: str) -> Message:
+    return Message("user", [TextBlock(text)])
+
+
+def said(text: str) -> Message:
+    return Message("assistant", [TextBlock(text)])
+
+
+HISTORY = [
+    asked("What does the loop do?"),
+    said(ANSWER),
+    asked("Run the tests"),
+    Message("assistant", [ToolUseBlock("c1", "shell", {"command": "make test"})]),
+    Message("user", [ToolResultBlock("c1", "1 failed, 41 passed", is_error=True)]),
+    said("One test fails."),
+]
+REMARKS = [
+    Said(1, Reasoning("The person wants to know the loop.", 3.2)),
+    Mark(3, "c1", "allowed once"),
+    Said(6, Failure("the server does not answer", "")),
+    Said(6, Note("cancelled")),
+]
+
+Scene = Callable[[AgentApp, Pilot[None]], Awaitable[None]]
+
+
+async def nothing_said(app: AgentApp, pilot: Pilot[None]) -> None:
+    await pilot.pause()
+
+
+async def transcript(app: AgentApp, pilot: Pilot[None]) -> None:
+    show(app, HISTORY, REMARKS)
+    await pilot.pause()
+
+
+def show(app: AgentApp, history: Sequence[Message], remarks: Sequence[Any] = ()) -> None:
+    app.session.conversation = Conversation(history, remarks)
+    app.transcript.show(app.session.conversation)
+
+
+async def opened(app: AgentApp, pilot: Pilot[None]) -> None:
+    show(app, HISTORY[2:], [Mark(1, "c1", "allowed once")])
+    await pilot.press("alt+up", "up", "enter")
+    await pilot.pause()
+
+
+async def queue(app: AgentApp, pilot: Pilot[None]) -> None:
+    show(app, HISTORY[:2])
+    await app.session.queue("and then the tests")
+    await app.session.queue("and write it down")
+    app.session.inbox.park()
+    app.say("stopped: what waits is parked")
+    app.refresh_lines()
+    app.composer.load("a prompt that is written")
+    await pilot.pause()
+
+
+async def offered(app: AgentApp, pilot: Pilot[None]) -> None:
+    await pilot.press("slash", "r")
+    await until(pilot, lambda: "/rewind" in words_on(app))
+
+
+async def question(app: AgentApp, pilot: Pilot[None]) -> None:
+    puppet: Any = app.session.agent.transport
+    await app.runs.send(app.session, "change it")
+    puppet.call(
+        "edit_file", '{"file_path": "calc.py", "old_text": "a + b", "new_text": "b + a [/]"}'
+    )
+    await until(pilot, lambda: "y once" in words_on(app))
+    await pilot.pause()
+
+
+async def command(app: AgentApp, pilot: Pilot[None], line: str, seen: str) -> None:
+    app.composer.load(line)
+    await pilot.press("escape", "enter")
+    await until(pilot, lambda: seen in words_on(app))
+
+
+async def sessions(app: AgentApp, pilot: Pilot[None]) -> None:
+    async def listed() -> list[SessionInfo]:
+        names = ("Walks in the park", "why does [/] fail?", "the third")
+        return [SessionInfo(f"{n}" * 32, 4 + n, name, f"2026-11-0{3 - n} 10:00:00")
+                for n, name in enumerate(names)]  # fmt: skip
+
+    app.opened.library.sessions = listed  # type: ignore[method-assign]
+    await command(app, pilot, "/resume", "third")
+
+
+async def models(app: AgentApp, pilot: Pilot[None]) -> None:
+    spec = replace(Puppet().model, id="big-1", context_window=200_000)
+
+    async def offers() -> Sequence[Offer]:
+        return [Offer("acme", "big-1", spec), Offer("ollama", "qwen3:8b"), Offer("offline")]
+
+    app.opened = replace(app.opened, offers=offers)
+    await command(app, pilot, "/model", "acme")
+
+
+async def permissions(app: AgentApp, pilot: Pilot[None]) -> None:
+    own = app.session.permissions
+    assert own is not None
+    made = "2026-11-01T10:00:00+00:00"
+    rule = Rule("allow", tool="shell", command="make test")
+    listed = (
+        Decision("1", rule, "session", "s", "make test", made),
+        Decision("2", Rule("deny", tool="shell", command="rm *"), "project", "p", "", made),
+    )
+    own.decided_in = lambda session_id: listed  # type: ignore[method-assign]
+    await command(app, pilot, "/permissions", "make test")
+
+
+async def rewind(app: AgentApp, pilot: Pilot[None]) -> None:
+    for message in HISTORY:
+        await app.session.store.append(message)
+    await command(app, pilot, "/rewind", "Run the tests")
+
+
+async def rewind_what(app: AgentApp, pilot: Pilot[None]) -> None:
+    await rewind(app, pilot)
+    await pilot.press("enter")
+    await until(pilot, lambda: "which part" in words_on(app))
+
+
+async def detail(app: AgentApp, pilot: Pilot[None]) -> None:
+    await opened(app, pilot)
+    await pilot.press("f")
+    await until(pilot, lambda: "arrows scroll" in words_on(app))
+
+
+async def help(app: AgentApp, pilot: Pilot[None]) -> None:
+    await pilot.press("f1")
+    await until(pilot, lambda: "Keys in" in words_on(app))
+
+
+async def leaving(app: AgentApp, pilot: Pilot[None]) -> None:
+    await transcript(app, pilot)
+    await pilot.press("ctrl+c")
+    await until(pilot, lambda: "Quit axio?" in words_on(app))
+
+
+async def agents(app: AgentApp, pilot: Pilot[None]) -> None:
+    conversation = app.session.conversation
+    conversation.say("Look around")
+    conversation.feed(ToolUseStart(0, "c1", "subagent"))
+    conversation.feed(IterationEnd(0, StopReason.tool_use, Usage(1, 1)))
+    for event in (
+        TextDelta(0, "I look around."),
+        ToolUseStart(1, "c1/a", "list_files"),
+        IterationEnd(0, StopReason.tool_use, Usage(200, 34)),
+    ):
+        conversation.feed(NestedEvent("c1", "subagent", event))
+    conversation.close()
+    app.transcript.paint()
+    await pilot.pause()
+
+
+async def tasks(app: AgentApp, pilot: Pilot[None]) -> None:
+    await agents(app, pilot)
+    await command(app, pilot, "/tasks", "Agents that work")
+
+
+async def agent(app: AgentApp, pilot: Pilot[None]) -> None:
+    await agents(app, pilot)
+    await pilot.press("alt+up", "up", "enter")
+    await until(pilot, lambda: "read only" in words_on(app))
+
+
+SCENES: dict[str, Scene] = {
+    scene.__name__: scene
+    for scene in (
+        nothing_said, transcript, opened, queue, offered, question, sessions, models, permissions,
+        rewind, rewind_what, detail, help, leaving, agents, tasks, agent,
+    )
+}  # fmt: skip
+
+_FONTS = re.compile(r"\s*@font-face \{.*?\}", re.S)
+
+
+def picture_of(app: AgentApp) -> str:
+    """The screen as SVG, without fonts from elsewhere."""
+    drawn = _FONTS.sub("", app.export_screenshot(title="axio"))
+    drawn = re.sub(r"terminal-\d+", "terminal", drawn)
+    return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("scene", SCENES)
+async def test_a_screen_looks_as_in_its_picture(
+    scene: str, theme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path(mkdtemp(prefix="axio-", dir="/tmp"))  # a name of one length, which can be taken out
+    try:
+        monkeypatch.setenv("HOME", str(home))
+        await compare(scene, theme, home, tmp_path, monkeypatch)
+    finally:
+        rmtree(home)
+
+
+async def compare(
+    scene: str, theme: str, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "project").mkdir()
+    (home / "project" / "calc.py").write_text("def add(a, b):\n    return a + b\n")
+    monkeypatch.chdir(home / "project")
+    monkeypatch.setattr(entry_rows, "seconds_of", lambda seconds: "" if seconds is None else "1 s")
+    monkeypatch.setattr(activity, "monotonic", lambda: 0.0)
+    for name in ("NO_COLOR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    app = app_over(
+        Puppet(),
+        Path.cwd(),
+        guarded=[Tool(name="edit_file", handler=edit_file)],
+        theme=THEMES[theme],
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, app.ready.is_set)
+        app.composer.area.cursor_blink = False
+        await SCENES[scene](app, pilot)
+
+        def picture() -> str:
+            return picture_of(app).replace(home.name, "axio-somewhere")
+
+        file = PICTURES / f"{scene}-{theme}.svg"
+        if os.environ.get("AXIO_PICTURES") == "write":
+            await pilot.pause(1)
+            file.write_text(picture(), "utf-8")
+        kept = file.read_text("utf-8")
+        (folder / "seen.svg").write_text(picture(), "utf-8")
+        # What comes a moment later, such as a focus, is in the picture too.
+        await until(pilot, lambda: picture() == kept, told=f"look at {folder / 'seen.svg'}")
+    await app.close()
+
+
+def test_there_is_a_scene_for_every_picture() -> None:
+    kept = {file.stem for file in PICTURES.glob("*.svg")}
+    assert kept == {f"{scene}-{theme}" for scene in SCENES for theme in THEMES}
