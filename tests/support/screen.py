@@ -29,10 +29,11 @@ from axio.types import StopReason, Usage
 from axio_tui.app.app import AgentApp
 from axio_tui.app.opening import Opened
 from axio_tui.chat.library import open_library
+from axio_tui.chat.offers import Offer
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.session import ChatSession
 
-__all__ = ("Puppet", "app_over", "until", "words_on")
+__all__ = ("Offering", "Puppet", "app_over", "until", "words_on")
 
 DEADLINE = 30.0
 
@@ -126,6 +127,20 @@ def app_over(
             yield Opened(make(first), make, library, place, lambda: "puppet")
 
     return AgentApp(open, theme=theme, is_ascii=is_ascii)
+
+
+class Offering:
+    """Models that are offered, and given to roles: `used` has those that were."""
+
+    def __init__(self, *offered: Offer) -> None:
+        self._offered = offered
+        self.used: list[tuple[str, str]] = []
+
+    async def offers(self) -> Sequence[Offer]:
+        return self._offered
+
+    async def use(self, role: str, name: str) -> None:
+        self.used.append((role, name))
 
 
 async def until(pilot: Pilot[Any], what: Callable[[], object], told: str = "") -> None:

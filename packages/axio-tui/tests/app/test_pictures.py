@@ -32,7 +32,7 @@ from axio_tui.chat.entries import Failure, Note, Reasoning
 from axio_tui.chat.offers import Offer
 from axio_tui.chat.remarks import Mark, Said
 from axio_tui_guards import Decision, Rule
-from support.screen import Puppet, app_over, until, words_on
+from support.screen import Offering, Puppet, app_over, until, words_on
 
 PICTURES = Path(__file__).parent / "pictures"
 THEMES = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}
@@ -147,11 +147,10 @@ async def sessions(app: AgentApp, pilot: Pilot[None]) -> None:
 
 async def models(app: AgentApp, pilot: Pilot[None]) -> None:
     spec = replace(Puppet().model, id="big-1", context_window=200_000)
-
-    async def offers() -> Sequence[Offer]:
-        return [Offer("acme", "big-1", spec), Offer("ollama", "qwen3:8b"), Offer("offline")]
-
-    app.opened = replace(app.opened, offers=offers)
+    offered: Any = Offering(
+        Offer("acme", "big-1", spec), Offer("ollama", "qwen3:8b"), Offer("offline")
+    )
+    app.opened = replace(app.opened, models=offered)
     await command(app, pilot, "/model", "acme")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from axio_tui.app.app import AgentApp
 from axio_tui.chat.entries import ToolCall
 from axio_tui.chat.offers import Offer
 from axio_tui_guards import Rule
-from support.screen import Puppet, app_over, until, words_on
+from support.screen import Offering, Puppet, app_over, until, words_on
 
 
 def asked(text: str) -> Message:
@@ -123,11 +123,8 @@ async def test_escape_twice_goes_back_to_before_a_prompt(tmp_path: Path) -> None
 async def test_models_are_offered_with_context_and_price(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         spec = replace(Puppet().model, id="big", context_window=200_000)
-
-        async def offers() -> Sequence[Offer]:
-            return [Offer("acme", "big", spec), Offer("ollama", "small")]
-
-        app.opened = replace(app.opened, offers=offers)
+        models: Any = Offering(Offer("acme", "big", spec), Offer("ollama", "small"))
+        app.opened = replace(app.opened, models=models)
         await command(app, pilot, "/model")
         await until(pilot, lambda: "acme:big" in words_on(app))
         assert "200,000 tokens" in words_on(app) and "$1 in, $2 out" in words_on(app)
@@ -136,7 +133,8 @@ async def test_models_are_offered_with_context_and_price(tmp_path: Path) -> None
         await pilot.press(*"small")
         await until(pilot, lambda: "acme:big" not in words_on(app))
         await pilot.press("enter")
-        await until(pilot, lambda: "no other model here" in words_on(app))
+        await until(pilot, lambda: models.used)
+        assert models.used == [("compaction", "ollama:small")]
 
 
 async def slow() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -17,15 +17,10 @@ if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
-    from axio_tui.chat.offers import Offer
     from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
 
 __all__ = ("Open", "Opened", "opening")
-
-
-async def _none() -> Sequence[Offer]:
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,6 @@ class Opened:
     workspace: Workspace
     title: Callable[[], str]
     budget: Callable[[], Budget | None] = lambda: None
-    offers: Callable[[], Awaitable[Sequence[Offer]]] = _none
     models: Models | None = None
     subagents: SubAgents | None = None
     system_parts: Mapping[str, str] | None = None
@@ -85,7 +79,6 @@ def opening(args: argparse.Namespace) -> Open:
                 parts.workspace,
                 title,
                 lambda: budget_of(args),
-                _offers,
                 models,
                 parts.subagents,
                 parts.system_parts,
@@ -93,15 +86,6 @@ def opening(args: argparse.Namespace) -> Open:
             )
 
     return opened
-
-
-async def _offers() -> Sequence[Offer]:
-    """The models that can be used, by the keys that there are now."""
-    from axio.plugins import Installed
-    from axio_tui.chat.offers import offers
-    from axio_tui.config.secrets import Secrets
-
-    return await offers(Installed(lambda problem: None), Secrets().sources())
 
 
 async def _wanted(

@@ -30,12 +30,6 @@ def screen_commands(app: AgentApp) -> Mapping[str, SlashCommand]:
 
         return SlashCommand(name, known.arguments, known.help, run, known.complete, known.any_time)
 
-    async def model(host: Host, arguments: str) -> Outcome:
-        if not arguments:
-            await _models(app)
-            return ""
-        return await _take(app, "chat", arguments)
-
     async def tasks(host: Host, arguments: str) -> Outcome:
         await _tasks(app)
         return ""
@@ -44,7 +38,7 @@ def screen_commands(app: AgentApp) -> Mapping[str, SlashCommand]:
         own("resume", _sessions),
         own("rewind", _rewind),
         own("permissions", _permissions),
-        SlashCommand("model", "[NAME]", "go on with another model", model),
+        own("model", _models),
         SlashCommand("tasks", "", "the agents that work for this conversation", tasks, None, True),
     ]
     return {command.name: command for command in commands}
@@ -96,34 +90,24 @@ async def _models(app: AgentApp) -> None:
     from axio.transport import model_of
     from axio_tui.app.screens.models import ModelsScreen
     from axio_tui.chat.models import Role
-
-    async def chosen(choice: tuple[Role, str] | None) -> None:
-        if choice is not None:
-            try:
-                app.say(await _take(app, *choice))
-            except CommandFailed as error:
-                app.say(str(error))
-
-    model = model_of(app.session.agent.transport)
-    app.push_screen(ModelsScreen(app.opened.offers, model.id if model else ""), chosen)
-
-
-async def _take(app: AgentApp, role: str, name: str) -> str:
-    """Give a role the model of that name; the words that say so."""
     from axio_tui.errors import CommandError
 
-    models = app.opened.models
-    if models is None:
-        raise CommandFailed("there is no other model here")
-    try:
+    async def chosen(choice: tuple[Role, str] | None) -> None:
+        if choice is None:
+            return
+        role, name = choice
         if role == "chat":
-            await models.switch(app.session, name)
-            app.refresh_lines()
-            return ""
-        await models.use(role, name)  # type: ignore[arg-type]
-    except (CommandError, RuntimeError) as error:
-        raise CommandFailed(str(error)) from error
-    return f"{name} is for {role} now"
+            await app.host.call(Command("model", name))
+            return
+        try:
+            await app.host.models.use(role, name)
+        except CommandError as error:
+            app.say(str(error))
+        else:
+            app.say(f"{name} is for {role} now")
+
+    model = model_of(app.session.agent.transport)
+    app.push_screen(ModelsScreen(app.host.models.offers, model.id if model else ""), chosen)
 
 
 async def _tasks(app: AgentApp) -> None:

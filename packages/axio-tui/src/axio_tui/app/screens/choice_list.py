@@ -66,14 +66,16 @@ class ChoiceList(Window[A], Generic[A, T]):
         self.rows = rows
         self.shown = [row for row in rows if self.matches(row)]
         choices = self.query_one("#choices", OptionList)
-        place = choices.highlighted or 0
+        here = max(0, min(choices.highlighted or 0, len(self.shown) - 1))
         choices.clear_options()
-        choices.add_options([Option(_line(row, False)) for row in self.shown])
-        self._pointed = None
-        if not self.shown:
-            choices.add_option(Option(Content(self.empty_words).stylize("dim"), disabled=True))
+        choices.add_options(
+            [Option(_line(row, index == here)) for index, row in enumerate(self.shown)]
+        )
+        self._pointed = here
+        if self.shown:
+            choices.highlighted = here
         else:
-            choices.highlighted = min(place, len(self.shown) - 1)
+            choices.add_option(Option(Content(self.empty_words).stylize("dim"), disabled=True))
 
     def matches(self, row: Row[T]) -> bool:
         """True for a row with all words of the search."""
@@ -98,6 +100,8 @@ class ChoiceList(Window[A], Generic[A, T]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """The line that is pointed at has a sign too: its colour alone would not do."""
         event.stop()
+        if event.option_index == self._pointed:
+            return
         for index, is_here in ((self._pointed, False), (event.option_index, True)):
             if index is not None and index < len(self.shown):
                 line = _line(self.shown[index], is_here)
