@@ -20,6 +20,8 @@ __all__ = ("Project", "open_for", "open_project", "trust_question")
 
 Say = Callable[[str], None]
 
+_ESCAPE = b"\x1b"
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -48,15 +50,26 @@ def open_for(args: argparse.Namespace, say: Say) -> Project:
 
 
 def _ask(where: TextIO, question: str) -> bool | None:
-    """True for a plain yes. None at end of input."""
-    # What was typed before the question could be read does not answer it.
-    termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-    print(question, end="", file=where, flush=True)
-    line = os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace")
-    if not line.endswith("\n"):
+    """True for a plain yes; Escape is a no. None at end of input."""
+    terminal = sys.stdin.fileno()
+    modes = termios.tcgetattr(terminal)
+    # Escape ends a line as Enter does. What was typed before the question is dropped: it does not
+    # answer what could not be read.
+    letters = [*modes[6]]
+    letters[termios.VEOL] = _ESCAPE
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, [*modes[:6], letters])
+    try:
+        print(question, end="", file=where, flush=True)
+        line = os.read(terminal, 4096)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
+    if line.endswith(_ESCAPE):
+        termios.tcflush(terminal, termios.TCIFLUSH)  # the rest of an arrow key
+    if not line.endswith(b"\n"):
         print(file=where, flush=True)
+    if not line.endswith((b"\n", _ESCAPE)):
         return None
-    return line.strip().lower() in ("y", "yes")
+    return line.strip().lower() in (b"y", b"yes")
 
 
 def open_project(

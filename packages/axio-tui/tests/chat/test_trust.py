@@ -328,7 +328,9 @@ def test_processes_lose_no_answer_of_each_other(home: Path) -> None:
 CONVERSATION = ("run", "--transport", "prompts", "--tools", "none")
 
 
-@pytest.mark.parametrize("answer", ["no\n", "\n", "\x1b\n", "\x04", "yes please\n"])
+@pytest.mark.parametrize(
+    "answer", ["no\n", "\n", "\x1b", "\x1b[A", "ye\x1b", "\x04", "yes please\n"]
+)
 def test_without_a_plain_yes_nothing_of_the_folder_is_used(
     axio: Any, terminal: Any, answer: str
 ) -> None:
@@ -418,3 +420,14 @@ def test_a_change_at_the_end_of_a_large_program_is_seen(folder: Path) -> None:
         file.write(b"y")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert Desk().open(folder, silent=True) == Project()
+
+
+def test_an_answer_that_a_full_disk_cannot_keep_holds_once(axio: Any) -> None:
+    import resource
+
+    put(axio.home / "AGENTS.md")
+    done = axio(
+        "config", "trust", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    )
+    assert done.code == 1 and done.line.startswith("axio: error: ")
+    assert not axio("config", "trusted").out

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -390,3 +391,26 @@ def test_tools_do_not_get_what_is_kept(axio: Any) -> None:
     script = [[["shell", {"command": "env"}]], ["done"]]
     done = axio("run", "--transport", "scripted", "--yes", "env", script=script)
     assert "HOME=" in done.out and "0123456789" not in done.out
+
+
+def _full() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def test_on_a_full_disk_no_key_is_lost(axio: Any) -> None:
+    axio("config", "set-key", "openai", input=KEY.encode())
+    path = Path(axio.home, ".config/axio/secrets.toml")
+    before = path.read_text()
+    done = axio("config", "set-key", "nebius", input=b"another-key-of-nebius", preexec_fn=_full)
+    assert done.code == 1 and done.line.startswith("axio: error: ")
+    assert "another-key" not in done.err and "Traceback" not in done.err
+    assert path.read_text() == before
+    assert [entry.name for entry in path.parent.iterdir()] == ["secrets.toml"]
+
+
+def test_a_home_that_may_not_be_written_is_said(axio: Any) -> None:
+    Path(axio.home, ".config").write_text("in the way")
+    done = axio("config", "set-key", "openai", input=KEY.encode())
+    assert done.code == 1 and "error: " in done.line and "0123" not in done.err
+    assert axio("config").code == 0
+    assert axio("run", "--transport", "prompts", "--tools", "none", "hello").code == 0
