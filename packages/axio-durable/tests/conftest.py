@@ -35,11 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Program:
     """The program `app.py` with its settings, and the worker processes that were started."""
 
-    def __init__(self, where: str, folder: Path) -> None:
+    def __init__(self, where: str, scheduler: str, folder: Path) -> None:
         self.effects_file = folder / "effects"
         self.effects_file.touch()
         self.settings = {
             "DATABASE": where,
+            "SCHEDULER": scheduler,
             "SCHEMA": f"durable_{next(_numbers)}",
             "EFFECTS": str(self.effects_file),
         }
@@ -85,14 +86,19 @@ class Program:
             os.environ.pop(name, None)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "procrastinate", "temporal"])
 def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+    scheduler = "in this process"
     with tempfile.TemporaryDirectory() as folder:
         where = folder
-        if request.param == "postgres":
+        if request.param != "sqlite":
             cluster: Cluster = request.getfixturevalue("postgres")
             where = cluster.dsn()
-        program = Program(where, Path(folder))
+        if request.param == "procrastinate":
+            scheduler = f"procrastinate:{where}"
+        elif request.param == "temporal":
+            scheduler = f"temporal:{request.getfixturevalue('temporal')}"
+        program = Program(where, scheduler, Path(folder))
         try:
             yield program
         finally:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from inspect import isawaitable
 from types import TracebackType
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from axio.agent import Agent
 from axio.approval import ApprovalError, PendingCall, answer, decide, pending, waiting
 from axio.budget import Budget
-from axio.exceptions import AxioError, message_of
+from axio.exceptions import AxioError, SessionBusy, message_of
 from axio.messages import Message, Prompt
 from axio.tool import Tool
 from axio_durable.advance import End, advance
@@ -31,6 +32,23 @@ logger = logging.getLogger(__name__)
 
 MakeAgent: TypeAlias = Agent | Callable[[], Agent | Awaitable[Agent]]
 """An agent, or a function that makes it each time it is to work."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+
+
+class _Failures(NamedTuple):
+    """Of a session, in a row; and when it may be tried again."""
+
+    number: int = 0
+    until: float = 0.0
+
+    def more(self) -> _Failures:
+        pause = min(_FIRST_PAUSE * 2.0**self.number, _LONGEST_PAUSE)
+        return _Failures(self.number + 1, time.monotonic() + pause)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.until
 
 
 class Durable:
@@ -63,6 +81,7 @@ class Durable:
         self._budget = budget
         self._look_every = look_every
         self._running: set[str] = set()
+        self._failures: dict[str, _Failures] = {}
         self._open = AsyncExitStack()
 
     async def __aenter__(self: D) -> D:
@@ -179,7 +198,7 @@ class Durable:
         seconds to come to rest, and are left for other workers as if this one had died."""
         stop = stop or asyncio.Event()
         looking = asyncio.create_task(self._look())
-        working = asyncio.create_task(self.scheduler.work(self.advance, concurrency, stop))
+        working = asyncio.create_task(self.scheduler.work(self._serve, concurrency, stop))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -205,11 +224,26 @@ class Durable:
         while True:
             try:
                 for session in await self.database.unfinished():
-                    if session not in self._running:
+                    failed = self._failures.get(session)
+                    if session not in self._running and (failed is None or failed.is_over):
                         await self._poke(session)
             except AxioError as error:
                 logger.warning("cannot look for work: %s", message_of(error))
             await asyncio.sleep(self._look_every)
+
+    async def _serve(self, session: str) -> None:
+        """Go on with a session; after an error it is looked for again, each time later."""
+        try:
+            await self.advance(session)
+        except SessionBusy as error:
+            logger.debug("%s", error)
+        except Exception as error:
+            failures = self._failures.get(session, _Failures()).more()
+            self._failures[session] = failures
+            words = f"{type(error).__name__}: {message_of(error)}"
+            logger.warning("session %r failed, %d in a row: %s", session, failures.number, words)
+        else:
+            self._failures.pop(session, None)
 
     async def advance(self, session: str) -> End:
         """Go on with a session until it rests; see `axio_durable.advance`."""

@@ -7,16 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
-from axio.exceptions import SessionBusy, message_of
-
-__all__ = ("Advance", "InProcess", "Scheduler")
+__all__ = ("Advance", "InProcess", "Scheduler", "UnderWay")
 
 logger = logging.getLogger(__name__)
 
 Advance: TypeAlias = Callable[[str], Awaitable[object]]
 """Goes on with the session of that id."""
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 
 class Scheduler(Protocol):
@@ -31,7 +27,7 @@ class Scheduler(Protocol):
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
         """Call `advance` for sessions that were poked, so many at once, until `stop` is set and
-        those under way have ended. After an error a session is tried again, in a while."""
+        those under way have ended."""
 
     async def open(self) -> None:
         """Connect; called before all else."""
@@ -41,16 +37,15 @@ class Scheduler(Protocol):
 
 
 class InProcess:
-    """Hands the sessions to the workers of this process, those of others find theirs in the
+    """Hands the sessions to the workers of this process; those of others find theirs in the
     database."""
 
     def __init__(self) -> None:
         self._poked: dict[str, None] = {}
         self._changed = asyncio.Event()
-        self._failures: dict[str, int] = {}
 
     async def open(self) -> None:
-        self._changed = asyncio.Event()
+        self._changed = asyncio.Event()  # of this event loop
 
     async def close(self) -> None:
         self._poked.clear()
@@ -60,7 +55,7 @@ class InProcess:
         self._changed.set()
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
-        running: dict[str, asyncio.Task[None]] = {}
+        running: dict[str, asyncio.Task[object]] = {}
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -68,7 +63,7 @@ class InProcess:
                 for session in [one for one in self._poked if one not in running]:
                     if len(running) < concurrency:
                         del self._poked[session]
-                        running[session] = asyncio.create_task(self._call(advance, session))
+                        running[session] = asyncio.create_task(_call(advance, session))
                 changed = asyncio.create_task(self._changed.wait())
                 await asyncio.wait(
                     (stopping, changed, *running.values()), return_when=asyncio.FIRST_COMPLETED
@@ -84,20 +79,30 @@ class InProcess:
             if running:
                 await asyncio.wait(running.values())
 
-    async def _call(self, advance: Advance, session: str) -> None:
-        try:
-            await advance(session)
-        except SessionBusy as error:
-            logger.debug("%s", error)
-        except Exception as error:
-            failures = self._failures[session] = self._failures.get(session, 0) + 1
-            pause = min(_FIRST_PAUSE * 2.0 ** (failures - 1), _LONGEST_PAUSE)
-            words = f"{type(error).__name__}: {message_of(error)}"
-            logger.warning("session %r failed, again in %g s: %s", session, pause, words)
-            asyncio.get_running_loop().call_later(pause, self._poke_again, session)
-        else:
-            self._failures.pop(session, None)
 
-    def _poke_again(self, session: str) -> None:
-        self._poked[session] = None
-        self._changed.set()
+class UnderWay:
+    """Calls of `advance` by an engine that does not end its jobs when its worker is cancelled."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._calls: set[asyncio.Future[object]] = set()
+
+    async def __call__(self, session_id: str) -> None:
+        call = asyncio.ensure_future(self._advance(session_id))
+        self._calls.add(call)
+        try:
+            await call
+        finally:
+            self._calls.discard(call)
+
+    def cancel(self) -> None:
+        """End all of them."""
+        for call in self._calls:
+            call.cancel()
+
+
+async def _call(advance: Advance, session: str) -> None:
+    try:
+        await advance(session)
+    except Exception:
+        logger.exception("session %r failed", session)

@@ -1,0 +1,124 @@
+"""A scheduler on Temporal: a workflow for a session while it has work, whose only activity is to go
+on with it. What Temporal keeps is the session's id."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from hashlib import sha256
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from axio_durable.errors import DurableError
+from axio_durable.scheduler import Advance, UnderWay
+
+__all__ = ("Temporal",)
+
+_ACTIVITY = "axio_advance"
+_WORKFLOW = "axio_session"
+_BEAT = 1.0  # seconds between two signs of life of an activity
+_DEAD_AFTER = timedelta(seconds=5)
+
+
+@workflow.defn(name=_WORKFLOW)
+class _Session:
+    def __init__(self) -> None:
+        self._pokes = 0
+
+    @workflow.signal
+    def poke(self) -> None:
+        self._pokes += 1
+
+    @workflow.run
+    async def run(self, session_id: str) -> None:
+        while self._pokes:
+            self._pokes = 0  # what comes from now on is for the next time
+            await workflow.execute_activity(
+                _ACTIVITY,
+                session_id,
+                start_to_close_timeout=timedelta(days=365),
+                heartbeat_timeout=_DEAD_AFTER,
+                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+            )
+
+
+class Temporal:
+    """Workflows on the server at `target`."""
+
+    def __init__(
+        self, target: str = "localhost:7233", *, namespace: str = "default", queue: str = "axio"
+    ) -> None:
+        self._target = target
+        self._namespace = namespace
+        self._queue = queue
+        self._client: Client | None = None
+
+    async def open(self) -> None:
+        try:
+            self._client = await Client.connect(self._target, namespace=self._namespace)
+        except RuntimeError as error:
+            raise DurableError(f"no Temporal server at {self._target}: {error}") from error
+
+    async def close(self) -> None:
+        self._client = None  # it has nothing to close
+
+    @property
+    def _open(self) -> Client:
+        if self._client is None:
+            raise DurableError("the scheduler is not open: use its Durable inside of `async with`")
+        return self._client
+
+    async def poke(self, session_id: str) -> None:
+        await self._open.start_workflow(
+            _WORKFLOW,
+            session_id,
+            # Of two programs in one namespace; a session's id may be longer than one here.
+            id=f"{self._queue}-{sha256(session_id.encode()).hexdigest()}",
+            task_queue=self._queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal="poke",
+        )
+
+    async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
+        calls = UnderWay(advance)
+
+        @activity.defn(name=_ACTIVITY)
+        async def serve(session_id: str) -> None:
+            beat = asyncio.create_task(_beat())
+            try:
+                await calls(session_id)
+            finally:
+                beat.cancel()
+
+        worker = Worker(
+            self._open,
+            task_queue=self._queue,
+            workflows=[_Session],
+            activities=[serve],
+            max_concurrent_activities=concurrency,
+            workflow_runner=UnsandboxedWorkflowRunner(),
+            # Else a dead worker delays what is next for its sessions by ten seconds.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+            graceful_shutdown_timeout=timedelta(days=365),
+        )
+        stopping = asyncio.create_task(stop.wait())
+        working = asyncio.create_task(worker.run())
+        try:
+            await asyncio.wait((stopping, working), return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await worker.shutdown()
+            await working
+        finally:
+            calls.cancel()
+            for task in (stopping, working):
+                task.cancel()
+            await asyncio.wait((stopping, working))
+
+
+async def _beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(_BEAT)
