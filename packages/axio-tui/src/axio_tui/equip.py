@@ -144,6 +144,7 @@ async def equipped(
             partial(models.of, "subagent"),
             system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions}",
             max_iterations=args.max_iterations,
+            guards=hooks.guards if hooks else (),
         )
 
         def equip() -> None:

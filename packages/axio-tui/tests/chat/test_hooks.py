@@ -502,3 +502,14 @@ def test_an_interrupt_ends_a_hook_with_the_command(
     while _is_alive(pid):
         assert time.monotonic() < deadline + 40
         time.sleep(0.05)
+
+
+def test_handing_a_task_to_another_agent_is_told_too(
+    axio: Any, script: Script, tmp_path: Path
+) -> None:
+    path = script(log(tmp_path / "log"))
+    configure(axio, path)
+    turns = [[["subagent", {"task": "look"}]], [["acme_look", {}]], ["Seen."], ["Good."]]
+    run = ("run", "--transport", "scripted", "--tools", "subagent,acme_look", "--yes", "go")
+    assert axio(*run, script=turns).code == 0
+    assert [one["tool"] for one in logged(tmp_path / "log")] == ["subagent", "acme_look"]
