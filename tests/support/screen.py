@@ -31,6 +31,7 @@ from axio_tui.app.opening import Opened
 from axio_tui.chat.library import open_library
 from axio_tui.chat.offers import Offer
 from axio_tui.chat.permissions import Ask, Permissions
+from axio_tui.chat.prompt_history import PromptHistory
 from axio_tui.chat.session import ChatSession
 
 __all__ = ("Offering", "Puppet", "app_over", "until", "words_on")
@@ -126,7 +127,9 @@ def app_over(
             place = LocalWorkspace(folder)
             yield Opened(make(first), make, library, place, lambda: "puppet")
 
-    return AgentApp(open, theme=theme, is_ascii=is_ascii)
+    app = AgentApp(open, theme=theme, is_ascii=is_ascii)
+    app.writing.history = PromptHistory(folder / "prompts", folder)  # not those of this machine
+    return app
 
 
 class Offering:

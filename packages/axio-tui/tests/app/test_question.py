@@ -17,6 +17,7 @@ from axio.tool import AnyTool, Tool
 from axio_tools_local.edit_file import edit_file
 from axio_tools_local.shell import shell
 from axio_tui.app.screens.whole_question import WholeQuestion
+from axio_tui.app.widgets import question
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.question import QuestionBar
 from axio_tui.chat.permissions import Asked, Permissions
@@ -306,8 +307,11 @@ async def test_a_bell_rings_once_where_the_window_has_no_focus(folder: Path) -> 
         assert app.bells == 1
 
 
-async def test_a_click_that_gives_the_window_its_focus_is_no_wish_to_answer(folder: Path) -> None:
+async def test_a_click_that_gives_the_window_its_focus_is_no_wish_to_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = Host(folder)
+    monkeypatch.setattr(question, "AFTER_FOCUS", 3600)
     async with app.run_test() as pilot:
         await pilot.press("x")
         edit(app)
@@ -318,6 +322,7 @@ async def test_a_click_that_gives_the_window_its_focus_is_no_wish_to_answer(fold
         await pilot.click(app.bar)
         await pilot.pause(0.8)
         assert not app.bar.is_armed
+        monkeypatch.setattr(question, "AFTER_FOCUS", 0)
         await pilot.click(app.bar)
         await until(pilot, lambda: app.bar.is_armed)
 

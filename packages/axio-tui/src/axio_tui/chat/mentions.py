@@ -61,7 +61,7 @@ async def attach(
             result.notes.append(f"@{shown_line(mention)} names no file: sent as words")
             continue
         if why and (agree is None or not await agree(f"Send {shown_line(path)}? It {why}.")):
-            raise MentionRefused(f"{shown_line(path)} {why}: not sent")
+            raise MentionRefused(f"{name} {why}: not sent")
         result.blocks += await asyncio.to_thread(_read, path, name, can_see)
     return result
 

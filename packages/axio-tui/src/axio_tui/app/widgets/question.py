@@ -34,7 +34,7 @@ _CHOICES: dict[str, tuple[Choice, str]] = {
     "d": ("never", "never in this project"),
 }
 _SCROLL = ("up", "down", "pageup", "pagedown", "home", "end")
-_AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the window its focus
+AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the window its focus
 
 
 class QuestionBar(Vertical):
@@ -248,7 +248,7 @@ class QuestionBar(Vertical):
             self.composer.focus()
 
     def on_click(self, event: events.Click) -> None:
-        if event.time - self._focused_at > _AFTER_FOCUS:
+        if event.time - self._focused_at > AFTER_FOCUS:
             self._was_left = False
             self.want()
 
