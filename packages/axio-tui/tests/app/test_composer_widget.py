@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
@@ -286,3 +288,27 @@ async def test_hostile_text_is_pasted_and_sent_as_it_can_be() -> None:
         [words] = app.sent
         assert words.text.startswith("[/] [red] \ufffd]0;t\ufffd \u202e a")
         assert words.text.endswith("\u0301" * 100_000)
+
+
+async def seconds_for_a_key(pilot: Pilot[None]) -> float:
+    """CPU seconds of the cheapest of ten keys: the others were disturbed."""
+    costs = []
+    for _ in range(10):
+        before = time.process_time()
+        await pilot.press("x")
+        costs.append(time.process_time() - before)
+    return min(costs)
+
+
+@pytest.mark.heavy
+async def test_a_key_after_a_large_paste_costs_what_it_cost_before() -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+        empty = await seconds_for_a_key(pilot)
+        await paste(pilot, "x" * 1_000_000)
+        await paste(pilot, "\n".join(map(str, range(150_000))))
+        full = await seconds_for_a_key(pilot)
+        print(f"a key: {empty * 1e3:.1f} ms CPU, {full * 1e3:.1f} ms with two megabytes pasted")
+        assert full < 3 * empty
+        await pilot.press("enter")
+        assert len(app.sent[0].text) > 1_900_000
