@@ -21,6 +21,7 @@ from axio_context_postgres.errors import (
     StoreTooNew,
     StoreUnreachable,
 )
+from axio_context_postgres.shards import Shards
 from axio_context_postgres.store import PostgresContextStore
 
 __all__ = (
@@ -29,6 +30,7 @@ __all__ = (
     "PostgresContextStore",
     "Seen",
     "SessionLost",
+    "Shards",
     "StoreBusy",
     "StoreDamaged",
     "StoreDenied",

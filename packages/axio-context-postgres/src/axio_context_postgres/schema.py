@@ -137,6 +137,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "COMMENT ON COLUMN axio_sessions.cancelled IS 'Cancelled, with the inbox up to there'",
         "COMMENT ON COLUMN axio_sessions.reason IS 'Why the last run has ended'",
     ),
+    # 6: the database of each session whose home this one is, where several are used as one.
+    (
+        "CREATE TABLE axio_places (id text PRIMARY KEY, shard text NOT NULL)",
+        "COMMENT ON TABLE axio_places IS 'In which of several databases a session is, by its name'",
+    ),
 )
 
 _VERSIONS = "CREATE TABLE axio_schema (version integer PRIMARY KEY, applied_at timestamptz)"

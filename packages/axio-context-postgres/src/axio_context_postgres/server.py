@@ -150,6 +150,10 @@ class Server:
         """True once it was reached, and its tables are up to date."""
         return self._ready
 
+    async def beside(self, id: str) -> Server:
+        """This database for a session that is about to be made in it."""
+        return self
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         pool = await self._pool()

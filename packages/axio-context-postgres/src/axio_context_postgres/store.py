@@ -235,7 +235,8 @@ class PostgresContextStore(ContextStore):
 
     async def fork(self) -> PostgresContextStore:
         """A new session with a copy. It ends before a turn whose tools are still running."""
-        copy = type(self)(self._server)
+        id = os.urandom(16).hex()
+        copy = type(self)(await self._server.beside(id), id)
         tokens = None if self._hold is None else self._hold.tokens
         await sessions.fork(self._server, self._id, copy._id, tokens)
         return copy
