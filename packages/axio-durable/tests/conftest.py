@@ -74,7 +74,7 @@ class Program:
         return process
 
     def effects(self) -> list[str]:
-        """What was done in the world, in order."""
+        """All that was done in the world, in order."""
         return self.effects_file.read_text().splitlines()
 
     def close(self) -> None:

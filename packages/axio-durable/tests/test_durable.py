@@ -1,4 +1,4 @@
-"""What those who post, watch, decide and cancel may rely on, with a worker in the same process."""
+"""Promises to those who post, watch, decide and cancel, with a worker in the same process."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Durable:
     def follow(
         self, session: str, after: int = 0, *, every: float = 0.2
     ) -> AsyncGenerator[Followed, None]:
-        """What happens in a session, until it rests: `Stored` once for each message from number
+        """Follow a session until it rests: `Stored` once for each message from number
         `after` on, live events of the next one between them."""
         return follow(self.database.session(session), after, every=every)
 

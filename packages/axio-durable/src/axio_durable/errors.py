@@ -1,4 +1,4 @@
-"""What can be wrong with durable work, besides what stores raise."""
+"""Errors of durable work, besides those of stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client sees of a session."""
+"""A session as a client sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine must do to hand out sessions: `check_scheduler`, for those who write one."""
+"""The promises of an engine that hands out sessions: `check_scheduler`, for those who write one."""
 
 from __future__ import annotations
 
