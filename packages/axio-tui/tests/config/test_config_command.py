@@ -71,9 +71,12 @@ def test_a_value_is_set_listed_and_unset(axio: Any) -> None:
         (("mode", "x"), "mode is one of ask, plan"),
         (("max_iterations", "0"), "max_iterations is a whole number of 1 or more"),
         (("keys.*", "x"), "there is no setting 'keys.*'"),
+        (("system", b"\xff"), "system is not UTF-8"),
     ],
 )
-def test_a_wrong_setting_is_not_written(axio: Any, words: tuple[str, str], said: str) -> None:
+def test_a_wrong_setting_is_not_written(
+    axio: Any, words: tuple[str | bytes, ...], said: str
+) -> None:
     done = axio("config", "set", *words)
     assert done.code == 2 and said in done.line
     assert not Path(axio.home, ".config").exists()

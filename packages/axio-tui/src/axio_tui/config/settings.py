@@ -42,6 +42,10 @@ class Setting:
 
     def parsed(self, text: str) -> Any:
         """The value that a text stands for. `ValueError` says what it has to be."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # bytes that were no UTF-8 have become lone surrogates
+            raise ValueError(f"{self.name} is not UTF-8") from None
         if self.kind == "number" and re.fullmatch(r"\s*[0-9]{1,18}\s*", text):
             return self.checked(int(text))
         if self.kind == "amount" and re.fullmatch(r"\s*[0-9]{1,18}(?:\.[0-9]{1,18})?\s*", text):
@@ -116,10 +120,10 @@ _TIGHTER_PLACES = _among(
 _LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
 
 SETTINGS = (
-    Setting("transport", "text", "the model's provider; none: the first that can be used"),
-    Setting("model", "text", "the model; none: the transport's own", tightens=lambda *_: True),
+    Setting("transport", "text", "the model's provider; not set: the first that can be used"),
+    Setting("model", "text", "the model; not set: the transport's own", tightens=lambda *_: True),
     Setting(
-        "tools", "names", "tools the model may call; none: all", limits=True, tightens=_is_part
+        "tools", "names", "tools the model may call; not set: all", limits=True, tightens=_is_part
     ),
     Setting(
         "sandbox",
@@ -138,7 +142,7 @@ SETTINGS = (
         limits=True,
         tightens=_TIGHTER_MODES,
     ),
-    Setting("guards", "names", "installed guards that are asked; none: all", limits=True),
+    Setting("guards", "names", "installed guards that are asked; not set: all", limits=True),
     Setting(
         "max_iterations",
         "number",
@@ -162,7 +166,7 @@ SETTINGS = (
     ),
     Setting("system", "text", "the system prompt, instead of axio's own"),
     Setting("log_level", "text", "what to log", choices=_LOG_LEVELS),
-    Setting("log_file", "text", "where to log; none: standard error"),
+    Setting("log_file", "text", "where to log; not set: standard error"),
     Setting("ui", "text", "the full screen, or lines", "full", choices=("full", "plain")),
     Setting("theme", "text", "the colours of the full screen"),
     Setting("mouse", "flag", "the full screen takes the mouse", True),
