@@ -4,6 +4,7 @@ and stops, as hypothesis draws them."""
 from __future__ import annotations
 
 import json
+from asyncio import sleep
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,13 +23,15 @@ from axio.events import (
     StreamEvent,
     TextDelta,
     ToolInputDelta,
+    ToolOutputDelta,
     ToolUseStart,
 )
-from axio.exceptions import Deferred
+from axio.exceptions import Deferred, GuardError
 from axio.permission import PermissionGuard
 from axio.run import RUN
 from axio.tool import AnyTool, Tool
 from axio.types import StopReason, Usage
+from axio_tui.chat.entries import DECISION
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(9)
 
@@ -84,6 +87,20 @@ class Later(PermissionGuard):
         raise Deferred("ask a person")
 
 
+class Asks(PermissionGuard):
+    """Asks a person, who allows a call with an "a" in it, and says so."""
+
+    async def check(self, tool: AnyTool, text: str = "", **kwargs: Any) -> dict[str, Any]:
+        run = RUN.get()
+        assert run.current is not None
+        answer = "allowed once" if "a" in text else "refused"
+        run.emit(ToolOutputDelta(run.current.id, tool.name, DECISION, answer))
+        await sleep(0)
+        if answer == "refused":
+            raise GuardError("denied: the person refused this call")
+        return {"text": text, **kwargs}
+
+
 async def look(text: str = "") -> str:
     return f"saw {text}"
 
@@ -112,9 +129,13 @@ TOOLS: dict[str, Callable[..., Any]] = {
 }
 
 
+ASKED: AnyTool = Tool(name="ask", handler=look, guards=(Asks(),))
+
+
 def tools(delegate: Callable[..., Any]) -> list[AnyTool]:
     made: list[AnyTool] = [Tool(name=name, handler=f) for name, f in TOOLS.items()]
     made.append(Tool(name="later", handler=look, guards=(Later(),)))
+    made.append(ASKED)
     made.append(Tool(name="delegate", handler=delegate))
     return made
 
@@ -125,7 +146,7 @@ def delegating(store_for: Callable[[str], ContextStore], turns: list[Turn]) -> C
     async def delegate(task: str = "a task") -> str:
         run = RUN.get()
         assert run.call_id is not None
-        agent = Agent("", Model(turns), [Tool(name="look", handler=look)])
+        agent = Agent("", Model(turns), [Tool(name="look", handler=look), ASKED])
         stream = agent.run_stream(task, store_for(run.call_id))
         try:
             async for event in stream:
@@ -184,11 +205,11 @@ _AT = st.one_of(st.none(), st.none(), st.integers(0, 25))
 RUNS = st.lists(
     st.builds(
         Run,
-        turns([*TOOLS, "later", "delegate", "gone"], 3),
+        turns([*TOOLS, "later", "ask", "delegate", "gone"], 3),
         cancel_at=_AT,
         leave_at=st.one_of(st.none(), _AT),
         steer_at=_AT,
-        nested=turns(["look", "gone"], 4),
+        nested=turns(["look", "ask", "gone"], 4),
         approve=st.booleans(),
     ),
     min_size=1,

@@ -117,7 +117,7 @@ def admit(db: sqlite3.Connection, session: Session, mine: str | None) -> None:
     if _alive(owner, token, row[2]):
         raise SessionInUse(
             f"session {session.shown} is in use by process {owner.pid} on {owner.host}: "
-            "wait until its run has ended, or work on a fork",
+            "wait until it has let go of it, or work on a fork",
             owner.pid,
             owner.host,
         )

@@ -185,7 +185,9 @@ async def _opened(path: Path, say: Callable[[str], object]) -> aiosqlite.Connect
                 return await connect(path)  # another program may have mended it
             except StoreDamaged as error:
                 aside = _move_aside(path)
-                say(f"{error}; a new one was begun, and the old one is {aside} now")
+                say(
+                    f"{path} is damaged ({error.__cause__}): it is {aside} now, and a new one begun"
+                )
                 return await connect(path)
 
 
