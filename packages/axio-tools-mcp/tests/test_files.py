@@ -127,15 +127,26 @@ PROBLEMS = {
     '{"mcpServers": {"s": {"url": "https://h", "oauth": {"grant": "implicit"}}}}': (
         "'s': no oauth grant 'implicit'; there is: authorization_code, client_credentials"
     ),
+    '{"mcpServers": {"s": 5}}': "'s': it has to be an object, not a number",
+    '{"mcpServers": {"s": {"command": "x", "args": [[]]}}}': "'s': args cannot hold a list",
+    '{"mcpServers": {"s": {"command": "x", "env": {"A": null}}}}': "'s': env cannot hold null",
     '{"mcpServers": {"s": {}}}': "'s': Exactly one of command and url must be given",
-    '{"mcpServers": {"s": {"command": "x", "args": "y"}}}': "'s': args cannot be 'y'",
+    '{"mcpServers": {"s": {"command": "x", "args": "y"}}}': "'s': args cannot be a text",
+    '{"mcpServers": {"s": {"url": "h", "headers": "Bearer K"}}}': "'s': headers cannot be a text",
+    '{"mcpServers": {"s": {"command": "x", "timeout": "soon"}}}': "'s': timeout cannot be 'soon'",
     '{"mcpServers": {"s": {"url": "x", "type": "smoke"}}}': "'s': no transport 'smoke'",
     '{"mcpServers": {"s": {"command": "x", "timeout": true}}}': "'s': timeout cannot be True",
     '{"mcpServers": ["s"]}': "a server has no name",
-    '{"mcpServers": {"s": "x"}}': "the server 's' has to be an object",
     '{"mcpServers": {"s": ': "cannot be read: Expecting value",
     "[1]": "it does not hold an object",
 }
+
+
+def test_the_other_servers_of_a_file_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text('{"mcpServers": {"a": 5, "b": {"command": "x"}, "c": {"comand": "x"}}}')
+    found = read_servers(path)
+    assert list(found.servers) == ["b"] and len(found.problems) == 2
 
 
 @pytest.mark.parametrize("text", PROBLEMS)

@@ -61,6 +61,13 @@ def test_a_server_is_added_listed_and_removed(axio: Axio, user: Path) -> None:
     assert (missing.code, "there is: local" in missing.line) == (2, True)
 
 
+def test_servers_that_are_added_at_once_are_all_kept(axio: Axio, user: Path) -> None:
+    adding = [axio.start("mcp", "add", f"s{number}", "--", "x") for number in range(6)]
+    assert [process.wait(60) for process in adding] == [0] * 6
+    assert len(json.loads(user.read_text())["mcpServers"]) == 6
+    assert [file.name for file in user.parent.iterdir()] == ["mcp.json"]
+
+
 def test_a_name_with_controls_does_not_reach_the_terminal(axio: Axio, user: Path) -> None:
     name = "it's\x1b[2J é"
     keep(user, **{name: {"command": "x\u202ey"}})

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import secrets
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
 from axio_tools_mcp.dialects import config_of
 from axio_tools_mcp.errors import ConfigError, MCPServerError
 from axio_tools_mcp.files import PROJECT_FILES, find_servers, user_file
+from axio_tools_mcp.kept import alone, replace
 from axio_tools_mcp.library import require_library
 from axio_tools_mcp.trust import Approvals, ToolChange, approvals_file
 
@@ -150,23 +150,25 @@ def _add(args: argparse.Namespace, say: Say) -> int:
             entry[key] = getattr(args, key)
     config_of(args.name, entry, "global")  # refuses what makes no sense
     path = _path(args)
-    document, servers = _load(path)
-    if args.name in servers:
-        raise ConfigError(f"{path} has a server {_quoted(args.name)} already; remove it first")
-    servers[args.name] = entry
-    _save(path, document)
+    with alone(path):
+        document, servers = _load(path)
+        if args.name in servers:
+            raise ConfigError(f"{path} has a server {_quoted(args.name)} already; remove it first")
+        servers[args.name] = entry
+        _save(path, document)
     say(f"server {_quoted(args.name)} is in {path}")
     return 0
 
 
 def _remove(args: argparse.Namespace, say: Say) -> int:
     path = _path(args)
-    document, servers = _load(path)
-    if args.name not in servers:
-        there_is = ", ".join(map(_shown, sorted(servers))) or "none"
-        raise ConfigError(f"{path} has no server {_quoted(args.name)}; there is: {there_is}")
-    del servers[args.name]
-    _save(path, document)
+    with alone(path):
+        document, servers = _load(path)
+        if args.name not in servers:
+            there_is = ", ".join(map(_shown, sorted(servers))) or "none"
+            raise ConfigError(f"{path} has no server {_quoted(args.name)}; there is: {there_is}")
+        del servers[args.name]
+        _save(path, document)
     say(f"server {_quoted(args.name)} is no more in {path}")
     return 0
 
@@ -198,13 +200,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _save(path: Path, document: dict[str, Any]) -> None:
-    """Write the file as a whole; only the user may read it, since keys may be in it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(number, "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    os.replace(name, path)
+    replace(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _named(args: argparse.Namespace) -> MCPServerConfig:

@@ -65,6 +65,10 @@ _IGNORED = frozenset(
 
 _IGNORED_OAUTH = frozenset(f"oauth_{key}" for key in "callback_port redirect_uri enabled".split())
 
+_MAY_BE_SECRET = frozenset(("args", "env", "headers", *OAUTH))
+_NAMES = {str: "a text", bool: "a truth value", list: "a list", dict: "an object"}
+_NAMES |= {int: "a number", float: "a number", type(None): "null"}
+
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MILLISECONDS = 1000  # some clients count in these; nobody waits for so many seconds
 
@@ -80,7 +84,7 @@ def read_document(text: str, is_toml: bool) -> Mapping[str, Any]:
     return document
 
 
-def entries_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def entries_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The name and the description of each server. Raises `ValueError`."""
     for place in _PLACES:
         servers = document.get(place, {})
@@ -88,14 +92,13 @@ def entries_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
             servers = {_named(entry, place): entry for entry in servers}
         if not isinstance(servers, dict):
             raise ValueError(f"{place} has to be an object of servers by their names")
-        for name, entry in servers.items():
-            if not isinstance(entry, dict):
-                raise ValueError(f"{place}: the server {name!r} has to be an object")
-            yield name, entry
+        yield from servers.items()
 
 
-def config_of(name: str, entry: Mapping[str, Any], scope: str) -> MCPServerConfig:
+def config_of(name: str, entry: Any, scope: str) -> MCPServerConfig:
     """The configuration that an entry describes. Raises `ConfigError`."""
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"MCP server {name!r}: it has to be an object, not {_kind(entry)}")
     values: dict[str, Any] = {}
     for key, value in entry.items():
         if key in _SPECIAL:
@@ -112,7 +115,8 @@ def config_of(name: str, entry: Mapping[str, Any], scope: str) -> MCPServerConfi
             raise ConfigError(f"MCP server {name!r}: there is no setting {key!r}")
         kind = _KINDS[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise ConfigError(f"MCP server {name!r}: {key} cannot be {value!r}")
+            shown = _kind(value) if key in _MAY_BE_SECRET else repr(value)
+            raise ConfigError(f"MCP server {name!r}: {key} cannot be {shown}")
     _settle(name, values, entry)
     return MCPServerConfig(name, scope=scope, **values)
 
@@ -121,10 +125,10 @@ def _settle(name: str, values: dict[str, Any], entry: Mapping[str, Any]) -> None
     """Bring values to what they mean here."""
     for key in ("args", "tools", "without", "pass_variables", "roots"):
         if key in values:
-            values[key] = [str(item) for item in values[key]]
+            values[key] = [_word(name, key, item) for item in values[key]]
     for key in ("env", "headers"):
         if key in values:
-            values[key] = {str(item): str(value) for item, value in values[key].items()}
+            values[key] = {str(k): _word(name, key, item) for k, item in values[key].items()}
     for key in ("timeout", "total_timeout", "start_timeout"):
         if values.get(key, 0) >= _MILLISECONDS and key in entry:
             values[key] /= 1000
@@ -142,6 +146,18 @@ def _settle(name: str, values: dict[str, Any], entry: Mapping[str, Any]) -> None
         )
         if dropped is not None:
             del values[dropped]
+
+
+def _kind(value: Any) -> str:
+    """The kind of a value that is not shown, since a key may be in it."""
+    return _NAMES.get(type(value), type(value).__name__)
+
+
+def _word(name: str, key: str, item: Any) -> str:
+    """An item as text, as many write numbers and truth values without quotes."""
+    if not isinstance(item, (str, int, float)):
+        raise ConfigError(f"MCP server {name!r}: {key} cannot hold {_kind(item)}")
+    return str(item)
 
 
 def _disabled(values: dict[str, Any], value: Any) -> None:

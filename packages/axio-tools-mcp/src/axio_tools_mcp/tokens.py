@@ -10,7 +10,6 @@ import asyncio
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.kept import replace
 
 __all__ = ("TokenFile", "token_file", "tokens_folder")
 
@@ -56,10 +56,7 @@ class TokenFile:
     def write(self, data: dict[str, Any]) -> None:
         """Replace the object as a whole."""
         self._make_folder()
-        number, name = tempfile.mkstemp(dir=self.path.parent)  # for the user alone
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump(data, file)
-        os.replace(name, self.path)
+        replace(self.path, json.dumps(data))
 
     def forget(self) -> bool:
         """Remove it; False where there was none."""

@@ -10,7 +10,6 @@ import asyncio
 import difflib
 import json
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from axio.exceptions import GuardError
 from axio.permission import PermissionGuard
 from axio.tool import AnyTool
+from axio_tools_mcp.kept import alone, replace
 
 if TYPE_CHECKING:
     from axio_tools_mcp.config import MCPServerConfig
@@ -74,9 +74,19 @@ class Approvals:
         self, config: MCPServerConfig, listed: Sequence[ListedTool]
     ) -> dict[str, ToolChange]:
         """The tools that are not what was approved, by their names; new ones are approved now."""
-        everything = self._read()
-        known = everything.setdefault(_key(config), {})
-        before = json.dumps(known)
+        with alone(self._path):
+            everything = self._read()
+            known = everything.setdefault(_key(config), {})
+            before = json.dumps(known)
+            found = self._compared(config, listed, known)
+            if json.dumps(known) != before:
+                self._write(everything)
+        return found
+
+    def _compared(
+        self, config: MCPServerConfig, listed: Sequence[ListedTool], known: dict[str, Any]
+    ) -> dict[str, ToolChange]:
+        """The changes; what is seen is put down in `known`."""
         found = {}
         for tool in listed:
             now = _said(tool)
@@ -89,8 +99,6 @@ class Approvals:
             else:
                 entry["now"] = now
                 found[tool.name] = ToolChange(config.name, tool.name, approved, now)
-        if json.dumps(known) != before:
-            self._write(everything)
         return found
 
     def known_changes(self, config: MCPServerConfig) -> list[ToolChange]:
@@ -103,18 +111,20 @@ class Approvals:
 
     def approve(self, config: MCPServerConfig, listed: Sequence[ListedTool]) -> None:
         """From now on the tools of the server are approved as they are listed."""
-        everything = self._read()
-        everything[_key(config)] = {tool.name: {"approved": _said(tool)} for tool in listed}
-        self._write(everything)
+        with alone(self._path):
+            everything = self._read()
+            everything[_key(config)] = {tool.name: {"approved": _said(tool)} for tool in listed}
+            self._write(everything)
 
     def approve_change(self, config: MCPServerConfig, change: ToolChange) -> None:
         """From now on the tool is approved as it was told in `change`."""
-        everything = self._read()
-        everything.setdefault(_key(config), {})[change.tool] = {"approved": change.now}
-        self._write(everything)
+        with alone(self._path):
+            everything = self._read()
+            everything.setdefault(_key(config), {})[change.tool] = {"approved": change.now}
+            self._write(everything)
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """The file as it is now: other programs write it, too."""
+        """The file as it is now."""
         try:
             known = json.loads(self._path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -124,11 +134,7 @@ class Approvals:
         return {key: tools for key, tools in known.items() if isinstance(tools, dict)}
 
     def _write(self, known: dict[str, dict[str, Any]]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=self._path.parent)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump(known, file, indent=1, sort_keys=True)
-        os.replace(name, self._path)
+        replace(self._path, json.dumps(known, indent=1, sort_keys=True))
 
 
 class ChangedTool(PermissionGuard):
