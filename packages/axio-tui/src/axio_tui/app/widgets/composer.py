@@ -35,10 +35,7 @@ class Composer(Vertical):
 
     DEFAULT_CSS = """
     Composer { height: auto; max-height: 60%; }
-    Composer PromptArea {
-        height: auto; min-height: 3; max-height: 12; border: round $primary; padding: 0 1;
-    }
-    Composer PromptArea:focus { border: round $accent; }
+    Composer PromptArea { height: auto; max-height: 12; padding: 0 1; }
     """
 
     BINDINGS: ClassVar = [

@@ -34,7 +34,7 @@ class PromptArea(TextArea, inherit_bindings=False):
     ]
 
     def __init__(self, pastes: Pastes, *, placeholder: str = "") -> None:
-        super().__init__(soft_wrap=True, placeholder=placeholder)
+        super().__init__(soft_wrap=True, compact=True, placeholder=placeholder)
         self.pastes = pastes
         self.last_key = 0.0
         """The moment of the last key or paste, on the clock of events."""
