@@ -87,6 +87,7 @@ class Installed:
 
     def __init__(self, report: Callable[[str], object] = logger.warning) -> None:
         self._report = report
+        self._all: Any = None  # metadata.EntryPoints; in 3.11 something with the same select
         self._groups: dict[str, dict[str, metadata.EntryPoint]] = {}
 
     def names(self, group: str) -> list[str]:
@@ -128,24 +129,35 @@ class Installed:
     def _entries(self, group: str) -> dict[str, metadata.EntryPoint]:
         """Sorted: the order of a tool list is part of a provider's cache key."""
         if group not in self._groups:
-            entries = self._groups[group] = {}
-            for entry in sorted(metadata.entry_points(group=group), key=_precedence):
-                used = entries.setdefault(entry.name, entry)
-                if used is not entry:
-                    self._report(
-                        f"{group}: more than one {used.name!r}, using {_origin(used)} "
-                        f"and not {_origin(entry)}"
-                    )
+            if self._all is None:
+                self._all = metadata.entry_points()
+            named: dict[str, list[metadata.EntryPoint]] = {}
+            for entry in self._all.select(group=group):
+                named.setdefault(entry.name, []).append(entry)
+            self._groups[group] = {name: self._one(group, named[name]) for name in sorted(named)}
         return self._groups[group]
+
+    def _one(self, group: str, entries: list[metadata.EntryPoint]) -> metadata.EntryPoint:
+        """The one to be used of those with one name. To know whose each is takes a while, so only
+        then it is looked up."""
+        if len(entries) == 1:
+            return entries[0]
+        used, *others = sorted(entries, key=_precedence)
+        for other in others:
+            self._report(
+                f"{group}: more than one {used.name!r}, using {_origin(used)} "
+                f"and not {_origin(other)}"
+            )
+        return used
 
 
 def _distribution(entry: metadata.EntryPoint) -> str:
     return entry.dist.name if entry.dist else "unknown"
 
 
-def _precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
+def _precedence(entry: metadata.EntryPoint) -> tuple[bool, str]:
     distribution = _distribution(entry)
-    return entry.name, not distribution.startswith("axio-"), distribution
+    return not distribution.startswith("axio-"), distribution
 
 
 def _origin(entry: metadata.EntryPoint) -> str:

@@ -11,12 +11,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from axio_tui.chat.commands import Host, Outcome, Send, SlashCommand
 from axio_tui.chat.trust import SKILLS, read_inside
 from axio_tui.config.paths import home_folder
 from axio_tui.config.reading import read_at_most
 from axio_tui.harmless import one_line, plain
+
+if TYPE_CHECKING:
+    from axio_tui.chat.commands import Host, Outcome, SlashCommand
 
 __all__ = ("Skill", "Skills", "find_skills", "parse_skill", "skill_commands", "skill_prompt")
 
@@ -134,6 +137,7 @@ def skill_commands(
     skills: Mapping[str, Skill], taken: Collection[str] = ()
 ) -> dict[str, SlashCommand]:
     """A command for each skill whose name is not `taken` by another."""
+    from axio_tui.chat.commands import Send, SlashCommand  # A single prompt calls none.
 
     def command(skill: Skill) -> SlashCommand:
         async def call(host: Host, arguments: str) -> Outcome:
