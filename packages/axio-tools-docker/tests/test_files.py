@@ -162,6 +162,24 @@ names = st.lists(
 )
 
 
+async def test_a_command_may_name_what_is_no_text(
+    contained: Callable[..., DockerWorkspace], folder: Path
+) -> None:
+    name = os.fsdecode(b"caf\xe9 \\0101\n")
+    async with contained(folder, image=SMALL_IMAGE) as workspace:
+        await workspace.write(f"{name}/{name}", b"x")
+        script = f"print({name!r}) # \udce9"
+        async with workspace.run(("cat", name, ""), cwd=name, script=script) as running:
+            said = {"stdout": b"", "stderr": b""}
+            async for stream, data in running:
+                said[stream] += data
+        assert said["stdout"] == b"x" + os.fsencode(script)
+        assert b"cat: can't open ''" in said["stderr"]
+        with pytest.raises(FileNotFoundError, match="no such program"):
+            async with workspace.run((name,)):
+                pass
+
+
 @given(names, st.data())
 def test_a_listing_is_read_whatever_the_names_are(listed: list[str], data: st.DataObject) -> None:
     own = [name for name in listed if data.draw(st.booleans())]

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Protocol
 
-from axio_tools_docker import inside, owner
+from axio_tools_docker import files, inside, owner
 from axio_tools_docker._engine import Engine
 from axio_tools_docker.errors import ContainerGone, EngineError, EngineUnavailable
 from axio_tools_local.workspace import Output
@@ -108,9 +108,12 @@ class Command:
             if self._stdin is not None:
                 self._is_counted = not engine.can_end_input
                 given = str(len(self._stdin)) if self._is_counted else "-"
-            launch = ["/bin/sh", "-c", inside.LAUNCH, owner.this_process()]
-            launch += [self._token, str(self.mark), self._cwd]
-            launch += [given, self.script or "", str(len(self._parts)), *self._parts, *self._argv]
+            words = [self._cwd, *self._argv]
+            odd = "" if all(map(inside.is_text, words)) else "1"
+            folder, *words = map(files.escaped, words) if odd else words
+            launch = ["/bin/sh", "-c", inside.LAUNCH, owner.this_process(), self._token]
+            launch += [str(self.mark), folder, odd, given]
+            launch += [self.script or "", str(len(self._parts)), *self._parts, *words]
             if len(json.dumps(launch)) > _REQUEST_BYTES:
                 raise _too_long(self._argv[0])
             execution = engine.execute(

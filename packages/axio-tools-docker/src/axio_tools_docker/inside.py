@@ -120,14 +120,15 @@ whole() { [ $((rss / 1024 + locks)) -eq 3221225472 ] && [ $((rss % 1024)) -eq 0 
 """
 )
 
-# TOKEN MARK FOLDER INPUT SCRIPT COUNT PART... COMMAND...: run a command, and end what it leaves.
+# TOKEN MARK FOLDER ODD INPUT SCRIPT COUNT PART... COMMAND...: run a command, end what it leaves.
 # The first line on stderr tells how it began: the token, and "started" or the name of an error. The
 # last tells how it ended, see `Ending`; the launcher itself then ends with 0. A shell tells by its
 # exit code alone not if a program has returned 137 or was killed: when it was killed (by other than
 # SIGINT or SIGPIPE) the shell says so in words. bash does not in a subshell, and not as `sh`.
 #
-# INPUT is empty for none, `-` for one that ends, or the number of its bytes where a connection
-# cannot be closed in one direction.
+# ODD is not empty where the folder and the command are written as `printf %b` reads them: an engine
+# takes text, and names in Linux are bytes. INPUT is empty for none, `-` for one that ends, or the
+# number of its bytes where a connection cannot be closed in one direction.
 _RUN = r"""
 command set +o posix 2>/dev/null
 run() {
@@ -146,7 +147,8 @@ LAUNCH = (
 run='{_RUN}'"""
     + r"""
 begin() { printf '%s %s\n' "$token" "$1" >&3; }
-fail() { begin "$1"; exit 125; }
+fail() { [ -z "$script" ] || rm -f "$script"; begin "$1"; exit 125; }
+read_as_bytes() { word=$(printf '%b.' "$1"); word=${word%.}; }
 there() {
     case $1 in */*) [ -x "$1" ] && [ ! -d "$1" ]; return ;; esac
     found= IFS=:
@@ -154,26 +156,36 @@ there() {
     unset IFS
     [ -n "$found" ]
 }
-token=$1 number=$2 folder=$3 input=$4 script=$5 count=$6
-shift 6
+token=$1 number=$2 folder=$3 odd=$4 input=$5 script=$6 count=$7
+shift 7
 exec 3>&2 4>&1 2>/dev/null
 ulimit -c 0
 words "$number"
 mine=$words
 put_on "$number"
+[ -z "$odd" ] || { read_as_bytes "$folder"; folder=$word; }
 CDPATH= cd -- "$folder" || {
     [ -e "$folder" ] || fail ENOENT
     [ -d "$folder" ] || fail ENOTDIR
     fail EACCES
 }
-eval "there \"\${$((count + 1))}\"" || fail ENOEXEC
 if [ "$count" -gt 0 ]; then
     while [ "$count" -gt 0 ]; do
-        printf %s "$1" || { rm -f "$script"; fail ENOSPC; }
+        printf %s "$1" || fail ENOSPC
         shift
         count=$((count - 1))
     done > "$script"
 fi
+if [ "$odd" ]; then
+    count=$#
+    while [ "$count" -gt 0 ]; do
+        read_as_bytes "$1"
+        shift
+        set -- "$@" "$word"
+        count=$((count - 1))
+    done
+fi
+there "$1" || fail ENOEXEC
 begin started
 said=$(exec 2>&1; exec /bin/sh -c "$run" sh "$input" "$@")
 code=$?
@@ -264,9 +276,14 @@ words "$number"
 )
 
 
+def is_text(word: str) -> bool:
+    """False of what stands for bytes that are none (`os.fsdecode`), and of halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in word)
+
+
 def parts_of(script: str) -> list[str] | None:
-    """A script as arguments of a length that Linux takes; None when it is too long for them."""
-    if len(json.dumps(script)) > 500_000:
+    """A script as arguments of a length that Linux takes; None when they cannot hold it."""
+    if not is_text(script) or len(json.dumps(script)) > 500_000:
         return None
     return [script[start : start + 30_000] for start in range(0, len(script), 30_000)] or [""]
 
