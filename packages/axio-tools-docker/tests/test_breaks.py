@@ -117,3 +117,21 @@ async def test_what_runs_when_the_connection_dies_is_ended_when_it_is_there_agai
         await wire.join()
         assert await workspace.read("file") == b"old"
         assert os.listdir(folder) == ["file"]
+
+
+async def test_a_container_that_ends_while_no_connection_is_there_is_told_once_and_made_again(
+    wire: Wire, docker_engine: Engine, contained: Callable[..., DockerWorkspace], folder: Path
+) -> None:
+    async with contained(folder, image=SMALL_IMAGE, url=wire.url) as workspace:
+        with pytest.raises(EngineUnavailable):
+            async with workspace.run(("/bin/sh", "-c", "echo; sleep 60")) as running:
+                await anext(aiter(running))
+                wire.cut()
+                async for _ in running:
+                    pass
+        docker_engine.cli("kill", workspace.container)
+        await wire.join()
+        with pytest.raises(ContainerGone, match="the next call starts a new one"):
+            await workspace.write("file", b"x")
+        await workspace.write("file", b"x")
+    assert docker_engine.left("ps -a") == []

@@ -87,7 +87,10 @@ class Room:
                 await self._container.be_there(engine)
                 self._is_there = True
                 await self._end_what_is_left(engine)
-            await self._catch_up(engine)
+            try:
+                await self._catch_up(engine)
+            except ContainerGone as error:
+                raise await self.gone(self._container.id) or error from None
         return engine
 
     async def _end_what_is_left(self, engine: Engine) -> None:
