@@ -18,6 +18,7 @@ from typing import Any
 
 from axio.agent import Agent
 from axio.blocks import TextBlock, ToolResultBlock
+from axio.budget import Budget
 from axio.events import (
     IterationEnd,
     StreamEvent,
@@ -124,8 +125,9 @@ def worker() -> Agent:
     return Agent(
         "You work.",
         Model(),
+        max_iterations=200,
         tools=[
-            tool(effect),
+            tool(effect, name=os.environ.get("RENAMED")),
             tool(slow),
             tool(later),
             tool(effect, Asks(), name="guarded"),
@@ -181,6 +183,14 @@ def scheduler() -> Scheduler:
 if "KILL_AT" in os.environ:
     die_at(int(os.environ["KILL_AT"]))
 
+
+def budget(session: str) -> Budget | None:
+    most = os.environ.get("MOST_REQUESTS")
+    return Budget(requests=int(most), ledger=kept, key=session) if most else None
+
+
+kept: Any = database()
+
 durable = Durable(
-    database(), scheduler(), agents={"worker": worker, "helper": worker}, look_every=0.5
+    kept, scheduler(), agents={"worker": worker, "helper": worker}, budget=budget, look_every=0.5
 )

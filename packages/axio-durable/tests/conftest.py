@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -38,13 +38,14 @@ class Program:
     def __init__(self, where: str, scheduler: str, folder: Path) -> None:
         self.effects_file = folder / "effects"
         self.effects_file.touch()
+        self.log = folder / "log"
         self.settings = {
             "DATABASE": where,
             "SCHEDULER": scheduler,
             "SCHEMA": f"durable_{next(_numbers)}",
             "EFFECTS": str(self.effects_file),
         }
-        self.workers: list[subprocess.Popen[str]] = []
+        self.started: list[subprocess.Popen[str]] = []
 
     def load(self) -> Any:
         """The program's module, in this process."""
@@ -62,15 +63,24 @@ class Program:
 
     def worker(self, *options: str, **settings: str) -> subprocess.Popen[str]:
         """Start a worker."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "axio_durable.worker", "app:durable", *options],
-            cwd=HERE,
-            env={**os.environ, **self.settings, **settings, "PYTHONUNBUFFERED": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.workers.append(process)
+        return self._start("-m", "axio_durable.worker", "app:durable", *options, **settings)
+
+    def script(self, source: str) -> subprocess.Popen[str]:
+        """Start a program that may import `app`."""
+        return self._start("-c", source)
+
+    def _start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        with self.log.open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=HERE,
+                env={**os.environ, **self.settings, **settings, "PYTHONUNBUFFERED": "1"},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.started.append(process)
         return process
 
     def effects(self) -> list[str]:
@@ -78,31 +88,44 @@ class Program:
         return self.effects_file.read_text().splitlines()
 
     def close(self) -> None:
-        for process in self.workers:
+        for process in self.started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         for name in self.settings:
             os.environ.pop(name, None)
 
 
-@pytest.fixture(params=["sqlite", "postgres", "procrastinate", "temporal"])
-def program(request: pytest.FixtureRequest) -> Iterator[Program]:
-    scheduler = "in this process"
+@pytest.fixture
+def make_program() -> Iterator[Callable[[str, str], Program]]:
+    """`make_program(database, scheduler)`; an empty text for SQLite."""
+    made: list[Program] = []
     with tempfile.TemporaryDirectory() as folder:
-        where = folder
-        if request.param != "sqlite":
-            cluster: Cluster = request.getfixturevalue("postgres")
-            where = cluster.dsn()
-        if request.param == "procrastinate":
-            scheduler = f"procrastinate:{where}"
-        elif request.param == "temporal":
-            scheduler = f"temporal:{request.getfixturevalue('temporal')}"
-        program = Program(where, scheduler, Path(folder))
+
+        def make(where: str, scheduler: str) -> Program:
+            made.append(Program(where or folder, scheduler, Path(folder)))
+            return made[-1]
+
         try:
-            yield program
+            yield make
         finally:
-            program.close()
+            for program in made:
+                program.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "procrastinate", "temporal"])
+def program(request: pytest.FixtureRequest, make_program: Callable[[str, str], Program]) -> Program:
+    if request.param == "sqlite":
+        return make_program("", "in this process")
+    cluster: Cluster = request.getfixturevalue("postgres")
+    where = cluster.dsn()
+    if request.param == "procrastinate":
+        return make_program(where, f"procrastinate:{where}")
+    if request.param == "temporal":
+        return make_program(where, f"temporal:{request.getfixturevalue('temporal')}")
+    return make_program(where, "in this process")
 
 
 @pytest.fixture

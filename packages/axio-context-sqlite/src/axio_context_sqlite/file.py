@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +16,14 @@ from axio_context_sqlite import sessions, work
 from axio_context_sqlite.connection import BUSY_TIMEOUT, connect
 from axio_context_sqlite.database import Database
 from axio_context_sqlite.errors import StoreError
+from axio_context_sqlite.ledger import Ledger
 from axio_context_sqlite.names import to_column
 from axio_context_sqlite.store import SQLiteContextStore
 
 __all__ = ("SQLite",)
 
 S = TypeVar("S", bound="SQLite")
+T = TypeVar("T")
 
 
 class SQLite:
@@ -41,6 +45,7 @@ class SQLite:
         self._project = project
         self._wait = wait
         self._conn: aiosqlite.Connection | None = None
+        self._ledger = Ledger(self._run)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._path)!r})"
@@ -58,18 +63,33 @@ class SQLite:
 
     async def sessions(self) -> list[SessionInfo]:
         """The sessions that have messages, newest first."""
-        return await Database.of(self._open).run(
-            self._open, lambda db: sessions.summaries(db, to_column(self._project)), wait=self._wait
-        )
+        return await self._run(lambda db: sessions.summaries(db, to_column(self._project)))
 
     async def unfinished(self, limit: int = 1000) -> list[str]:
         """Sessions that were given to an agent and have work that no living run does."""
-        return await Database.of(self._open).run(
-            self._open,
-            partial(work.unfinished, project=self._project, limit=limit),
-            wait=self._wait,
-            brief=True,
-        )
+        job = partial(work.unfinished, project=self._project, limit=limit)
+        return await self._run(job, brief=True)
+
+    async def reserve(
+        self,
+        key: str,
+        amounts: Mapping[str, float],
+        limits: Mapping[str, float],
+        window: float | None,
+    ) -> object:
+        """Reserve for a model call: `Budget(..., ledger=file, key=...)` does it."""
+        return await self._ledger.reserve(key, amounts, limits, window)
+
+    async def settle(self, ticket: object, differences: Mapping[str, float]) -> None:
+        """Put right what was reserved."""
+        await self._ledger.settle(ticket, differences)
+
+    async def used(self, key: str, window: float | None = None) -> dict[str, float]:
+        """The use by runs of budgets with this `key`, in the current window if they have one."""
+        return await self._ledger.used(key, window)
+
+    async def _run(self, job: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+        return await Database.of(self._open).run(self._open, job, wait=self._wait, brief=brief)
 
     async def __aenter__(self: S) -> S:
         if self._conn is not None:
