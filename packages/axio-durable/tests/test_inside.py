@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,12 +18,14 @@ from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, To
 from axio.exceptions import Deferred
 from axio.messages import Message
 from axio.types import StopReason, Usage
-from axio_context_postgres import Postgres
+from axio_context_postgres import Postgres, Shards
 from axio_context_sqlite import SQLite
 from axio_durable import Database, Durable, Rested
 from axio_durable.durable import MakeAgent
 from axio_durable.store import as_store
 from support.postgres import Cluster
+
+_numbers = itertools.count(1)
 
 
 class Model:
@@ -76,12 +79,18 @@ def _steps(plan: str) -> list[tuple[int, str]]:
     return list(enumerate(plan.split()))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "shards"])
 async def program(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Program]:
     database: Database = SQLite(tmp_path / "app.db")
     if request.param == "postgres":
         cluster: Cluster = request.getfixturevalue("postgres")
-        database = Postgres(cluster.dsn(), schema=f"inside_{abs(hash(tmp_path))}")
+        database = Postgres(cluster.dsn(), schema=f"inside_{next(_numbers)}")
+    elif request.param == "shards":
+        cluster = request.getfixturevalue("postgres")
+        names = [f"inside_{next(_numbers)}" for _ in range(3)]
+        for name in names:
+            cluster.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        database = Shards({name: cluster.dsn(database=name) for name in names})
     program = Program(database)
     async with program.durable:
         stop = asyncio.Event()
