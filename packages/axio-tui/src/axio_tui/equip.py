@@ -26,7 +26,7 @@ from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.skills import Skill, Skills, find_skills
 from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
-from axio_tui.choose import OFFLINE, Choice, available, choose, choose_named
+from axio_tui.choose import OFFLINE, Choice, choose, choose_named
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config
@@ -128,7 +128,7 @@ async def equipped(
     ):
         transport = await models.of("chat")
         if named is None:
-            say(_what_was_chosen(choice, transport, parts))
+            say(_what_was_chosen(choice, transport))
         instructions, skills, hooks = _brought(args, say)
         permissions = _permissions(args, ask, keeps, parts, hooks, rules_of(args.sandbox, tools))
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
@@ -204,11 +204,10 @@ def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
     return kept if address is None else {**kept, "base_url": address}
 
 
-def _what_was_chosen(choice: Choice, transport: object, parts: Installed) -> str:
-    others = ", ".join(name for name in available(parts) if name != choice.name)
+def _what_was_chosen(choice: Choice, transport: object) -> str:
     model = model_of(transport)
     which = "" if model is None else f", model {model.id}"
-    return f"using {choice.title}{which} ({choice.reason}); --transport takes another: {others}"
+    return f"using {choice.title}{which} ({choice.reason}); axio models lists others"
 
 
 def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:

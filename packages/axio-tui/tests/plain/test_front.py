@@ -361,6 +361,24 @@ def test_in_plan_mode_nothing_is_changed_and_nobody_asked(axio: Any, terminal: A
     left(tty)
 
 
+def test_an_agent_inside_is_told_line_by_line_and_its_questions_name_it(
+    axio: Any, terminal: Any
+) -> None:
+    task = [["subagent", {"task": "make it"}]]
+    script = [task, [CALL], ["Made."], ["Fin."]]
+    tty = terminal(*SCRIPTED[:3], "--tools", "acme_change,subagent", script=script)
+    asked(tty, "delegate it")
+    question = tty.until(QUESTION)
+    assert 'tool: subagent(task="make it")\n' in question
+    assert 'subagent wants: acme_change(path="made")\n' in question
+    tty.send("yes\n")
+    seen = tty.until("Fin.")
+    assert seen.count('tool: agent 1 > acme_change(path="made")\n') <= 1
+    assert (question + seen).count("agent 1 > ") == 1
+    assert "Made." in seen and (axio.home / "made").exists()
+    left(tty)
+
+
 # ── conversations that are kept ───────────────────────────────────────────────────────────────
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TextIO, TypeAlias
 
+from axio.run import RUN
 from axio_tui.chat.permissions import Asked
 from axio_tui.harmless import describe_call, plain, visible
 from axio_tui.plain.keyboard import Keyboard
@@ -61,9 +62,10 @@ class Person:
         async with self.asking() as line:
             limit = SHOWN_WITH_CHANGES if asked.changes else None
             head = self._head(asked, limit)
-            call = asked.question.call
             if head is None:
-                head = f"{describe_call(call.tool, call.arguments, limit=limit)}\n"
+                call = asked.question.call
+                who = _who_asks()
+                head = f"{who}{describe_call(call.tool, call.arguments, limit=limit)}\n"
             self._screen.write(f"{head}{question_text(asked)}\n")
             return reply_to(await line(choices_of(asked)))
 
@@ -102,6 +104,14 @@ class Person:
         for line in filter(str.strip, lines):
             self._keep(line)
         return f"Typed before the question, and kept: {visible(rest)}\n" if rest else ""
+
+
+def _who_asks() -> str:
+    """The sub-agent that wants a call; "" for the agent of the conversation."""
+    run = RUN.get(None)
+    if run is None or run.parent is None:
+        return ""
+    return f"{visible(run.parent.tool_name or 'an agent inside of this one')} wants: "
 
 
 def question_text(asked: Asked) -> str:

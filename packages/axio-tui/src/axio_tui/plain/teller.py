@@ -10,7 +10,7 @@ is there. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from axio.blocks import AudioBlock, ImageBlock, VideoBlock
 from axio_tui.chat.entries import (
@@ -56,6 +56,7 @@ class Teller:
         self._is_whole = False  # nothing of that line was cut
         self._result = ""  # the last result, if all of it was told
         self._unsaid = 0
+        self._seen_inside: dict[str, int] = {}
 
     def on_screen(self) -> None:
         """The next words of the person stand there already: they have typed them."""
@@ -69,6 +70,21 @@ class Teller:
     def tell(self, entries: Sequence[Entry], over: bool = False) -> str:
         """The text to be printed now. `over`: nothing of it changes any more."""
         return self._tell(entries, len(entries), over)
+
+    def tell_agents(self, agents: Iterable[tuple[str, str, Sequence[Entry]]]) -> str:
+        """The calls of agents that work inside of a call, a line each: each agent by its session,
+        its name and its transcript."""
+        told = []
+        for session, name, entries in agents:
+            seen = self._seen_inside.get(session, 0)
+            while seen < len(entries) and _is_settled(entries[seen], seen == len(entries) - 1):
+                entry = entries[seen]
+                if isinstance(entry, ToolCall):
+                    line = describe_call(entry.name, entry.input, limit=_NAMED)
+                    told += [self.break_line(), f"{TOOL}{visible(name)} > {line}\n"]
+                seen += 1
+            self._seen_inside[session] = seen
+        return "".join(told)
 
     def tell_call(self, entries: Sequence[Entry], call_id: str, limit: int | None) -> str | None:
         """The line of a call that is asked about; "" if it is the last that was told, and whole.

@@ -41,6 +41,7 @@ class Telling:
         self._teller = Teller(self._style)
         self._paint: asyncio.TimerHandle | None = None
         self._broken: Exception | None = None
+        self._agents = 0
         self.person: Person
         """To be set before something is followed."""
 
@@ -99,7 +100,7 @@ class Telling:
             self._stop_painting()
         if self._broken is not None:
             raise self._broken
-        self.print(self._teller.tell(self.session.conversation.entries, over=True))
+        self.print(self._new(over=True))
         if failure is not None:
             if self._debug:
                 self._say_traceback(failure)
@@ -129,10 +130,22 @@ class Telling:
             self._changed()
             return
         try:
-            self.print(self._teller.tell(self.session.conversation.entries))
+            self.print(self._new())
         except Exception as error:  # raised where the run is followed
             self._broken = error
             self.session.stop()
+
+    def _new(self, over: bool = False) -> str:
+        conversation = self.session.conversation
+        agents = [
+            (agent.session_id, f"agent {number}", agent.entries)
+            for number, agent in enumerate(conversation.agents.values(), 1)
+        ]
+        # Those that have begun before a result comes that may be theirs; others behind their call.
+        known, self._agents = self._agents, len(agents)
+        told = self._teller.tell_agents(agents[:known])
+        told += self._teller.tell(conversation.entries, over)
+        return told + self._teller.tell_agents(agents[known:])
 
     def head_of_question(self, asked: Asked, limit: int | None) -> str | None:
         run = RUN.get(None)
