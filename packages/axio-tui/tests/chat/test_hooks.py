@@ -20,6 +20,7 @@ from axio.events import Error, SessionEndEvent, StreamEvent, ToolResult
 from axio.messages import Message
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
+from axio_tui.chat.entries import Note
 from axio_tui.chat.hooked import HookedSession, make_session
 from axio_tui.chat.hooks import Hook, HookFailed, HookRefused, Hooks, read_hooks
 from axio_tui.chat.session import ChatSession
@@ -140,6 +141,8 @@ async def test_nothing_is_looked_for_in_the_current_folder(
     monkeypatch.setenv("PATH", f".::{os.environ['PATH']}")
     with pytest.raises(HookFailed, match="there is no program 'check'"):
         await Hook("before_tool", ("check",), "c").run({})
+    (hostile / "check").rename(hostile / "sh")
+    await Hook("before_tool", ("sh", "-c", "exit 0"), "c").run({})  # that of the system
     assert not (hostile / "owned").exists()
     hooks, problems = read("[[hooks]]\nevent = 'turn_end'\ncommand = ['./check']")
     assert not hooks and problems == [
@@ -355,6 +358,7 @@ async def test_a_refusal_at_the_start_begins_nothing(script: Script, tmp_path: P
     events = await talk.run()
     assert isinstance(events[0], Error) and "closed" in str(events[0].exception)
     assert isinstance(events[1], SessionEndEvent) and events[1].reason == "hook"
+    assert [*talk.session.conversation.entries] == [Note("hook", "refused by a hook: closed")]
     assert not talk.transport.seen and await talk.session.store.get_history() == []
     path.write_text("#!/bin/sh\nexit 0\n")
     assert len(await talk.run()) > 2  # it is asked again

@@ -26,6 +26,7 @@ from axio.permission import PermissionGuard
 from axio.run import RUN
 from axio.tool import AnyTool
 from axio.types import JSONObject, StopReason, Usage
+from axio_tui.chat.entries import Note
 from axio_tui.chat.trust import Brought, content_of
 from axio_tui.config.file import HookTable
 from axio_tui.harmless import one_line
@@ -233,7 +234,7 @@ class Hooks:
         if not session.is_begun:
             words = await self._told("session_start", session, {})
             if words:
-                self._say(words)
+                await session.note(Note("hook", words))
                 yield Error(HookRefused(words))
                 yield SessionEndEvent(StopReason.error, Usage(0, 0), "hook")
                 return
