@@ -11,9 +11,11 @@ from typing import TextIO, TypeAlias
 
 from axio.run import RUN
 from axio_tui.chat.permissions import Asked
-from axio_tui.harmless import describe_call, plain, visible
+from axio_tui.harmless import describe_call, one_line, plain, visible
 from axio_tui.plain.keyboard import Keyboard
 from axio_tui.plain.output import Output
+from axio_tui_guards import Reply
+from axio_tui_guards.asking import choice_of, reply_of
 from axio_tui_guards.rules import describe
 
 __all__ = ("NOBODY_TO_ASK", "Line", "Person", "where_to_ask")
@@ -23,6 +25,7 @@ Line: TypeAlias = Callable[[str], Awaitable[str]]
 
 SHOWN_WITH_CHANGES = 100  # characters of an argument, where a diff shows it whole
 SHOWN_PLACES = 10
+SHOWN_TASK = 200
 NOBODY_TO_ASK = "not run: there is no terminal to ask a person on; --yes allows most calls"
 
 
@@ -117,7 +120,11 @@ def _who_asks() -> str:
 def question_text(asked: Asked) -> str:
     """All that a person has to know: the changes, the places, the reason, what would be kept."""
     question = asked.question
-    lines = [plain(change.diff()).rstrip("\n") for change in asked.changes]
+    lines = []
+    if asked.agent:
+        task = one_line(asked.task, SHOWN_TASK)
+        lines.append(f"{visible(asked.agent)} asks, whose task is: {visible(task)}")
+    lines += [plain(change.diff()).rstrip("\n") for change in asked.changes]
     if asked.problem:
         lines.append(f"It would fail: {visible(asked.problem)}")
     places = [visible(place) for place in dict.fromkeys(question.call.places)]
@@ -139,9 +146,8 @@ def choices_of(asked: Asked) -> str:
 
 
 def reply_to(answer: str) -> str:
-    """The choice, or the reason to refuse, in an answer."""
-    word, _, reason = answer.strip().partition(" ")
-    if not reason:
-        return word
-    said = reason if word.lower() in ("n", "no") else answer.strip()
-    return f"the person refused and said: {said}"
+    """The choice, with its conditions, or the reason to refuse, in an answer."""
+    reply = reply_of(answer)
+    if isinstance(reply, Reply) or choice_of(reply) is not None:
+        return reply
+    return f"the person refused and said: {reply.strip()}"
