@@ -1,7 +1,8 @@
 """An MCP server for tests whose answers are broken, `mcp_broken_server.py WAY`, over stdio by hand.
 
 Its tool `t` is answered with the text of WAY, where {id} stands for the id of the call. With
-`lists` as its second argument it promises resources and prompts that it does not have.
+`lists` as its second argument it promises resources and prompts that it does not have, and with
+`modern` it speaks the newer generation of the protocol.
 """
 
 from __future__ import annotations
@@ -20,8 +21,20 @@ def send(**message: Any) -> None:
 for line in sys.stdin:
     asked = json.loads(line)
     match asked["method"]:
+        case "server/discover" if "modern" in MORE:
+            server = {"name": "broken", "version": "1"}
+            result = {
+                "resultType": "complete",
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": {"tools": {}},
+                "serverInfo": server,
+                "ttlMs": 0,
+                "cacheScope": "private",
+            }
+            send(id=asked["id"], result=result)
         case "initialize":
-            lists: dict[str, Any] = {"resources": {}, "prompts": {}} if MORE else {}
+            promised: dict[str, Any] = {"resources": {}, "prompts": {}}
+            lists = promised if "lists" in MORE else {}
             result = {
                 "protocolVersion": "2025-11-25",
                 "capabilities": {"tools": {}, **lists},
@@ -29,10 +42,9 @@ for line in sys.stdin:
             }
             send(id=asked["id"], result=result)
         case "tools/list":
-            send(
-                id=asked["id"],
-                result={"tools": [{"name": "t", "inputSchema": {"type": "object"}}]},
-            )
+            tools = [{"name": "t", "inputSchema": {"type": "object"}}]
+            cached = {"ttlMs": 0, "cacheScope": "private"} if "modern" in MORE else {}
+            send(id=asked["id"], result={"tools": tools, **cached})
         case "tools/call":
             print(WAY.replace("{id}", str(asked["id"])), flush=True)
         case "prompts/list":

@@ -52,6 +52,11 @@ async def test_an_answer_that_cannot_be_read_fails_its_call_at_once(way: str) ->
         await call(way)
 
 
+@pytest.mark.parametrize("generation", ["older", "modern"])
+async def test_a_result_without_a_type_is_complete(generation: str) -> None:
+    assert await call(TEXT % "ok", generation) == "ok"
+
+
 async def test_what_does_not_fit_is_named_by_its_first_place() -> None:
     with pytest.raises(HandlerError) as raised:
         await call('{"jsonrpc":"2.0","id":{id},"result":{"content":null}}')

@@ -30,6 +30,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from axio_tools_mcp import __version__, skills
 from axio_tools_mcp.answers import elicitation_answers, roots_answers
 from axio_tools_mcp.auth import ServerAuth
+from axio_tools_mcp.completed import Completing
 from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.elicitation import Elicit
 from axio_tools_mcp.errors import ConnectError, ConnectionLost, ToolCallError
@@ -94,8 +95,9 @@ async def connect(
         if kind is not None:
             hooks.changed(kind)
 
+    completing = Completing()
     client = Client(
-        _transport(config, hooks, witness, login),
+        completing.over(_transport(config, hooks, witness, login)),
         mode="legacy" if config.transport == "sse" else "auto",
         message_handler=hear,
         elicitation_callback=elicitation_answers(config, hooks.elicit),
@@ -108,6 +110,7 @@ async def connect(
         async with asyncio.timeout(start) as limit:
             async with client:
                 limit.reschedule(None)
+                completing.wanted = client.protocol_version in MODERN_PROTOCOL_VERSIONS
                 _note_mismatches(client)
                 listens = asyncio.Event()
                 listening = asyncio.create_task(_listen(client, hooks, listens))
