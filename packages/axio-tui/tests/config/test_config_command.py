@@ -225,3 +225,11 @@ def test_a_password_in_an_address_is_not_shown(axio: Any) -> None:
     done = axio("config", "set", "transports.openai.base_url", url)
     assert "https://...@example.com/v1" in done.line and "s3cret" not in done.line
     assert "s3cret" not in axio("config").out
+
+
+def test_two_at_once_lose_no_setting_of_each_other(axio: Any) -> None:
+    names = ["model", "theme", "system", "log_file", "keys.a", "keys.b"]
+    started = [axio.start("config", "set", name, "x") for name in names]
+    assert [process.wait(60) for process in started] == [0] * len(names)
+    text = Path(axio.home, ".config/axio/config.toml").read_text()
+    assert text.count("x") == text.count("=") == len(names)

@@ -8,19 +8,17 @@ put below it later is asked about again, and so is one whose hooks or servers ha
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from axio_tui.config.file import LARGEST, ConfigFile, HookTable, parse_config, replace
-from axio_tui.config.paths import data_folder, home_folder, own_folder
+from axio_tui.config.paths import data_folder, home_folder, locked
 from axio_tui.config.reading import read_at_most
 
 __all__ = (
@@ -83,10 +81,14 @@ def _is_root_of_ours(folder: Path) -> bool:
 def read_inside(folder: Path, name: str, limit: int) -> tuple[bytes, int]:
     """The first bytes of a regular file of a resolved folder, and its size. `OSError` also for a
     link that leads out of the folder: what is there was not looked at."""
+    return read_at_most(_inside(folder, name), limit)
+
+
+def _inside(folder: Path, name: str) -> Path:
     real = Path(os.path.realpath(folder / name, strict=True))
     if not real.is_relative_to(folder):
         raise OSError(0, "a link that leads out of the folder", str(folder / name))
-    return read_at_most(real, limit)
+    return real
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def look_at(folder: Path) -> Brought | None:
         try:
             data, size = b"", 0
             if name == SKILLS:
-                _check_inside(folder, name)
+                _inside(folder, name)
             elif name in _STARTING:
                 limit = LARGEST if name == CONFIG else _LARGEST
                 data, size = read_inside(folder, name, limit)
@@ -159,12 +161,6 @@ def _has_skills(folder: Path) -> bool:
         return os.path.islink(folder / SKILLS)
     files = (folder / SKILLS / name / "SKILL.md" for name in names)
     return len(names) == _LOOKED_AT or any(map(os.path.lexists, files))
-
-
-def _check_inside(folder: Path, name: str) -> None:
-    real = Path(os.path.realpath(folder / name, strict=True))
-    if not real.is_relative_to(folder):
-        raise OSError(0, "a link that leads out of the folder", str(folder / name))
 
 
 def _files_of_hooks(folder: Path, hooks: list[HookTable]) -> dict[str, str | None]:
@@ -227,14 +223,14 @@ class Trust:
         """Keep an answer about a folder as it was looked at. `OSError` if that cannot be done."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         folder = str(brought.folder)
-        with self._locked():
+        with locked(self.path.parent):
             answers = self._read()
             answers[folder] = Trusted(folder, trusted, brought.fingerprint, brought.owner, now)
             self._write(answers)
 
     def forget(self, folder: Path) -> bool:
         """Forget what was said of a folder, also one that is gone; False if nothing was."""
-        with self._locked():
+        with locked(self.path.parent):
             answers = self._read()
             was = answers.pop(str(folder), None)
             if was is not None:
@@ -244,16 +240,6 @@ class Trust:
     def list(self) -> list[Trusted]:
         """All answers, by folder."""
         return [answer for _, answer in sorted(self._read().items())]
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        folder = own_folder(self.path.parent)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _read(self) -> dict[str, Trusted]:
         try:

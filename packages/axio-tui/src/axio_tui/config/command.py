@@ -15,7 +15,7 @@ from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.chat.trust import Trust, look_at, project_folders
 from axio_tui.config.file import read_config, replace
 from axio_tui.config.load import load_config
-from axio_tui.config.paths import config_file, own_folder
+from axio_tui.config.paths import config_file, locked
 from axio_tui.config.secrets import KEYS, Secrets, shown
 from axio_tui.config.settings import Setting, find_setting, is_secret, path_of
 from axio_tui.config.values import Value
@@ -257,15 +257,15 @@ def _setting(name: str) -> Setting:
 
 def _change(change: Callable[[str], str]) -> None:
     """Replace the file by what `change` makes of its text; one that is broken is left as it is."""
-    file = read_config(config_file())
-    if file.broken:
-        raise CommandError(f"{file.broken}; mend the file first")
-    mark = b"\xef\xbb\xbf" if file.data.startswith(b"\xef\xbb\xbf") else b""
-    text = file.data.decode("utf-8-sig")
-    ends = "\r\n" if "\r\n" in text else "\n"
-    changed = change(text.replace("\r\n", "\n")).replace("\n", ends)
-    own_folder(file.path.parent)
-    replace(file.path, mark + changed.encode())
+    with locked(config_file().parent):
+        file = read_config(config_file())
+        if file.broken:
+            raise CommandError(f"{file.broken}; mend the file first")
+        mark = b"\xef\xbb\xbf" if file.data.startswith(b"\xef\xbb\xbf") else b""
+        text = file.data.decode("utf-8-sig")
+        ends = "\r\n" if "\r\n" in text else "\n"
+        changed = change(text.replace("\r\n", "\n")).replace("\n", ends)
+        replace(file.path, mark + changed.encode())
 
 
 def _say_what_wins(name: str, value: object, say: Say) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = (
@@ -12,6 +14,7 @@ __all__ = (
     "data_folder",
     "database_file",
     "home_folder",
+    "locked",
     "own_folder",
 )
 
@@ -40,6 +43,18 @@ def own_folder(folder: Path) -> Path:
     """The folder, made if it is missing, with all above it, for its owner alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Change what is in a folder of the user, which is made if it is missing, while no other
+    program does so."""
+    descriptor = os.open(own_folder(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _base(environment: Mapping[str, str], variable: str, default: str) -> Path:

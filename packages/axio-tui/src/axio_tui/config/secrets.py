@@ -5,18 +5,17 @@ A value is a `Secret` wherever it is found: no `repr`, log line or message shows
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from axio.wire.secret import Secret
 from axio_tui.config import keyring
 from axio_tui.config.file import replace
-from axio_tui.config.paths import config_folder, database_file, own_folder
+from axio_tui.config.paths import config_folder, database_file, locked
 from axio_tui.config.reading import read_at_most
 from axio_tui.config.settings import is_secret
 
@@ -119,14 +118,14 @@ class Secrets:
 
     def keep(self, provider: str, value: str) -> str:
         """Keep the key of a provider; where it is kept. What lies in the database moves too."""
-        with self._locked():
+        with locked(self.path.parent):
             source = self._keep(provider, value)
             self._move_old(besides=provider)
         return source
 
     def forget(self, provider: str) -> bool:
         """Forget the key of a provider, but not a variable; False if there is none."""
-        with self._locked():
+        with locked(self.path.parent):
             tables = self._read(strict=True)
             table = tables.get(provider, {})
             if table.pop(_MARK, None) is True:
@@ -173,16 +172,6 @@ class Secrets:
         self._say(f"secrets that were in the database are now in {self.path}")
 
     # ── the file ──────────────────────────────────────────────────────────────────────────────
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        folder = own_folder(self.path.parent)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _read(self, strict: bool = False) -> dict[str, dict[str, Any]]:
         """The tables of the file. `ValueError` if it is `strict` and the file is broken, since a
