@@ -70,3 +70,31 @@ def test_ctrl_c_while_it_reads_ends_it_with_130(offline: Any, axio: Any, tmp_pat
     assert process.wait(25) == 130
     assert time.monotonic() - started < 4
     assert process.stderr.read().splitlines()[-1] == b"axio: interrupted"
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_newcomer_keeps_one_conversation_over_a_restart(axio: Any, terminal: Any) -> None:
+    args = ("--plain", "--transport", "local", *TOOLS)
+    tty = terminal(*args)
+    tty.until("you: ", 60)
+    tty.send("List the files in docs\n")
+    tty.until('tool: list_files(directory="docs")\n', 120)
+    assert "guide.md" in tty.until(" tokens in", 120)
+    tty.until("you: ")
+    tty.send("Make a new file called notes.txt\n")
+    tty.until("Run it? [yes", 120)
+    tty.send("no\n")
+    tty.until("the person refused", 120)
+    tty.until("you: ", 120)
+    tty.send("exit\n")
+    assert tty.end(60)[0] == 0
+    tty = terminal(*args, "-c")
+    again = tty.until("you: Make a new file called notes.txt\n", 60)
+    assert "you: List the files in docs\n" in again and again.count("guide.md") == 1
+    tty.until("you: ", 60)
+    tty.send("Make a new file called notes.txt\n")
+    tty.until("Run it? [yes", 120)
+    tty.send("yes\n")
+    tty.until("you: ", 120)
+    tty.send("\x04")
+    assert tty.end(60)[0] == 0 and (axio.home / "notes.txt").exists()

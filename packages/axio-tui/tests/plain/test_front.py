@@ -441,6 +441,41 @@ def test_a_conversation_that_is_open_elsewhere_is_taken_over_only_after_asking(
     assert '"third"' not in first.end()[1]
 
 
+def test_a_copy_goes_on_without_telling_all_again(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One."], ["Two."], ["A summary."], ["Three."]])
+    asked(tty, "first")
+    tty.until("One.")
+    asked(tty, "/fork")
+    assert "One." not in tty.until("Going on in a copy")
+    asked(tty, "second")
+    tty.until("Two.")
+    asked(tty, "/model scripted")
+    assert tty.until(YOU).count("scripted") == 2  # as it was typed, and as it was done
+    tty.send("third\n")
+    assert "Two." not in tty.until("A summary.")
+    asked(tty, "/compact")
+    assert "Two." not in tty.until(YOU)
+    tty.send("/rename the copy\n")
+    asked(tty, "/resume the copy")
+    tty.until("This is that conversation.")
+    left(tty)
+
+
+def test_names_of_others_are_shown_as_text(axio: Any, terminal: Any) -> None:
+    assert axio("run", *SCRIPTED[1:], "\u202efirst\x1b[2J", script=[["One."]]).code == 0
+    tty = terminal(*SCRIPTED, "-c", script=[["Two."]])
+    tty.until(YOU)
+    seen = tty.until(YOU)
+    tty.send("/resume\n")
+    seen += tty.until("/resume N")
+    assert not any(character in seen for character in "\x1b\u202e")
+    assert axio("sessions", "rename", axio("sessions").out.split()[0], "a\x1b]0;b\x07").code == 0
+    asked(tty, "/resume")
+    seen = tty.until("/resume N")
+    assert "a\\x1b]0;b\\x07 (2 messages" in seen and "\x1b" not in seen
+    left(tty)
+
+
 def test_files_and_conversation_go_back_after_a_restart(axio: Any, terminal: Any) -> None:
     file: Path = axio.home / "a.txt"
     file.write_text("old\n")

@@ -95,6 +95,8 @@ async def _resume(host: Host, arguments: str) -> Outcome:
 
 
 async def _go_on_with(host: Host, session_id: str) -> Outcome:
+    if session_id == host.session.store.session_id:
+        return "This is that conversation."
     await host.show(host.make(await host.library.store(session_id)))
     return ""
 

@@ -64,6 +64,9 @@ SILENCE = 10.0
 class Front:
     """The front end of lines. `because` says what has switched it on."""
 
+    session: ChatSession
+    library: Library
+
     def __init__(self, args: argparse.Namespace, because: str, interrupts: Interrupts) -> None:
         self._because = because
         self._interrupts = interrupts
@@ -98,8 +101,11 @@ class Front:
     async def show(self, session: ChatSession) -> None:
         """Open this conversation, close the one before, and go on with it."""
         await self._open(session)
-        await self.session.close()
-        self._begin_with(session)
+        before, self.session = self.session, session
+        await before.close()
+        if [*before.conversation.entries] != [*session.conversation.entries]:
+            self._begin_with(session)
+        self._telling.session = session
 
     async def _open(self, session: ChatSession) -> None:
         try:
@@ -232,6 +238,8 @@ class Front:
         except CommandFailed as failed:
             self._tell(str(failed))
         else:
+            if not self.session.is_busy:
+                self._telling.begin_here()  # a command says itself what it has done
             await self._show(name, outcome)
 
     async def _show(self, name: str, outcome: Outcome) -> None:
@@ -244,10 +252,9 @@ class Front:
                 await self._send(prompt)
             case Edit(text=text, said=said):
                 self._keyboard.draft = text
-                self._telling.begin_here()
                 self._tell(said)
             case Leave():
-                self._is_leaving = True
+                self._leave()
             case str(text) if text:
                 self._tell(text)
 
@@ -293,10 +300,14 @@ class Front:
 
     def _typed(self, text: str | None) -> None:
         if text is None or text.strip() in ("exit", "quit"):
-            self._is_leaving = True
-            self._tell("leaving when this is done; Ctrl-C stops it")
+            self._leave()
         elif text.strip():
             self._keep(text)
+
+    def _leave(self) -> None:
+        self._is_leaving = True
+        if self.session.is_busy:
+            self._tell("leaving when this is done; Ctrl-C stops it")
 
     def _keep(self, text: str) -> None:
         self._entered.put_nowait(text)
