@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from axio.approval import (
     pending,
     waiting,
 )
-from axio.blocks import ImageBlock, ToolResultBlock
+from axio.blocks import ImageBlock, ToolResultBlock, ToolUseBlock
+from axio.budget import Budget
 from axio.events import SessionEndEvent, StreamEvent, ToolResult
 from axio.exceptions import Deferred
 from axio.history import check
@@ -313,22 +315,28 @@ async def test_a_handler_that_does_something_else_asks_anew() -> None:
     assert world.effects == []
 
 
-async def test_a_call_in_a_task_that_outlives_the_handler_cannot_wait() -> None:
-    async def script() -> str:
-        async def later() -> None:
-            await asyncio.sleep(0)
-            left.append(await call("ask"))
+async def test_a_call_that_has_to_wait_after_the_handler_has_ended_has_failed() -> None:
+    class AskSlowly(PermissionGuard):
+        async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
+            asking.set()
+            await ended.wait()
+            raise Deferred("too late")
 
-        tasks.append(asyncio.create_task(later()))
+    async def script() -> str:
+        tasks.append(asyncio.create_task(call("slow")))
+        await asking.wait()
+        asyncio.get_running_loop().call_soon(ended.set)
         return "done"
 
-    left: list[str] = []
-    tasks: list[asyncio.Task[None]] = []
+    asking, ended = asyncio.Event(), asyncio.Event()
+    tasks: list[asyncio.Task[str]] = []
     world, store = World(), MemoryContextStore()
-    assert await agent_of(script, world).run("go", store) == "ok"
-    await asyncio.wait(tasks)
-    assert left == [] or "cannot wait" in left[0]
+    agent = agent_of(script, world)
+    agent = agent.copy(tools=[*agent.tools, Tool("slow", world.change, guards=(AskSlowly(),))])
+    assert await agent.run("go", store) == "ok"
+    assert "a call inside of 'script' cannot wait. too late" in await tasks[0]
     assert await result_in(store) == "done"
+    assert world.effects == []
 
 
 async def test_a_cancel_ends_what_waits_only_as_long_as_it_runs() -> None:
@@ -407,3 +415,54 @@ async def test_a_damaged_note_waits_for_nothing(damage: str) -> None:
     store = MemoryContextStore([*history[:2], Message("user", [broken])])
     assert pending(await store.get_history()) == []
     assert await agent.resume(store).get_final_text() == "ok"
+
+
+@pytest.mark.parametrize("kind", ["generator", "queued", "timed", "read_only", "idempotent"])
+async def test_every_kind_of_tool_may_make_calls_that_wait(kind: str) -> None:
+    async def plain() -> str:
+        return f"{await call('change')}, {await call('ask')}"
+
+    async def generator() -> AsyncIterator[str]:
+        yield await call("change")
+        yield ", "
+        yield await call("ask")
+
+    kinds: dict[str, dict[str, Any]] = {
+        "queued": {"concurrency": 1},
+        "timed": {"timeout": 60.0},
+        "read_only": {"read_only": True},
+        "idempotent": {"idempotent": True},
+    }
+    options = kinds.get(kind, {})
+    world, store = World(), MemoryContextStore()
+    agent = agent_of(generator if kind == "generator" else plain, world, **options)
+    assert (await start(agent, store))[1] == "approval"
+    [asked] = pending(await store.get_history())
+    await decide(store, asked, approve=True)
+    assert await agent.resume(store).get_final_text() == "ok"
+    assert await result_in(store) == "did k, did k"
+    assert world.effects == ["change k", "ask k"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_where_a_run_cannot_be_resumed_an_inner_call_that_would_wait_has_failed() -> None:
+    async def script() -> str:
+        return await call("ask")
+
+    agent = agent_of(script, World())
+    [result] = await agent.dispatch_tools([ToolUseBlock("a", "script", {})], 1)
+    assert "a call inside of 'script' cannot wait. A person decides." in str(result.content)
+
+
+async def test_a_budget_does_not_count_a_call_that_is_known() -> None:
+    async def script() -> str:
+        return f"{await call('change')}, {await call('ask')}"
+
+    world, store = World(), MemoryContextStore()
+    agent = agent_of(script, world)
+    await start(agent, store)
+    [asked] = pending(await store.get_history())
+    await decide(store, asked, approve=True)
+    budget = Budget(tool_calls=2)  # the outer call and the one that was approved
+    assert await agent.resume(store, budget=budget).get_final_text() == "ok"
+    assert budget.used_tool_calls == 2
