@@ -36,7 +36,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 async def client(durable: Durable, session: str, seed: int) -> tuple[list[Message], str]:
-    """What a client has in the end that reconnects at random and sends only `after`: the messages,
+    """Watch as a client that reconnects at random and sends only `after`; return the messages,
     and the last text as it was told live, empty if it was not told whole."""
     chance = random.Random(seed)
     seen: list[Message] = []
