@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ import pytest
 from axio.blocks import TextBlock
 from axio.exceptions import SessionBusy
 from axio.messages import Message
-from axio_context_sqlite import SessionLost, SQLiteContextStore, lease
+from axio_context_sqlite import SessionInUse, SessionLost, SQLiteContextStore, lease
 
 Spawn = Callable[..., "Popen[str]"]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -341,6 +342,62 @@ async def test_a_run_that_gives_up_waiting_leaves_the_owner_alone(
                 raise AssertionError("not reached")
         assert owner_in_file(path) == before
         await store.append(user("still mine"))
+
+
+# ── held for many runs ──
+
+
+async def test_a_session_that_is_held_is_so_between_runs_too(
+    store: SQLiteContextStore, other: SQLiteContextStore, path: Path
+) -> None:
+    async with store.hold():
+        owner = owner_in_file(path)
+        for text in ("a", "b"):
+            async with store.own():
+                await store.append(user(text))
+            assert owner_in_file(path) == owner, "a run takes and gives back nothing"
+            with pytest.raises(SessionInUse):
+                await other.append(user("theirs"))
+        await store.append(user("c"))
+    assert owner_in_file(path) is None
+    await other.append(user("theirs"))
+    assert await store.get_history() == [user(text) for text in ("a", "b", "c", "theirs")]
+
+
+async def test_who_wants_to_hold_a_session_is_told_at_once_who_has_it(
+    conn: aiosqlite.Connection, spawn: Spawn, path: Path
+) -> None:
+    process = spawn(OWNER, path)
+    assert said(process) == "owned"
+    patient = SQLiteContextStore(conn, "session", "project", wait=600)
+    with pytest.raises(SessionInUse, match=f"process {process.pid} on ") as busy:
+        async with patient.hold():
+            raise AssertionError("not reached")
+    assert (busy.value.pid, busy.value.host) == (process.pid, socket.gethostname())
+
+
+async def test_what_was_taken_over_is_refused_to_the_first_and_not_given_back_by_it(
+    store: SQLiteContextStore, other: SQLiteContextStore, path: Path
+) -> None:
+    first = store.hold()
+    await first.__aenter__()
+    async with store.own():
+        await store.append(user("mine"))
+        second = other.hold(take_over=True)
+        await second.__aenter__()
+        with pytest.raises(SessionLost):
+            await store.append(user("too late"))
+    with pytest.raises(SessionLost):
+        async with store.own():
+            await store.append(user("too late"))
+    await first.__aexit__(None, None, None)
+    with pytest.raises(SessionInUse):
+        await other.beside("session").rewind(0)
+    async with other.own():
+        await other.append(user("theirs"))
+    await second.__aexit__(None, None, None)
+    assert owner_in_file(path) is None
+    assert await store.get_history() == [user("mine"), user("theirs")]
 
 
 def test_where_the_system_tells_nothing_of_processes_the_heartbeat_decides(

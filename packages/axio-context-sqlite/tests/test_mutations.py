@@ -103,6 +103,20 @@ MUTANTS = [
         "test_lease.py::test_a_lease_that_could_not_be_given_back_holds_up_no_run_of_this_process",
     ),
     Mutant(
+        "respect for who holds the session",
+        "owner",
+        "                if not take_over:\n",
+        "                if False:\n",
+        "test_lease.py::test_who_wants_to_hold_a_session_is_told_at_once_who_has_it",
+    ),
+    Mutant(
+        "the hold around many runs",
+        "owner",
+        "        if runs is not None and self._token is not None and lease.is_held(self._token):\n",
+        "        if False:\n",
+        "test_lease.py::test_a_session_that_is_held_is_so_between_runs_too",
+    ),
+    Mutant(
         "the look at what others wrote",
         "cache",
         "        if seen != known:\n",
