@@ -172,6 +172,10 @@ HEADS = {
     },
     "tools: [Read, Grep]": {"tools": ["Read", "Grep"]},
     "a:\nb: ~\nc: false": {"a": None, "b": None, "c": False},
+    "a: b\tc \u2028 d": {"a": "b\tc \u2028 d"},
+    "a: |\n  one\n  \ttwo\n": {"a": "one\n\ttwo\n"},
+    "a: x\r\nb: y": {"a": "x", "b": "y"},
+    "a:\n\tb: c": None,
     "a: &x 1": None,
     "a: {b: c}": None,
     "a: 1\na: 2": None,
@@ -195,7 +199,7 @@ def test_the_head_of_a_skill(head: str) -> None:
 
 
 VALUES = st.recursive(
-    st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
+    st.text(st.characters(codec="utf-8"), min_size=1)
     | st.booleans()
     | st.integers(-(2**50), 2**50),
     lambda inner: st.dictionaries(st.text("abc", min_size=1), inner, min_size=1),

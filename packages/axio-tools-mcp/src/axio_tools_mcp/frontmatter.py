@@ -18,6 +18,7 @@ _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.D
 _KEY = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'#\[\]{}&*!|>%@`,?-][^:#]*?)\s*:(?:\s+|$)"""
 )
+_LINE_END = re.compile(r"\r\n|\n|\r")  # and no others, as in YAML
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _BLOCK = re.compile(r"([|>])([+-]?)\s*(?:#.*)?$")
 _REFUSED = tuple("&*!%@`{?")
@@ -74,7 +75,7 @@ class _Lines:
     """The lines of a head, read from top to bottom."""
 
     def __init__(self, text: str) -> None:
-        self._lines = text.expandtabs(8).splitlines()
+        self._lines = _LINE_END.split(text)
         self._at = 0
 
     def end(self) -> None:
@@ -145,7 +146,7 @@ class _Lines:
         width = 0
         while self._at < len(self._lines):
             line = self._lines[self._at].rstrip()
-            depth = len(line) - len(line.lstrip())
+            depth = _depth(line)
             if line and depth <= indent:
                 break
             width = width or depth
@@ -166,12 +167,16 @@ class _Lines:
         while self._at < len(self._lines):
             line = self._lines[self._at]
             if line.strip() and not line.lstrip().startswith("#"):
-                return len(line) - len(line.lstrip())
+                return _depth(line)
             self._at += 1
         return None
 
     def _is_item(self) -> bool:
         return self._lines[self._at].lstrip().split(" ", 1)[0] == "-"
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _without_comment(text: str) -> str:
