@@ -10,9 +10,11 @@ from subprocess import Popen
 import pytest
 
 from axio import Agent, Tool
+from axio.approval import waiting_note
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.exceptions import SessionBusy
 from axio.history import UNKNOWN_OUTCOME
+from axio.journal import Outcome
 from axio.messages import Message
 from axio.testing import StubTransport, make_text_response
 from axio_context_sqlite import SQLiteContextStore
@@ -31,6 +33,22 @@ async def test_another_process_reads_the_notes_and_makes_none(
         assert await other.journal.outcome(CALL) == result
         with pytest.raises(SessionBusy):
             await other.journal.begin(CALL)
+
+
+async def test_calls_go_with_the_messages_that_make_them(store: SQLiteContextStore) -> None:
+    kept, gone = ToolUseBlock("a", "tool", {}), ToolUseBlock("b", "tool", {})
+    inside = ToolUseBlock("b/1", "tool", {})
+    for call in (kept, gone):
+        note = waiting_note(call.id, "tool", {}, "")
+        await store.append(Message("assistant", [call]))
+        await store.append(Message("user", [ToolResultBlock(call.id, note, True)]))
+    async with store.own():
+        for call in (kept, gone, inside):
+            await store.journal.begin(call)
+        await store.rewind(2)
+        assert await store.journal.outcome(kept) is Outcome.UNKNOWN
+        for call in (gone, inside):
+            assert await store.journal.outcome(call) is Outcome.NOT_BEGUN
 
 
 async def test_calls_go_with_their_session(store: SQLiteContextStore, path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 
 from axio.approval import digest
 from axio.blocks import ToolResultBlock, ToolUseBlock, from_dict, to_dict
+from axio.history import calls_of
 from axio.journal import Outcome, is_final
+from axio.messages import Message
 from axio.types import ToolCallID
 from axio_context_postgres.payload import Encoded, as_json, as_text
 from axio_context_postgres.server import Server
 
-__all__ = ("NOTE", "SETTLE", "CallJournal", "Notes", "answered")
+__all__ = ("NOTE", "SETTLE", "CallJournal", "Notes", "answered", "called")
 
 Notes = dict[str, list[str | None]]
 """The parameters of `NOTE` about several calls."""
@@ -96,6 +98,11 @@ def answered(messages: list[Encoded]) -> list[str]:
         for block in each.message.content
         if isinstance(block, ToolResultBlock) and is_final(block)
     ]
+
+
+def called(messages: Iterable[Message]) -> list[str]:
+    """The calls that `messages` make, as the column names them."""
+    return [_column(call.id) for message in messages for call in calls_of(message)]
 
 
 def _column(id: ToolCallID) -> str:

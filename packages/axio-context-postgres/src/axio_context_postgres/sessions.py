@@ -9,7 +9,7 @@ from axio.context import SessionInfo
 from axio.exceptions import SessionBusy
 from axio.history import open_turn
 from axio_context_postgres import lease, rows
-from axio_context_postgres.calls import SETTLE, answered
+from axio_context_postgres.calls import SETTLE, answered, called
 from axio_context_postgres.lease import Hold
 from axio_context_postgres.payload import Encoded, as_text, beginning, decode, encode
 from axio_context_postgres.rows import Known
@@ -91,6 +91,7 @@ class Change:
             raise ValueError(
                 f"cannot keep {number} messages: session {self._known.id!r} has {len(messages)}"
             )
+        await self._execute(SETTLE, answered=called(messages[number:]))
         await self._keep(number, number, beginning([encode(m) for m in messages[:number]]))
 
     async def take_inbox(self, until: int | None) -> int:

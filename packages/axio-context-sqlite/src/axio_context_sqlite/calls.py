@@ -11,10 +11,11 @@ from axio.approval import digest
 from axio.blocks import ToolResultBlock, ToolUseBlock, from_dict, to_dict
 from axio.journal import Outcome, is_final
 from axio.messages import Message
+from axio.types import ToolCallID
 from axio_context_sqlite.names import to_column
 from axio_context_sqlite.rows import Session
 
-__all__ = ("CallJournal", "Perform", "settle")
+__all__ = ("CallJournal", "Perform", "forget", "settle")
 
 T = TypeVar("T")
 
@@ -74,12 +75,16 @@ class CallJournal:
 
 
 def settle(db: sqlite3.Connection, session: Session, messages: Iterable[Message]) -> None:
-    """Forget the calls whose last results are in `messages`, with those made inside them."""
-    for message in messages:
-        for result in filter(is_final, message.tool_results):
-            id = to_column(result.tool_use_id)
-            db.execute(
-                "DELETE FROM axio_context_calls WHERE project = ? AND session_id = ? "
-                "AND (call_id = ? OR substr(call_id, 1, ?) = ?)",
-                (*session, id, len(id) + 1, f"{id}/"),
-            )
+    """Forget the calls whose last results are in `messages`."""
+    results = (result for message in messages for result in message.tool_results)
+    forget(db, session, (result.tool_use_id for result in results if is_final(result)))
+
+
+def forget(db: sqlite3.Connection, session: Session, ids: Iterable[ToolCallID]) -> None:
+    """Forget calls, with those made inside them."""
+    for id in map(to_column, ids):
+        db.execute(
+            "DELETE FROM axio_context_calls WHERE project = ? AND session_id = ? "
+            "AND (call_id = ? OR substr(call_id, 1, ?) = ?)",
+            (*session, id, len(id) + 1, f"{id}/"),
+        )

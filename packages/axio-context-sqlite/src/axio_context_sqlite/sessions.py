@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 from axio.context import SessionInfo, preview
-from axio.history import open_turn
+from axio.history import calls_of, open_turn
 from axio_context_sqlite import calls, changes, rows, shelf, work
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.names import from_column, to_column
@@ -58,6 +58,9 @@ def rewind(db: sqlite3.Connection, session: Session, number: int) -> None:
     present = rows.count(db, session)
     if not 0 <= number <= present:
         raise ValueError(f"cannot keep {number} messages: session {session.shown} has {present}")
+    with suppress(StoreDamaged):  # To rewind may be the way out of that.
+        for message in rows.tail(db, session, present - number):
+            calls.forget(db, session, (call.id for call in calls_of(message)))
     rows.keep(db, session, number)
     shelf.forget(db, session, number)
     work.stir(db, session)
