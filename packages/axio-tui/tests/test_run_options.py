@@ -119,6 +119,11 @@ def test_a_limit_ends_it_with_3_and_the_history_is_valid(
     assert axio(*SCRIPTED, "-c", "on", script=[["Fine."]]).code == 0
 
 
+def test_a_cost_that_cannot_be_counted_is_said(axio: Any) -> None:
+    done = axio("run", "--tools", "none", "--transport", "classic", "--max-cost", "0.5", "hi")
+    assert done.code == 0 and "the price of small is not known" in done.line
+
+
 @pytest.mark.parametrize("option", ["--max-cost", "--time-limit", "--max-tokens"])
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
 def test_a_limit_that_limits_nothing_is_wrong_use(axio: Any, option: str, value: str) -> None:

@@ -22,6 +22,7 @@ from axio_tui.chat.hooks import Hooks, read_hooks
 from axio_tui.chat.installed import OWN_GUARDS, installed_guards
 from axio_tui.chat.instructions import instructions_of
 from axio_tui.chat.models import Models
+from axio_tui.chat.offers import is_free
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.skills import Skill, Skills, find_skills
@@ -129,6 +130,8 @@ async def equipped(
         transport = await models.of("chat")
         if named is None:
             say(_what_was_chosen(choice, transport))
+        if args.max_cost is not None:
+            _check_price(choice, transport, say)
         instructions, skills, hooks = _brought(args, say)
         permissions = _permissions(args, ask, keeps, parts, hooks, rules_of(args.sandbox, tools))
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
@@ -202,6 +205,13 @@ def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
     }
     address = config.below("transports").get(f"{choice.transport}.base_url")
     return kept if address is None else {**kept, "base_url": address}
+
+
+def _check_price(choice: Choice, transport: object, say: Say) -> None:
+    model = model_of(transport)
+    is_priced = model is not None and (model.input_cost or model.output_cost)
+    if model is not None and not is_priced and not is_free(choice.name):
+        say(f"the price of {model.id} is not known: --max-cost does not limit it")
 
 
 def _what_was_chosen(choice: Choice, transport: object) -> str:

@@ -123,6 +123,15 @@ def test_commands_that_may_be_given_at_any_time_are_done_at_once(terminal: Any) 
     left(tty)
 
 
+def test_a_limit_holds_for_one_prompt_and_the_conversation_goes_on(terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, "--time-limit", "1", script=[["One.\n", 60], ["Two."]])
+    asked(tty, "first")
+    tty.until("axio: error: the run took too long")
+    asked(tty, "second")
+    tty.until("Two.")
+    left(tty)
+
+
 def test_leaving_waits_for_the_answer(terminal: Any) -> None:
     tty = terminal(*SCRIPTED, script=[["One.\n", 1, "End."]])
     asked(tty, "first")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from axio.blocks import ContentBlock, TextBlock
 from axio.context import ContextStore
+from axio.events import StreamEvent
 from axio.messages import Prompt
 from axio.models import Capability
 from axio.transport import model_of
@@ -42,6 +44,7 @@ from axio_tui.chat.skills import skill_commands
 from axio_tui.equip import Equipment
 from axio_tui.errors import CommandError
 from axio_tui.harmless import plain, visible
+from axio_tui.limits import budget_of
 from axio_tui.plain.keyboard import Complete, Keyboard
 from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.plain.teller import AXIO, YOU
@@ -69,6 +72,7 @@ class Front:
 
     def __init__(self, args: argparse.Namespace, because: str, interrupts: Interrupts) -> None:
         self._because = because
+        self._budget = partial(budget_of, args)
         self._interrupts = interrupts
         self._telling = Telling(debug=args.debug)
         self._keyboard = Keyboard(self._typed)
@@ -284,16 +288,22 @@ class Front:
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────
 
+    def _sent(self, prompt: Prompt) -> AsyncGenerator[StreamEvent, None]:
+        return self.session.send(prompt, budget=self._budget())
+
     async def _run(self, prompt: Prompt | None) -> None:
         """Answer the prompt, or the oldest that waits, and then all that are queued."""
         session = self.session
-        stream = session.next() if prompt is None else session.send(prompt)
+        budget = self._budget()
+        stream = (
+            session.next(budget=budget) if prompt is None else session.send(prompt, budget=budget)
+        )
         with self._keyboard.listening():
             while stream is not None:
                 with self._interrupts.ending(session.stop):
                     await self._telling.follow(stream, self._parts)
                 await self._entered.join()
-                stream = session.next()
+                stream = session.next(budget=self._budget())
         self._tell_waiting()
 
     # ── what is typed meanwhile ───────────────────────────────────────────────────────────────

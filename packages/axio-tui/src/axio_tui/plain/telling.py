@@ -42,6 +42,7 @@ class Telling:
         self._paint: asyncio.TimerHandle | None = None
         self._broken: Exception | None = None
         self._agents = 0
+        self._level = "fine"
         self.person: Person
         """To be set before something is followed."""
 
@@ -106,9 +107,17 @@ class Telling:
                 self._say_traceback(failure)
             if hint := await hint_for(failure, parts):
                 self.say(hint)
+        self._warn()
         if end is not None:
             seconds = time() - began - (self.person.waited - waited)
             self.print(self._style.put(self._style.dim, footer(end, seconds, calls)))
+
+    def _warn(self) -> None:
+        """Say once that the window fills up, and once that it is almost full."""
+        window = self.session.window
+        if window.level != self._level and window.level != "fine":
+            self.say(f"(the model's window holds {window}: /compact shortens what is in it)")
+        self._level = window.level
 
     def _say_traceback(self, failure: BaseException) -> None:
         with suppress(OSError):
