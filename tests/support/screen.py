@@ -114,6 +114,7 @@ def app_over(
     async def open(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
         from axio_tools_local.local import LocalWorkspace
 
+        app.writing.history = PromptHistory(folder / "prompts", folder)  # not of this machine
         permissions = Permissions(ask, root=folder)
         agent = Agent("Help.", puppet, [*tools, *permissions.guarded(guarded)])
 
@@ -128,7 +129,6 @@ def app_over(
             yield Opened(make(first), make, library, place, lambda: "puppet")
 
     app = AgentApp(open, theme=theme, is_ascii=is_ascii)
-    app.writing.history = PromptHistory(folder / "prompts", folder)  # not those of this machine
     return app
 
 

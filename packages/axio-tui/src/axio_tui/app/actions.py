@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from axio_tui.app.host import ScreenHost
 from axio_tui.app.keys import MAIN_ONLY
-from axio_tui.app.runs import Runs
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
-from axio_tui.app.widgets.transcript import Transcript
-from axio_tui.app.writing import Writing
 from axio_tui.chat.composer import Command
-from axio_tui.chat.permissions import Mode
-from axio_tui.chat.session import ChatSession
 from axio_tui.harmless import one_line
+
+if TYPE_CHECKING:  # a first frame needs nothing of it
+    from axio_tui.app.host import ScreenHost
+    from axio_tui.app.runs import Runs
+    from axio_tui.app.widgets.transcript import Transcript
+    from axio_tui.app.writing import Writing
+    from axio_tui.chat.session import ChatSession
 
 __all__ = ("Actions",)
 
@@ -38,6 +39,8 @@ class Actions(App[None]):
     transcript: Transcript
     composer: Composer
     notice: Notice
+    is_complete = False
+    """True once all parts are there."""
     is_open = False
     """True once there is a session."""
     _escaped = 0.0
@@ -52,7 +55,7 @@ class Actions(App[None]):
         self.notice.say(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in MAIN_ONLY and len(self.screen_stack) > 1:
+        if action in MAIN_ONLY and (len(self.screen_stack) > 1 or not self.is_complete):
             return False
         return super().check_action(action, parameters)
 
@@ -74,6 +77,8 @@ class Actions(App[None]):
 
     def action_next_mode(self) -> None:
         if self.is_open and (permissions := self.session.permissions) is not None:
+            from axio_tui.chat.permissions import Mode
+
             modes: tuple[Mode, ...] = get_args(Mode)
             permissions.mode = modes[(modes.index(permissions.mode) + 1) % len(modes)]
             self.refresh_lines()
@@ -116,9 +121,9 @@ class Actions(App[None]):
             self.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
             self.screen.clear_selection()
             self.say("sent to the clipboard of the terminal")
-        elif self.writing.stop():
+        elif self.is_complete and self.writing.stop():
             pass
-        elif self.runs.is_busy:
+        elif self.is_complete and self.runs.is_busy:
             self.runs.stop(self.session)
         elif len(self.screen_stack) > 1:
             self.screen.dismiss(None)

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.timer import Timer
 
-from axio.events import StreamEvent
-from axio.exceptions import SessionBusy
 from axio_tui.app.actions import Actions
-from axio_tui.app.agent_lines import agent_line, agents_of
 from axio_tui.app.crash import report_crash
-from axio_tui.app.host import ScreenHost
 from axio_tui.app.keys import KEYS
-from axio_tui.app.leaving import parting_words
-from axio_tui.app.opening import Open, Opened
-from axio_tui.app.runs import Runs
-from axio_tui.app.screen_commands import open_agent
-from axio_tui.app.status_words import status_words
 from axio_tui.app.widgets.activity import Activity
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
-from axio_tui.app.widgets.question import QuestionBar
 from axio_tui.app.widgets.queue import QueueLines
 from axio_tui.app.widgets.status import StatusLine
-from axio_tui.app.widgets.transcript import Transcript
-from axio_tui.app.writing import Writing
 from axio_tui.chat.composer import Command, Input, Shell, Words
-from axio_tui.chat.entries import Note
-from axio_tui.chat.permissions import Asked
-from axio_tui.chat.questions import Questions
-from axio_tui.chat.session import ChatSession
-from axio_tui.chat.skills import skill_commands
+
+if TYPE_CHECKING:  # a first frame needs nothing of it
+    from axio.events import StreamEvent
+    from axio.exceptions import SessionBusy
+    from axio_tui.app.opening import Open, Opened
+    from axio_tui.app.widgets.question import QuestionBar
+    from axio_tui.app.widgets.transcript import Transcript
+    from axio_tui.chat.permissions import Asked
+    from axio_tui.chat.questions import Questions
+    from axio_tui.chat.session import ChatSession
 
 __all__ = ("AgentApp",)
 
@@ -68,39 +62,22 @@ class AgentApp(Actions):
         self.life: asyncio.Task[None] | None = None
         self._is_to_close = asyncio.Event()
         self._inputs: asyncio.Queue[Composer.Sent] = asyncio.Queue()
-        self.questions: Questions[Asked] = Questions(self._place_of)
-        self.runs = Runs(
-            on_event=self._on_event,
-            on_change=self.refresh_lines,
-            on_error=self._on_error,
-            budget=lambda: self.opened.budget(),
-        )
-        self.host = ScreenHost(self)
-        self.transcript = Transcript(is_ascii=is_ascii, id="transcript")
-        self.transcript.agents_of = lambda call: [
-            agent_line(self.session.conversation, agent) for agent in call.agents
-        ]
+        self.questions: Questions[Asked]
+        self.question_bar: QuestionBar
+        self.stage = Vertical(id="stage")
         self.activity = Activity(is_ascii=is_ascii)
         self.queue_lines = QueueLines()
         self.notice = Notice()
-        self.writing = Writing(self)
-        self.composer = Composer(
-            lines=self.writing.lines,
-            files=self.writing.files,
-            take_back=self.writing.take_back,
-            recall=self.writing.recall,
-        )
-        self.question_bar = QuestionBar(self.questions, self.composer, waiting=self._undecided)
+        self.composer = Composer()
         self.status = StatusLine(is_ascii=is_ascii)
         self._ticking: Timer | None = None
         self._is_new_below = False
 
     def compose(self) -> ComposeResult:
-        yield self.transcript
+        yield self.stage
         yield self.activity
         yield self.queue_lines
         yield self.notice
-        yield self.question_bar
         yield self.composer
         yield self.status
 
@@ -121,8 +98,11 @@ class AgentApp(Actions):
     async def _live(self) -> None:
         """Have all parts open until the application closes."""
         try:
+            await self._complete()
             async with self._open(self.questions.ask, self.say) as self.opened:
                 self.is_open = True
+                from axio_tui.chat.skills import skill_commands
+
                 self.host.add(skill_commands(self.opened.skills, taken=self.host.commands))
                 await self.show_session(self.opened.first)
                 self.ready.set()
@@ -140,6 +120,39 @@ class AgentApp(Actions):
         finally:
             self.ready.set()
 
+    async def _complete(self) -> None:
+        """The parts that the first frame does without: importing them takes longest."""
+        from axio_tui.app.agent_lines import agent_line
+        from axio_tui.app.host import ScreenHost
+        from axio_tui.app.runs import Runs
+        from axio_tui.app.widgets.question import QuestionBar
+        from axio_tui.app.widgets.transcript import Transcript
+        from axio_tui.app.writing import Writing
+        from axio_tui.chat.file_index import FileIndex
+        from axio_tui.chat.questions import Questions
+
+        self.runs = Runs(
+            on_event=self._on_event,
+            on_change=self.refresh_lines,
+            on_error=self._on_error,
+            budget=lambda: self.opened.budget(),
+        )
+        self.questions = Questions(self._place_of)
+        self.host = ScreenHost(self)
+        self.transcript = Transcript(is_ascii=self.is_ascii, id="transcript")
+        self.transcript.agents_of = lambda call: [
+            agent_line(self.session.conversation, agent) for agent in call.agents
+        ]
+        self.question_bar = QuestionBar(self.questions, self.composer, waiting=self._undecided)
+        self.writing = Writing(self)
+        self.composer.lines = self.writing.lines
+        self.composer.take_back = self.writing.take_back
+        self.composer.recall = self.writing.recall
+        self.composer.know(FileIndex(os.getcwd()))
+        await self.stage.mount(self.transcript)
+        await self.mount(self.question_bar, before=self.composer)
+        self.is_complete = True
+
     async def close(self) -> None:
         """After the screen is gone: stop what runs, and close all parts."""
         self._is_to_close.set()
@@ -148,6 +161,8 @@ class AgentApp(Actions):
 
     def parting_words(self, what: str) -> str:
         """The words that stay in the terminal."""
+        from axio_tui.app.leaving import parting_words
+
         if not self.is_open:
             return ""
         return parting_words(
@@ -159,6 +174,8 @@ class AgentApp(Actions):
 
     async def show_session(self, session: ChatSession) -> None:
         """Open a conversation, close the one before, and show it."""
+        from axio.exceptions import SessionBusy
+
         before = getattr(self, "session", None)
         try:
             await session.open()
@@ -249,6 +266,8 @@ class AgentApp(Actions):
         self.activity.tell(since, "", self.transcript.is_behind, self._is_new_below)
 
     def _tell_status(self) -> None:
+        from axio_tui.app.status_words import status_words
+
         words = status_words(self.session, self.opened.title())
         self.status.tell(*words.parts)
         self.status.set_classes(words.classes)
@@ -311,6 +330,8 @@ class AgentApp(Actions):
         elif self.runs.is_busy:
             self.say(ran.for_person())
         else:
+            from axio_tui.chat.entries import Note
+
             await self.session.note(Note("shell", ran.for_person()))
             self.refresh_lines()
 
@@ -332,6 +353,8 @@ class AgentApp(Actions):
 
     async def on_transcript_detail(self, message: Transcript.Detail) -> None:
         """A call is shown whole; one with agents shows what the first of them does."""
+        from axio_tui.app.agent_lines import agents_of
+        from axio_tui.app.screen_commands import open_agent
         from axio_tui.app.screens.tool_detail import tool_detail
 
         for at in agents_of(self.session.conversation) if self.is_open else ():

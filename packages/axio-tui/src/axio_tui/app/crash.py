@@ -9,7 +9,6 @@ from pathlib import Path
 
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.harmless import one_line, plain
-from axio_tui_guards.redaction import without_secrets
 
 __all__ = ("report_crash",)
 
@@ -30,6 +29,8 @@ def report_crash(error: BaseException, secrets: tuple[str, ...] = ()) -> str:
 
 
 def _without(text: str, secrets: tuple[str, ...]) -> str:
+    from axio_tui_guards.redaction import without_secrets  # Late: a first frame needs no guards.
+
     for secret in secrets:
         if len(secret) >= 6:
             text = text.replace(secret, "***")

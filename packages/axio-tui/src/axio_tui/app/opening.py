@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from axio.budget import Budget
 from axio.context import ContextStore
-from axio_tui.chat.permissions import Ask
-from axio_tui.chat.session import ChatSession
 
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.chat.permissions import Ask
+    from axio_tui.chat.session import ChatSession
     from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
 
@@ -40,7 +40,7 @@ class Opened:
     skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
-Open: TypeAlias = Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]
+Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]"
 """Given the way to ask the person, and a way to tell them something in a line."""
 
 

@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from axio.budget import Budget
 from axio.events import StreamEvent
 from axio.messages import Prompt
-from axio_tui.chat.session import ChatSession
+
+if TYPE_CHECKING:
+    from axio_tui.chat.session import ChatSession
 
 __all__ = ("Runs",)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from axio.transport import model_of
 from axio_tui.app.widgets.status import short_folder
 from axio_tui.chat.meter import in_all, money
-from axio_tui.chat.session import ChatSession
+
+if TYPE_CHECKING:
+    from axio_tui.chat.session import ChatSession
 
 __all__ = ("Status", "status_words")
 

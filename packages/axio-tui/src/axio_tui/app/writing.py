@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 from axio.blocks import ContentBlock, TextBlock
 from axio.models import Capability
 from axio_tui.chat.attached import typed_in
-from axio_tui.chat.commands import completions
 from axio_tui.chat.composer import Shell, Words
-from axio_tui.chat.file_index import FileIndex
-from axio_tui.chat.mentions import MentionRefused, attach
 from axio_tui.chat.prompt_history import PromptHistory
-from axio_tui.chat.shell_escape import Ran, run_command
 from axio_tui.config.paths import data_folder
 
 if TYPE_CHECKING:
     from axio_tui.app.app import AgentApp
+    from axio_tui.chat.shell_escape import Ran
 
 __all__ = ("Writing",)
 
@@ -39,7 +36,6 @@ class Writing:
 
     def __init__(self, app: AgentApp) -> None:
         self._app = app
-        self.files = FileIndex(os.getcwd())
         self.history = PromptHistory(data_folder() / "prompts", os.getcwd())
         self._command: asyncio.Task[Ran] | None = None
 
@@ -50,6 +46,8 @@ class Writing:
         await self._app.ready.wait()
         if not self._app.is_open:
             return []
+        from axio_tui.chat.commands import completions
+
         found = await completions(self._app.host, text)
         return [(line, self._help(line)) for line in sorted(found, key=_usage)]
 
@@ -77,6 +75,8 @@ class Writing:
 
     async def content(self, words: Words) -> list[ContentBlock] | None:
         """The words, and the files that they mention; None if they are not to be sent."""
+        from axio_tui.chat.mentions import MentionRefused, attach
+
         try:
             found = await attach(
                 words.mentions, os.getcwd(), can_see=self._can_see(), agree=self._agree
@@ -118,6 +118,8 @@ class Writing:
                 self._app.say(f"$ {shell.command} (Esc stops it)\n{''.join(shown)}")
 
         show("")
+        from axio_tui.chat.shell_escape import run_command
+
         self._command = asyncio.create_task(run_command(shell.command, os.getcwd(), show))
         try:
             await asyncio.wait([self._command])

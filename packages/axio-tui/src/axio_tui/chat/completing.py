@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from axio_tui.chat.composer import mention_at, quoted
-from axio_tui.chat.file_index import FileIndex
+
+if TYPE_CHECKING:
+    from axio_tui.chat.file_index import FileIndex
 
 __all__ = ("Lines", "Offer", "Offers", "offers_for")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
 from textual.actions import SkipAction
@@ -18,7 +18,9 @@ from axio_tui.app.widgets.completion import Completion
 from axio_tui.app.widgets.prompt_area import PromptArea
 from axio_tui.chat.completing import Lines, Offers, offers_for
 from axio_tui.chat.composer import Command, Input, Pastes, Shell, Words, parse
-from axio_tui.chat.file_index import FileIndex
+
+if TYPE_CHECKING:
+    from axio_tui.chat.file_index import FileIndex
 
 __all__ = ("Composer",)
 
@@ -170,6 +172,11 @@ class Composer(Vertical):
         self.post_message(self.DraftChanged(self.kept))
 
     # ── what is offered ───────────────────────────────────────────────────────────────────────
+
+    def know(self, files: FileIndex) -> None:
+        """Offer these files, also for what is written already."""
+        self.files = files
+        self._offer()
 
     def _offset(self) -> int:
         """The place of the cursor in the whole text."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets import Static
 
-from axio_tui.chat.inbox import Waiting
 from axio_tui.harmless import one_line
+
+if TYPE_CHECKING:
+    from axio_tui.chat.inbox import Waiting
 
 __all__ = ("QueueLines",)
 
