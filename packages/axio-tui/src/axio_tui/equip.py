@@ -122,10 +122,11 @@ async def equipped(
         else choose_named(named, parts)
     )
     kept = partial(_kept, config=args.config, secrets=secrets)
+    roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
         place_of(args.sandbox) as place,
         server_tools(_server_tools_in(args.tools, parts), trusted, say, servers) as more,
-        Models(parts, choice, args.model, kept=kept, keys=secrets.sources) as models,
+        Models(parts, choice, args.model, roles, kept=kept, keys=secrets.sources) as models,
     ):
         transport = await models.of("chat")
         if named is None:

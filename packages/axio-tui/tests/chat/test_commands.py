@@ -245,7 +245,24 @@ async def test_a_command_that_changes_the_conversation_waits_for_the_run() -> No
 async def test_the_tools_are_listed_and_leaving_is_said() -> None:
     assert "may change something" in str(await Desk()("tools"))
     assert await Desk()("quit") == Leave()
-    assert await Desk()("compact") == "There is nothing to shorten."
+
+
+async def test_a_summary_is_written_by_the_model_for_summaries(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(acme))
+    monkeypatch.setenv("SCRIPT", '[["The summary."]]')
+    parts = Installed(lambda notice: None)
+    prompts = Choice("prompts", "prompts", "prompts")
+    async with Models(parts, prompts, roles={"compaction": "scripted"}) as models:
+        desk = Desk(*(make_text_response(text) for text in "1234567"))
+        desk.models = models
+        assert await desk("compact") == "There is nothing to shorten."
+        for prompt in "abcdefg":
+            await desk.say(prompt)
+        assert "Shortened: " in str(await desk("compact"))
+        history = await desk.session.store.get_history()
+        assert "The summary." in history[0].text
 
 
 async def test_the_window_and_the_money_are_told() -> None:

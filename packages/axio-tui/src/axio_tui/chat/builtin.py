@@ -61,7 +61,8 @@ async def _fork(host: Host, arguments: str) -> Outcome:
 
 
 async def _compact(host: Host, arguments: str) -> Outcome:
-    if not await host.session.compact():
+    writer = await host.models.of("compaction")
+    if not await host.session.compact(transport=writer):
         return "There is nothing to shorten."
     note = host.session.conversation.entries[0]
     return f"Shortened: {getattr(note, 'text', '')}. The long one is kept as it was."

@@ -179,6 +179,9 @@ SETTINGS = (
     ),
     Setting("retention.conversations", "number", "days to keep conversations; 0: for ever", 365),
     Setting("retention.logs", "number", "days to keep logs; 0: for ever", 30),
+    Setting("models.subagent", "text", "the model of sub-agents, as TRANSPORT:MODEL"),
+    Setting("models.guard", "text", "the model that looks at calls in the mode auto"),
+    Setting("models.compaction", "text", "the model that writes summaries of conversations"),
     Setting("keys.*", "names", "the keys of an action of the full screen"),
     Setting("transports.*.base_url", "text", "the address of a transport's server"),
 )
