@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -106,25 +106,19 @@ class Writing:
         if self._command is not None:
             self._app.say("a command runs already: Esc stops it")
             return None
-        shown: list[str] = []
-        painted = 0.0
-
-        def show(text: str) -> None:
-            nonlocal painted
-            shown.append(text)
-            del shown[:-_SHOWN_OUTPUT]
-            if time.monotonic() - painted > _EVERY:
-                painted = time.monotonic()
-                self._app.say(f"$ {shell.command} (Esc stops it)\n{''.join(shown)}")
-
-        show("")
         from axio_tui.chat.shell_escape import run_command
 
-        self._command = asyncio.create_task(run_command(shell.command, os.getcwd(), show))
+        shown: deque[str] = deque(maxlen=_SHOWN_OUTPUT)
+        command = asyncio.create_task(run_command(shell.command, os.getcwd(), shown.append))
+        self._command = command
         try:
-            await asyncio.wait([self._command])
+            while not command.done():
+                words = f"$ {shell.command} (Esc stops it)\n{''.join(shown)}"
+                if words.strip() != self._app.notice.text:
+                    self._app.say(words)
+                await asyncio.wait([command], timeout=_EVERY)
         finally:
-            command, self._command = self._command, None
+            self._command = None
             command.cancel()
             await asyncio.wait([command])  # until nothing of it is alive
         if command.cancelled():
@@ -140,7 +134,4 @@ class Writing:
 
     def stop(self) -> bool:
         """Stop the command that runs; False if none does."""
-        if self._command is None:
-            return False
-        self._command.cancel()
-        return True
+        return self._command is not None and self._command.cancel()
