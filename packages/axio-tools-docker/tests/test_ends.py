@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -222,3 +223,62 @@ async def test_a_command_as_root_ends_without_ending_the_container(
             assert await task == "[timeout]"
         assert marked.alive() == []
         assert await workspace.read("/tmp/file") == b"x"
+
+
+async def test_a_command_that_is_cancelled_before_it_has_begun_never_runs(
+    contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    beside = ("/bin/sh", "-c", "sleep 600")  # so that not all may be ended
+    async with contained(image=SMALL_IMAGE) as workspace, workspace.run(beside):
+        for milliseconds in (0, 5, 10, 20, 30, 40, 60, 80, 120):
+            async with running(workspace, f"setsid sleep 61.{marked.mark}") as task:
+                await asyncio.sleep(milliseconds / 1000)
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled()
+        await asyncio.sleep(0.5)
+        assert marked.alive() == []
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(900)
+async def test_many_that_end_in_all_ways_at_once_do_not_disturb_each_other(
+    contained: Callable[..., DockerWorkspace], marked: Marked
+) -> None:
+    moments = random.Random(3)
+    places = asyncio.Semaphore(12)
+    leave = f"setsid sleep 61.{marked.mark} & "
+
+    async def one(number: int) -> None:
+        kind = moments.choice(("plain", "cancel", "timeout", "stray", "write", "write cancelled"))
+        if kind == "plain":
+            async with running(workspace, f"echo {number}; sleep 0.{number}") as task:
+                assert await task == f"{number}\n[0]"
+        elif kind == "stray":
+            command = f"(ulimit -m 77; setsid sleep 61.{marked.mark}) >/dev/null 2>&1 & exit 3"
+            async with running(workspace, command) as task:
+                assert await task == "[3]"
+        elif kind == "timeout":
+            async with running(workspace, f"{leave} sleep 600", 2 * moments.random()) as task:
+                assert await task == "[timeout]"
+        elif kind == "cancel":
+            async with running(workspace, f"{leave} sleep 600") as task:
+                await asyncio.sleep(moments.random())
+        elif kind == "write":
+            await workspace.write(f"file{number}", b"x" * 1_000_000)
+            assert len(await workspace.read(f"file{number}")) == 1_000_000
+        else:
+            writing = asyncio.create_task(workspace.write(f"file{number}", b"x" * 3_000_000))
+            await asyncio.sleep(0.3 * moments.random())
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    async def placed(number: int) -> None:
+        async with places:
+            await one(number)
+
+    async with contained(image=SMALL_IMAGE) as workspace:
+        await asyncio.gather(*map(placed, range(150)))
+        assert marked.alive() == []
+        names = [entry.name for entry in await workspace.list(".")]
+        assert not [name for name in names if name.startswith(".axio-")]

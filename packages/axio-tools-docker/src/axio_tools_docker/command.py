@@ -12,9 +12,9 @@ import json
 import os
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from axio_tools_docker import files, inside, owner
 from axio_tools_docker._engine import Engine
@@ -22,6 +22,7 @@ from axio_tools_docker.errors import ContainerGone, EngineError, EngineUnavailab
 from axio_tools_local.workspace import Output
 
 _CUT_SECONDS = 1.0  # of silence, after all that could write was ended
+_OPEN_SECONDS = 8.0  # for a launcher to begin; a tenth of one is usual
 _CODE_LOOKS = 500  # until the engine must have noticed that a program has ended
 _FIRST_LOOK, _LAST_LOOK = 0.5, 8.0  # seconds between two looks at a command with an input
 _KILLED = 128 + 9
@@ -44,6 +45,9 @@ class Host(Protocol):
 
     async def end(self, command: Command) -> None:
         """End what the command has started. It may say in `Command.notes` what that cost."""
+
+    def remember(self, ending: asyncio.Task[None]) -> None:
+        """The room is not left before this is done."""
 
     def leave(self, command: Command) -> None:
         """The command has ended, and left nothing."""
@@ -91,6 +95,7 @@ class Command:
         self._ended = False
         self._patience: asyncio.Timeout | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._feeding: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._is_over = False
@@ -103,27 +108,9 @@ class Command:
 
     async def __aenter__(self) -> Command:
         engine, self._container = await self._host.admit(self)
+        self._opening = _heard(self._start(engine))
         try:
-            given = ""
-            if self._stdin is not None:
-                self._is_counted = not engine.can_end_input
-                given = str(len(self._stdin)) if self._is_counted else "-"
-            words = [self._cwd, *self._argv]
-            odd = "" if all(map(inside.is_text, words)) else "1"
-            folder, *words = map(files.escaped, words) if odd else words
-            launch = ["/bin/sh", "-c", inside.LAUNCH, owner.this_process(), self._token]
-            launch += [str(self.mark), folder, odd, given]
-            launch += [self.script or "", str(len(self._parts)), *self._parts, *words]
-            if len(json.dumps(launch)) > _REQUEST_BYTES:
-                raise _too_long(self._argv[0])
-            execution = engine.execute(
-                self._container, launch, user=self._host.user, stdin=self._stdin is not None
-            )
-            self._execution = await self._open.enter_async_context(execution)
-            if self._timeout is not None:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(self._timeout, self._expire)
-            await self._begin()
+            await asyncio.shield(self._opening)
         except OSError as error:
             # The launcher or the engine says that nothing was started; or neither says anything.
             self._ended = not isinstance(error, EngineUnavailable)
@@ -139,10 +126,38 @@ class Command:
             self._watching = asyncio.create_task(self._watch())
         return self
 
+    async def _start(self, engine: Engine) -> None:
+        given = ""
+        if self._stdin is not None:
+            self._is_counted = not engine.can_end_input
+            given = str(len(self._stdin)) if self._is_counted else "-"
+        words = [self._cwd, *self._argv]
+        odd = "" if all(map(inside.is_text, words)) else "1"
+        folder, *words = map(files.escaped, words) if odd else words
+        launch = ["/bin/sh", "-c", inside.LAUNCH, owner.this_process(), self._token]
+        launch += [str(self.mark), folder, odd, given]
+        launch += [self.script or "", str(len(self._parts)), *self._parts, *words]
+        if len(json.dumps(launch)) > _REQUEST_BYTES:
+            raise _too_long(self._argv[0])
+        execution = engine.execute(
+            self._container, launch, user=self._host.user, stdin=self._stdin is not None
+        )
+        self._execution = await self._open.enter_async_context(execution)
+        if self._timeout is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._timeout, self._expire)
+        await self._begin()
+
     async def __aexit__(self, *_: object) -> None:
         await self._close()
 
     async def _close(self) -> None:
+        if self._closing is None:
+            self._closing = _heard(self._close_all())
+            self._host.remember(self._closing)
+        await asyncio.shield(self._closing)  # goes on without us, should we be cancelled
+
+    async def _close_all(self) -> None:
         for task in (self._timer, self._feeding, self._watching):
             if task is not None:
                 task.cancel()
@@ -156,12 +171,20 @@ class Command:
 
     async def _end(self) -> None:
         if self._ending is None:
-            self._ending = asyncio.create_task(self._host.end(self))
-        await asyncio.shield(self._ending)  # goes on without us, should we be cancelled
+            self._ending = _heard(self._end_all())
+        await asyncio.shield(self._ending)
+
+    async def _end_all(self) -> None:
+        """End what was started: that can be found when the launcher has begun, and not before."""
+        _, late = await asyncio.wait([self._opening], timeout=_OPEN_SECONDS)
+        for opening in late:
+            opening.cancel()
+        await self._host.end(self)
 
     def _expire(self) -> None:
         self.timed_out = True
-        self._ending = asyncio.create_task(self._host.end(self))
+        if self._ending is None:
+            self._ending = _heard(self._end_all())
         self._ending.add_done_callback(self._cut_off)
 
     def _cut_off(self, _: object = None) -> None:
@@ -290,6 +313,13 @@ class Command:
             for start in range(0, len(data), _PIECE):
                 await self._execution.write(bytes(data[start : start + _PIECE]))
             self._execution.end_input()
+
+
+def _heard(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task whose error is told to those who wait for it; there may be none."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 def _check(argv: Sequence[str], cwd: str) -> None:

@@ -63,33 +63,38 @@ mark() {
 """
 
 # `marked` sends a signal to the processes of the command `$mine` and to strays; it is true if there
-# was any. What is started while it looks it does not see; so it looks again when the kernel has
-# given out a number meanwhile, or when a parent ended before it could be asked.
+# was any. A process is asked once, unless it is to be ended: what it belongs to does not change.
+# What ended before it could be asked may have started others, which the next look sees.
 _MARKED = (
     _LOOKS
     + _MARK
     + r"""
+seen=" "
 marked() {
-    looks=0
-    while [ $looks -lt 10 ]; do
+    looks=0 again=1
+    while [ "$again" ] && [ $looks -lt 50 ]; do
         looks=$((looks + 1))
         again=
-        read -r a b c d first rest < /proc/loadavg
         look "$1" && return 0
-        read -r a b c d last rest < /proc/loadavg
-        [ "$first" = "$last" ] && [ -z "$again" ] && return 1
     done
     return 1
 }
 look() {
     none=1 running=
     for p in /proc/[0-9]*; do
-        [ "$p" = "/proc/$$" ] && continue
+        case "$seen/proc/$$ " in *" $p "*) continue ;; esac
         mark "$p"
-        # Without a limit it was never started by a command.
-        case $mark in *unlimited* | " ") continue ;; esac
-        { [ "$mark" = "$mine" ] || stray "$p"; } &&
-            alive "$p" && kill "-$1" "${p#/proc/}" && none=0
+        case $mark in
+        " ") again=1; continue ;;
+        *unlimited*) ;; # it was never started by a command
+        *)
+            if [ "$mark" = "$mine" ] || stray "$p"; then
+                alive "$p" && kill "-$1" "${p#/proc/}" && none=0
+                continue
+            fi
+            ;;
+        esac
+        seen="$seen$p "
     done 2>/dev/null
     return $none
 }

@@ -31,6 +31,7 @@ class Room:
         self._engine: Engine | None = None
         self._container = Container(settings, name)
         self._is_there = False
+        self._is_left = False
         self._making = asyncio.Lock()
         self._running: set[Command] = set()
         self._unended: list[Command] = []
@@ -68,7 +69,7 @@ class Room:
             await asyncio.shield(asyncio.ensure_future(self._close(self._engine)))
 
     async def _close(self, engine: Engine) -> None:
-        self._engine = None
+        self._is_left = True
         try:
             if self._endings:
                 await asyncio.wait(self._endings)
@@ -76,11 +77,12 @@ class Room:
                 await self._catch_up(engine)
             await self._container.remove(engine)
         finally:
+            self._engine = None
             await engine.close()
 
     async def _be_there(self) -> Engine:
         engine = self._engine
-        if engine is None:
+        if engine is None or self._is_left:
             raise RuntimeError("the workspace is used outside of its `async with` block")
         async with self._making:
             if not self._is_there:
@@ -124,6 +126,10 @@ class Room:
             if self._turn.locked():
                 self._turn.release()
 
+    def remember(self, ending: asyncio.Task[None]) -> None:
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
     async def gone(self, container: str) -> ContainerGone | None:
         if self._engine is None:
             return None
@@ -134,9 +140,6 @@ class Room:
 
     async def end(self, command: Command) -> None:
         """End all that the command has started: alone if that is possible, at any cost if not."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._endings.add(task)
         engine = self._engine
         try:
             if engine is not None and command in self._running:
@@ -148,7 +151,6 @@ class Room:
             if not is_gone:
                 raise
         finally:
-            self._endings.discard(task)
             self._quiet.set()
             self.leave(command)
 
