@@ -64,7 +64,8 @@ mark() {
 
 # `marked` sends a signal to the processes of the command `$mine` and to strays; it is true if there
 # was any. A process is asked once, unless it is to be ended: what it belongs to does not change.
-# What ended before it could be asked may have started others, which the next look sees.
+# What ended before it could be asked may have started others, which the next look sees; of what a
+# parent has just ended, that look tells more too.
 _MARKED = (
     _LOOKS
     + _MARK
@@ -84,6 +85,7 @@ look() {
     for p in /proc/[0-9]*; do
         case "$seen/proc/$$ " in *" $p "*) continue ;; esac
         mark "$p"
+        unsure=
         case $mark in
         " ") again=1; continue ;;
         *unlimited*) ;; # it was never started by a command
@@ -94,7 +96,7 @@ look() {
             fi
             ;;
         esac
-        seen="$seen$p "
+        [ -z "$unsure" ] && seen="$seen$p " || again=1
     done 2>/dev/null
     return $none
 }
@@ -114,7 +116,7 @@ stray() {
     fi
     q=$1
     while facts "$q"; [ "${parent:-0}" -gt 1 ]; do q=/proc/$parent; done
-    [ -n "$parent" ] || { again=1; return 1; }
+    [ -n "$parent" ] || { unsure=1; return 1; }
     [ "$parent" = 0 ] || return 0
     mark "$q"
     [ "$mark" != "$mine" ] || return 0
