@@ -64,8 +64,8 @@ mark() {
 
 # `marked` sends a signal to the processes of the command `$mine` and to strays; it is true if there
 # was any. A process is asked once, unless it is to be ended: what it belongs to does not change.
-# What ended before it could be asked may have started others, which the next look sees; of what a
-# parent has just ended, that look tells more too.
+# What has ended meanwhile may have started others, which the next look sees; and that tells more of
+# a process whose parent has just ended.
 _MARKED = (
     _LOOKS
     + _MARK
@@ -87,12 +87,12 @@ look() {
         mark "$p"
         unsure=
         case $mark in
-        " ") again=1; continue ;;
+        " ") again=1 ;; # it has ended
         *unlimited*) ;; # it was never started by a command
         *)
             if [ "$mark" = "$mine" ] || stray "$p"; then
-                alive "$p" && kill "-$1" "${p#/proc/}" && none=0
-                continue
+                alive "$p" && kill "-$1" "${p#/proc/}" && none=0 && continue
+                again=1
             fi
             ;;
         esac
