@@ -69,8 +69,9 @@ class Telling:
             self._out.write(text)
 
     def say(self, text: str) -> None:
-        """A word of the program, in a line of its own."""
-        self.print(f"{self._teller.break_line()}{AXIO}{plain(text)}\n")
+        """Words of the program; if they have several lines, below the label."""
+        label = f"{AXIO.rstrip()}\n" if "\n" in text else AXIO
+        self.print(f"{self._teller.break_line()}{label}{plain(text)}\n")
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────
 
