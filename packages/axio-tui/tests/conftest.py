@@ -38,6 +38,7 @@ class Scripted:
     """Plays the lists in $SCRIPT: texts, [tool, arguments], seconds to wait, {"raise": ...}.
 
     {"until": tool} repeats the turn, with another call, until it is shown that tool.
+    {"file": path} waits until there is such a file.
     """
 
     turns = 0
@@ -65,6 +66,9 @@ class Scripted:
                 yield ToolUseStart(index, id, "acme_look")
                 yield ToolInputDelta(index, id, "{}")
                 break
+            elif isinstance(item, dict) and "file" in item:
+                while not Path(item["file"]).exists():
+                    await asyncio.sleep(0.02)
             elif isinstance(item, dict):
                 raise {"runtime": RuntimeError}[item["raise"]](item["text"])
             else:

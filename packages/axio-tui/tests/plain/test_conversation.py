@@ -161,9 +161,12 @@ def test_end_of_input_is_a_no(axio: Any, terminal: Any) -> None:
 
 
 def test_what_was_typed_before_the_question_is_no_answer(axio: Any, terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, "change it", script=[["thinking", 0.7, CALL], ["Fin."]])
+    script = [["thinking", {"file": "go"}, CALL], ["Fin."]]
+    tty = terminal(*SCRIPTED, "change it", script=script)
     tty.until("thinking")
     tty.send("y\n")
+    (axio.home / "go").touch()
+    tty.until("typed before the question, not used: y\n")
     tty.until(QUESTION)
     tty.send("\n")
     assert "refused" in tty.end()[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,13 @@ PROMPTS = ("--plain", "--transport", "prompts", "--tools", "none", "--system", "
 CALL = ["acme_change", {"path": "made"}]
 QUESTION = "Run it? [yes / session / project / no REASON / never] "
 YOU = "you: "
+
+
+GO = {"file": "go"}  # the model waits until this file is there
+
+
+def go(axio: Any) -> None:
+    (axio.home / "go").touch()
 
 
 def asked(tty: Any, prompt: str) -> None:
@@ -67,14 +73,17 @@ def test_it_works_where_only_ascii_is_known(terminal: Any) -> None:
 # ── what is typed while it works ──────────────────────────────────────────────────────────────
 
 
-def test_prompts_are_queued_shown_and_sent_when_the_answer_is_there(terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, script=[["One.\n", 2, "End."], ["Two."], ["Three."]])
+def test_prompts_are_queued_shown_and_sent_when_the_answer_is_there(
+    axio: Any, terminal: Any
+) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", GO, "End."], ["Two."], ["Three."]])
     asked(tty, "first")
     tty.until("One.")
     tty.send("second\n")
     tty.until("queued: second\n")
     tty.send("third\n")
     tty.until("queued: third\n")
+    go(axio)
     seen = tty.until("Three.")
     assert seen.index("you: second") < seen.index("Two.") < seen.index("you: third")
     left(tty)
@@ -132,12 +141,13 @@ def test_a_limit_holds_for_one_prompt_and_the_conversation_goes_on(terminal: Any
     left(tty)
 
 
-def test_leaving_waits_for_the_answer(terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, script=[["One.\n", 1, "End."]])
+def test_leaving_waits_for_the_answer(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", GO, "End."]])
     asked(tty, "first")
     tty.until("One.")
     tty.send("\x04")
     tty.until("leaving when this is done")
+    go(axio)
     code, rest = tty.end()
     assert code == 0 and "End." in rest
 
@@ -160,12 +170,13 @@ def test_several_pasted_lines_are_one_prompt(terminal: Any, term: str, paste: st
     left(tty)
 
 
-def test_lines_pasted_while_it_works_are_one_prompt(terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, script=[["One.\n", 3], ["Two."]])
+def test_lines_pasted_while_it_works_are_one_prompt(axio: Any, terminal: Any) -> None:
+    tty = terminal(*SCRIPTED, script=[["One.\n", GO], ["Two."]])
     asked(tty, "first")
     tty.until("One.")
     tty.send("a\nb\n")
     tty.until("queued: a\nb\n")
+    go(axio)
     tty.until("you: a\nb\n")
     left(tty)
 
@@ -190,11 +201,12 @@ def test_a_call_is_told_once_with_the_question_right_below(axio: Any, terminal: 
 def test_what_was_typed_before_a_question_is_no_answer_and_not_lost(
     axio: Any, terminal: Any
 ) -> None:
-    tty = terminal(*SCRIPTED, script=[["Now.\n", 1.5, CALL], ["Fin."], ["Next."]])
+    tty = terminal(*SCRIPTED, script=[["Now.\n", GO, CALL], ["Fin."], ["Next."]])
     asked(tty, "change it")
     tty.until("Now.")
     tty.send("yes\nand the")
     tty.until("queued: yes\n")
+    go(axio)
     seen = tty.until(QUESTION)
     assert "Typed before the question, and kept: and the\n" in seen
     assert not (axio.home / "made").exists()
@@ -207,22 +219,6 @@ def test_what_was_typed_before_a_question_is_no_answer_and_not_lost(
     tty.send(" rest\n")
     tty.until("Next.")
     left(tty)
-
-
-def test_someone_who_goes_on_typing_has_not_answered(axio: Any, terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, script=[[CALL], ["Fin."], ["Next."]])
-    asked(tty, "change it")
-    tty.until("It is asked about")
-    for key in "yes please\n":  # without a pause, while the question appears
-        tty.send(key)
-        time.sleep(0.05)
-    tty.until(QUESTION)
-    assert not (axio.home / "made").exists()
-    tty.send("n\n")
-    tty.until("Fin.")
-    tty.until("you: yes please\n")
-    left(tty)
-    assert not (axio.home / "made").exists()
 
 
 def test_several_lines_at_once_are_no_answer(axio: Any, terminal: Any) -> None:
