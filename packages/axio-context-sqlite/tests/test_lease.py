@@ -385,8 +385,14 @@ async def test_what_was_taken_over_is_refused_to_the_first_and_not_given_back_by
         await store.append(user("mine"))
         second = other.hold(take_over=True)
         await second.__aenter__()
-        with pytest.raises(SessionLost):
-            await store.append(user("too late"))
+        for change in (
+            store.append(user("too late")),
+            store.shelf.add("remark", {}),
+            store.shelf.put("draft", {}),
+            store.changes.add({}, None, b"", 100),
+        ):
+            with pytest.raises(SessionLost):
+                await change
     with pytest.raises(SessionLost):
         async with store.own():
             await store.append(user("too late"))
@@ -398,6 +404,7 @@ async def test_what_was_taken_over_is_refused_to_the_first_and_not_given_back_by
     await second.__aexit__(None, None, None)
     assert owner_in_file(path) is None
     assert await store.get_history() == [user("mine"), user("theirs")]
+    await store.shelf.add("remark", {})
 
 
 def test_where_the_system_tells_nothing_of_processes_the_heartbeat_decides(

@@ -15,7 +15,6 @@ from axio.types import JSONObject
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.rows import Session
 from axio_context_sqlite.shelf import Run
-from axio_context_sqlite.transaction import transaction
 
 __all__ = ("FileChanges", "sweep")
 
@@ -28,9 +27,10 @@ class FileChanges:
     They may be changed while another run owns the session.
     """
 
-    def __init__(self, session: Session, run: Run) -> None:
+    def __init__(self, session: Session, run: Run, change: Run) -> None:
         self._session = session
         self._run = run
+        self._change = change
 
     async def add(
         self, data: JSONObject, before: bytes | None, after: bytes, most: int
@@ -40,28 +40,22 @@ class FileChanges:
         text, size = json.dumps(data), len(before or b"") + len(after)
 
         def job(db: sqlite3.Connection) -> tuple[int, list[int]]:
-            with transaction(db):
-                digests = [None if part is None else _keep(db, part) for part in (before, after)]
-                cursor = db.execute(
-                    "INSERT INTO axio_context_changes "
-                    "(project, session_id, data, before, after, size) VALUES (?, ?, ?, ?, ?, ?)",
-                    (*self._session, text, *digests, size),
-                )
-                assert cursor.lastrowid is not None
-                gone = _too_old(db, self._session, most)
-                self._forget(db, gone)
-                return cursor.lastrowid, gone
+            digests = [None if part is None else _keep(db, part) for part in (before, after)]
+            cursor = db.execute(
+                "INSERT INTO axio_context_changes "
+                "(project, session_id, data, before, after, size) VALUES (?, ?, ?, ?, ?, ?)",
+                (*self._session, text, *digests, size),
+            )
+            assert cursor.lastrowid is not None
+            gone = _too_old(db, self._session, most)
+            self._forget(db, gone)
+            return cursor.lastrowid, gone
 
-        return await self._run(job)
+        return await self._change(job)
 
     async def remove(self, *ids: int) -> None:
         """Forget changes; numbers that are not there any more do not matter."""
-
-        def job(db: sqlite3.Connection) -> None:
-            with transaction(db):
-                self._forget(db, ids)
-
-        await self._run(job)
+        await self._change(lambda db: self._forget(db, ids))
 
     async def load(self) -> list[tuple[int, JSONObject, bytes | None, bytes]]:
         """All changes, oldest first. StoreDamaged if one cannot be read."""

@@ -40,6 +40,11 @@ class Owner:
         """Let a write of the store pass, within its transaction; see `lease.admit`."""
         lease.admit(db, self._session, self._token)
 
+    def fence(self, db: sqlite3.Connection) -> None:
+        """Let a write pass that is free to all but to who had the session and lost it."""
+        if self._token is not None:
+            lease.admit(db, self._session, self._token)
+
     @asynccontextmanager
     async def own(self) -> AsyncIterator[None]:
         """Have the session for one run. SessionBusy when others have it for too long."""

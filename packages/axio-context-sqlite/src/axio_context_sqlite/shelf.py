@@ -16,7 +16,6 @@ from axio.messages import Message
 from axio.types import JSONObject
 from axio_context_sqlite.errors import StoreDamaged
 from axio_context_sqlite.rows import Session
-from axio_context_sqlite.transaction import transaction
 
 __all__ = ("Item", "Shelf", "copy", "forget", "remove_from")
 
@@ -44,13 +43,15 @@ class Item:
 class Shelf:
     """The things of one session, made by `store.shelf`.
 
-    They may be changed while another run owns the session. They go with the session; a thing that
-    `needs` so many messages also goes when the session is rewound to fewer, and stays in a fork.
+    They may be changed while another run owns the session, but not by a store from which it was
+    taken over (`SessionLost`). They go with the session; a thing that `needs` so many messages also
+    goes when the session is rewound to fewer, and stays in a fork.
     """
 
-    def __init__(self, session: Session, run: Run) -> None:
+    def __init__(self, session: Session, run: Run, change: Run) -> None:
         self._session = session
         self._run = run
+        self._change = change
         self._handed: dict[int, tuple[Message, int]] = {}
 
     async def add(self, kind: str, data: JSONObject, needs: int | None = None) -> int:
@@ -64,11 +65,7 @@ class Shelf:
         """Keep things, each with the number of messages that it needs, in one step; their ids."""
         values = [(*self._session, kind, json.dumps(data), needs) for data, needs in things]
 
-        def job(db: sqlite3.Connection) -> list[int]:
-            with transaction(db):
-                return [_insert(db, row) for row in values]
-
-        return await self._run(job, brief=True)
+        return await self._change(lambda db: [_insert(db, row) for row in values], brief=True)
 
     async def items(self, kind: str) -> list[Item]:
         """All things of a kind, oldest first. StoreDamaged if one cannot be read."""
@@ -85,21 +82,15 @@ class Shelf:
         text = None if data is None else json.dumps(data)
 
         def job(db: sqlite3.Connection) -> None:
-            with transaction(db):
-                db.execute(f"DELETE {_OF} AND kind = ?", (*self._session, kind))
-                if text is not None:
-                    _insert(db, (*self._session, kind, text, None))
+            db.execute(f"DELETE {_OF} AND kind = ?", (*self._session, kind))
+            if text is not None:
+                _insert(db, (*self._session, kind, text, None))
 
-        await self._run(job, brief=True)
+        await self._change(job, brief=True)
 
     async def remove(self, *ids: int) -> None:
         """Remove things; ids that are not there any more do not matter."""
-
-        def job(db: sqlite3.Connection) -> None:
-            with transaction(db):
-                remove_from(db, self._session, ids)
-
-        await self._run(job, brief=True)
+        await self._change(lambda db: remove_from(db, self._session, ids), brief=True)
 
     def hand_over(self, id: int, message: Message) -> None:
         """Let the thing go in the very step in which this message object is stored."""

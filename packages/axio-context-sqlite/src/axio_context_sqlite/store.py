@@ -77,8 +77,8 @@ class SQLiteContextStore(ContextStore):
         self.project = _this_project() if project is None else project
         self._session = Session.of(self.project, session_id)
         self._cache = Cache(self._session, self._database)
-        self.shelf = Shelf(self._session, self._run)
-        self.changes = FileChanges(self._session, self._run)
+        self.shelf = Shelf(self._session, self._run, self._add)
+        self.changes = FileChanges(self._session, self._run, self._add)
         self.ledger = Ledger(self._run)
         self._owner = Owner(self._session, self._run)
         self._journal = CallJournal(self._session, self._change, self._run)
@@ -129,6 +129,16 @@ class SQLiteContextStore(ContextStore):
                 return change(db)
 
         return await self._run(job, brief=brief)
+
+    async def _add(self, job: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+        """`job` in one transaction, also beside a run of another; not after its taking over."""
+
+        def change(db: sqlite3.Connection) -> T:
+            with transaction(db):
+                self._owner.fence(db)
+                return job(db)
+
+        return await self._run(change, brief=brief)
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────
 

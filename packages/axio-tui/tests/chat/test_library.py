@@ -264,6 +264,27 @@ async def test_who_only_looks_cannot_go_on(path: Path, notices: list[str]) -> No
         assert texts(look) == ["now", "theirs"]
 
 
+async def test_who_lost_a_conversation_leaves_no_word_in_it(path: Path, notices: list[str]) -> None:
+    async with opened(path, notices) as library:
+        first = ChatSession(answering("mine"), await library.store("s"))
+        await first.open()
+        stream = first.send("from here")
+        await anext(stream)
+        second = ChatSession(answering("theirs"), await library.store("s"))
+        await second.open(take_over=True)
+        await stream.aclose()
+        with pytest.raises(SessionLost):
+            async for _ in first.send("too late"):
+                pass
+        await first.close()
+        async for _ in second.send("from there"):
+            pass
+        await second.close()
+        again = ChatSession(answering(""), await library.store("s"))
+        await again.load()
+        assert texts(again) == ["from here", "from there", "theirs"]
+
+
 async def test_a_compacted_conversation_stays_open_and_its_old_one_does_not(
     path: Path, notices: list[str]
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+from axio.exceptions import SessionBusy
 from axio.messages import Message
 from axio_tui.chat.meter import Meter
 from axio_tui.chat.remarks import Mark, Remark, remark_from_dict, to_dict
@@ -25,8 +27,10 @@ async def kept(shelf: Shelf) -> list[Remark]:
 
 
 async def keep(shelf: Shelf, remarks: Iterable[Remark]) -> None:
-    """Keep remarks, all of them or none."""
-    await shelf.add_all(_KIND, [(to_dict(one), one.at + isinstance(one, Mark)) for one in remarks])
+    """Keep remarks, all of them or none; none in a session that another program has taken over."""
+    things = [(to_dict(one), one.at + isinstance(one, Mark)) for one in remarks]
+    with suppress(SessionBusy):
+        await shelf.add_all(_KIND, things)
 
 
 async def forget_all(shelf: Shelf) -> None:
@@ -63,7 +67,8 @@ class Figures:
         figures = self._meter.to_dict()
         if figures != self._kept:
             self._kept, self._kept_at = figures, time.monotonic()
-            await shelf.put(_METER, figures)
+            with suppress(SessionBusy):  # another program has taken the session over
+                await shelf.put(_METER, figures)
 
     async def keep_now_and_then(self, shelf: Shelf) -> None:
         """As `keep`, but not often."""
