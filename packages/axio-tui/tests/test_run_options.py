@@ -44,13 +44,21 @@ def test_a_file_is_sent_and_an_empty_input_is_not(axio: Any) -> None:
     assert texts(axio(*PROMPTS, "Review.", stdin=subprocess.DEVNULL).out) == ["Review."]
 
 
-def test_an_input_that_does_not_end_is_explained(axio: Any) -> None:
-    process = axio.start(*PROMPTS, "Review.", stdin=subprocess.PIPE)
+def test_an_input_that_comes_late_is_waited_for(axio: Any) -> None:
+    slow = "while [ ! -e go ]; do sleep 0.1; done; echo late"
+    line = f"({slow}) | '{sys.executable}' -m axio_tui {' '.join(PROMPTS[:-2])} Review."
+    process = axio.start(command=["sh", "-c", line])
     assert b"waiting for the end of standard input" in process.stderr.readline()
-    process.stdin.write(b"late")
-    process.stdin.close()
-    assert texts(process.stdout.readline().decode()) == ["Review.\n\nStandard input:\nlate"]
-    assert process.wait(25) == 0
+    (axio.home / "go").touch()
+    assert texts(process.stdout.readline().decode()) == ["Review.\n\nStandard input:\nlate\n"]
+    assert process.wait(60) == 0
+
+
+def test_a_pipe_that_is_left_open_and_empty_is_left_out(axio: Any) -> None:
+    process = axio.start(*PROMPTS, "Review.", stdin=subprocess.PIPE)
+    assert b"nothing came on standard input" in process.stderr.readline()
+    assert texts(process.stdout.readline().decode()) == ["Review."]
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("args", [("-",), ("Review.",)])

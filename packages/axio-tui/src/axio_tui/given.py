@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 from axio.types import JSONObject
 from axio_tui.errors import WrongUse
+from axio_tui.writers import is_fed
 
 __all__ = ("prompt_of", "schema_in")
 
@@ -32,7 +34,7 @@ def prompt_of(argument: str | None, *, literal: bool, say: Callable[[str], None]
     if argument == "-" and not literal:
         return _checked(_read(say))
     prompt = _checked(argument)
-    piped = _read(say) if _is_piped() else ""
+    piped = _piped(say)
     return f"{prompt}\n\nStandard input:\n{_checked(piped)}" if piped.strip() else prompt
 
 
@@ -62,14 +64,20 @@ def _checked(prompt: str) -> str:
     return prompt
 
 
-def _is_piped() -> bool:
-    """True for a pipe and a file. A terminal, a device, and the socket that a remote shell leaves
-    open for ever are not meant to be read."""
+def _piped(say: Callable[[str], None]) -> str:
+    """The text that is piped in. A terminal, a device, and the socket that a remote shell leaves
+    open for ever are not meant to be read, and neither is a pipe in which nothing comes for a while
+    and that only the program which has started this one could write to."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+        return ""
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+        return ""
+    if not select.select([sys.stdin], [], [], _PATIENCE)[0] and not is_fed(sys.stdin.fileno()):
+        say("nothing came on standard input, so it is left out; axio run - waits for it")
+        return ""
+    return _read(say)
 
 
 def _read(say: Callable[[str], None]) -> str:
