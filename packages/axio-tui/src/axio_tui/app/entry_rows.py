@@ -91,7 +91,7 @@ def entry_rows(entry: Entry, view: View) -> list[Row]:
                 lines = shortened(lines, _SHELL_LINES, _SHELL_LINES, "Enter shows all")
             return _lines(lines, view, "dim")
         case Note(kind=kind, text=text):
-            words = _NOTES.get(kind, kind if kind != "system" else "")
+            words = _NOTES.get(kind, one_line(kind, 60) if kind != "system" else "")
             said = " ".join(part for part in (words, one_line(text, 2_000)) if part)
             return _lines([said], view, "dim", "emphasis")
         case Media(block=block):

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-__all__ = ("Row", "breaks", "folded", "row_of", "wrapped")
+__all__ = ("Row", "breaks", "folded", "row_of", "unstacked", "wrapped")
 
 _WORD = re.compile(r"\s*\S+\s*|\s+")
 _STACKED = 8  # signs without a width of their own that are shown on one that has
@@ -94,7 +94,7 @@ def row_of(pieces: Sequence[Segment], width: int, fill: Style, joins: bool = Fal
     for text, style, _ in pieces:
         room = width - cells
         if len(text) > _STACKED * width + _STACKED:
-            text = _unstacked(text)
+            text = unstacked(text)
         length = cell_len(text)
         if length > room:
             text = _fitting(text, room)
@@ -106,8 +106,10 @@ def row_of(pieces: Sequence[Segment], width: int, fill: Style, joins: bool = Fal
     return Row(Strip(parts, max(cells, width)), joins)
 
 
-def _unstacked(text: str) -> str:
+def unstacked(text: str) -> str:
     """The text without what would be heaped up on one sign."""
+    if text.isascii():
+        return text
     kept: list[str] = []
     on_top = 0
     for character in text:

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from axio_tui.app.screens.window import Window
+from axio_tui.app.wrap import unstacked
 from axio_tui.harmless import plain
 
 __all__ = ("Pager",)
@@ -25,7 +26,7 @@ class Pager(Window[None]):
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self.title_words = title
-        self._text = plain(text)
+        self._text = unstacked(plain(text))
 
     def contents(self) -> ComposeResult:
         with VerticalScroll(classes="scrolls"):

@@ -33,9 +33,9 @@ class Window(ModalScreen[T]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="window"):
-            yield Static(Content(one_line(self.title_words, 200)), classes="title", markup=False)
+            yield Static(_words(self.title_words), classes="title", markup=False)
             yield from self.contents()
-            yield Static(Content(self.key_words), classes="keys", markup=False)
+            yield Static(_words(self.key_words), classes="keys", markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
         # What scrolls leaves room for the words above and below it.
@@ -43,11 +43,15 @@ class Window(ModalScreen[T]):
             widget.styles.max_height = max(1, event.size.height * 9 // 10 - 6)
 
     def tell_title(self, words: str) -> None:
-        self.query_one(".title", Static).update(Content(one_line(words, 200)))
+        self.query_one(".title", Static).update(_words(words))
 
     def tell_keys(self, words: str) -> None:
-        self.query_one(".keys", Static).update(Content(words))
+        self.query_one(".keys", Static).update(_words(words))
 
     def action_close(self) -> Awaitable[None] | None:
         self.dismiss(None)
         return None
+
+
+def _words(text: str) -> Content:
+    return Content(one_line(text, 400))

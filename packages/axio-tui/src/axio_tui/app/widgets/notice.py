@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from axio_tui.app.wrap import unstacked
 from axio_tui.harmless import plain
 
 __all__ = ("Notice",)
@@ -24,6 +25,6 @@ class Notice(Static):
         self.text = ""
 
     def say(self, text: str) -> None:
-        self.text = plain(text).strip()
+        self.text = unstacked(plain(text).strip())
         self.display = bool(self.text)
         self.update(Content(self.text))
