@@ -213,6 +213,11 @@ class Durable:
                 task.cancel()
             await asyncio.wait((looking, working, stopping))
 
+    @property
+    def running(self) -> frozenset[str]:
+        """The sessions that this process works on now."""
+        return frozenset(self._running)
+
     async def _leave(self) -> None:
         """Give up the sessions under way: from now on nothing of theirs is stored."""
         for session in [*self._running]:
