@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from axio_tui.app.screen_commands import screen_commands
 from axio_tui.args import EXIT_CODES, build_parser
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.subcommands import SUBCOMMANDS
@@ -93,7 +95,10 @@ def test_the_help_of_each_command_has_what_it_does(axio: Any, name: str) -> None
 
 def test_slash_commands_are_told_as_the_help_tells_them() -> None:
     told = [(row.strip("`"), words) for row, words in table(PAGE, "command")]
-    assert told == [(f"/{c.name} {c.arguments}".strip(), c.help) for c in BUILTIN.values()]
+    of_screen = screen_commands(cast(Any, None))["tasks"]
+    commands = [*BUILTIN.values()]
+    commands.insert(-1, replace(of_screen, help=f"{of_screen.help} (full screen)"))
+    assert told == [(f"/{c.name} {c.arguments}".strip(), c.help) for c in commands]
 
 
 def test_the_page_shows_a_conversation_as_it_is(axio: Any, terminal: Any) -> None:

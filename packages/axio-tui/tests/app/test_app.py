@@ -221,6 +221,30 @@ async def test_help_tells_the_keys_of_what_has_the_focus(tmp_path: Path) -> None
         await until(pilot, lambda: "Keys in" not in words_on(app))
 
 
+@pytest.mark.parametrize("how", ["keys", "paste"])
+async def test_what_is_typed_over_the_help_goes_to_the_composer(tmp_path: Path, how: str) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await pilot.press("f1")
+        await until(pilot, lambda: "Keys in the composer" in words_on(app))
+        await pilot.press("down")
+        assert "Keys in the composer" in words_on(app)
+        if how == "keys":
+            await type_in(pilot, "go on")
+        else:
+            app.post_message(events.Paste("go on"))
+        await until(pilot, lambda: app.composer.kept == "go on")
+        assert "Keys in" not in words_on(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+
+
+async def test_the_way_out_is_the_last_command_of_the_help(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, _, _pilot):
+        assert [*app.host.commands][-2:] == ["tasks", "quit"]
+        app.host.add({"own": app.host.commands["new"]})
+        assert [*app.host.commands][-2:] == ["own", "quit"]
+
+
 @pytest.mark.parametrize("way", ["ctrl+q", "ctrl+d", "exit", "ctrl+c y", "/quit"])
 async def test_the_ways_out(tmp_path: Path, way: str) -> None:
     puppet = Puppet()

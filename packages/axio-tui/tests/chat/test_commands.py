@@ -292,8 +292,9 @@ async def test_a_conversation_is_written_to_a_new_file(
     assert text.startswith("{" if name.endswith("jsonl") else "## You")
     with pytest.raises(CommandFailed, match="is there already"):
         await desk(f"export {tmp_path / name}")
-    with pytest.raises(CommandFailed):
+    with pytest.raises(CommandFailed, match="folder that is not there: make it first"):
         await desk(f"export {tmp_path / 'missing' / name}")
+    assert not (tmp_path / "missing").exists()
 
 
 async def test_another_model_goes_on(acme: Path, monkeypatch: pytest.MonkeyPatch) -> None:

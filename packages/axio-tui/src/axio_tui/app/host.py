@@ -38,11 +38,14 @@ class ScreenHost:
 
     def __init__(self, app: AgentApp) -> None:
         self._app = app
-        self.commands: Mapping[str, SlashCommand] = {**BUILTIN, **screen_commands(app)}
+        self.commands: Mapping[str, SlashCommand] = {}
+        self.add({**BUILTIN, **screen_commands(app)})
 
     def add(self, commands: Mapping[str, SlashCommand]) -> None:
-        """Take these in, which are known only now."""
-        self.commands = {**self.commands, **commands}
+        """Take these in, which are known only now. The way out stays the last of all."""
+        known = {**self.commands, **commands}
+        way_out = known.pop("quit")
+        self.commands = {**known, "quit": way_out}
 
     @property
     def session(self) -> ChatSession:

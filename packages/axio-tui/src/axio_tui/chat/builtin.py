@@ -125,6 +125,10 @@ async def _export(host: Host, arguments: str) -> Outcome:
         await asyncio.to_thread(write_new, arguments, text)
     except FileExistsError as error:
         raise CommandFailed(f"{arguments} is there already: choose another name") from error
+    except FileNotFoundError as error:
+        raise CommandFailed(
+            f"{arguments} is in a folder that is not there: make it first"
+        ) from error
     return f"Written to {arguments}."
 
 
