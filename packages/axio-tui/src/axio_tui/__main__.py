@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from axio_tui import __version__
 from axio_tui.args import build_parser
+from axio_tui.stdout import OutputClosed, told_stdout
 from axio_tui.subcommands import SUBCOMMANDS, run_subcommand
 
 __all__ = ("main",)
@@ -20,12 +21,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code, one of `axio_tui.args.EXIT_CODES`."""
     _prepare_streams()
     try:
-        return _command(argv)
+        with told_stdout():
+            return _command(argv)
+    except OutputClosed:
+        return 1
     except KeyboardInterrupt:
         say("interrupted")
         return 130
-    finally:
-        _finish_stdout()
+    except Exception as error:
+        from axio_tui.errors import CommandError
+
+        if not isinstance(error, CommandError):
+            raise
+        say(f"error: {error}")
+        return error.exit_code
 
 
 def _command(argv: Sequence[str] | None) -> int:
@@ -62,7 +71,6 @@ def _run(args: argparse.Namespace) -> int:
     from axio_tui.config.load import configure
     from axio_tui.errors import CommandError, check_current_directory, explain, traceback_of
     from axio_tui.logs import start_logging
-    from axio_tui.plain.output import OutputClosed
     from axio_tui.project import open_for
     from axio_tui.stopping import Stopped
 
@@ -80,7 +88,7 @@ def _run(args: argparse.Namespace) -> int:
 
         return open_screen(args, say)
     except OutputClosed:
-        return 1
+        raise
     except Stopped as stop:
         say("interrupted")
         _leave(stop.exit_code)
@@ -108,14 +116,6 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _finish_stdout() -> None:
-    """Drop what cannot be written any more; the interpreter would complain about it."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(exit_code: int) -> NoReturn:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TextIO
 
-from axio_tui.errors import CommandError
+from axio_tui.stdout import why_not_written
 
-__all__ = ("Output", "OutputClosed")
-
-
-class OutputClosed(Exception):
-    """The output is not read any more: the pipe is broken, or the terminal is gone."""
+__all__ = ("Output",)
 
 
 class Output:
@@ -30,6 +25,4 @@ class Output:
             self._stream.write(text)
             self._stream.flush()
         except OSError as error:
-            if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
-                raise OutputClosed from error
-            raise CommandError(f"the output cannot be written: {error.strerror}") from error
+            raise why_not_written(error) from error
