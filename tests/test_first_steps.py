@@ -47,7 +47,7 @@ def test_a_prompt_is_answered_by_a_tool_that_a_model_on_this_machine_chose(home:
     assert "list_files" in shown
     for name in EXAMPLES:
         assert name in shown
-    assert "--transport" in shown, "it says how to choose another model"
+    assert "axio models lists others" in shown, "it says how to choose another model"
     assert "token" in shown
 
 
@@ -92,10 +92,10 @@ def test_on_a_terminal_it_asks_again_and_again_until_end_of_input(home: Path) ->
 
 
 def shown_until_it_asks(terminal: int, seconds: float = 60) -> str:
-    """The output up to and with the next prompt, `> ` at the beginning of a line."""
+    """The output up to and with the next prompt, `you: ` at the beginning of a line."""
     shown = ""
     deadline = time.monotonic() + seconds
-    while not re.search(r"(\A|[\r\n])> \Z", shown):
+    while not re.search(r"(\A|[\r\n])you: \Z", shown):
         readable, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
         assert readable, f"no prompt came; shown was:\n{shown}"
         shown += os.read(terminal, 65536).decode("utf-8", "replace")
