@@ -104,3 +104,18 @@ def test_its_size_may_change_to_any_while_it_answers(opened: Open) -> None:
     window.until("part 199 of the answer")
     window.keys("C-q")
     window.until("END=0")
+
+
+def test_no_byte_of_a_terminal_ends_it_or_is_a_key_in_a_paste(opened: Open) -> None:
+    window = opened(script=[["One."], ["Two."]])
+    window.keys("-H", "ff")
+    window.type("typed")
+    assert any("\ufffdtyped" in line for line in window.until("One."))
+    window.paste("evil \033[31mred\033[0m \033]0;pwn\007 \021end")
+    window.until("end")
+    window.keys("Enter")
+    lines = window.until("Two.")
+    (line,) = [line for line in lines if "evil" in line]
+    assert line.index("evil") < line.index("red") < line.index("pwn") < line.index("end")
+    window.keys("C-q")
+    window.until("END=0")

@@ -10,10 +10,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.driver import Driver
 from textual.timer import Timer
 
 from axio_tui.app.actions import Actions
 from axio_tui.app.crash import report_crash
+from axio_tui.app.driver import TerminalDriver
 from axio_tui.app.keys import KEYS
 from axio_tui.app.widgets.activity import Activity
 from axio_tui.app.widgets.composer import Composer
@@ -80,6 +82,10 @@ class AgentApp(Actions):
         yield self.notice
         yield self.composer
         yield self.status
+
+    def get_driver_class(self) -> type[Driver]:
+        usual = super().get_driver_class()
+        return TerminalDriver if issubclass(TerminalDriver, usual) else usual
 
     # ── beginning and end ─────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,37 @@
+"""`TerminalDriver`: the driver of a terminal of Unix, which no byte of the person can end."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from textual.drivers.linux_driver import LinuxDriver
+
+from axio_tui.app.typed import Typed
+
+__all__ = ("TerminalDriver",)
+
+
+class TerminalDriver(LinuxDriver):
+    """Reads keys and pastes by `Typed`. The application ends with its terminal."""
+
+    def run_input_thread(self) -> None:
+        """Read until the application ends."""
+        typed = Typed(debug=self._debug)
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], 0.1)[0]:
+                data = self._read()
+                if not data:
+                    self._app.call_later(self._app.exit)
+                    return
+                for message in typed.feed(data):
+                    self.process_message(message)
+            for message in typed.tick():
+                self.process_message(message)
+
+    def _read(self) -> bytes:
+        """Some bytes; none if the terminal is gone."""
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:
+            return b""
