@@ -82,6 +82,7 @@ async def test_what_is_sent_meanwhile_waits_for_the_end(tmp_path: Path) -> None:
         puppet.answer("first")
         await until(pilot, lambda: len(puppet.requests) == 2)
         assert puppet.requests[1][-1].text == "two"
+        await until(pilot, lambda: "next: two" not in words_on(app), "sent")
         puppet.answer("second")
         await until(pilot, lambda: not app.runs.is_busy)
         assert "next: two" not in words_on(app)
@@ -135,7 +136,9 @@ async def test_ctrl_s_puts_a_prompt_into_the_run_that_goes_on(tmp_path: Path) ->
         puppet.call("look", '{"place": "here"}')
         await until(pilot, lambda: len(puppet.requests) == 2)
         assert puppet.requests[1][-1].text == "two"
-        puppet.answer("done")
+        puppet.say("do")
+        await until(pilot, lambda: "steers" not in words_on(app), "taken by the model")
+        puppet.answer("ne")
         await until(pilot, lambda: not app.runs.is_busy)
         assert "steers" not in words_on(app)
 

@@ -55,6 +55,10 @@ def answering(*texts: str) -> Agent:
     return Agent("", StubTransport([make_text_response(text) for text in texts]))
 
 
+def full_disk() -> None:
+    raise OSError("no room")
+
+
 async def ended(stream: Any) -> SessionEndEvent:
     events = [event async for event in stream]
     assert isinstance(events[-1], SessionEndEvent)
@@ -90,6 +94,45 @@ async def test_what_is_queued_is_sent_when_the_run_has_ended(store: ContextStore
     assert texts(session)[0::2] == ["one", "two", "three"]
     assert session.inbox.waiting == []
     assert (await reopened(session)).inbox.waiting == []
+
+
+async def test_a_prompt_that_a_run_has_waits_no_more(store: ContextStore) -> None:
+    model = Gated()
+    session = ChatSession(Agent("", model), store)
+    for prompt in ("one", "two"):
+        await session.queue(prompt)
+    stream = session.next()
+    assert stream is not None
+    task = asyncio.create_task(ended(stream))
+    await model.begun.wait()
+    assert [waiting.message.text for waiting in session.inbox.waiting] == ["two"]
+    taken = await session.inbox.take_back()
+    assert taken is not None and taken.text == "two"
+    assert await session.inbox.take_back() is None, "the run has it"
+    model.gate.set()
+    await task
+    assert texts(session) == ["one", "to one: done"]
+    assert session.inbox.waiting == [] == (await reopened(session)).inbox.waiting
+
+
+async def test_a_prompt_that_a_run_could_not_store_is_parked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SQLiteContextStore.open(tmp_path / "axio.db", "s", "p") as store:
+        session = ChatSession(answering("ok", "ok"), store)
+        await session.queue("one")
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "own", full_disk)
+            stream = session.next()
+            assert stream is not None and session.inbox.waiting == []
+            with pytest.raises(OSError, match="no room"):
+                await ended(stream)
+        assert [(w.message.text, w.state) for w in session.inbox.waiting] == [("one", "parked")]
+        session.inbox.unpark()
+        stream = session.next()
+        assert stream is not None
+        await ended(stream)
+        assert texts(session) == ["one", "ok"] and session.inbox.waiting == []
 
 
 async def test_a_steering_prompt_is_in_the_next_request_of_the_run(store: ContextStore) -> None:

@@ -240,6 +240,8 @@ class AgentApp(Actions):
             self._is_new_below = True
             self._tell_activity()
         self.transcript.touch()
+        if self.queue_lines.display:  # a prompt that steers may be before the model now
+            self.queue_lines.tell(self.session.inbox.waiting)
         if len(self.screen_stack) > 1 and hasattr(self.screen, "touch"):
             self.screen.touch()
 

@@ -199,6 +199,11 @@ class Conversation:
         """The prompt was given to the run that goes on, and is stored before its next turn."""
         self._waiting.append(as_message(prompt))
 
+    @property
+    def is_steered(self) -> bool:
+        """True while a prompt that steers is not before the model yet."""
+        return bool(self._waiting)
+
     def _store_waiting(self) -> None:
         for message in self._waiting:
             self._length += 1

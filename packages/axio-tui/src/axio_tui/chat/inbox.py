@@ -31,17 +31,20 @@ class Waiting:
 
 
 class Inbox:
-    """The prompts that wait, oldest first, in `waiting`."""
+    """The prompts that no run has yet, oldest first, in `waiting`."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.waiting: list[Waiting] = []
+        self._handed: list[Waiting] = []  # a run has them, and may not have stored them yet
 
     async def load(self) -> None:
         """Read what an earlier program has left; it is parked."""
+        handed = {waiting.id for waiting in self._handed}
         self.waiting = [
             Waiting(item.id, Message.from_dict(item.data), "parked")
             for item in await self._shelf.items(_KIND)
+            if item.id not in handed
         ]
 
     async def add(self, prompt: Prompt, state: State = "queued") -> Waiting:
@@ -68,14 +71,26 @@ class Inbox:
         return next((waiting for waiting in self.waiting if waiting.state == "queued"), None)
 
     def hand_over(self, waiting: Waiting) -> None:
-        """A run has its message, and stores it."""
+        """A run has its message, and stores it. One that steers waits until it `has_steered`."""
         self._shelf.hand_over(waiting.id, waiting.message)
+        if waiting.state != "steering":
+            self._taken(waiting)
+
+    def has_steered(self) -> None:
+        """The run has put those that steer in front of the model."""
+        self._taken(*(waiting for waiting in self.waiting if waiting.state == "steering"))
+
+    def _taken(self, *taken: Waiting) -> None:
+        self._handed += taken
+        self.waiting = [waiting for waiting in self.waiting if waiting not in taken]
 
     async def refresh(self) -> None:
-        """Forget those that a run has stored."""
-        if self.waiting:
+        """Forget those that a run has stored. What it was given and has not stored is parked."""
+        if self.waiting or self._handed:
             there = {item.id for item in await self._shelf.items(_KIND)}
-            self.waiting = [waiting for waiting in self.waiting if waiting.id in there]
+            back = [replace(handed, state="parked") for handed in self._handed]
+            self.waiting = [one for one in (*back, *self.waiting) if one.id in there]
+            self._handed = []
 
     async def take_back(self) -> Message | None:
         """Take out the newest that no run has yet, to be edited; None if there is none."""

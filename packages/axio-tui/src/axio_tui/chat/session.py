@@ -182,6 +182,8 @@ class ChatSession:
             async for event in stream:
                 if feed(event):
                     await self._keep_remarks()
+                if not conversation.is_steered:
+                    self.inbox.has_steered()
                 yield event
         finally:
             ended_well = (
