@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import select
+from contextlib import suppress
+from typing import Any, TextIO
 
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -14,6 +16,10 @@ __all__ = ("TerminalDriver",)
 
 class TerminalDriver(LinuxDriver):
     """Reads keys and pastes by `Typed`. The application ends with its terminal."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._file: Any = _Output(self._file)
 
     def run_input_thread(self) -> None:
         """Read until the application ends."""
@@ -35,3 +41,20 @@ class TerminalDriver(LinuxDriver):
             return os.read(self.fileno, 4096)
         except OSError:
             return b""
+
+
+class _Output:
+    """A terminal to write to, which may be gone: an error would end the thread that writes, and
+    the application would wait for it without end."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.fileno = file.fileno
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()

@@ -6,12 +6,16 @@ import argparse
 import asyncio
 import locale
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from signal import SIGHUP, SIGTERM
 
 from axio_tui.app.app import AgentApp
 from axio_tui.app.opening import opening
 from axio_tui.app.themes import theme_for
 from axio_tui.errors import CommandError, explain
+from axio_tui.stopping import Stopped
 
 __all__ = ("open_screen",)
 
@@ -29,19 +33,44 @@ async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
         theme=theme_for(os.environ, config["theme"] or ""),
         is_ascii=is_ascii,
     )
-    try:
-        await app.run_async(mouse=config["mouse"])
-    finally:
-        await app.close()
+    with _signals_to(app.exit) as received:
+        try:
+            await app.run_async(mouse=config["mouse"])
+        finally:
+            await app.close()
     if app.failure is not None:
         say(f"error: {explain(app.failure)}")
         return app.failure.exit_code if isinstance(app.failure, CommandError) else 1
     if app.crash_words:
         say(app.crash_words)
     words = app.parting_words(config["exit_print"])
-    if words:
-        print(words, flush=True)
+    with suppress(OSError):  # the terminal may be gone
+        print(words, end="\n" * bool(words), flush=True)
+    if received:
+        raise Stopped(received[0])
     return app.return_code or 0
+
+
+@contextmanager
+def _signals_to(end: Callable[[], object]) -> Iterator[list[int]]:
+    """Inside the block a signal that ends programs calls `end`, and is in the list; the same signal
+    again ends the program at once. One that was ignored, as by nohup, stays ignored."""
+    loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def take(signum: int) -> None:
+        loop.remove_signal_handler(signum)
+        received.append(signum)
+        end()
+
+    handled = [s for s in (SIGTERM, SIGHUP) if signal.getsignal(s) is not signal.SIG_IGN]
+    for signum in handled:
+        loop.add_signal_handler(signum, take, signum)
+    try:
+        yield received
+    finally:
+        for signum in handled:
+            loop.remove_signal_handler(signum)
 
 
 def _is_c() -> bool:
