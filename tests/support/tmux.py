@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from support.parts import requires
 
 __all__ = ("Window",)
+
+_SOCKETS = count()  # a server that ends may still hold the socket that it had
 
 
 class Window:
@@ -22,7 +25,14 @@ class Window:
         """`command` is run by Python, in the home of the fixture `axio`."""
         self._axio = axio
         self._command = command
-        self._tmux = [str(requires("tmux")), "-u", "-f", "/dev/null", "-S", f"{axio.home}-tmux"]
+        self._tmux = [
+            str(requires("tmux")),
+            "-u",
+            "-f",
+            "/dev/null",
+            "-S",
+            f"{axio.home}-tmux-{next(_SOCKETS)}",
+        ]
 
     def __call__(self, *args: str) -> str:
         environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8"}

@@ -69,6 +69,19 @@ def test_the_last_exchange_and_the_way_back_stay_and_the_terminal_is_as_it_was(
     again.until("A bold answer.")
 
 
+def test_what_is_wrong_in_the_configuration_stands_in_the_transcript(
+    axio: Any, opened: Open
+) -> None:
+    path = axio.home / ".config/axio/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("mode = 'plan'\nsystem = \n")
+    window = opened(script=[["One."]])
+    window.until("the mode is plan")
+    window.type("hello")
+    shown = "".join(window.until("One."))
+    assert "config.toml:2: " in shown and "it is left out" in shown
+
+
 def test_a_crash_says_so_in_a_line_and_leaves_the_terminal_as_it_was(opened: Open) -> None:
     window = opened(script=[["One."]], command=("-c", CRASHING))
     window.type("hello")

@@ -132,6 +132,8 @@ def test_a_broken_file_is_said_and_kept_and_the_rest_works(axio: Any) -> None:
         assert "it is left out, and kept as config.toml.broken-" in done.line
     (copy,) = path.parent.glob("*.broken-*")
     assert copy.read_bytes() == path.read_bytes()
+    (mode,) = [line for line in axio("config").out.splitlines() if line.startswith("mode = ")]
+    assert "plan" in mode and f"# user, {path}" in mode
     path.write_text("mode = x\n")
     axio(*RUN)
     assert len(list(path.parent.glob("*.broken-*"))) == 2

@@ -203,6 +203,34 @@ def test_a_model_is_not_asked_of_another_transport(
     assert config["model"] == model
 
 
+# ── files that cannot be read ─────────────────────────────────────────────────────────────────
+
+LIMITS = [setting for setting in SETTINGS if setting.limits]
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in LIMITS])
+def test_a_file_that_cannot_be_read_and_may_limit_is_as_strict_as_can_be(name: str) -> None:
+    for text in (f"{name} = 1\nsystem = ", f"system = \n{name} = 1", f'"{name}" = x'):
+        broken = file(text)
+        config = resolve(flags={}, environment={"AXIO_MODE": ""}, user=broken)
+        assert (config["mode"], config.values["mode"].where) == ("plan", "config.toml")
+        assert not any(problem.limits for problem in config.problems)
+        assert "the mode is plan unless" in config.problems[0].text
+        assert resolve(flags={}, environment={}, projects=[broken])["mode"] == "plan"
+        for flags, variables in (({"mode": "auto"}, {}), ({}, {"AXIO_MODE": "auto"})):
+            assert resolve(flags=flags, environment=variables, user=broken)["mode"] == "auto"
+
+
+def test_a_file_that_cannot_be_read_and_limits_nothing_leaves_the_mode() -> None:
+    found = resolve(flags={}, environment={}, user=file("system = 'x'\nmodel = 'a planet\n"))
+    assert found["mode"] == "ask" and "mode" not in found.problems[0].text
+
+
+def test_a_name_that_is_written_with_escapes_may_limit_too() -> None:
+    found = resolve(flags={}, environment={}, user=file('"m\\u006fde" = "plan"\nsystem = \n'))
+    assert found["mode"] == "plan"
+
+
 # ── files that mean harm ──────────────────────────────────────────────────────────────────────
 
 

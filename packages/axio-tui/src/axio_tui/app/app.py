@@ -107,10 +107,14 @@ class AgentApp(Actions):
             await self._complete()
             async with self._open(self.questions.ask, self.say) as self.opened:
                 self.is_open = True
+                from axio_tui.chat.entries import Note
                 from axio_tui.chat.skills import skill_commands
 
                 self.host.add(skill_commands(self.opened.skills, taken=self.host.commands))
                 await self.show_session(self.opened.first)
+                for problem in self.opened.problems:  # told before the screen was there
+                    self.session.conversation.note(Note("configuration", problem))
+                self.refresh_lines()
                 self.ready.set()
                 inputs = asyncio.create_task(self._take_inputs())
                 try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -26,7 +26,8 @@ __all__ = ("Open", "Opened", "opening")
 @dataclass(frozen=True, slots=True)
 class Opened:
     """`first` is the conversation to begin with, not opened yet; `make` makes others, in a store of
-    `library` or any other. `title` names where the model is, `budget` limits one prompt."""
+    `library` or any other. `title` names where the model is, `budget` limits one prompt. `problems`
+    tell what was wrong in the configuration."""
 
     first: ChatSession
     make: Callable[[ContextStore], ChatSession]
@@ -38,6 +39,7 @@ class Opened:
     subagents: SubAgents | None = None
     system_parts: Mapping[str, str] | None = None
     skills: Mapping[str, Skill] = field(default_factory=dict)
+    problems: Sequence[str] = ()
 
 
 Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]"
@@ -83,6 +85,7 @@ def opening(args: argparse.Namespace) -> Open:
                 parts.subagents,
                 parts.system_parts,
                 parts.skills,
+                [problem.text for problem in args.config.problems],
             )
 
     return opened

@@ -1,6 +1,7 @@
 """A configuration file: what it sets, on which line, and what is wrong with it.
 
-Nothing that is wrong in it raises: it is told in one line, and the rest holds.
+Nothing that is wrong in it raises: it is told in one line, and the rest holds. One that cannot be
+read at all, and may limit what tools do, sets the mode `plan`: nothing is looser than it was meant.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from axio_tui.config.reading import read_at_most
-from axio_tui.config.settings import Setting, find_setting, is_secret
+from axio_tui.config.settings import SETTINGS, Setting, find_setting, is_secret
 
 __all__ = (
     "LARGEST",
@@ -84,9 +85,10 @@ def read_config(path: Path) -> ConfigFile:
     except (FileNotFoundError, NotADirectoryError):
         return file
     except OSError as error:
-        return _broken(file, f"{path} cannot be read: {error.strerror}")
+        return _broken(file, f"{path} cannot be read: {error.strerror}", is_whole=False)
     if size > LARGEST:
-        return _broken(file, f"{path} cannot be read: it is larger than {LARGEST >> 10} KiB")
+        words = f"{path} cannot be read: it is larger than {LARGEST >> 10} KiB"
+        return _broken(file, words, is_whole=False)
     return parse_config(file)
 
 
@@ -155,18 +157,27 @@ def _take(file: ConfigFile, path: tuple[str, ...], value: Any, where: str) -> No
 def _meant(name: str) -> str:
     import difflib
 
-    from axio_tui.config.settings import SETTINGS
-
     close = difflib.get_close_matches(name, [setting.name for setting in SETTINGS], n=1)
     return f"; {close[0]} is meant?" if close else ""
 
 
-def _broken(file: ConfigFile, words: str) -> ConfigFile:
+def _broken(file: ConfigFile, words: str, *, is_whole: bool = True) -> ConfigFile:
+    """`is_whole` if `data` is all of the file."""
     file.broken = words
+    mode = find_setting("mode")
+    if mode is not None and (not is_whole or _names_a_limit(file.data)):
+        file.entries["mode"] = Entry(mode, "plan", str(file.path))
+        words += "; it may limit tools, so the mode is plan unless --mode or AXIO_MODE names one"
     file.problems.append(Problem(words))
     if b"hooks" in file.data:  # one of them may be there to refuse calls
         file.hooks.append(HookTable({}, str(file.path), "the file cannot be read"))
     return file
+
+
+def _names_a_limit(data: bytes) -> bool:
+    names = b"|".join(setting.name.encode() for setting in SETTINGS if setting.limits)
+    # A name may be written with escapes, and UTF-16 is no text to look through.
+    return re.search(rb"\\|\0|\b(?:" + names + rb")\b", data) is not None
 
 
 def _located(path: Path, error: BaseException) -> str:
