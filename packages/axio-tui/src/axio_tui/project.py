@@ -21,6 +21,7 @@ __all__ = ("Project", "open_for", "open_project", "trust_question")
 Say = Callable[[str], None]
 
 _ESCAPE = b"\x1b"
+_ANSWERS = {b"y": True, b"yes": True, b"n": False, b"no": False, _ESCAPE: False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,18 @@ def open_for(args: argparse.Namespace, say: Say) -> Project:
 
 
 def _ask(where: TextIO, question: str) -> bool | None:
-    """True for a plain yes; Escape is a no. None at end of input."""
+    """True for a plain yes, False for a plain no or Escape, None at end of input. Anything else is
+    no answer, and is asked about again."""
+    while (line := _line(where, question)) is not None:
+        answer = _ANSWERS.get(line.strip().lower())
+        if answer is not None:
+            return answer
+        question = "That is neither. Do you trust who wrote them? [yes / no] "
+    return None
+
+
+def _line(where: TextIO, question: str) -> bytes | None:
+    """The line that is typed, `_ESCAPE` for one that Escape ends, None at end of input."""
     terminal = sys.stdin.fileno()
     modes = termios.tcgetattr(terminal)
     # Escape ends a line as Enter does. What was typed before the question is dropped: it does not
@@ -67,9 +79,8 @@ def _ask(where: TextIO, question: str) -> bool | None:
         termios.tcflush(terminal, termios.TCIFLUSH)  # the rest of an arrow key
     if not line.endswith(b"\n"):
         print(file=where, flush=True)
-    if not line.endswith((b"\n", _ESCAPE)):
-        return None
-    return line.strip().lower() in (b"y", b"yes")
+        return _ESCAPE if line.endswith(_ESCAPE) else None
+    return line
 
 
 def open_project(

@@ -328,9 +328,7 @@ def test_processes_lose_no_answer_of_each_other(home: Path) -> None:
 CONVERSATION = ("run", "--transport", "prompts", "--tools", "none")
 
 
-@pytest.mark.parametrize(
-    "answer", ["no\n", "\n", "\x1b", "\x1b[A", "ye\x1b", "\x04", "yes please\n"]
-)
+@pytest.mark.parametrize("answer", ["no\n", "N\n", "\x1b", "\x1b[A", "ye\x1b", "\x04"])
 def test_without_a_plain_yes_nothing_of_the_folder_is_used(
     axio: Any, terminal: Any, answer: str
 ) -> None:
@@ -344,6 +342,25 @@ def test_without_a_plain_yes_nothing_of_the_folder_is_used(
     session.until("you: ")
     session.send("\x04")
     assert session.end()[0] == 0
+
+
+@pytest.mark.parametrize("no_answer", ["what\n", "\n", "yes please\n", "nope\n", "\xff\n"])
+def test_an_answer_that_is_none_is_asked_about_again_and_not_kept(
+    axio: Any, terminal: Any, no_answer: str
+) -> None:
+    put(axio.home / "AGENTS.md")
+    session = terminal(*CONVERSATION)
+    session.until("Do you trust who wrote them? [yes / no] ")
+    session.send(no_answer)
+    session.until("That is neither. Do you trust who wrote them? [yes / no] ")
+    assert not axio("config", "trusted").out
+    session.send(no_answer)
+    session.until("That is neither. Do you trust who wrote them? [yes / no] ")
+    session.send("yes\n")
+    session.until("you: ")
+    session.send("\x04")
+    assert session.end()[0] == 0
+    assert axio("config", "trusted").out.startswith("trusted")
 
 
 def test_a_yes_is_asked_for_once(axio: Any, terminal: Any) -> None:
