@@ -30,7 +30,7 @@ class Typed:
         self._is_given_up = False  # the parser has taken what was begun for keys
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """What these bytes bring about, after those before them."""
+        """The inputs that these bytes bring about, after those before them."""
         text = self._decode(data)
         while text:
             marker = END if self._is_paste else START
@@ -50,7 +50,7 @@ class Typed:
             self._is_paste ^= at >= 0
 
     def tick(self) -> Iterator[Message]:
-        """What a pause brings about: an ESC that nothing follows is a key."""
+        """The inputs that a pause brings about: an ESC that nothing follows is a key."""
         for message in self._parser.tick():
             self._is_given_up = True
             yield message
