@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +22,14 @@ async def broken(app, *given):
     raise RuntimeError("broken [/] on purpose")
 
 AgentApp.action_next_mode = broken
+sys.exit(main(["--transport", "scripted"]))
+"""
+TELLING = """
+import os, sys
+from axio_tui.__main__ import main
+
+with open("pid", "w") as file:
+    file.write(str(os.getpid()))
 sys.exit(main(["--transport", "scripted"]))
 """
 
@@ -80,6 +90,21 @@ def test_what_is_wrong_in_the_configuration_stands_in_the_transcript(
     window.type("hello")
     shown = "".join(window.until("One."))
     assert "config.toml:2: " in shown and "it is left out" in shown
+
+
+def test_an_answer_that_was_killed_is_told_when_its_conversation_goes_on(
+    axio: Any, opened: Open
+) -> None:
+    window = opened(script=[["The beginning of", 600]], command=("-c", TELLING))
+    window.type("hello")
+    window.until("The beginning of")
+    os.kill(int((axio.home / "pid").read_text()), signal.SIGKILL)
+    window.until("END=137")
+    window("kill-server")
+    again = opened("-c", script=[["Two."]])
+    assert any("hello" in line for line in again.until("the program ended in the middle"))
+    again.type("go on")
+    again.until("Two.")
 
 
 def test_a_crash_says_so_in_a_line_and_leaves_the_terminal_as_it_was(opened: Open) -> None:

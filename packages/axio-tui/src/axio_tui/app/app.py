@@ -195,11 +195,21 @@ class AgentApp(Actions):
             await self.runs.close(before)
             await before.close()
         self.session = session
+        await self._tell_of_a_crash()
         self.transcript.show(session.conversation)
         draft = await session.draft()
         if draft and self.composer.is_empty:  # what was typed meanwhile stays
             self.composer.load(draft)
         self.refresh_lines()
+
+    async def _tell_of_a_crash(self) -> None:
+        """Say below a prompt or a call that the program ended there: no other words do."""
+        from axio_tui.chat.entries import Note, ToolCall, User
+
+        conversation = self.session.conversation
+        ends_open = isinstance(next(reversed(conversation.entries), None), User | ToolCall)
+        if ends_open and await self.session.is_unfinished():
+            conversation.note(Note("crash"))
 
     async def change_to(self, session: ChatSession) -> None:
         """Go on with another conversation, as the person has chosen it."""
