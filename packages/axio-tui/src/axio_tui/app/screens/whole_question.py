@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from axio_tui.app.sight import in_sight
 from axio_tui.app.widgets.diff import Sheet
 from axio_tui.chat.diff_rows import Row
 
@@ -41,7 +42,10 @@ class WholeQuestion(ModalScreen[str | None]):
     def on_key(self, event: events.Key) -> None:
         if event.key in _ANSWERS:
             event.stop()
-            self.dismiss(event.key)
+            if in_sight(*self.query("Sheet, Static")):
+                self.dismiss(event.key)
+            else:
+                self.notify("Enlarge the window to answer")
         elif event.key in ("escape", "ctrl+f"):
             event.stop()
             self.dismiss(None)

@@ -20,6 +20,15 @@ SIDE_BY_SIDE = 110
 """Columns from which old and new stand side by side: those of a window of 120, less its borders."""
 _NUMBER = 5  # columns of the number of a line
 
+_SCROLL = {
+    "up": "scroll_up",
+    "down": "scroll_down",
+    "pageup": "page_up",
+    "pagedown": "page_down",
+    "home": "scroll_home",
+    "end": "scroll_end",
+}
+
 Line: TypeAlias = list[tuple[Kind, str]]
 
 _CLASSES: dict[Kind, str] = {
@@ -86,6 +95,12 @@ class Sheet(ScrollView):
     def _measure(self) -> None:
         width = self._text_width(self.size.width + self.scrollbar_size_vertical)
         self.virtual_size = Size(width, len(self._lines(width)))
+
+    def scroll_by_key(self, key: str) -> bool:
+        """True if the key scrolls; it has done so then."""
+        if key in _SCROLL:
+            getattr(self, f"action_{_SCROLL[key]}")()
+        return key in _SCROLL
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from axio_tui.app.screens.whole_question import WholeQuestion
+from axio_tui.app.sight import in_sight
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.diff import Sheet
 from axio_tui.chat.arming import Arming
@@ -33,7 +34,6 @@ _CHOICES: dict[str, tuple[Choice, str]] = {
     "n": ("no", "refuse"),
     "d": ("never", "never in this project"),
 }
-_SCROLL = ("up", "down", "pageup", "pagedown", "home", "end")
 AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the window its focus
 
 
@@ -81,6 +81,7 @@ class QuestionBar(Vertical):
         self._was_left = False
         self._rule: Rule | None = None  # as the person has written it
         self._asks_for = ""
+        self._is_cut = False
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -98,6 +99,7 @@ class QuestionBar(Vertical):
         self.app.app_suspend_signal.subscribe(self, lambda _: self._before_eyes(False))
         self.app.app_resume_signal.subscribe(self, lambda _: self._before_eyes(True))
         self.watch(self.app, "app_focus", self._before_eyes, init=False)
+        self.screen.screen_layout_refresh_signal.subscribe(self, lambda _: self._look())
         self._timer = self.set_interval(0.1, self._arm, pause=True)
         self._changed()
 
@@ -146,6 +148,9 @@ class QuestionBar(Vertical):
     def _fit(self) -> None:
         """Leave room for the words around the sheet, whatever its length."""
         self.sheet.styles.max_height = max(2, self.app.size.height * 6 // 10 - 8)
+        if self.shown is not None and (width := self._keys.content_size.width):
+            # As when it is armed: what is in sight now is so then.
+            self._keys.styles.min_height = self._offered().get_height({}, width)
 
     def on_resize(self) -> None:
         self._fit()
@@ -164,25 +169,44 @@ class QuestionBar(Vertical):
 
     def keys(self) -> Content:
         """The keys that answer now."""
-        more = max(self.questions.others, self.waiting() - 1)
-        rest = f" · {more} more wait{'s' * (more == 1)}" if more else ""
+        rest = self._rest()
         if self._asks_for:
             asked = "the reason" if self._asks_for == "reason" else "the command of the rule"
             return Content(f"{asked}, then Enter · Esc back{rest}")
         if not self._looks_armed:
-            return Content(f"Tab to answer{rest}").stylize("bold")
+            how = "Enlarge the window" if self._is_cut else "Tab"
+            return Content(f"{how} to answer{rest}").stylize("bold")
+        return self._offered()
+
+    def _rest(self) -> str:
+        more = max(self.questions.others, self.waiting() - 1)
+        return f" · {more} more wait{'s' * (more == 1)}" if more else ""
+
+    def _offered(self) -> Content:
         assert self.shown is not None
         offered = [f"{key} {_CHOICES[key][1]}" for key in _CHOICES if self._offers(key)]
         if self.shown.asked.question.pattern is not None:
             offered.append("e edit the rule")
-        return Content(" · ".join([*offered, "Ctrl+F all of it", "Esc refuse"]) + rest)
+        return Content(" · ".join([*offered, "Ctrl+F all of it", "Esc refuse"]) + self._rest())
 
     # ── arming ────────────────────────────────────────────────────────────────────────────────
 
     @property
     def is_armed(self) -> bool:
         """True while keys answer. The border and the words have been painted by then."""
-        return self._armed_at < monotonic()
+        return self._armed_at < monotonic() and self._in_sight
+
+    @property
+    def _in_sight(self) -> bool:
+        """True if the call and the keys that answer are on the screen."""
+        return in_sight(self._title, self._keys, *[self.sheet] * bool(self.sheet.rows))
+
+    def _look(self) -> None:
+        is_cut = self.has_class("-stands") and not self._in_sight
+        if is_cut != self._is_cut:
+            self._is_cut = is_cut
+            self.border_title = self.border_subtitle = "Enlarge" if is_cut else None
+            (self._disarm if is_cut else self._say)()
 
     @property
     def _looks_armed(self) -> bool:
@@ -204,7 +228,7 @@ class QuestionBar(Vertical):
         self._arming.key(self.composer.last_key)
         is_free = self.app.screen is self.screen and self.composer.has_focus_within
         is_empty = self.composer.is_empty and not self._was_left
-        if is_free and self._arming.is_armed(now, is_empty=is_empty):
+        if is_free and self._in_sight and self._arming.is_armed(now, is_empty=is_empty):
             self._timer.pause()
             self.set_class(True, "-armed")
             self.can_focus = True
@@ -257,14 +281,13 @@ class QuestionBar(Vertical):
     async def _on_key(self, event: events.Key) -> None:
         if self._asks_for:
             self._type(event)
-        elif event.time < self._armed_at:
+        elif event.time < self._armed_at or not self._in_sight:
             self._pass_on(event)
         elif event.key in _CHOICES or event.key in ("escape", "e"):
             event.stop()
             self.press(event.key)
-        elif event.key in _SCROLL:
+        elif self.sheet.scroll_by_key(event.key):
             event.stop()
-            getattr(self.sheet, f"action_{_ACTIONS[event.key]}")()
         elif event.key == "ctrl+f":
             event.stop()
             self.action_whole()
@@ -374,13 +397,3 @@ class QuestionBar(Vertical):
     def _end_text(self) -> None:
         self._asks_for = ""
         self.set_class(False, "-asks-text")
-
-
-_ACTIONS = {
-    "up": "scroll_up",
-    "down": "scroll_down",
-    "pageup": "page_up",
-    "pagedown": "page_down",
-    "home": "scroll_home",
-    "end": "scroll_end",
-}
