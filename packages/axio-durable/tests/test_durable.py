@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from axio.agent import Agent
 from axio.approval import ApprovalError, PendingCall
-from axio.events import TextDelta
+from axio.events import StreamEvent, TextDelta
 from axio.history import check
 from axio.messages import Message
+from axio.tool import Tool
 from axio_durable import Durable, Rested, Stored, UnknownAgent
 
 
@@ -297,3 +299,92 @@ async def test_a_worker_that_stops_leaves_its_session_as_if_it_had_died(
         await until(program.effects)
     assert len(await durable.history("s")) == 2  # the call has no result yet
     assert await durable.database.unfinished() == ["s"]
+
+
+class Broken:
+    """A model whose own code is wrong."""
+
+    async def stream(
+        self, messages: list[Message], tools: Any, system: str
+    ) -> AsyncIterator[StreamEvent]:
+        if messages:
+            raise KeyError("a fault in the transport")
+        yield TextDelta(0, "never")
+
+
+async def test_a_fault_in_code_of_the_agent_ends_the_run_and_not_the_session(
+    durable: Durable,
+) -> None:
+    agents = durable.agents
+    durable.agents = {**agents, "worker": Agent("", Broken())}
+    async with working(durable):
+        await durable.post("s", "hello", agent="worker", id="1")
+        end = await rested(durable, "s")
+        assert end.reason == "error" and "a fault in the transport" in end.words
+        durable.agents = agents
+        await durable.post("s", "again", agent="worker", id="2")
+        assert await rested(durable, "s") == Rested("end_turn")
+
+
+async def test_a_session_may_be_cancelled_whose_agent_cannot_be_made(durable: Durable) -> None:
+    await durable.post("s", "effect", agent="worker", id="1")
+    durable.agents = {"other": durable.agents["worker"]}
+    await durable.cancel("s")
+    async with working(durable):
+        assert (await rested(durable, "s")).reason == "cancelled"
+
+
+async def test_a_follower_gets_the_result_of_an_approved_call_when_it_is_there(
+    durable: Durable, program: Any
+) -> None:
+    app = program.load()
+    go_on = asyncio.Event()
+
+    async def slow() -> str:
+        await go_on.wait()
+        return "the result"
+
+    durable.agents = {
+        **durable.agents,
+        "worker": Agent("", app.Model(), [Tool("guarded", slow, guards=(app.Asks(),))]),
+    }
+    async with working(durable):
+        await durable.post("s", "guarded", agent="worker", id="1")
+        call = await _pending(durable)
+        await durable.decide("s", call, approve=True)
+        seen: list[Message] = []
+        async with asyncio.timeout(60):
+            async for event in durable.follow("s", every=0.02):
+                if isinstance(event, Stored):
+                    seen.append(event.message)
+                    asyncio.get_running_loop().call_later(0.3, go_on.set)
+    assert seen == await durable.history("s")
+    assert "the result" in words(seen)[2]
+
+
+async def test_a_known_id_with_another_agent_changes_nothing(durable: Durable) -> None:
+    await durable.post("s", "hello", agent="worker", id="1")
+    assert not await durable.post("s", "hello", agent="helper", id="1")
+    assert (await durable.database.session("s").work.standing()).agent == "worker"
+    with pytest.raises(ValueError, match="id"):
+        await durable.post("", "hello", agent="worker", id="1")
+
+
+@pytest.mark.parametrize("program", ["sqlite", "postgres"], indirect=True)
+async def test_sessions_that_cannot_be_served_hold_up_no_others(
+    durable: Durable, program: Any
+) -> None:
+    for number in range(20):
+        await durable.post(f"bad {number}", "hello", agent="helper", id="1")
+    durable.agents = {"worker": Agent("", program.load().Model())}
+    few = durable.database.unfinished
+
+    async def unfinished(limit: int) -> list[str]:
+        return await few(limit - 1000 + 10)
+
+    durable.database.unfinished = unfinished  # type: ignore[method-assign,assignment]
+    async with working(durable):
+        store = durable.database.session("s")
+        await store.work.assign("worker")
+        await store.inbox.post("hello", "1")
+        assert await rested(durable, "s") == Rested("end_turn")

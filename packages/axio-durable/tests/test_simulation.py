@@ -170,6 +170,7 @@ class Store(ContextStore):
                 any(not taken for *_, taken in truth.inbox),
                 None,
                 truth.reason,
+                is_owned=truth.owner is not None,
             )
         )
 

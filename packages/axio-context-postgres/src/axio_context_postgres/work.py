@@ -21,7 +21,7 @@ _ASSIGN = """
 _STANDING = """
     SELECT agent, parent, stirred, stirred = rested,
         EXISTS (SELECT FROM axio_inbox WHERE session = key AND taken_at IS NULL),
-        cancelled, reason, words
+        cancelled, reason, words, owner IS NOT NULL AND until >= now()
     FROM axio_sessions WHERE id = %(id)s
 """
 
@@ -32,7 +32,8 @@ _CANCEL = """
 """
 
 _CANCELLED = """
-    UPDATE axio_sessions SET cancelled = NULL WHERE key = %(key)s AND epoch = %(epoch)s
+    UPDATE axio_sessions SET cancelled = NULL
+    WHERE key = %(key)s AND epoch = %(epoch)s AND cancelled = %(number)s
 """
 
 _REST = """
@@ -73,10 +74,10 @@ class Work:
         """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""
         await self._server.fetch(_CANCEL, {"id": self._id}, repeat=True)
 
-    async def cancelled(self) -> None:
-        """The owner has done what a cancel asked for."""
+    async def cancelled(self, number: int) -> None:
+        """The owner has done what the cancel with that number asked for; a later one stays."""
         hold, _ = await self._hold()
-        parameters = {"key": hold.key, "epoch": hold.epoch}
+        parameters = {"key": hold.key, "epoch": hold.epoch, "number": number}
         await self._server.fetch(_CANCELLED, parameters, repeat=True)
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:

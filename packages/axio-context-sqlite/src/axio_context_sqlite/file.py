@@ -58,8 +58,10 @@ class SQLite:
 
     def session(self, id: str | None = None) -> SQLiteContextStore:
         """The store of one session; of a new one without an id."""
+        if id == "":
+            raise ValueError("the id of a session is empty")
         first = SQLiteContextStore(self._open, id or "", self._project, wait=self._wait)
-        return first if id else first.beside()
+        return first.beside() if id is None else first
 
     async def sessions(self) -> list[SessionInfo]:
         """The sessions that have messages, newest first."""

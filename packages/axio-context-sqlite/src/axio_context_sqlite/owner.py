@@ -131,6 +131,7 @@ class Owner:
         try:
             await self._run(job, brief=True)
         except AxioError as error:
+            lease.end(token)
             # Nothing of the user's is lost, and other processes see when this one has ended.
             logger.warning("session %s could not be given back: %s", self._session.shown, error)
 

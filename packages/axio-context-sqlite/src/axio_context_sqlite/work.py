@@ -19,8 +19,8 @@ _THIS = "WHERE project = ? AND session_id = ?"
 _STANDING = f"""
     SELECT agent, parent, stirred, stirred = rested,
         EXISTS (SELECT 1 FROM axio_context_inbox {_THIS} AND NOT taken),
-        cancelled, reason, words
-    FROM axio_context_work {_THIS}
+        cancelled, reason, words, owner, process, heartbeat
+    FROM axio_context_work LEFT JOIN axio_context_sessions USING (project, session_id) {_THIS}
 """
 
 _CANCEL = f"""
@@ -64,7 +64,7 @@ class Work:
         )
         if row is None:
             return Standing()
-        agent, parent, stirred, is_at_rest, has_mail, cancelled, *texts = row
+        agent, parent, stirred, is_at_rest, has_mail, cancelled, reason, words, *owner = row
         return Standing(
             _name(agent),
             _name(parent),
@@ -72,17 +72,19 @@ class Work:
             bool(is_at_rest),
             bool(has_mail),
             cancelled,
-            *map(from_column, texts),
+            from_column(reason),
+            from_column(words),
+            not lease.is_free(*owner),
         )
 
     async def cancel(self) -> None:
         """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""
         await self._execute(_CANCEL, *self._session, *self._session)
 
-    async def cancelled(self) -> None:
-        """The owner has done what a cancel asked for."""
-        statement = f"UPDATE axio_context_work SET cancelled = NULL {_THIS}"
-        await self._change(lambda db: db.execute(statement, self._session), brief=True)
+    async def cancelled(self, number: int) -> None:
+        """The owner has done what the cancel with that number asked for; a later one stays."""
+        statement = f"UPDATE axio_context_work SET cancelled = NULL {_THIS} AND cancelled = ?"
+        await self._change(lambda db: db.execute(statement, (*self._session, number)), brief=True)
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
         """Nothing more is to be done, as the owner has seen when the session was `stirred` so

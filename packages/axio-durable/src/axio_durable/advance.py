@@ -16,7 +16,7 @@ from axio.blocks import ToolResultBlock
 from axio.budget import Budget
 from axio.context import ContextStore
 from axio.events import Error, SessionEndEvent
-from axio.exceptions import StreamError, message_of
+from axio.exceptions import SessionBusy, StoreError, message_of
 from axio.history import NOT_BEGUN, calls_of, open_turn, repair
 from axio.journal import Outcome
 from axio_durable.attended import Attended
@@ -40,13 +40,14 @@ class End(NamedTuple):
 
 async def advance(
     store: DurableStore,
-    agent: Agent,
+    agent: Agent | Callable[[], Awaitable[Agent]],
     *,
     budget: Budget | None = None,
     before_rest: Callable[[DurableStore, End], Awaitable[None]] | None = None,
 ) -> End:
     """Finish the open turn, answer what is in the inbox, and rest.
 
+    `agent` may be a function that is only called if there is a run to be made.
     `before_rest` is told of the end before it is noted: after a crash, or when it raises, it is
     told again.
 
@@ -60,7 +61,8 @@ async def advance(
         end = End(standing.reason, standing.words)
         while not standing.is_at_rest:
             if standing.cancelled is None:
-                end = await _go_on(session, agent, budget, takes=end.reason not in _WAITS)
+                worker = agent if isinstance(agent, Agent) else await agent()
+                end = await _go_on(session, worker, budget, takes=end.reason not in _WAITS)
             else:
                 end = await _call_off(session, standing.cancelled)
             standing = await store.work.standing()
@@ -94,7 +96,7 @@ async def _go_on(session: Attended, agent: Agent, budget: Budget | None, *, take
                     end = event
         finally:
             await stream.aclose()
-    if failure is not None and not isinstance(failure, StreamError):
+    if isinstance(failure, (StoreError, SessionBusy)):
         raise failure
     reason = "error" if end is None else end.reason or end.stop_reason.value
     return End(reason, "" if failure is None else message_of(failure))
@@ -105,7 +107,7 @@ async def _call_off(session: Attended, until: int) -> End:
     await _settle(session)
     await call_off(session, "The session was cancelled.")
     await session.store.inbox.take(until)
-    await session.store.work.cancelled()
+    await session.store.work.cancelled(until)
     return End("cancelled")
 
 

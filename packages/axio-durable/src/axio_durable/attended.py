@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 
 from axio.events import StreamEvent
+from axio.exceptions import AxioError
 from axio.messages import Message
 from axio.store_wrapper import StoreWrapper
 from axio.stream import AgentStream
@@ -55,17 +56,23 @@ class Attended(StoreWrapper):
             self._events.clear()
 
     async def _attend(self, stream: AgentStream) -> None:
-        """A store that cannot be reached is the run's own problem; what is shown may get lost."""
+        """A store that cannot be reached for a while is the run's own problem; what is shown may
+        get lost."""
         times = 0
         while True:
             await asyncio.sleep(_SHOW_EVERY)
             times += 1
-            if self._events:
-                async with self._writing:
-                    events, self._events = self._events, []
-                    await self.store.live.write(events)
-            if times % _LISTEN_EVERY == 0:
-                standing = await self.store.work.standing()
-                if standing.cancelled is not None:
+            with suppress(AxioError):
+                await self._show()
+                if times % _LISTEN_EVERY == 0 and await self._is_cancelled():
                     stream.cancel()
                     return
+
+    async def _show(self) -> None:
+        if self._events:
+            async with self._writing:
+                events, self._events = self._events, []
+                await self.store.live.write(events)
+
+    async def _is_cancelled(self) -> bool:
+        return (await self.store.work.standing()).cancelled is not None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from inspect import isawaitable
 from types import TracebackType
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -14,7 +16,9 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from axio.agent import Agent
 from axio.approval import ApprovalError, PendingCall, answer, decide, pending, waiting
 from axio.budget import Budget
+from axio.durable import Standing
 from axio.exceptions import AxioError, SessionBusy, message_of
+from axio.history import calls_of
 from axio.messages import Message, Prompt
 from axio.tool import Tool
 from axio_durable.advance import End, advance
@@ -109,8 +113,12 @@ class Durable:
         """
         self._require(agent)
         store = self.database.session(session)
-        await store.work.assign(agent)
+        known = (await store.work.standing()).agent
+        if known is None:  # Before the message, which no worker would find without.
+            await store.work.assign(agent)
         posted = await store.inbox.post(prompt, id)
+        if posted and known not in (None, agent):
+            await store.work.assign(agent)
         await self._poke(session)
         return posted
 
@@ -156,13 +164,15 @@ class Durable:
     async def cancel(self, session: str) -> None:
         """End what the session does, with its children, and leave unanswered what it was asked
         before now. Nothing comes of it when it rests."""
-        store = self.database.session(session)
-        for call in await self.waiting(session):
-            child = f"{session}/{call.tool_use_id}"
+        await self.database.session(session).work.cancel()  # first: what a child says is too late
+        await self._poke(session)
+        history = await self.history(session)
+        calls = [call.tool_use_id for call in waiting(history)]
+        if history:
+            calls += [call.id for call in calls_of(history[-1])]
+        for child in (f"{session}/{call}" for call in calls):
             if (await self.database.session(child).work.standing()).parent == session:
                 await self.cancel(child)
-        await store.work.cancel()
-        await self._poke(session)
 
     async def _poke(self, session: str) -> None:
         """The workers look for themselves, too: an engine that is away costs only time."""
@@ -183,8 +193,12 @@ class Durable:
     async def _begin_child(self, parent: str, call_id: str, agent: str, task: str) -> None:
         child = f"{parent}/{call_id}"
         store = self.database.session(child)
+        standing = await store.work.standing()
+        if standing.agent is not None and standing.parent != parent:
+            raise DurableError(f"there is a session {child!r} that is no child of {parent!r}")
         await store.work.assign(agent, parent)
-        await store.inbox.post(task, "task")
+        # A provider may give the id of an older call again, at another place.
+        await store.inbox.post(task, f"task {len(await self.history(parent))}")
         await self._poke(child)
 
     async def work(
@@ -207,8 +221,7 @@ class Durable:
             if working.done():
                 await working
         finally:
-            if not working.done():
-                await self._leave()
+            await self._leave()
             for task in (looking, working, stopping):
                 task.cancel()
             await asyncio.wait((looking, working, stopping))
@@ -220,15 +233,15 @@ class Durable:
 
     async def _leave(self) -> None:
         """Give up the sessions under way: from now on nothing of theirs is stored."""
-        for session in [*self._running]:
-            with suppress(AxioError):
-                await self.database.session(session).take_over()
+        stores = [self.database.session(session) for session in self._running]
+        await asyncio.gather(*(store.take_over() for store in stores), return_exceptions=True)
 
     async def _look(self) -> None:
         """Find work that was left behind: by a worker that died, or an engine that lost it."""
         while True:
             try:
-                for session in await self.database.unfinished():
+                found = await self.database.unfinished(1000 + len(self._failures))
+                for session in random.sample(found, len(found)):  # each worker begins elsewhere
                     failed = self._failures.get(session)
                     if session not in self._running and (failed is None or failed.is_over):
                         await self._poke(session)
@@ -254,20 +267,23 @@ class Durable:
         """Go on with a session until it rests; see `axio_durable.advance`."""
         store = self.database.session(session)
         standing = await store.work.standing()
-        while not standing.is_at_rest and session not in self._running:
+        # The owner looks once more after its work, so that nothing has to wait for it here.
+        while not standing.is_at_rest and not standing.is_owned and session not in self._running:
             self._running.add(session)
             try:
-                await self._advance(store, standing.agent)
+                await self._advance(store, standing)
             finally:
                 self._running.discard(session)
             # Once more: who has posted meanwhile may have found the session busy.
             standing = await store.work.standing()
         return End(standing.reason, standing.words)
 
-    async def _advance(self, store: DurableStore, name: str | None) -> None:
-        agent = await self._agent(name)
-        budget = None if self._budget is None else self._budget(store.session_id)
-        await advance(store, agent, budget=budget, before_rest=self._report)
+    async def _advance(self, store: DurableStore, standing: Standing) -> None:
+        budget = None
+        if self._budget is not None and standing.cancelled is None:
+            budget = self._budget(store.session_id)
+        make = partial(self._agent, standing.agent)
+        await advance(store, make, budget=budget, before_rest=self._report)
 
     async def _report(self, store: DurableStore, end: End) -> None:
         """A child has come to its end: its last words are the result of its parent's call."""
@@ -284,7 +300,7 @@ class Durable:
                 return
         if not (await self.database.session(parent).work.standing()).is_at_rest:
             # The call may be at work, or its note on the way.
-            raise DurableError(f"session {parent!r} does not wait for {call_id!r} yet")
+            raise SessionBusy(f"session {parent!r} does not wait for {call_id!r} yet")
 
     async def _agent(self, name: str | None) -> Agent:
         self._require(name)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from axio.approval import has_notes
-from axio.durable import Cursor
+from axio.durable import Cursor, Standing
 from axio.events import StreamEvent
+from axio.history import UNKNOWN_OUTCOME
 from axio.messages import Message
 from axio_durable.store import DurableStore
 
@@ -55,16 +56,24 @@ async def follow(
         standing = await store.work.standing()  # first: what comes after it is seen below
         seen = await store.live.read(cursor)
         messages = seen.messages
-        if is_held := bool(messages) and has_notes(messages[-1]):
+        is_held = bool(messages) and _may_change(messages[-1], standing)
+        if is_held:
             messages = messages[:-1]  # until it has the results it will keep
         for index, message in enumerate(messages, cursor.messages):
             yield Stored(index, message)
         if seen.restarts:
             yield Restarted()
-        for event in seen.events:
+        for event in () if is_held else seen.events:  # they would be told with each look
             yield event
         cursor = Cursor(cursor.messages + len(messages)) if is_held else seen.cursor
         if standing.is_at_rest and standing.reason != "waiting":
             yield Rested(standing.reason, standing.words)
             return
         await asyncio.sleep(every)
+
+
+def _may_change(last: Message, standing: Standing) -> bool:
+    """True while a call in it waits, or an approved one is under way: until that has ended, its
+    result is that the outcome is unknown."""
+    unknown = any(result.content == UNKNOWN_OUTCOME for result in last.tool_results)
+    return has_notes(last) or (unknown and not standing.is_at_rest)

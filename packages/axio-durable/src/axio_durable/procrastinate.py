@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import psycopg
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 
+from axio_durable.errors import DurableError
 from axio_durable.scheduler import Advance, UnderWay
 
 __all__ = ("Procrastinate",)
@@ -37,13 +39,25 @@ class Procrastinate:
         self._poll = poll
 
     async def open(self) -> None:
-        await self._app.open_async()
         try:
-            if not await self._app.check_connection_async():
-                await self._app.schema_manager.apply_schema_async()
+            await self._app.open_async()
+        except (ConnectorException, OSError, psycopg.Error) as error:
+            raise DurableError(f"no PostgreSQL server for Procrastinate: {error}") from error
+        try:
+            await self._make_tables()
         except BaseException:
             await self._app.close_async()
             raise
+
+    async def _make_tables(self) -> None:
+        if await self._app.check_connection_async():
+            return
+        try:
+            await self._app.schema_manager.apply_schema_async()
+        except ConnectorException:
+            # Another process may have been faster.
+            if not await self._app.check_connection_async():
+                raise
 
     async def close(self) -> None:
         await self._app.close_async()

@@ -57,6 +57,7 @@ class InProcess:
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
         running: dict[str, asyncio.Task[object]] = {}
         stopping = asyncio.create_task(stop.wait())
+        changed = stopping
         try:
             while not stop.is_set():
                 self._changed.clear()
@@ -74,6 +75,7 @@ class InProcess:
                 await asyncio.wait(running.values())
         finally:
             stopping.cancel()
+            changed.cancel()
             for task in running.values():
                 task.cancel()
             if running:

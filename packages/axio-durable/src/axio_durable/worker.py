@@ -42,11 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.concurrency < 1:
         parser.error("--concurrency must be at least 1")
+    if not args.grace >= 0:
+        parser.error("--grace must not be negative")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
         durable = _find(args.app)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        print(f"axio-worker: error: {args.app}: {message_of(error)}", file=sys.stderr)
+    except Exception as error:  # all that a module of the user's may raise
+        words = f"{type(error).__name__}: {message_of(error)}"
+        print(f"axio-worker: error: {args.app}: {words}", file=sys.stderr)
         return 2
     try:
         asyncio.run(_work(durable, args.concurrency, args.grace))

@@ -64,7 +64,7 @@ class Standing:
 
     `stirred` rises with everything that comes from elsewhere: a message, a decision, a cancel.
     `cancelled` is the number of the last message in the inbox when a cancel came. `reason` says why
-    the last run has ended, `words` how it has failed.
+    the last run has ended, `words` how it has failed. `is_owned`: a living run has the session.
     """
 
     agent: str | None = None
@@ -75,6 +75,7 @@ class Standing:
     cancelled: int | None = None
     reason: str = ""
     words: str = ""
+    is_owned: bool = False
 
 
 class Work(Protocol):
@@ -90,8 +91,8 @@ class Work(Protocol):
     async def cancel(self) -> None:
         """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""
 
-    async def cancelled(self) -> None:
-        """The owner has done what a cancel asked for."""
+    async def cancelled(self, number: int) -> None:
+        """The owner has done what the cancel with that number asked for; a later one stays."""
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
         """Nothing more is to be done, as the owner has seen when the session was `stirred` so
