@@ -12,13 +12,17 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from axio.agent import Agent
 from axio.blocks import TextBlock
 from axio.context import MemoryContextStore
 from axio.exceptions import StreamError
 from axio.messages import Message
+from axio.testing import StubTransport, make_text_response
 from axio.tool import Tool, tool_options
+from axio_context_sqlite import SQLiteContextStore, connect
 from axio_tui.app.app import AgentApp
 from axio_tui.chat.entries import Note, Text, ToolCall, User
+from axio_tui.chat.session import ChatSession
 from support.screen import Puppet, app_over, until, words_on
 
 
@@ -314,3 +318,59 @@ async def test_what_is_typed_before_all_is_open_is_kept_and_sent(tmp_path: Path)
         assert puppet.requests[0][-1].text == "early"
         assert app.composer.kept == "and more"
     await app.close()
+
+
+async def other_program(folder: Path, session_id: str) -> ChatSession:
+    """A session of another program in the same database."""
+    store = SQLiteContextStore(await connect(folder / "axio.db"), session_id, str(folder))
+    return ChatSession(Agent("", StubTransport([make_text_response("theirs")])), store)
+
+
+async def test_a_prompt_of_who_lost_the_conversation_is_given_back(tmp_path: Path) -> None:
+    async with running(tmp_path, keeps=True) as (app, puppet, pilot):
+        await type_in(pilot, "one")
+        await pilot.press("enter")
+        puppet.answer("mine")
+        await until(pilot, lambda: puppet.requests and not app.runs.is_busy)
+        other = await other_program(tmp_path, app.session.store.session_id)
+        await other.open(take_over=True)
+        try:
+            await type_in(pilot, "too late")
+            await pilot.press("enter")
+            await until(pilot, lambda: "was taken over" in words_on(app))
+            assert app.composer.kept == "too late"
+            assert "/fork goes on in a copy" in " ".join(words_on(app).split())
+            app.composer.clear()
+            await type_in(pilot, "/fork")
+            await pilot.press("enter")
+            await until(pilot, lambda: "Going on in a copy" in words_on(app))
+            await type_in(pilot, "two")
+            await pilot.press("enter")
+            await until(pilot, lambda: len(puppet.requests) == 2)
+        finally:
+            await other.close()
+            await other.store.close()
+
+
+@pytest.mark.parametrize("key", ["t", "f", "n", "escape"])
+async def test_a_conversation_that_another_program_has(tmp_path: Path, key: str) -> None:
+    other = await other_program(tmp_path, "s")
+    await other.open()
+    async for _ in other.send("theirs first"):
+        pass
+    try:
+        async with running(tmp_path, keeps=True) as (app, _, pilot):
+            before = app.session
+            there = app.opened.make(await app.opened.library.store("s"))
+            changing = asyncio.create_task(app.change_to(there))
+            await until(pilot, lambda: "or work on a fork" in " ".join(words_on(app).split()))
+            assert "f go on in a fork of it" in " ".join(words_on(app).split())
+            await pilot.press(key)
+            await changing
+            first = [entry.text for entry in entries(app, User)]
+            assert first == (["theirs first"] if key in "tf" else [])
+            assert (app.session.store.session_id == "s") == (key == "t")
+            assert (app.session is before) == (key == "escape")
+    finally:
+        await other.close()
+        await other.store.close()

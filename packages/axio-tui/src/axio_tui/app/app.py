@@ -190,7 +190,10 @@ class AgentApp(Actions):
         try:
             await session.open()
         except SessionBusy as error:
-            session = await self._instead_of(session, error)
+            other = await self._instead_of(session, error, before)
+            if other is before:
+                return
+            session = other
         if before is not None and before is not session:
             await self.runs.close(before)
             await before.close()
@@ -218,17 +221,26 @@ class AgentApp(Actions):
         except Exception as error:
             self._on_error(error)
 
-    async def _instead_of(self, session: ChatSession, error: SessionBusy) -> ChatSession:
-        """Another program has the conversation open: take it over, or begin another."""
+    async def _instead_of(
+        self, session: ChatSession, error: SessionBusy, before: ChatSession | None
+    ) -> ChatSession:
+        """Another program has the conversation open: the person takes it over, goes on in a copy,
+        or begins another. `before` if they stay where they were."""
         from axio_tui.app.screens.ask import Ask
 
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        keys = {"t": "take it over, it ends there", "n": "begin another"}
+        keys = {"t": "take it over from there", "f": "go on in a fork of it", "n": "begin another"}
         self.push_screen(Ask(f"{error}.", keys), answer.set_result)
-        if await answer == "t":
+        key = await answer
+        if key == "t":
             await session.open(take_over=True)
             return session
-        other = self.opened.make(await self.opened.library.store())
+        if key is None and before is not None:
+            return before
+        if key == "f":
+            other = await session.fork()
+        else:
+            other = self.opened.make(await self.opened.library.store())
         await other.open()
         return other
 
@@ -260,9 +272,11 @@ class AgentApp(Actions):
             self.screen.touch()
 
     def _on_error(self, error: BaseException) -> None:
+        from axio.exceptions import SessionLost
         from axio_tui.errors import explain
 
-        self.say(f"error: {explain(error, self.session.agent.transport)}")
+        hint = "; /fork goes on in a copy of it" if isinstance(error, SessionLost) else ""
+        self.say(f"error: {explain(error, self.session.agent.transport)}{hint}")
 
     def _tick(self) -> None:
         """Once a second while a run goes on."""
@@ -339,7 +353,7 @@ class AgentApp(Actions):
         content = await self.writing.content(words)
         if content is not None:
             send = self.runs.steer if steers else self.runs.send
-            await send(self.session, content)
+            await send(self.session, content, lambda: self.composer.give_back(words.text))
 
     @work(group="shell")
     async def _run_shell(self, shell: Shell) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ("Runs",)
 
 
+def _nothing() -> None:
+    """A prompt that no person has typed need not be given back."""
+
+
 class Runs:
     """Sends prompts one after the other. `on_event` is told of each event, `on_change` when a run
     begins or has ended, or another prompt waits, and `on_error` of what no event tells. `budget`
@@ -43,19 +47,24 @@ class Runs:
     def is_busy(self) -> bool:
         return self._task is not None
 
-    async def send(self, session: ChatSession, prompt: Prompt) -> None:
-        """Send a prompt now, or when the run that goes on has ended."""
+    async def send(
+        self, session: ChatSession, prompt: Prompt, give_back: Callable[[], object] = _nothing
+    ) -> None:
+        """Send a prompt now, or when the run that goes on has ended. `give_back` is called if the
+        run fails before its first event: nothing of the prompt is kept then."""
         if self.is_busy:
             await session.queue(prompt)
             self._on_change()
             self._go_on(session)
         else:
-            self._start(session, session.send(prompt, budget=self._budget()))
+            self._start(session, session.send(prompt, budget=self._budget()), give_back)
 
-    async def steer(self, session: ChatSession, prompt: Prompt) -> None:
+    async def steer(
+        self, session: ChatSession, prompt: Prompt, give_back: Callable[[], object] = _nothing
+    ) -> None:
         """Put a prompt into the run that goes on; send it if there is none."""
         if not self.is_busy:
-            await self.send(session, prompt)
+            await self.send(session, prompt, give_back)
             return
         await session.steer(prompt)
         self._on_change()
@@ -93,20 +102,32 @@ class Runs:
                 task.cancel()
                 await asyncio.wait([task])
 
-    def _start(self, session: ChatSession, stream: AsyncGenerator[StreamEvent, None]) -> None:
+    def _start(
+        self,
+        session: ChatSession,
+        stream: AsyncGenerator[StreamEvent, None],
+        give_back: Callable[[], object] = _nothing,
+    ) -> None:
         self.began = time.monotonic()
-        self._task = asyncio.create_task(self._read(session, stream))
+        self._task = asyncio.create_task(self._read(session, stream, give_back))
         self._on_change()
 
-    async def _read(self, session: ChatSession, first: AsyncGenerator[StreamEvent, None]) -> None:
+    async def _read(
+        self,
+        session: ChatSession,
+        first: AsyncGenerator[StreamEvent, None],
+        give_back: Callable[[], object],
+    ) -> None:
         stream: AsyncGenerator[StreamEvent, None] | None = first
         try:
             while stream is not None:
                 async for event in stream:
+                    give_back = _nothing
                     self._on_event(event)
                 stream = session.next(budget=self._budget())
                 self._on_change()
         except Exception as error:  # a store that is full, a plug-in that raises
+            give_back()
             self._on_error(error)
         finally:
             self._task = None

@@ -152,6 +152,11 @@ class Composer(Vertical):
         self.completion.show(None)
         self._past = None
 
+    def give_back(self, text: str) -> None:
+        """Put a text that could not be sent before all that was written since."""
+        since = self.area.text
+        self.area.put("\n".join(filter(None, [self.pastes.fold(text), since])))
+
     def write(self, text: str) -> None:
         """Put a text at the cursor, as if it were typed."""
         self.area.write(self.pastes.fold(text))
