@@ -33,6 +33,7 @@ def test_it_answers_with_text_tokens_and_an_end(axio: Any, llama_natural: Any) -
     assert events[-1]["total_usage"]["output_tokens"] > 0
 
 
+@pytest.mark.timeout(300)
 def test_a_conversation_in_lines_is_gone_on_with(terminal: Any, llama_natural: Any) -> None:
     args = (
         "--plain", "--transport", "openai-custom", "--tools", "none", "--system", "",
@@ -53,5 +54,5 @@ def test_a_conversation_in_lines_is_gone_on_with(terminal: Any, llama_natural: A
     tty.until("you: ", 60)
     tty.send("/context\n")
     assert "messages" in tty.until("The largest:", 60)
-    tty.send("\x04")
+    tty.send("exit\n")
     assert tty.end(60)[0] == 0

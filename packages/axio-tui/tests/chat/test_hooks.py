@@ -463,7 +463,7 @@ def test_a_broken_configuration_with_hooks_lets_no_tool_run(axio: Any, script: S
     configure(axio, script(""))
     with Path(axio.home, ".config/axio/config.toml").open("a") as file:
         file.write("mode = \n")
-    done = axio(*RUN, script=CHANGE)
+    done = axio(*RUN, "--mode", "ask", script=CHANGE)  # else only a plan would be wanted
     assert done.code == 0 and "it is not known what it is for" in done.out
     assert not (axio.home / "a.txt").exists()
 

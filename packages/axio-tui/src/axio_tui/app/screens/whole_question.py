@@ -45,7 +45,7 @@ class WholeQuestion(ModalScreen[str | None]):
             if in_sight(*self.query("Sheet, Static")):
                 self.dismiss(event.key)
             else:
-                self.notify("Enlarge the window to answer")
+                self.notify("Enlarge the window to answer", markup=False)
         elif event.key in ("escape", "ctrl+f"):
             event.stop()
             self.dismiss(None)
