@@ -78,12 +78,8 @@ def judge(history: list[Message], effects: list[str], wanted: int) -> None:
 async def soak(durable: Durable, program: Any, sessions: int, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     names = [f"soak {number}" for number in range(sessions)]
-    clients = [asyncio.create_task(client(durable, name, seed)) for name in names]
-    await asyncio.sleep(0)
     for name in names:
         await durable.post(name, "effect both effect a last word", agent="worker", id="1")
-    for task in clients:  # those that looked before the post have ended
-        task.cancel()
     clients = [
         asyncio.create_task(client(durable, name, seed + number))
         for number, name in enumerate(names)

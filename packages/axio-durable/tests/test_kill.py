@@ -93,14 +93,19 @@ async def test_a_worker_may_be_killed_at_some_accesses_of_the_store(
     assert await killed_at(durable, program, number)
 
 
+async def begun(program: Any) -> None:
+    """Wait until a tool has changed something."""
+    async with asyncio.timeout(60):
+        while not program.effects():  # noqa: ASYNC110 - another process sets no event
+            await asyncio.sleep(0.02)
+
+
 async def test_a_tool_that_works_when_its_worker_dies_is_told_as_unknown(
     durable: Durable, program: Any
 ) -> None:
     await durable.post("s", "slow", agent="worker", id="1")
     first = program.worker()
-    async with asyncio.timeout(60):
-        while not program.effects():  # noqa: ASYNC110 - another process sets no event
-            await asyncio.sleep(0.02)
+    await begun(program)
     os.killpg(first.pid, signal.SIGKILL)
     program.worker()
     history = await finished(durable, "s")
@@ -113,9 +118,7 @@ async def test_a_worker_that_hangs_loses_its_session_and_writes_nothing_more(
 ) -> None:
     await durable.post("s", "slow", agent="worker", id="1")
     first = program.worker()
-    async with asyncio.timeout(60):
-        while not program.effects():  # noqa: ASYNC110 - another process sets no event
-            await asyncio.sleep(0.02)
+    await begun(program)
     os.killpg(first.pid, signal.SIGSTOP)
     try:
         await durable.database.session("s").take_over()  # what the end of a lease does

@@ -86,7 +86,7 @@ class Store(ContextStore):
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.journal_ = self.inbox = self.live = self.work = self
+        self.inbox = self.live = self.work = self
 
     @property
     def journal(self) -> Any:

@@ -94,7 +94,6 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
-    # `web.py` says which script it is by its arguments; -c leaves them as they are.
     site.web()
     site.worker()
     site.worker()
