@@ -174,6 +174,9 @@ class Store(ContextStore):
             )
         )
 
+    async def attempt(self) -> Standing:
+        return await self.standing()
+
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
         def change(truth: Truth) -> bool:
             if truth.stirred != stirred:

@@ -142,6 +142,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE axio_places (id text PRIMARY KEY, shard text NOT NULL)",
         "COMMENT ON TABLE axio_places IS 'In which of several databases a session is, by its name'",
     ),
+    # 7: how often the work on a session was begun.
+    (
+        "ALTER TABLE axio_sessions ADD attempts integer NOT NULL DEFAULT 0",
+        "COMMENT ON COLUMN axio_sessions.attempts IS 'Workers that began since it was at rest'",
+    ),
 )
 
 _VERSIONS = "CREATE TABLE axio_schema (version integer PRIMARY KEY, applied_at timestamptz)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from axio.durable import Standing
-from axio_context_postgres.lease import Hold
+from axio_context_postgres.lease import Hold, lost
 from axio_context_postgres.payload import as_text
 from axio_context_postgres.server import Server
 
@@ -18,11 +18,18 @@ _ASSIGN = """
     WHERE axio_sessions.agent IS DISTINCT FROM excluded.agent OR axio_sessions.parent IS NULL
 """
 
-_STANDING = """
-    SELECT agent, parent, stirred, stirred = rested,
-        EXISTS (SELECT FROM axio_inbox WHERE session = key AND taken_at IS NULL),
-        cancelled, reason, words, owner IS NOT NULL AND until >= now()
-    FROM axio_sessions WHERE id = %(id)s
+_FIELDS = """
+    agent, parent, stirred, stirred = rested,
+    EXISTS (SELECT FROM axio_inbox WHERE session = key AND taken_at IS NULL),
+    cancelled, reason, words, owner IS NOT NULL AND until >= now(), attempts
+"""
+
+_STANDING = f"SELECT {_FIELDS} FROM axio_sessions WHERE id = %(id)s"
+
+_ATTEMPT = f"""
+    UPDATE axio_sessions SET attempts = attempts + (stirred <> rested)::integer
+    WHERE key = %(key)s AND epoch = %(epoch)s
+    RETURNING {_FIELDS}
 """
 
 _CANCEL = """
@@ -37,7 +44,8 @@ _CANCELLED = """
 """
 
 _REST = """
-    UPDATE axio_sessions SET rested = stirred, reason = %(reason)s, words = %(words)s
+    UPDATE axio_sessions
+    SET rested = stirred, reason = %(reason)s, words = %(words)s, attempts = 0
     WHERE key = %(key)s AND epoch = %(epoch)s AND stirred = %(stirred)s
     RETURNING key
 """
@@ -69,6 +77,15 @@ class Work:
         """How it stands now."""
         found = await self._server.fetch(_STANDING, {"id": self._id}, repeat=True)
         return Standing(*found[0]) if found else Standing()
+
+    async def attempt(self) -> Standing:
+        """The owner begins: one more attempt, unless the session is at rest. How it then stands."""
+        hold, _ = await self._hold()
+        parameters = {"key": hold.key, "epoch": hold.epoch}
+        found = await self._server.fetch(_ATTEMPT, parameters, repeat=True)
+        if not found:
+            raise lost(self._id)
+        return Standing(*found[0])
 
     async def cancel(self) -> None:
         """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""

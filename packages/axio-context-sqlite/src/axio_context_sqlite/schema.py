@@ -193,6 +193,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX axio_context_live_of ON axio_context_live (project, session_id, position)",
     ),
+    # 9: how many workers have begun with a session since it was at rest.
+    ("ALTER TABLE axio_context_work ADD attempts INTEGER NOT NULL DEFAULT 0",),
 )
 
 

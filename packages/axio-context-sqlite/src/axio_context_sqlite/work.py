@@ -19,9 +19,11 @@ _THIS = "WHERE project = ? AND session_id = ?"
 _STANDING = f"""
     SELECT agent, parent, stirred, stirred = rested,
         EXISTS (SELECT 1 FROM axio_context_inbox {_THIS} AND NOT taken),
-        cancelled, reason, words, owner, process, heartbeat
+        cancelled, reason, words, attempts, owner, process, heartbeat
     FROM axio_context_work LEFT JOIN axio_context_sessions USING (project, session_id) {_THIS}
 """
+
+_ATTEMPT = f"UPDATE axio_context_work SET attempts = attempts + (stirred <> rested) {_THIS}"
 
 _CANCEL = f"""
     UPDATE axio_context_work SET stirred = stirred + 1, cancelled =
@@ -58,13 +60,23 @@ class Work:
 
     async def standing(self) -> Standing:
         """How it stands now."""
-        row = await self._run(
-            lambda db: db.execute(_STANDING, (*self._session, *self._session)).fetchone(),
-            brief=True,
-        )
+        return await self._run(self._standing, brief=True)
+
+    async def attempt(self) -> Standing:
+        """The owner begins: one more attempt, unless the session is at rest. How it then stands."""
+
+        def change(db: sqlite3.Connection) -> Standing:
+            db.execute(_ATTEMPT, self._session)
+            return self._standing(db)
+
+        return await self._change(change, brief=True)
+
+    def _standing(self, db: sqlite3.Connection) -> Standing:
+        row = db.execute(_STANDING, (*self._session, *self._session)).fetchone()
         if row is None:
             return Standing()
-        agent, parent, stirred, is_at_rest, has_mail, cancelled, reason, words, *owner = row
+        agent, parent, stirred, is_at_rest, has_mail, cancelled, reason, words, *rest = row
+        attempt, *owner = rest
         return Standing(
             _name(agent),
             _name(parent),
@@ -75,6 +87,7 @@ class Work:
             from_column(reason),
             from_column(words),
             not lease.is_free(*owner),
+            attempt,
         )
 
     async def cancel(self) -> None:
@@ -93,8 +106,8 @@ class Work:
 
         def change(db: sqlite3.Connection) -> bool:
             rests = db.execute(
-                f"UPDATE axio_context_work SET rested = stirred, reason = ?, words = ? "
-                f"{_THIS} AND stirred = ?",
+                "UPDATE axio_context_work SET rested = stirred, reason = ?, words = ?, "
+                f"attempts = 0 {_THIS} AND stirred = ?",
                 (*texts, *self._session, stirred),
             )
             return bool(rests.rowcount)

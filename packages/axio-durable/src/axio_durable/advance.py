@@ -8,19 +8,21 @@ whatever calls `advance` at least once after each message makes an agent durable
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from axio.agent import Agent
 from axio.approval import call_off, first_pending
 from axio.blocks import ToolResultBlock
 from axio.budget import Budget
 from axio.context import ContextStore
+from axio.durable import Standing
 from axio.events import Error, SessionEndEvent
 from axio.exceptions import SessionBusy, StoreError, message_of
 from axio.history import NOT_BEGUN, calls_of, open_turn, repair
 from axio.journal import Outcome
 from axio_durable.attended import Attended
 from axio_durable.store import DurableStore
+from axio_durable.watch import Watch, Watched, unwatched
 
 __all__ = ("End", "advance")
 
@@ -38,44 +40,64 @@ class End(NamedTuple):
     words: str = ""
 
 
+BeforeRest: TypeAlias = Callable[[DurableStore, End], Awaitable[None]]
+
+
 async def advance(
     store: DurableStore,
     agent: Agent | Callable[[], Awaitable[Agent]],
     *,
     budget: Budget | None = None,
-    before_rest: Callable[[DurableStore, End], Awaitable[None]] | None = None,
+    before_rest: BeforeRest | None = None,
+    watch: Watch = unwatched,
 ) -> End:
     """Finish the open turn, answer what is in the inbox, and rest.
 
     `agent` may be a function that is only called if there is a run to be made.
     `before_rest` is told of the end before it is noted: after a crash, or when it raises, it is
-    told again.
+    told again. `watch` sees the attempt and its runs.
 
     A run that fails is over, and its session rests; one that cannot store is not: what the store
     raises passes, such as `SessionBusy` while another worker has the session, and this is to be
     called again.
     """
     async with store.own():
-        session = Attended(store)
+        standing = await store.work.attempt()
+        if standing.is_at_rest:
+            return End(standing.reason, standing.words)
+        with watch(store.session_id, standing) as watched:
+            return await _to_rest(store, standing, agent, budget, before_rest, watched)
+
+
+async def _to_rest(
+    store: DurableStore,
+    standing: Standing,
+    agent: Agent | Callable[[], Awaitable[Agent]],
+    budget: Budget | None,
+    before_rest: BeforeRest | None,
+    watched: Watched,
+) -> End:
+    session = Attended(store)
+    end = End(standing.reason, standing.words)
+    while not standing.is_at_rest:
+        if standing.cancelled is None:
+            worker = agent if isinstance(agent, Agent) else await agent()
+            end = await _go_on(session, worker, budget, watched, takes=end.reason not in _WAITS)
+        else:
+            end = await _call_off(session, standing.cancelled)
         standing = await store.work.standing()
-        end = End(standing.reason, standing.words)
-        while not standing.is_at_rest:
-            if standing.cancelled is None:
-                worker = agent if isinstance(agent, Agent) else await agent()
-                end = await _go_on(session, worker, budget, takes=end.reason not in _WAITS)
-            else:
-                end = await _call_off(session, standing.cancelled)
-            standing = await store.work.standing()
-            if standing.cancelled is not None or (standing.has_mail and end.reason not in _WAITS):
-                continue
-            if before_rest is not None:
-                await before_rest(store, end)
-            await store.work.rest(standing.stirred, *end)
-            standing = await store.work.standing()
-        return end
+        if standing.cancelled is not None or (standing.has_mail and end.reason not in _WAITS):
+            continue
+        if before_rest is not None:
+            await before_rest(store, end)
+        await store.work.rest(standing.stirred, *end)
+        standing = await store.work.standing()
+    return end
 
 
-async def _go_on(session: Attended, agent: Agent, budget: Budget | None, *, takes: bool) -> End:
+async def _go_on(
+    session: Attended, agent: Agent, budget: Budget | None, watched: Watched, *, takes: bool
+) -> End:
     """One run, after which the model has had the last word, a call waits, or it has failed.
 
     Before it, it takes what was posted; not while calls have no results, which come first.
@@ -88,7 +110,7 @@ async def _go_on(session: Attended, agent: Agent, budget: Budget | None, *, take
     end: SessionEndEvent | None = None
     async with session.attending(stream):
         try:
-            async for event in stream:
+            async for event in watched(stream):
                 session.show(event)
                 if isinstance(event, Error):
                     failure = event.exception

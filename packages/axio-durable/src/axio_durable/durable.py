@@ -27,6 +27,7 @@ from axio_durable.errors import DurableError, UnknownAgent
 from axio_durable.follow import Followed, follow
 from axio_durable.scheduler import InProcess, Scheduler
 from axio_durable.store import Database, DurableStore, as_store
+from axio_durable.watch import Watch, unwatched
 
 __all__ = ("Durable", "MakeAgent")
 
@@ -68,6 +69,7 @@ class Durable:
         agents: by name. A session keeps the name.
         budget: of a session, by its id; a ledger in it makes it outlive the worker.
         look_every: seconds between two looks of a worker for work that was left behind.
+        watch: sees each attempt at a session's work, such as `axio_durable.tracing.Tracing()`.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class Durable:
         agents: Mapping[str, MakeAgent],
         budget: Callable[[str], Budget | None] | None = None,
         look_every: float = 2.0,
+        watch: Watch = unwatched,
     ) -> None:
         self.database = database
         self.scheduler = scheduler or InProcess()
         self.agents = agents
         self._budget = budget
         self._look_every = look_every
+        self._watch = watch
         self._running: set[str] = set()
         self._failures: dict[str, _Failures] = {}
         self._open = AsyncExitStack()
@@ -283,7 +287,7 @@ class Durable:
         if self._budget is not None and standing.cancelled is None:
             budget = self._budget(store.session_id)
         make = partial(self._agent, standing.agent)
-        await advance(store, make, budget=budget, before_rest=self._report)
+        await advance(store, make, budget=budget, before_rest=self._report, watch=self._watch)
 
     async def _report(self, store: DurableStore, end: End) -> None:
         """A child has come to its end: its last words are the result of its parent's call."""

@@ -65,6 +65,7 @@ class Standing:
     `stirred` rises with everything that comes from elsewhere: a message, a decision, a cancel.
     `cancelled` is the number of the last message in the inbox when a cancel came. `reason` says why
     the last run has ended, `words` how it has failed. `is_owned`: a living run has the session.
+    `attempt` is how many workers have begun with it since it last was at rest.
     """
 
     agent: str | None = None
@@ -76,6 +77,7 @@ class Standing:
     reason: str = ""
     words: str = ""
     is_owned: bool = False
+    attempt: int = 0
 
 
 class Work(Protocol):
@@ -87,6 +89,9 @@ class Work(Protocol):
 
     async def standing(self) -> Standing:
         """How it stands now."""
+
+    async def attempt(self) -> Standing:
+        """The owner begins: one more attempt, unless the session is at rest. How it then stands."""
 
     async def cancel(self) -> None:
         """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""

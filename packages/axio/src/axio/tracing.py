@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from opentelemetry import context as otel, metrics, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
 
 from axio.events import (
     Error,
@@ -111,17 +112,23 @@ async def traced_run(
     stream: AsyncIterator[StreamEvent],
     name: str = "agent",
     *,
+    attributes: Mapping[str, AttributeValue] = {},
     tracer_provider: trace.TracerProvider | None = None,
 ) -> AsyncGenerator[StreamEvent, None]:
     """The events of a run, under a span for the run and one for each tool call.
 
     The run's span is the current one while the run works, so that the spans of `Traced` and those
-    made inside tools become its children, and never while the consumer does.
+    made inside tools become its children, and never while the consumer does. `attributes` of your
+    own are added to it, such as "gen_ai.conversation.id".
     """
     tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
     span = tracer.start_span(
         f"invoke_agent {name}",
-        attributes={"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name},
+        attributes={
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.agent.name": name,
+            **attributes,
+        },
     )
     inside = trace.set_span_in_context(span)
     waiting: dict[ToolCallID, str] = {}
