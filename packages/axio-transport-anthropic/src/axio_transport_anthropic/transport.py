@@ -20,7 +20,14 @@ from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
 from axio.wire.secret import Secret
-from axio.wire.settings import ModelOrId, from_environment, model_field, spec_from_dict
+from axio.wire.settings import (
+    Fields,
+    ModelOrId,
+    from_environment,
+    model_field,
+    spec_from_dict,
+    usual_fields,
+)
 from axio_transport_anthropic.catalogue import (
     ANTHROPIC_MODELS,
     DEFAULT_MODEL,
@@ -100,6 +107,9 @@ class AnthropicTransport(HttpTransport):
     _token: VertexToken = field(default_factory=VertexToken, init=False, repr=False, compare=False)
     _encoder: Encoder = field(init=False, repr=False, compare=False)
 
+    FIELDS: ClassVar[Fields] = usual_fields(
+        "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", of_key="from console.anthropic.com"
+    )
     catalogue: ClassVar[ModelRegistry] = ANTHROPIC_MODELS
     describe: ClassVar[str] = "Anthropic API error"
     reasoning_of: ClassVar[str] = PROVIDER

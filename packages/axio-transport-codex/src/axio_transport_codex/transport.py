@@ -20,7 +20,7 @@ from axio.wire.http import Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
 from axio.wire.secret import Secret
-from axio.wire.settings import ModelOrId, model_field
+from axio.wire.settings import Fields, ModelOrId, model_field, usual_fields
 from axio_transport_codex.catalogue import CODEX_MODELS, listed_models
 from axio_transport_codex.limits import Limits, limits_of
 from axio_transport_codex.oauth import ORIGINATOR, refresh_access_token
@@ -81,6 +81,7 @@ class CodexTransport(HttpTransport):
         default_factory=SingleFlight, init=False, repr=False, compare=False
     )
 
+    FIELDS: ClassVar[Fields] = usual_fields("", CODEX_BASE_URL)[1:]  # an account has no key
     catalogue: ClassVar[ModelRegistry] = CODEX_MODELS
     describe: ClassVar[str] = "Codex API error"
     reasoning_of: ClassVar[str] = PROVIDER

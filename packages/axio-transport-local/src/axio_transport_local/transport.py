@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.events import IterationEnd, StreamEvent, TextDelta, ToolInputDelta, ToolUseStart
@@ -42,6 +42,9 @@ class LocalTransport:
 
     `session`, `api_key` and other settings are taken for the sake of front ends and not used.
     """
+
+    FIELDS: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """There is nothing that a person could set."""
 
     def __init__(
         self,

@@ -10,11 +10,17 @@ from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.tool import AnyTool
 from axio.types import JSONObject
 from axio.wire.client import Request, Schema
-from axio.wire.settings import ModelOrId, from_environment, model_field
+from axio.wire.settings import (
+    Fields,
+    ModelOrId,
+    from_environment,
+    model_field,
+    usual_fields,
+)
 from axio_transport_openai.catalogue import NEBIUS_MODELS
 from axio_transport_openai.listing import choose, dollars_per_million, number
 from axio_transport_openai.providers import NEBIUS, Provider
-from axio_transport_openai.thinking import ThinkingMixin
+from axio_transport_openai.thinking import THINKING_FIELD, ThinkingMixin
 from axio_transport_openai.transport import OpenAITransport
 
 __all__ = ("NebiusTransport",)
@@ -37,6 +43,14 @@ class NebiusTransport(ThinkingMixin, OpenAITransport):
     models: ModelRegistry = field(default_factory=lambda: ModelRegistry(NEBIUS_MODELS))
     thinking: bool = False
 
+    FIELDS: ClassVar[Fields] = (
+        *usual_fields(
+            "NEBIUS_API_KEY",
+            "https://api.tokenfactory.nebius.com/v1",
+            of_key="from tokenfactory.nebius.com",
+        ),
+        THINKING_FIELD,
+    )
     _home: ClassVar[Provider] = NEBIUS
 
     async def fetch_models(self) -> None:

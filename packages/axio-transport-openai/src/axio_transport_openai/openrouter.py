@@ -7,11 +7,17 @@ from typing import ClassVar
 
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.types import JSONObject
-from axio.wire.settings import ModelOrId, from_environment, model_field
+from axio.wire.settings import (
+    Fields,
+    ModelOrId,
+    from_environment,
+    model_field,
+    usual_fields,
+)
 from axio_transport_openai.catalogue import OPENROUTER_MODELS
 from axio_transport_openai.listing import dollars_per_million, number
 from axio_transport_openai.providers import OPENROUTER, Provider
-from axio_transport_openai.thinking import ThinkingMixin
+from axio_transport_openai.thinking import THINKING_FIELD, ThinkingMixin
 from axio_transport_openai.transport import OpenAITransport
 
 __all__ = ("OpenRouterTransport",)
@@ -28,6 +34,12 @@ class OpenRouterTransport(ThinkingMixin, OpenAITransport):
     models: ModelRegistry = field(default_factory=lambda: ModelRegistry(OPENROUTER_MODELS))
     thinking: bool = False
 
+    FIELDS: ClassVar[Fields] = (
+        *usual_fields(
+            "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", of_key="from openrouter.ai/keys"
+        ),
+        THINKING_FIELD,
+    )
     _home: ClassVar[Provider] = OPENROUTER
 
     async def fetch_models(self) -> None:

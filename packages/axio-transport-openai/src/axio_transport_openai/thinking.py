@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from axio.messages import Message
     from axio.tool import AnyTool
 
-__all__ = ("Piece", "ThinkTagParser", "ThinkingMixin")
+__all__ = ("THINKING_FIELD", "Piece", "ThinkTagParser", "ThinkingMixin")
 
 Kind: TypeAlias = Literal["text", "reasoning"]
 Piece: TypeAlias = tuple[Kind, str]
+
+THINKING_FIELD: Mapping[str, Any] = {
+    "name": "thinking",
+    "kind": "bool",
+    "label": "Thinking",
+    "default": "false",
+    "help": "models that can do so reason first",
+}
+"""Of the settings that a person fills in."""
 
 _OPEN = "<think>"
 _CLOSE = "</think>"

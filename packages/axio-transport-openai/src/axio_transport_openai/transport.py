@@ -18,7 +18,13 @@ from axio.wire.http import Decoder, Timeouts
 from axio.wire.names import own_names
 from axio.wire.payload import dumps
 from axio.wire.secret import Secret
-from axio.wire.settings import ModelOrId, from_environment, model_field
+from axio.wire.settings import (
+    Fields,
+    ModelOrId,
+    from_environment,
+    model_field,
+    usual_fields,
+)
 from axio_transport_openai.catalogue import OPENAI_MODELS
 from axio_transport_openai.decode import ChatDecoder
 from axio_transport_openai.embeddings import vectors
@@ -70,6 +76,21 @@ class OpenAITransport(HttpTransport):
         default_factory=lambda: None, init=False, repr=False, compare=False
     )
 
+    FIELDS: ClassVar[Fields] = (
+        *usual_fields(
+            "OPENAI_API_KEY",
+            "https://api.openai.com/v1",
+            of_key="from platform.openai.com/api-keys",
+        ),
+        {
+            "name": "wire",
+            "kind": "choice",
+            "label": "Protocol",
+            "choices": ("chat", "responses"),
+            "default": "chat",
+            "help": "responses keeps what a model has reasoned between calls",
+        },
+    )
     catalogue: ClassVar[ModelRegistry] = OPENAI_MODELS
     describe: ClassVar[str] = "OpenAI API error"
     logger: ClassVar[logging.Logger] = logging.getLogger("axio_transport_openai")

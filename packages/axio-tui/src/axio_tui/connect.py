@@ -17,6 +17,8 @@ from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
 from axio.transport import CompletionTransport
 from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE, Choice
+from axio_tui.config.forms import arguments
+from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
 from axio_tui.servers import models_in
@@ -28,9 +30,6 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # that the server itself asks for is kept.
 PATIENCE = {"max_retries": 3, "retry_base_delay": 0.5}
 SHOWN_MODELS = 20
-ACCOUNT = "codex"
-"""The transport of an account that is signed in to; its tokens are in a file."""
-
 ADDRESSES = {
     "anthropic": "ANTHROPIC_BASE_URL",
     "openai": "OPENAI_BASE_URL",
@@ -84,7 +83,8 @@ async def _construct(
     parameters = inspect.signature(make).parameters
     settings = dict(choice.settings)
     if not settings:  # else it is a server that was found here, which is for no key of another
-        settings = {name: value for name, value in kept.items() if name in parameters}
+        taken = {name: value for name, value in kept.items() if name in parameters}
+        settings = arguments(make, taken)
         if os.environ.get(ADDRESSES.get(choice.transport, ""), "").strip():
             settings.pop("base_url", None)
     if choice.transport == COMPATIBLE and not settings.get("base_url"):

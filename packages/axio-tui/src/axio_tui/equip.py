@@ -28,7 +28,8 @@ from axio_tui.chat.session import ChatSession
 from axio_tui.chat.skills import Skill, Skills, find_skills
 from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
 from axio_tui.choose import OFFLINE, Choice, choose, choose_named
-from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.config.paths import data_folder, database_file, own_folder
+from axio_tui.config.saved import saved_rows, saved_secrets
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config
 from axio_tui.connect import reach_loopback_directly
@@ -197,15 +198,16 @@ def _wants_subagents(names: str | None, choice: Choice) -> bool:
 
 
 def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
-    """The settings that a person keeps for a transport; the keyring may take its time."""
-    found = secrets.of(choice.transport)
-    kept = {
-        name: secret.value.reveal()
-        for name, secret in found.items()
-        if secret.source != KEYS.get(choice.transport)  # the transport knows the environment
-    }
-    address = config.below("transports").get(f"{choice.transport}.base_url")
-    return kept if address is None else {**kept, "base_url": address}
+    """The settings that a person keeps for a transport, as they are now; the keyring may take its
+    time. A key of the environment comes first: the transport finds it itself."""
+    name = choice.transport
+    kept = {**saved_rows(name, database_file()), **saved_secrets(name, secrets)}
+    if os.environ.get(KEYS.get(name, ""), "").strip():
+        kept.pop("api_key", None)
+    address = config.values.get(f"transports.{name}.base_url")
+    if address is not None and address.source != "database":  # that one may have changed since
+        kept["base_url"] = address.value
+    return kept
 
 
 def _check_price(choice: Choice, transport: object, say: Say) -> None:

@@ -107,6 +107,11 @@ class Models:
             self._roles[role] = name
         return transport
 
+    def renew(self, transport: str) -> None:
+        """Let the settings of a transport be read anew, when it is needed next."""
+        for key in [key for key in self._transports if key[0] == transport]:
+            del self._transports[key]
+
     async def offers(self) -> list[Offer]:
         """The models that can be used here, without asking a provider."""
         return await offers(self._parts, self._keys())

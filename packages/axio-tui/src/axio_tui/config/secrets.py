@@ -15,6 +15,7 @@ from typing import Any
 from axio.wire.secret import Secret
 from axio_tui.config import keyring
 from axio_tui.config.file import replace
+from axio_tui.config.forms import shown
 from axio_tui.config.paths import config_folder, database_file, locked
 from axio_tui.config.reading import read_at_most
 from axio_tui.config.settings import is_secret
@@ -32,13 +33,6 @@ KEYS = {
 
 _KEY, _MARK = "api_key", "keyring"
 _LARGEST = 256 << 10
-_LONG_ENOUGH = 12  # characters of which four may be shown
-
-
-def shown(value: str) -> str:
-    """A secret as a person may see it: by its last four characters."""
-    text = value.reveal() if isinstance(value, Secret) else value
-    return f"...{text[-4:]}" if len(text) >= _LONG_ENOUGH else "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +77,11 @@ class Secrets:
         }
         return found | set_here
 
-    def of(self, provider: str) -> dict[str, Found]:
-        """The secrets of a provider by the name of the setting; `api_key` is the key."""
+    def of(self, provider: str, *, environment: bool = True) -> dict[str, Found]:
+        """The secrets of a provider by the name of the setting; `api_key` is the key.
+
+        Without the `environment` they are those that are kept.
+        """
         found = {
             field: Found(Secret(value), "the database")
             for (name, field), value in self._old().items()
@@ -95,7 +92,7 @@ class Secrets:
             if isinstance(value, str):
                 found[field] = Found(Secret(value), str(self.path))
         variable = KEYS.get(provider, "")
-        if value := self._environment.get(variable, "").strip():
+        if environment and (value := self._environment.get(variable, "").strip()):
             found[_KEY] = Found(Secret(value), variable)
         elif table.get(_MARK) is True and (kept := self._in_keyring(provider)):
             found[_KEY] = Found(Secret(kept), "the keyring")
@@ -123,21 +120,42 @@ class Secrets:
             self._move_old(besides=provider)
         return source
 
+    def replace(self, provider: str, values: Mapping[str, str]) -> str:
+        """Let these be the secrets of a provider, by the names of the settings, and no others;
+        where its key is kept, "" without one. What lies in the database moves too."""
+        key = values.get(_KEY, "")
+        with locked(self.path.parent):
+            tables = self._read(strict=True)
+            before = tables.pop(provider, {})
+            tables[provider] = {name: value for name, value in values.items() if name != _KEY}
+            if key:
+                tables[provider] |= {n: v for n, v in before.items() if n in (_KEY, _MARK)}
+            elif before.get(_MARK) is True:
+                self._forget_in_keyring(provider)
+            self._write(tables)
+            source = self._keep(provider, key) if key else ""
+            self._delete_old([old for old in self._old() if old[0] == provider])
+            self._move_old(besides=provider)
+        return source
+
     def forget(self, provider: str) -> bool:
         """Forget the key of a provider, but not a variable; False if there is none."""
         with locked(self.path.parent):
             tables = self._read(strict=True)
             table = tables.get(provider, {})
             if table.pop(_MARK, None) is True:
-                try:
-                    keyring.forget(provider)
-                except keyring.KeyringError as error:
-                    self._say(f"it may still be in the keyring: {error}")
+                self._forget_in_keyring(provider)
             elif table.pop(_KEY, None) is None:
                 return self._delete_old([(provider, _KEY)]) > 0
             self._write(tables)
             self._delete_old([(provider, _KEY)])
             return True
+
+    def _forget_in_keyring(self, provider: str) -> None:
+        try:
+            keyring.forget(provider)
+        except keyring.KeyringError as error:
+            self._say(f"it may still be in the keyring: {error}")
 
     def _keep(self, provider: str, value: str) -> str:
         tables = self._read(strict=True)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-__all__ = ("Address",)
+__all__ = ("Address", "check_address")
 
 
 class _Parts(NamedTuple):
@@ -42,6 +42,21 @@ class Address(str):
     def below(self, path: str) -> Address:
         """The address of `path` under this one, whose query (Azure's version, say) stays."""
         return _below(str(self), path)
+
+
+def check_address(text: str) -> None:
+    """`ValueError`, which does not repeat it, for what is no address of a server over HTTP."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("that is no address") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("an address begins with http:// or https:// and the name of a host")
+    if any(character.isspace() for character in text):
+        raise ValueError("an address has no blanks")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a password in an address would be shown: there is a field for the key")
 
 
 @lru_cache(256)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axio.models import Capability, ModelSpec
 from axio.types import JSONObject
+from axio.wire.address import check_address
 
-__all__ = ("ModelOrId", "from_environment", "model_field", "spec_from_dict", "spec_to_dict")
+__all__ = (
+    "Fields",
+    "ModelOrId",
+    "from_environment",
+    "model_field",
+    "spec_from_dict",
+    "spec_to_dict",
+    "usual_fields",
+)
+
+Fields: TypeAlias = tuple[Mapping[str, Any], ...]
+"""The settings that a person fills in for a transport, each by its name, kind, label, help, default
+and check: data for a front end, which has the form."""
 
 if TYPE_CHECKING:
 
@@ -57,3 +70,24 @@ def spec_from_dict(data: Mapping[str, Any]) -> ModelSpec:
 
 
 _KNOWN = frozenset(Capability)
+
+
+def usual_fields(key: str, address: str, *, of_key: str = "") -> Fields:
+    """The fields of a transport with a key and an address. `key` is the variable for the one,
+    `address` is the other's default, and `of_key` says where a key is to be had."""
+    return (
+        {
+            "name": "api_key",
+            "kind": "secret",
+            "label": "API key",
+            "variable": key,
+            "help": of_key,
+        },
+        {
+            "name": "base_url",
+            "label": "Address",
+            "default": address,
+            "check": check_address,
+            "required": not address,
+        },
+    )
