@@ -383,3 +383,41 @@ def test_names_are_sorted_and_import_nothing(install: Install) -> None:
     install("acme", {"axio.tools": {"acme_z": "acme_absent:z", "acme_a": "acme_absent:a"}})
     names = [name for name in Installed().names(plugins.TOOLS_GROUP) if name.startswith("acme_")]
     assert names == ["acme_a", "acme_z"]
+
+
+def test_a_distribution_that_is_only_called_like_axio_replaces_nothing(install: Install) -> None:
+    install(
+        "axio-aaa",
+        {
+            "axio.tools": {"read_file": "aaa_parts:tool"},
+            "axio.transport": {"ollama": "aaa_parts:Transport"},
+        },
+        {"aaa_parts": "async def tool() -> str: ...\nclass Transport: ..."},
+    )
+    lines: list[str] = []
+    parts = Installed(lines.append, reserved={plugins.TRANSPORT_GROUP: {"ollama"}})
+    assert parts.load_tool("read_file").handler.__module__ == "axio_tools_local.read_file"
+    assert "ollama" not in parts.names(plugins.TRANSPORT_GROUP)
+    assert len(lines) == 2 and "not aaa_parts:tool of axio-aaa" in lines[0]
+    assert lines[1] == (
+        "axio.transport: skipping 'ollama' (aaa_parts:Transport of axio-aaa): the name is for a "
+        "part of axio itself"
+    )
+    assert [one.value for one in parts.all_entries(plugins.TRANSPORT_GROUP) if "aaa" in one.value]
+
+
+def test_a_part_that_is_off_is_left_out_without_a_word(install: Install) -> None:
+    install(
+        "acme",
+        {"axio.tools": {"acme_a": "acme_ab:a", "acme_b": "acme_ab:b"}},
+        {"acme_ab": "async def a() -> str: ...\nasync def b() -> str: ..."},
+    )
+    lines: list[str] = []
+    parts = Installed(lines.append, off={plugins.TOOLS_GROUP: {"acme_a"}})
+    assert [name for name in parts.names(plugins.TOOLS_GROUP) if "acme" in name] == ["acme_b"]
+    assert lines == [] and parts.entry(plugins.TOOLS_GROUP, "acme_a") is None
+
+
+def test_own_distributions_are_those_of_this_repository() -> None:
+    packages = Path(__file__).parents[2]
+    assert {folder.name for folder in packages.iterdir() if folder.is_dir()} == plugins.OWN

@@ -18,9 +18,10 @@ import dataclasses
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from axio.exceptions import AxioError
@@ -34,8 +35,26 @@ TRANSPORT_SETTINGS_GROUP = "axio.transport.settings"
 GUARDS_GROUP = "axio.guards"
 SELECTOR_GROUP = "axio.selector"
 
+GROUPS = (
+    TOOLS_GROUP,
+    TOOLS_SETTINGS_GROUP,
+    TRANSPORT_GROUP,
+    TRANSPORT_SETTINGS_GROUP,
+    GUARDS_GROUP,
+    SELECTOR_GROUP,
+)
+
+OWN = frozenset(
+    """axio axio-context-postgres axio-context-sqlite axio-durable axio-tools-docker
+    axio-tools-local axio-tools-mcp axio-transport-anthropic axio-transport-codex
+    axio-transport-local axio-transport-openai axio-tui axio-tui-guards""".split()
+)
+"""The distributions of axio itself: a part of theirs is not replaced by one of others."""
+
 __all__ = (
+    "GROUPS",
     "GUARDS_GROUP",
+    "OWN",
     "SELECTOR_GROUP",
     "TOOLS_GROUP",
     "TOOLS_SETTINGS_GROUP",
@@ -52,6 +71,7 @@ __all__ = (
     "discover_tools_plugins",
     "discover_transport_settings",
     "discover_transports",
+    "is_own",
 )
 
 logger = logging.getLogger(__name__)
@@ -83,10 +103,21 @@ class ToolsPlugin(Protocol):
 class Installed:
     """The parts that are installed, by name. Each group is looked up once, when it is first asked
     for. `report` is called with one line for each part that is left out.
+
+    Names that are `reserved` in a group are for axio's own parts. Those that are `off` are left out
+    without a word.
     """
 
-    def __init__(self, report: Callable[[str], object] = logger.warning) -> None:
+    def __init__(
+        self,
+        report: Callable[[str], object] = logger.warning,
+        *,
+        reserved: Mapping[str, Collection[str]] = MappingProxyType({}),
+        off: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         self._report = report
+        self._reserved = reserved
+        self._off = off
         self._all: Any = None  # metadata.EntryPoints; in 3.11 something with the same select
         self._groups: dict[str, dict[str, metadata.EntryPoint]] = {}
 
@@ -100,7 +131,7 @@ class Installed:
         if name not in entries:
             offered = ", ".join(entries) or "none is installed"
             raise PluginError(f"{group} has no {name!r}; there is: {offered}")
-        return _import(entries[name])
+        return self._import(entries[name])
 
     def load_class(self, group: str, name: str) -> type:
         """The class behind one entry point. Raises `PluginError`."""
@@ -109,8 +140,23 @@ class Installed:
     def load_tool(self, name: str) -> AnyTool:
         """The tool called `name`, without importing any other. Raises `PluginError`."""
         part = self.load(TOOLS_GROUP, name)
-        with _code_of_others(f"tool {name!r} cannot be made"):
-            return as_tool(name, part)
+        return self.call(f"tool {name!r} cannot be made", lambda: as_tool(name, part))
+
+    def call(self, problem: str, code: Callable[[], T]) -> T:
+        """The result of code of others. An error of it is a `PluginError` that begins with the
+        problem; only Ctrl-C is the person's, and passes."""
+        with _code_of_others(problem):
+            return code()
+
+    def all_entries(self, group: str) -> list[metadata.EntryPoint]:
+        """All that `group` offers, sorted, also those that are not used."""
+        if self._all is None:
+            self._all = metadata.entry_points()
+        return sorted(self._all.select(group=group), key=lambda one: (one.name, *_precedence(one)))
+
+    def entry(self, group: str, name: str) -> metadata.EntryPoint | None:
+        """The entry point that is used for the name; None without one."""
+        return self._entries(group).get(name)
 
     def each(
         self, group: str, convert: Callable[[str, object], T]
@@ -118,9 +164,10 @@ class Installed:
         """Every part of `group` that `convert(name, part)` accepts; what it raises is reported."""
         for entry in self._entries(group).values():
             try:
-                imported = _import(entry)
-                with _code_of_others("it cannot be made"):
-                    part = convert(entry.name, imported)
+                imported = self._import(entry)
+                part = self.call(
+                    "it cannot be made", functools.partial(convert, entry.name, imported)
+                )
             except PluginError as error:
                 self._report(f"{group}: skipping {entry.name!r}: {error}")
             else:
@@ -133,15 +180,25 @@ class Installed:
                 self._all = metadata.entry_points()
             named: dict[str, list[metadata.EntryPoint]] = {}
             for entry in self._all.select(group=group):
-                named.setdefault(entry.name, []).append(entry)
-            self._groups[group] = {name: self._one(group, named[name]) for name in sorted(named)}
+                if entry.name not in self._off.get(group, ()):
+                    named.setdefault(entry.name, []).append(entry)
+            ones = {name: self._one(group, named[name]) for name in sorted(named)}
+            self._groups[group] = {name: one for name, one in ones.items() if one is not None}
         return self._groups[group]
 
-    def _one(self, group: str, entries: list[metadata.EntryPoint]) -> metadata.EntryPoint:
+    def _one(self, group: str, entries: list[metadata.EntryPoint]) -> metadata.EntryPoint | None:
         """The one to be used of those with one name. To know whose each is takes a while, so only
         then it is looked up."""
-        if len(entries) == 1:
-            return entries[0]
+        if entries[0].name in self._reserved.get(group, ()):
+            for entry in entries:
+                if not is_own(entry):
+                    self._report(
+                        f"{group}: skipping {entry.name!r} ({_origin(entry)}): the name is for a "
+                        "part of axio itself"
+                    )
+            entries = [entry for entry in entries if is_own(entry)]
+        if len(entries) < 2:
+            return entries[0] if entries else None
         used, *others = sorted(entries, key=_precedence)
         for other in others:
             self._report(
@@ -150,23 +207,26 @@ class Installed:
             )
         return used
 
+    def _import(self, entry: metadata.EntryPoint) -> Any:
+        return self.call(f"{entry.name!r} ({_origin(entry)}) cannot be imported", entry.load)
+
+
+def is_own(entry: metadata.EntryPoint) -> bool:
+    """True for a part of axio's own distributions."""
+    return _distribution(entry).lower().replace("_", "-") in OWN
+
 
 def _distribution(entry: metadata.EntryPoint) -> str:
     return entry.dist.name if entry.dist else "unknown"
 
 
-def _precedence(entry: metadata.EntryPoint) -> tuple[bool, str]:
+def _precedence(entry: metadata.EntryPoint) -> tuple[bool, bool, str]:
     distribution = _distribution(entry)
-    return not distribution.startswith("axio-"), distribution
+    return not is_own(entry), not distribution.startswith("axio-"), distribution
 
 
 def _origin(entry: metadata.EntryPoint) -> str:
     return f"{entry.value} of {_distribution(entry)}"
-
-
-def _import(entry: metadata.EntryPoint) -> Any:
-    with _code_of_others(f"{entry.name!r} ({_origin(entry)}) cannot be imported"):
-        return entry.load()
 
 
 @contextmanager
