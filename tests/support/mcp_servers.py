@@ -20,12 +20,14 @@ __all__ = (
     "children",
     "forget_children",
     "free_port",
+    "gated",
     "odd",
     "real",
     "said",
     "serving",
 )
 
+GATED = Path(__file__).with_name("mcp_gated_server.py")
 ODD = Path(__file__).with_name("odd_mcp_server.py")
 _PROGRAMS = Path(sys.executable).parent
 
@@ -44,6 +46,11 @@ def real(name: str, *args: str, **fields: Any) -> MCPServerConfig:
 def odd(name: str = "odd", *args: str, **fields: Any) -> MCPServerConfig:
     """The configuration of our own server, over stdio."""
     return MCPServerConfig(name, command=sys.executable, args=[str(ODD), *args], **fields)
+
+
+def gated(gate: Path, name: str = "late", **fields: Any) -> MCPServerConfig:
+    """The configuration of our own server, which does nothing before the file `gate` is there."""
+    return MCPServerConfig(name, command=sys.executable, args=[str(GATED), str(gate)], **fields)
 
 
 def said(result: Any) -> str:

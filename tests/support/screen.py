@@ -33,6 +33,7 @@ from axio_tui.chat.offers import Offer
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.prompt_history import PromptHistory
 from axio_tui.chat.session import ChatSession
+from axio_tui.server_tools import ServerTools
 
 __all__ = ("Offering", "Puppet", "app_over", "until", "words_on")
 
@@ -107,6 +108,7 @@ def app_over(
     store: ContextStore | None = None,
     theme: str = "",
     is_ascii: bool = False,
+    servers: ServerTools | None = None,
 ) -> AgentApp:
     """The application with tools, those of `guarded` behind questions, and with a history."""
 
@@ -117,6 +119,8 @@ def app_over(
         app.writing.history = PromptHistory(folder / "prompts", folder)  # not of this machine
         permissions = Permissions(ask, root=folder)
         agent = Agent("Help.", puppet, [*tools, *permissions.guarded(guarded)])
+        if servers is not None:
+            servers.on_change = lambda: setattr(agent, "tools", [*tools, *servers.tools])
 
         def make(store: ContextStore) -> ChatSession:
             return ChatSession(agent, store, permissions=permissions)
@@ -126,7 +130,7 @@ def app_over(
             for message in messages:
                 await first.append(message)
             place = LocalWorkspace(folder)
-            yield Opened(make(first), make, library, place, lambda: "puppet")
+            yield Opened(make(first), make, library, place, lambda: "puppet", servers=servers)
 
     app = AgentApp(open, theme=theme, is_ascii=is_ascii)
     return app

@@ -15,7 +15,7 @@ from axio.agent import Agent
 from axio.context import ContextStore
 from axio.permission import PermissionGuard
 from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
-from axio.tool import Tool
+from axio.tool import AnyTool, Tool
 from axio.transport import model_of
 from axio_tui.chat.hooked import make_session
 from axio_tui.chat.hooks import Hooks, read_hooks
@@ -38,7 +38,7 @@ from axio_tui.harmless import visible
 from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed, rules_of
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt, facts
-from axio_tui.server_tools import NOBODY, ServersAsk, server_tools
+from axio_tui.server_tools import NOBODY, ServersAsk, ServerTools, server_tools
 from axio_tui.session import make_agent
 from axio_tui.tools import SUBAGENT_SYSTEM_PROMPT
 from axio_tui_guards import Decisions, Rule
@@ -63,6 +63,7 @@ class Equipment:
     permissions: Permissions
     models: Models
     subagents: SubAgents
+    servers: ServerTools
     skills: Mapping[str, Skill] = field(default_factory=dict)
     place: Workspace | None = None
     hooks: Hooks | None = None
@@ -102,49 +103,48 @@ class Equipment:
 
 @asynccontextmanager
 async def equipped(
-    args: argparse.Namespace, ask: Ask, say: Say, *, keeps: bool, servers: ServersAsk = NOBODY
+    args: argparse.Namespace,
+    ask: Ask,
+    say: Say,
+    *,
+    keeps: bool,
+    servers: ServersAsk = NOBODY,
+    patience: float | None = None,
 ) -> AsyncIterator[Equipment]:
     """The parts that the options of `axio run` name, open while the block lasts.
 
     `ask` puts questions to the person. With `keeps`, what they answer for good is kept. `servers`
-    puts those of MCP servers.
+    puts those of MCP servers. With `patience` these are connected in the background.
     """
     if args.model is not None and not args.model.strip():
         raise WrongUse("the name of the model is empty")
     parts = Installed(say)
     tools = _tools_of(args.tools, parts, say)
     reach_loopback_directly()
-    named = args.transport
     trusted = args.project.covers(Path.cwd())
     secrets = Secrets(say=say)
-    choice = await (
-        choose(os.environ, parts, kept=secrets.sources())
-        if named is None
-        else choose_named(named, parts)
-    )
+    choice = await _chosen(args.transport, parts, secrets)
     kept = partial(_kept, config=args.config, secrets=secrets)
     roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
         place_of(args.sandbox) as place,
-        server_tools(_server_tools_in(args.tools, parts), trusted, say, servers) as more,
+        server_tools(
+            _server_tools_in(args.tools, parts), trusted, say, servers, patience=patience
+        ) as more,
         Models(parts, choice, args.model, roles, kept=kept, keys=secrets.sources) as models,
     ):
         transport = await models.of("chat")
-        if named is None:
+        if args.transport is None:
             say(_what_was_chosen(choice, transport))
         if args.max_cost is not None:
             _check_price(choice, transport, say)
         instructions, skills, hooks = _brought(args, say)
         permissions = _permissions(args, ask, keeps, parts, hooks, rules_of(args.sandbox, tools))
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
-        own = build_system_prompt() + more.instructions if args.system is None else args.system
+        own = build_system_prompt() if args.system is None else args.system
         system = {"system prompt": own, "AGENTS.md": instructions, "skills": skills.text}
-        agent = make_agent(
-            transport,
-            [],
-            system="".join(system.values()),
-            max_iterations=args.max_iterations,
-        )
+        system |= {"MCP servers": ""} if args.system is None else {}
+        agent = make_agent(transport, [], system="", max_iterations=args.max_iterations)
         subagents = SubAgents(
             partial(models.of, "subagent"),
             system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions}",
@@ -155,12 +155,30 @@ async def equipped(
         def equip() -> None:
             given = placed([*tools, *more.tools], place, say)
             helpers = [subagents.tool] if _wants_subagents(args.tools, models.choice) else []
-            agent.tools = [*permissions.guarded(given), *helpers]
-            agent.selector = more.selector
+            _hand_over(agent, [*permissions.guarded(given), *helpers], more, system)
 
         equip()
         more.on_change = equip
-        yield Equipment(agent, permissions, models, subagents, skills.by_name, place, hooks, system)
+        yield Equipment(
+            agent, permissions, models, subagents, more, skills.by_name, place, hooks, system
+        )
+
+
+async def _chosen(named: str | None, parts: Installed, secrets: Secrets) -> Choice:
+    if named is not None:
+        return await choose_named(named, parts)
+    return await choose(os.environ, parts, kept=secrets.sources())
+
+
+def _hand_over(
+    agent: Agent, tools: Iterable[AnyTool], servers: ServerTools, system: dict[str, str]
+) -> None:
+    """Let the agent have these tools from its next request on, and the words of the servers."""
+    agent.tools = list(tools)
+    agent.selector = servers.selector
+    if "MCP servers" in system:
+        system["MCP servers"] = servers.instructions
+    agent.system = "".join(system.values())
 
 
 def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | None]:

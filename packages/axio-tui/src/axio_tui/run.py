@@ -55,8 +55,11 @@ async def _converse(
 
     front = Front(args, because, interrupts)
     servers = _servers_ask(front.person, say)
+    patience = args.config["servers_wait"]
     async with (
-        equipped(args, front.person.ask, say, keeps=True, servers=servers) as parts,
+        equipped(
+            args, front.person.ask, say, keeps=True, servers=servers, patience=patience
+        ) as parts,
         _library(args, say) as library,
     ):
         return await front.converse(parts, library, await _session(args, parts, library, say))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.mcp_servers import gated
 
 SCRIPTED = ("--plain", "--transport", "scripted", "--tools", "acme_look,acme_change,write_file")
 PROMPTS = ("--plain", "--transport", "prompts", "--tools", "none", "--system", "")
@@ -502,3 +505,69 @@ def test_files_and_conversation_go_back_after_a_restart(axio: Any, terminal: Any
     tty.send(" thought\n")
     tty.until("Two.")
     left(tty)
+
+
+# ── servers that take long ────────────────────────────────────────────────────────────────────
+
+
+def slow_server(axio: Any) -> Path:
+    """Keep a server that begins once a file is there; the file."""
+    gate = Path(f"{axio.home}-gate")
+    config = gated(gate, timeout=100)
+    file = Path(axio.home, ".config", "axio", "mcp.json")
+    file.parent.mkdir(parents=True)
+    server = {"command": config.command, "args": config.args, "timeout": 100}
+    file.write_text(json.dumps({"mcpServers": {"late": server}}))
+    return gate
+
+
+ALL_TOOLS = ("--plain", "--transport", "scripted")
+ECHO = ["late__echo", {"message": "from afar"}]
+
+
+def test_a_prompt_waits_for_a_server_that_comes_soon(axio: Any, terminal: Any) -> None:
+    gate = slow_server(axio)
+    script = [[{"until": "late__echo"}, ECHO], ["Done."]]
+    tty = terminal(*ALL_TOOLS, "--yes", script=script, env={"AXIO_SERVERS_WAIT": "90"})
+    asked(tty, "go")
+    tty.until("axio: connecting to late; next, in 90 s at most: the prompt\n")
+    gate.touch()
+    assert "from afar" in tty.until("Done.")
+    left(tty)
+
+
+def test_a_prompt_goes_without_a_server_that_comes_late(axio: Any, terminal: Any) -> None:
+    gate = slow_server(axio)
+    script = [["First."], [{"until": "late__echo"}, ECHO], ["Second."]]
+    tty = terminal(*ALL_TOOLS, "--yes", script=script, env={"AXIO_SERVERS_WAIT": "1"})
+    asked(tty, "one")
+    tty.until("First.")
+    gate.touch()
+    seen = ""
+    deadline = time.monotonic() + 60
+    while "axio: late: " not in seen and time.monotonic() < deadline:
+        seen = tty.until(YOU)
+        time.sleep(0.1)
+        tty.send("\n")
+    assert "axio: late: " in seen and seen.rstrip().endswith(" tools\nyou:")
+    asked(tty, "two")
+    assert "from afar" in tty.until("Second.")
+    left(tty)
+
+
+def test_ctrl_c_ends_the_wait_and_the_prompt_is_parked(axio: Any, terminal: Any) -> None:
+    slow_server(axio)
+    tty = terminal(*ALL_TOOLS, script=[["Never."]], env={"AXIO_SERVERS_WAIT": "90"})
+    asked(tty, "go")
+    tty.until("connecting to late")
+    tty.send("\x03")
+    assert "Never." not in tty.until("parked: go\n")
+    left(tty)
+
+
+def test_a_run_waits_for_all_servers_and_names_the_limit(axio: Any, terminal: Any) -> None:
+    gate = slow_server(axio)
+    tty = terminal("run", "--transport", "scripted", "--yes", "go", script=[[ECHO], ["Done."]])
+    tty.until("axio: waiting for MCP servers: late (at most 100 s); their start_timeout sets it\n")
+    gate.touch()
+    assert "from afar" in tty.until("Done.")

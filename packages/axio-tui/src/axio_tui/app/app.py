@@ -26,7 +26,6 @@ from axio_tui.chat.composer import Command, Input, Shell, Words
 
 if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio.events import StreamEvent
-    from axio.exceptions import SessionBusy
     from axio_tui.app.opening import Open, Opened
     from axio_tui.app.widgets.question import QuestionBar
     from axio_tui.app.widgets.transcript import Transcript
@@ -114,6 +113,7 @@ class AgentApp(Actions):
                 await self.show_session(self.opened.first)
                 for problem in self.opened.problems:  # told before the screen was there
                     self.session.conversation.note(Note("configuration", problem))
+                self.arrivals.begin()
                 self.refresh_lines()
                 self.ready.set()
                 inputs = asyncio.create_task(self._take_inputs())
@@ -133,6 +133,7 @@ class AgentApp(Actions):
     async def _complete(self) -> None:
         """The parts that the first frame does without: importing them takes longest."""
         from axio_tui.app.agent_lines import agent_line
+        from axio_tui.app.arrivals import Arrivals
         from axio_tui.app.host import ScreenHost
         from axio_tui.app.runs import Runs
         from axio_tui.app.widgets.question import QuestionBar
@@ -141,11 +142,13 @@ class AgentApp(Actions):
         from axio_tui.chat.file_index import FileIndex
         from axio_tui.chat.questions import Questions
 
+        self.arrivals = Arrivals(self)
         self.runs = Runs(
             on_event=self._on_event,
             on_change=self.refresh_lines,
             on_error=self._on_error,
             budget=lambda: self.opened.budget(),
+            waits_for=self.arrivals,
         )
         self.questions = Questions(self._place_of)
         self.host = ScreenHost(self)
@@ -190,7 +193,9 @@ class AgentApp(Actions):
         try:
             await session.open()
         except SessionBusy as error:
-            other = await self._instead_of(session, error, before)
+            from axio_tui.app.in_use import instead_of
+
+            other = await instead_of(self, session, error, before)
             if other is before:
                 return
             session = other
@@ -220,29 +225,6 @@ class AgentApp(Actions):
             await self.show_session(session)
         except Exception as error:
             self._on_error(error)
-
-    async def _instead_of(
-        self, session: ChatSession, error: SessionBusy, before: ChatSession | None
-    ) -> ChatSession:
-        """Another program has the conversation open: the person takes it over, goes on in a copy,
-        or begins another. `before` if they stay where they were."""
-        from axio_tui.app.screens.ask import Ask
-
-        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        keys = {"t": "take it over from there", "f": "go on in a fork of it", "n": "begin another"}
-        self.push_screen(Ask(f"{error}.", keys), answer.set_result)
-        key = await answer
-        if key == "t":
-            await session.open(take_over=True)
-            return session
-        if key is None and before is not None:
-            return before
-        if key == "f":
-            other = await session.fork()
-        else:
-            other = self.opened.make(await self.opened.library.store())
-        await other.open()
-        return other
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault of the application: a report without values of variables, and exit status 1."""
@@ -299,7 +281,8 @@ class AgentApp(Actions):
         since = self.runs.began if self.runs.is_busy else None
         if not self.transcript.is_behind:
             self._is_new_below = False
-        self.activity.tell(since, "", self.transcript.is_behind, self._is_new_below)
+        words = self.arrivals.words if self.runs.is_waiting or since is None else ""
+        self.activity.tell(since, words, self.transcript.is_behind, self._is_new_below)
 
     def _tell_status(self) -> None:
         from axio_tui.app.status_words import status_words
@@ -322,6 +305,9 @@ class AgentApp(Actions):
 
     def on_composer_submitted(self, message: Composer.Submitted) -> None:
         self._inputs.put_nowait(message)
+        if not self.is_open:
+            self.queue_lines.ahead(message.kept)
+            self.activity.tell(None, "starting", False, False)
 
     def on_composer_steered(self, message: Composer.Steered) -> None:
         self._inputs.put_nowait(message)

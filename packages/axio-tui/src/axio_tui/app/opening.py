@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from axio_tui.chat.session import ChatSession
     from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
+    from axio_tui.server_tools import ServerTools
 
 __all__ = ("Open", "Opened", "opening")
 
@@ -27,7 +28,7 @@ __all__ = ("Open", "Opened", "opening")
 class Opened:
     """`first` is the conversation to begin with, not opened yet; `make` makes others, in a store of
     `library` or any other. `title` names where the model is, `budget` limits one prompt. `problems`
-    tell what was wrong in the configuration."""
+    tell what was wrong in the configuration. `servers` are those of MCP."""
 
     first: ChatSession
     make: Callable[[ContextStore], ChatSession]
@@ -40,6 +41,7 @@ class Opened:
     system_parts: Mapping[str, str] | None = None
     skills: Mapping[str, Skill] = field(default_factory=dict)
     problems: Sequence[str] = ()
+    servers: ServerTools | None = None
 
 
 Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]"
@@ -63,8 +65,9 @@ def opening(args: argparse.Namespace) -> Open:
                 say(words)
 
         days = retention_in(args.config)
+        patience = args.config["servers_wait"]
         async with (
-            equipped(args, ask, tell, keeps=True) as parts,
+            equipped(args, ask, tell, keeps=True, patience=patience) as parts,
             open_library(say=say, keep=not args.no_save, retention=days) as library,
         ):
             models = parts.models
@@ -86,6 +89,7 @@ def opening(args: argparse.Namespace) -> Open:
                 parts.system_parts,
                 parts.skills,
                 [problem.text for problem in args.config.problems],
+                parts.servers,
             )
 
     return opened

@@ -169,6 +169,7 @@ SETTINGS = (
     Setting("log_file", "text", "where to log; not set: standard error"),
     Setting("ui", "text", "the full screen, or lines", "full", choices=("full", "plain")),
     Setting("theme", "text", "the colours of the full screen"),
+    Setting("servers_wait", "number", "seconds that a prompt waits for slow MCP servers", 5),
     Setting("mouse", "flag", "the full screen takes the mouse", True),
     Setting(
         "exit_print",

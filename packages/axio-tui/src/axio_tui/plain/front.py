@@ -149,6 +149,7 @@ class Front:
 
     async def _next(self) -> None:
         """One text of the person, and all that comes of it."""
+        self._tell_news()
         ahead = self._keyboard.typed_ahead()
         for text in ahead or [await self._prompted()]:
             if text is None:
@@ -294,17 +295,44 @@ class Front:
     async def _run(self, prompt: Prompt | None) -> None:
         """Answer the prompt, or the oldest that waits, and then all that are queued."""
         session = self.session
-        budget = self._budget()
-        stream = (
-            session.next(budget=budget) if prompt is None else session.send(prompt, budget=budget)
-        )
         with self._keyboard.listening():
+            if prompt is not None and self._parts.servers.awaited:
+                await session.queue(prompt)
+                prompt = None
+            await self._ready()
+            budget = self._budget()
+            stream = (
+                session.next(budget=budget)
+                if prompt is None
+                else session.send(prompt, budget=budget)
+            )
             while stream is not None:
                 with self._interrupts.ending(session.stop):
                     await self._telling.follow(stream, self._parts)
                 await self._entered.join()
+                await self._ready()
                 stream = session.next(budget=self._budget())
         self._tell_waiting()
+
+    async def _ready(self) -> None:
+        """Wait for servers as long as a prompt does; Ctrl-C ends that, and parks the prompt."""
+        servers = self._parts.servers
+        if servers.awaited:
+            names = ", ".join(map(visible, servers.awaited))
+            self._tell(
+                f"connecting to {names}; next, in {servers.patience:g} s at most: the prompt"
+            )
+            waiting = asyncio.create_task(servers.ready())
+            with self._interrupts.ending(waiting.cancel):
+                await asyncio.wait([waiting])
+            if waiting.cancelled():
+                self.session.inbox.park()
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        """Tell of servers that have come, or cannot be had."""
+        for line in self._parts.servers.take_in():
+            self._tell(line)
 
     # ── what is typed meanwhile ───────────────────────────────────────────────────────────────
 

@@ -37,6 +37,13 @@ class QueueLines(Static):
         if any(w.state == "parked" for w in waiting):
             lines.append("Enter on an empty line sends what is parked, Up takes the last one back")
         if lines != self._told:
-            self._told = lines
-            self.display = bool(lines)
-            self.update(Content("\n".join(lines)))
+            self._show(lines)
+
+    def ahead(self, text: str) -> None:
+        """A text was sent that no session has yet."""
+        self._show([*self._told, f"{_WORDS['queued']}: {one_line(text, 300)}"])
+
+    def _show(self, lines: list[str]) -> None:
+        self._told = lines
+        self.display = bool(lines)
+        self.update(Content("\n".join(lines)))
