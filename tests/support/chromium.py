@@ -28,11 +28,13 @@ _OPTIONS = (
 
 
 class Page:
-    """One tab. Its methods are commands of the protocol; `evaluate` runs JavaScript."""
+    """One tab. Its methods are commands of the protocol; `evaluate` runs JavaScript. `events` is
+    all that the browser has told by itself until the last command was answered."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
+        self.events: list[Any] = []
 
     async def call(self, method: str, **parameters: Any) -> Any:
         number = next(self._numbers)
@@ -40,6 +42,8 @@ class Page:
         async with asyncio.timeout(PATIENCE):
             while True:
                 told = json.loads(await self._socket.receive_str())
+                if "method" in told:
+                    self.events.append(told)
                 if told.get("id") == number:
                     assert "error" not in told, told["error"]
                     return told["result"]

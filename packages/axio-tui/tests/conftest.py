@@ -16,12 +16,14 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.served import Served
 
 PARTS = '''
 import asyncio, json, os, subprocess, time
@@ -410,3 +412,27 @@ def terminal(axio: Axio) -> Iterator[Any]:
     yield open_terminal
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def serve(axio: Any) -> Iterator[Callable[..., Served]]:
+    """Starts `axio --serve` with these arguments, at a port that is free."""
+    started: list[Served] = []
+
+    def start(*args: str, script: Any = (("One.",),), listen: str = "localhost:0") -> Served:
+        command = [Path(sys.executable).with_name("axio"), "--serve", "--web-listen", listen]
+        process = axio.start(
+            command=[*command, "--transport", "scripted", *args],
+            script=script,
+            env={"LC_ALL": "C.UTF-8"},
+        )
+        started.append(Served(process))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for served in started:
+            for pid in served.applications():
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)

@@ -46,11 +46,22 @@ def _command(argv: Sequence[str] | None) -> int:
     if args.version:
         print(f"axio {__version__}")
         return 0
+    if args.serve:
+        return _serve(args, given)
     args.literal = "--" in given  # after it "-" is a prompt like any other
     if args.command is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         say('error: a conversation needs a terminal; axio run "PROMPT" does without')
         return 2
     return _run(args)
+
+
+def _serve(args: argparse.Namespace, given: Sequence[str]) -> int:
+    from axio_tui.errors import WrongUse
+    from axio_tui.serve.command import serve
+
+    if args.command:
+        raise WrongUse(f"--serve opens a conversation, and goes without {args.command}")
+    return serve(args.web_listen, given, say)
 
 
 def _why_plain(args: argparse.Namespace) -> str:

@@ -36,6 +36,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(prompt=None, literal=False, format="text", output_schema=None)
     parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
     parser.add_argument("--plain", action="store_true", help="lines only, not the full screen")
+    parser.add_argument("--serve", action="store_true", help="the full screen in a browser")
+    parser.add_argument(
+        "--web-listen",
+        metavar="HOST:PORT",
+        default="localhost:8086",
+        help="where a browser finds it (default: %(default)s)",
+    )
     _add_options(_Options(parser, is_top=True))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser(

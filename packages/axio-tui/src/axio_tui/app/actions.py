@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -145,6 +146,9 @@ class Actions(App[None]):
         self.exit()
 
     def action_suspend(self) -> None:
+        if os.getsid(0) == os.getpid():  # its terminal has nothing but it
+            self.say("there is no shell to go back to")
+            return
         with suppress(Exception):  # a terminal that cannot, such as one in a browser
             self.action_suspend_process()
 

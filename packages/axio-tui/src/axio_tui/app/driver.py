@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from contextlib import suppress
+from types import FrameType
 from typing import Any, TextIO
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -15,11 +17,25 @@ __all__ = ("TerminalDriver",)
 
 
 class TerminalDriver(LinuxDriver):
-    """Reads keys and pastes by `Typed`. The application ends with its terminal."""
+    """Reads keys and pastes by `Typed`. The application ends with its terminal, and draws all of
+    the screen again when that tells its size and it is the same: another has taken its place."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._file: Any = _Output(self._file)
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        resize = signal.getsignal(signal.SIGWINCH)
+        app = self._app
+
+        def resized(signum: int, frame: FrameType | None) -> None:
+            if callable(resize):
+                resize(signum, frame)
+            if self._get_terminal_size() == app.size:
+                self._loop.call_soon_threadsafe(app.call_later, app.refresh)
+
+        signal.signal(signal.SIGWINCH, resized)
 
     def run_input_thread(self) -> None:
         """Read until the application ends."""

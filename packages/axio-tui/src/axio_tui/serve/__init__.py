@@ -1,0 +1,1 @@
+"""`axio --serve`: the application in a browser."""
