@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -109,6 +109,7 @@ def app_over(
     theme: str = "",
     is_ascii: bool = False,
     servers: ServerTools | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
 ) -> AgentApp:
     """The application with tools, those of `guarded` behind questions, and with a history."""
 
@@ -132,8 +133,20 @@ def app_over(
             place = LocalWorkspace(folder)
             yield Opened(make(first), make, library, place, lambda: "puppet", servers=servers)
 
-    app = AgentApp(open, theme=theme, is_ascii=is_ascii)
+    app = _Ended(open, theme=theme, is_ascii=is_ascii, keys=keys or {})
     return app
+
+
+class _Ended(AgentApp):
+    """Ends with the test, also where the test fails: else the loop would wait for it."""
+
+    @asynccontextmanager
+    async def run_test(self, **given: Any) -> AsyncIterator[Pilot[None]]:
+        try:
+            async with super().run_test(**given) as pilot:
+                yield pilot
+        finally:
+            await self.close()
 
 
 class Offering:

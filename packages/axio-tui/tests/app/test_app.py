@@ -48,7 +48,6 @@ async def running(
         await until(pilot, app.ready.is_set)
         await pilot.pause()
         yield app, puppet, pilot
-    await app.close()
 
 
 async def type_in(pilot: Pilot[None], text: str) -> None:
@@ -58,6 +57,16 @@ async def type_in(pilot: Pilot[None], text: str) -> None:
 
 def entries(app: AgentApp, kind: type) -> list[Any]:
     return [entry for entry in app.session.conversation.entries if isinstance(entry, kind)]
+
+
+async def test_an_application_ends_with_a_test_that_fails(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with running(tmp_path) as (app, puppet, pilot):
+            await type_in(pilot, "hello")
+            await pilot.press("enter")
+            await until(pilot, lambda: puppet.requests)
+            raise ZeroDivisionError
+    assert app.life is not None and app.life.done() and not app.runs.is_busy
 
 
 async def test_a_prompt_is_answered(tmp_path: Path) -> None:
@@ -264,7 +273,6 @@ async def test_the_ways_out(tmp_path: Path, way: str) -> None:
         else:
             await pilot.press(*way.split())
         await until(pilot, lambda: app._exit)
-    await app.close()
     assert (app.return_code or 0) == 0
     assert app.failure is None
 
@@ -279,7 +287,6 @@ async def test_leaving_stops_the_run_and_keeps_what_was_said(tmp_path: Path) -> 
         puppet.say("some words")
         await until(pilot, lambda: "some words" in words_on(app))
         await pilot.press("ctrl+q")
-    await app.close()
     history = await store.get_history()
     assert [message.text for message in history] == ["go", "some words"]
     assert "some words" in app.parting_words("last")
@@ -317,7 +324,6 @@ async def test_what_is_typed_before_all_is_open_is_kept_and_sent(tmp_path: Path)
         await until(pilot, lambda: puppet.requests)
         assert puppet.requests[0][-1].text == "early"
         assert app.composer.kept == "and more"
-    await app.close()
 
 
 async def other_program(folder: Path, session_id: str) -> ChatSession:

@@ -119,7 +119,6 @@ async def test_hostile_texts_are_text_on_every_screen(kind: str, tmp_path: Path)
             check(app)
             await pilot.press("escape")
             await until(pilot, lambda: len(app.screen_stack) == 1)
-    await app.close()
     assert app.return_code in (0, None)
 
 
@@ -133,4 +132,3 @@ async def test_a_text_with_brackets_is_what_a_reader_sees(tmp_path: Path) -> Non
         for static in app.query(Static):
             assert isinstance(static.content, Content | str)
             assert not static._render_markup
-    await app.close()

@@ -286,7 +286,6 @@ async def compare(
         (folder / "seen.svg").write_text(picture(), "utf-8")
         # What comes a moment later, such as a focus, is in the picture too.
         await until(pilot, lambda: picture() == kept, told=f"look at {folder / 'seen.svg'}")
-    await app.close()
 
 
 def test_there_is_a_scene_for_every_picture() -> None:

@@ -36,7 +36,6 @@ async def running(folder: Path, **given: Any) -> AsyncIterator[tuple[AgentApp, P
         await until(pilot, app.ready.is_set)
         await pilot.pause()
         yield app, pilot
-    await app.close()
 
 
 async def command(app: AgentApp, pilot: Pilot[None], line: str) -> None:

@@ -23,4 +23,3 @@ async def test_a_slash_and_its_name_call_a_skill(tmp_path: Path) -> None:
         assert told.endswith("Sort by size.\n\nThe task: all")
         puppet.answer("Done.")
         await until(pilot, lambda: not app.runs.is_busy)
-    await app.close()

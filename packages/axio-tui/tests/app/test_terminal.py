@@ -92,6 +92,29 @@ def test_what_is_wrong_in_the_configuration_stands_in_the_transcript(
     assert "config.toml:2: " in line and "it is left out" in line
 
 
+def test_keys_of_the_configuration_hold_and_alt_enter_is_a_new_line(
+    axio: Any, opened: Open
+) -> None:
+    path = axio.home / ".config/axio/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("[keys]\nmode = 'f9'\nsteer = 'ctrl+o'\nsteeer = 'f10'\n")
+    window = opened(script=[["One."]], size="200x40")
+    window.until("config.toml:3: Ctrl+O is for keys.steer, and not for keys.calls")
+    window.until("config.toml:4: there is no setting 'keys.steeer'")
+    window.keys("F9")
+    window.until("PLAN")
+    window.keys("F1")
+    lines = window.until("This terminal does not send: Shift+Enter")
+    assert any("F9  " in line and "next mode" in line for line in lines)
+    window.keys("Escape")
+    window.until("Ask. / commands")
+    window.keys("x", "y", "M-Enter", "z")
+    window.until("z")
+    lines = window.until("xy")
+    at = next(index for index, line in enumerate(lines) if line.strip() == "xy")
+    assert lines[at + 1].strip() == "z"
+
+
 def test_an_answer_that_was_killed_is_told_when_its_conversation_goes_on(
     axio: Any, opened: Open
 ) -> None:

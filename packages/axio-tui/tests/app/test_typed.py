@@ -71,6 +71,20 @@ def test_two_pastes_in_one_read_are_two() -> None:
     ]
 
 
+def test_alt_and_enter_are_one_key_wherever_they_are_cut() -> None:
+    typed = Typed()
+    keys = [m for piece in (b"a\x1b", b"\rb") for m in typed.feed(piece)]
+    assert [getattr(key, "key", key) for key in keys] == ["a", "alt+enter", "b"]
+
+
+def test_a_terminal_says_what_it_tells_and_that_is_no_key() -> None:
+    for answer, tells_all in ((b"\x1b[?1u", True), (b"\x1b[?0u", False), (b"", False)):
+        typed = Typed()
+        keys = [m for piece in (b"a", answer[:3], answer[3:], b"b") for m in typed.feed(piece)]
+        assert [getattr(key, "key", key) for key in keys] == ["a", "b"]
+        assert typed.tells_all is tells_all
+
+
 @pytest.mark.parametrize("cut", range(1, len(START)))
 def test_a_paste_that_begins_slowly_is_still_a_text(
     cut: int, monkeypatch: pytest.MonkeyPatch

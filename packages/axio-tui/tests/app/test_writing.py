@@ -31,7 +31,6 @@ async def running(folder: Path) -> AsyncIterator[tuple[AgentApp, Puppet, Pilot[N
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, app.ready.is_set)
         yield app, puppet, pilot
-    await app.close()
 
 
 async def write(app: AgentApp, pilot: Pilot[None], text: str) -> None:

@@ -38,13 +38,14 @@ def saved(axio: Any, *rows: tuple[str, str, str]) -> Path:
 
 
 def test_it_lists_each_value_with_its_source(axio: Any) -> None:
-    path = write(axio, "# mine\nmode = 'plan'\n[keys]\nsubmit = 'enter'\n")
+    path = write(axio, "# mine\nmode = 'plan'\n[keys]\nsteer = 'Ctrl+T'\n")
     saved(axio, ("<global>", "theme", "dark"), (os.path.realpath(axio.home), "mouse", "false"))
     done = axio("config", env={"AXIO_MODEL": "m"})
     lines = {line.split(" = ")[0]: line for line in done.out.splitlines()}
     assert done.code == 0 and not done.err
     assert lines["mode"].endswith(f"# user, {path}:2") and '"plan"' in lines["mode"]
-    assert '["enter"]' in lines["keys.submit"]
+    assert '["ctrl+t"]' in lines["keys.steer"] and f"{path}:4" in lines["keys.steer"]
+    assert lines["keys.help"].endswith("# default; full screen: help on the keys here")
     assert lines["model"].endswith("# environment, AXIO_MODEL")
     assert lines["theme"].split() == 'theme = "dark" # database, theme'.split()
     assert lines["mouse"].split()[2:] == "false # database, mouse".split()
@@ -230,7 +231,8 @@ def test_a_password_in_an_address_is_not_shown(axio: Any) -> None:
 
 
 def test_two_at_once_lose_no_setting_of_each_other(axio: Any) -> None:
-    names = ["model", "theme", "system", "log_file", "keys.a", "keys.b"]
+    urls = ["transports.a.base_url", "transports.b.base_url"]
+    names = ["model", "theme", "system", "log_file", *urls]
     started = [axio.start("config", "set", name, "x") for name in names]
     assert [process.wait(60) for process in started] == [0] * len(names)
     text = Path(axio.home, ".config/axio/config.toml").read_text()

@@ -104,13 +104,13 @@ def test_tables_may_have_names_of_their_own() -> None:
     config = resolve(
         flags={},
         environment={},
-        user=file("[keys]\nsubmit = 'enter'\n[transports.'llama.cpp']\nbase_url = 'http://x/v1'"),
+        user=file("[keys]\nsteer = 'ctrl+t'\n[transports.'llama.cpp']\nbase_url = 'http://x/v1'"),
     )
-    assert config.below("keys") == {"submit": ("enter",)}
+    assert config.below("keys")["steer"] == ("ctrl+t",)
     assert config["transports.llama.cpp.base_url"] == "http://x/v1"
     assert path_of("transports.llama.cpp.base_url") == ("transports", "llama.cpp", "base_url")
-    assert path_of("keys.a.b") == ("keys", "a.b") and path_of("mode") == ("mode",)
-    assert find_setting("keys.*") is None and find_setting("keys.") is None
+    assert path_of("keys.steer") == ("keys", "steer") and path_of("mode") == ("mode",)
+    assert find_setting("transports.*.base_url") is None and find_setting("keys.") is None
 
 
 # ── what a folder may set ─────────────────────────────────────────────────────────────────────
@@ -158,9 +158,11 @@ def test_a_folder_may_only_allow_less(mine: str, of_folder: str, expected: Any) 
 
 
 def test_a_folder_sets_no_address_and_no_key() -> None:
-    text = "[transports.openai]\nbase_url = 'http://evil.example'\napi_key = 'k'\n[keys]\nx = 'y'"
+    text = (
+        "[transports.openai]\nbase_url = 'http://evil.example'\napi_key = 'k'\n[keys]\nsteer = 'f9'"
+    )
     config = resolve(flags={}, environment={}, projects=[file(text, "p.toml")])
-    assert config.below("transports") == {} and config.below("keys") == {}
+    assert config.below("transports") == {} and config["keys.steer"] == ("ctrl+s",)
     assert len(config.problems) == 3
 
 
@@ -252,9 +254,11 @@ def test_nesting_without_end_is_a_broken_file(text: str) -> None:
 
 
 def test_many_keys_are_read_in_time() -> None:
-    text = "[keys]\n" + "".join(f"k{number} = 'x'\n" for number in range(12_000))
+    text = "[transports]\n" + "".join(f"k{n}.base_url = 'x'\n" for n in range(12_000))
     found = file(text)
-    assert len(found.entries) == 12_000 and found.entries["keys.k11999"].where.endswith(":12001")
+    assert len(found.entries) == 12_000 and found.entries[
+        "transports.k11999.base_url"
+    ].where.endswith(":12001")
 
 
 # ── what is wrong, but does not hold ──────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from axio_tui.app.keys import MAIN_ONLY
+from axio_tui.app.keys import MAIN_ONLY, hint
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
 from axio_tui.chat.composer import Command
@@ -113,7 +113,8 @@ class Actions(App[None]):
         name = "_enable_mouse_support" if self._has_mouse else "_disable_mouse_support"
         getattr(driver, name, lambda: None)()
         told = "the application takes the mouse" if self._has_mouse else "the mouse is free"
-        self.say(f"{told}; F6 changes it")
+        changes = hint(self, "mouse", "changes it")
+        self.say("; ".join([told, *[changes] * bool(changes)]))
 
     def action_copy_or_stop(self) -> None:
         focused = self.focused

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -16,7 +19,7 @@ from textual.timer import Timer
 from axio_tui.app.actions import Actions
 from axio_tui.app.crash import report_crash
 from axio_tui.app.driver import TerminalDriver
-from axio_tui.app.keys import KEYS
+from axio_tui.app.keys import KEYS, keymap
 from axio_tui.app.widgets.activity import Activity
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
@@ -45,13 +48,20 @@ class AgentApp(Actions):
     """
 
     TITLE = "axio"
-    CSS_PATH = "theme.tcss"
+    CSS_PATH = Path(__file__).with_name("theme.tcss")
     BINDINGS: ClassVar[list[BindingType]] = KEYS
-    COMMAND_PALETTE_BINDING = "ctrl+p"
     NOTIFICATION_TIMEOUT = 4
 
-    def __init__(self, open: Open, *, theme: str = "", is_ascii: bool = False) -> None:
+    def __init__(
+        self,
+        open: Open,
+        *,
+        theme: str = "",
+        is_ascii: bool = False,
+        keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         super().__init__()
+        self.keys = keys
         self._open = open
         self._wanted_theme = theme
         self.is_ascii = is_ascii
@@ -91,6 +101,7 @@ class AgentApp(Actions):
     def on_mount(self) -> None:
         if self._wanted_theme in self.available_themes:
             self.theme = self._wanted_theme
+        self.set_keymap(keymap(self.keys))
         self.set_class(self.is_ascii, "-ascii-borders")
         self.status.tell(os.getcwd())
         self._ticking = self.set_interval(1, self._tick, pause=True)

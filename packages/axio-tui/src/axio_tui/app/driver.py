@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from textual.drivers.linux_driver import LinuxDriver
 
-from axio_tui.app.typed import Typed
+from axio_tui.app.typed import ASKS, Typed
 
 __all__ = ("TerminalDriver",)
 
@@ -23,6 +23,17 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._file: Any = _Output(self._file)
+        self._typed = Typed(debug=self._debug)
+
+    @property
+    def tells_all(self) -> bool:
+        """True if the terminal tells every key from every other."""
+        return self._typed.tells_all
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.write(ASKS)
+        self.flush()
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -39,16 +50,15 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read until the application ends."""
-        typed = Typed(debug=self._debug)
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], 0.1)[0]:
                 data = self._read()
                 if not data:
                     self._app.call_later(self._app.exit)
                     return
-                for message in typed.feed(data):
+                for message in self._typed.feed(data):
                     self.process_message(message)
-            for message in typed.tick():
+            for message in self._typed.tick():
                 self.process_message(message)
 
     def _read(self) -> bytes:

@@ -32,6 +32,7 @@ async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
         opening(args),
         theme=theme_for(os.environ, config["theme"] or ""),
         is_ascii=is_ascii,
+        keys=config.below("keys"),
     )
     with _signals_to(app.exit) as received:
         try:

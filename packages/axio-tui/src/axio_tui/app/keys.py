@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding, BindingType
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ("KEYS", "MAIN_ONLY")
+from textual.app import App
+from textual.binding import Binding, BindingType, Keymap
+
+from axio_tui.config.keys import ACTIONS, told_key
+
+__all__ = ("KEYS", "MAIN_ONLY", "NO_KEY", "binding", "hint", "keymap")
+
+NO_KEY = "<no key>"
 
 
-def _key(keys: str, action: str, words: str, id: str, *, priority: bool = True) -> Binding:
-    return Binding(keys, action, words, show=False, priority=priority, id=id)
+def binding(name: str, action: str, *, priority: bool = False) -> Binding:
+    """The keys of an action that `[keys]` may give others."""
+    one = ACTIONS[name]
+    return Binding(
+        ",".join(one.keys), action, one.words, show=False, priority=priority, id=one.name
+    )
 
+
+def keymap(keys: Mapping[str, Sequence[str]]) -> Keymap:
+    """For the actions whose keys are not those that they have else."""
+    return {
+        name: ",".join(keys[name]) or NO_KEY
+        for name, action in ACTIONS.items()
+        if name in keys and tuple(keys[name]) != action.keys
+    }
+
+
+def hint(app: App[Any], name: str, words: str) -> str:
+    """The key of an action, as it is now, and words; "" if it has no key."""
+    keys = getattr(app, "keys", {}).get(name, ACTIONS[name].keys)
+    return f"{told_key(keys[0])} {words}".strip() if keys else ""
+
+
+_ACTIONS = {
+    "help": "help",
+    "palette": "command_palette",
+    "mode": "next_mode",
+    "select_up": "select_entry(-1)",
+    "select_down": "select_entry(1)",
+    "calls": "toggle_calls",
+    "page_up": "scroll_page(-1)",
+    "page_down": "scroll_page(1)",
+    "end": "follow",
+    "bottom": "follow_always",
+    "top": "to_top",
+    "clear": "clear_view",
+    "mouse": "toggle_mouse",
+    "copy": "copy_or_stop",
+    "leave": "leave_if_empty",
+    "quit": "leave",
+    "suspend": "suspend",
+}
 
 KEYS: list[BindingType] = [
-    _key("f1", "help", "help on the keys here", "help"),
-    _key("escape", "escape", "stop; twice: go back to a prompt", "stop", priority=False),
-    _key("shift+tab", "next_mode", "next mode: ask, plan, accept edits, auto", "mode"),
-    _key("alt+up", "select_entry(-1)", "select an entry, Enter opens it", "select.up"),
-    _key("alt+down", "select_entry(1)", "select the entry below", "select.down"),
-    _key("ctrl+o", "toggle_calls", "open or close all calls", "calls"),
-    _key("pageup", "scroll_page(-1)", "scroll up", "page.up"),
-    _key("pagedown", "scroll_page(1)", "scroll down", "page.down"),
-    _key("end", "follow", "to the end, when nothing is typed", "end"),
-    _key("ctrl+end", "follow_always", "to the end", "end.always"),
-    _key("ctrl+home", "to_top", "to the beginning", "top"),
-    _key("ctrl+l", "clear_view", "clear the view; again: show all", "clear"),
-    _key("f6", "toggle_mouse", "let go of the mouse, or take it", "mouse"),
-    _key("ctrl+c", "copy_or_stop", "copy what is selected, else stop, else quit", "copy"),
-    _key("ctrl+d", "leave_if_empty", "quit, when nothing is typed", "leave"),
-    _key("ctrl+q", "leave", "quit", "quit"),
-    _key("ctrl+z", "suspend", "to the shell; fg comes back", "suspend"),
+    *(binding(name, action, priority=True) for name, action in _ACTIONS.items()),
+    binding("stop", "escape"),
 ]
 
 MAIN_ONLY = frozenset(

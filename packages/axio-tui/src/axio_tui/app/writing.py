@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from axio.blocks import ContentBlock, TextBlock
 from axio.models import Capability
+from axio_tui.app.keys import hint
 from axio_tui.chat.attached import typed_in
 from axio_tui.chat.composer import Shell, Words
 from axio_tui.chat.prompt_history import PromptHistory
@@ -104,16 +105,17 @@ class Writing:
     async def run(self, shell: Shell) -> Ran | None:
         """Run a command and show its output; None if it was stopped, or could not be started."""
         if self._command is not None:
-            self._app.say("a command runs already: Esc stops it")
+            self._app.say(f"a command runs already: {hint(self._app, 'stop', 'stops it')}")
             return None
         from axio_tui.chat.shell_escape import run_command
 
         shown: deque[str] = deque(maxlen=_SHOWN_OUTPUT)
         command = asyncio.create_task(run_command(shell.command, os.getcwd(), shown.append))
         self._command = command
+        stops = hint(self._app, "stop", "stops it")
         try:
             while not command.done():
-                words = f"$ {shell.command} (Esc stops it)\n{''.join(shown)}"
+                words = f"$ {shell.command} ({stops})\n{''.join(shown)}"
                 if words.strip() != self._app.notice.text:
                     self._app.say(words)
                 await asyncio.wait([command], timeout=_EVERY)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from axio_tui.config.keys import ACTIONS, checker
+
 __all__ = ("SETTINGS", "Kind", "Setting", "find_setting", "is_secret", "path_of", "variable_of")
 
 Kind: TypeAlias = Literal["text", "number", "amount", "flag", "names"]
@@ -21,6 +23,7 @@ class Setting:
 
     One that `limits` says what tools may do: with a wrong value nothing is run. A folder may set
     only what has `tightens`, which is true if the second value allows no more than the first.
+    `check` makes the value that is used of one of the right kind, or says what is wrong.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Setting:
     least: int = 0
     limits: bool = False
     tightens: Tightens | None = None
+    check: Callable[[Any], Any] | None = None
 
     def checked(self, value: object) -> Any:
         """The value, as TOML has it. `ValueError` says what it has to be."""
@@ -38,7 +42,12 @@ class Setting:
         too_small = self.kind == "number" and plain is not None and plain < self.least
         if plain is None or too_small or (self.choices and plain not in self.choices):
             raise ValueError(f"{self._wanted()}, not {value!r}")
-        return plain
+        if self.check is None:
+            return plain
+        try:
+            return self.check(plain)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
 
     def parsed(self, text: str) -> Any:
         """The value that a text stands for. `ValueError` says what it has to be."""
@@ -183,7 +192,10 @@ SETTINGS = (
     Setting("models.subagent", "text", "the model of sub-agents, as TRANSPORT:MODEL"),
     Setting("models.guard", "text", "the model that looks at calls in the mode auto"),
     Setting("models.compaction", "text", "the model that writes summaries of conversations"),
-    Setting("keys.*", "names", "the keys of an action of the full screen"),
+    *(
+        Setting(f"keys.{name}", "names", f"full screen: {one.words}", one.keys, check=checker(name))
+        for name, one in ACTIONS.items()
+    ),
     Setting("transports.*.base_url", "text", "the address of a transport's server"),
 )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from axio_tui.config.file import ConfigFile, HookTable, Problem
+from axio_tui.config.keys import part_keys
 from axio_tui.config.settings import SETTINGS, Setting, find_setting, variable_of
 
 __all__ = ("Config", "Source", "Value", "resolve")
@@ -88,6 +89,10 @@ def resolve(
             _forgive(config, [name])
             config.values[name] = Value(setting, value, "flag")
     _keep_model_with_its_transport(config, [*projects, user])
+    keys, said = part_keys(config.values)
+    for name, kept in keys.items():
+        config.values[name] = replace(config.values[name], value=kept)
+    config.problems += map(Problem, said)
     return config
 
 

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
+from axio_tui.app.keys import hint
 from axio_tui.app.look import glyph
 
 __all__ = ("Activity",)
@@ -29,8 +30,10 @@ class Activity(Static):
         if busy_since is not None:
             minutes, seconds = divmod(int(max(0, monotonic() - busy_since)), 60)
             passed = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-            left = f"{words or 'working'} {passed}, Esc stops"
-        below = f"{glyph('down', self._is_ascii)} {'new' if is_new else 'more'}, End"
+            stops = hint(self.app, "stop", "stops")
+            left = ", ".join([f"{words or 'working'} {passed}", *[stops] * bool(stops)])
+        more = "new" if is_new else "more"
+        below = " ".join([glyph("down", self._is_ascii), f"{more}, {hint(self.app, 'end', '')}"])
         told = (left, below if is_behind else "")
         if told != self._told:
             self._told = told

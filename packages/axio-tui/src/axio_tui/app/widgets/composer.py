@@ -14,10 +14,12 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from axio_tui.app.keys import binding, hint
 from axio_tui.app.widgets.completion import Completion
 from axio_tui.app.widgets.prompt_area import PromptArea
 from axio_tui.chat.completing import Lines, Offers, offers_for
 from axio_tui.chat.composer import Command, Input, Pastes, Shell, Words, parse
+from axio_tui.config.keys import ACTIONS
 
 if TYPE_CHECKING:
     from axio_tui.chat.file_index import FileIndex
@@ -41,21 +43,15 @@ class Composer(Vertical):
     """
 
     BINDINGS: ClassVar = [
-        Binding("enter", "send", "Send", show=False, id="composer.send"),
-        Binding(
-            "ctrl+j,shift+enter,alt+enter",
-            "newline",
-            "New line",
-            show=False,
-            id="composer.newline",
-        ),
-        Binding("ctrl+s", "steer", "Steer", show=False, id="composer.steer"),
-        Binding("tab", "complete", "Complete", show=False, id="composer.complete"),
-        Binding("escape", "close", "Close the list", show=False, id="composer.close"),
-        Binding("ctrl+r", "search", "Search earlier prompts", show=False, id="composer.search"),
-        Binding("ctrl+g", "edit", "Write in your editor", show=False, id="composer.edit"),
-        Binding("up", "older", "Earlier prompt", show=False, id="composer.older"),
-        Binding("down", "newer", "Later prompt", show=False, id="composer.newer"),
+        binding("send", "send"),
+        binding("newline", "newline"),
+        binding("steer", "steer"),
+        binding("complete", "complete"),
+        Binding("escape", "close", ACTIONS["stop"].words, show=False),
+        binding("search", "search"),
+        binding("editor", "edit"),
+        binding("older", "older"),
+        binding("newer", "newer"),
     ]
 
     class Sent(Message):
@@ -105,9 +101,7 @@ class Composer(Vertical):
         self.take_back = take_back
         self.recall = recall
         self.pastes = Pastes()
-        self.area = PromptArea(
-            self.pastes, placeholder="Ask. / commands, @ files, ! your shell, Ctrl+J new line"
-        )
+        self.area = PromptArea(self.pastes)
         self.completion = Completion()
         self.on_tab: Callable[[], object] | None = None
         """Called by Tab where there is nothing to complete."""
@@ -117,6 +111,9 @@ class Composer(Vertical):
         self._draft_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        newline = hint(self.app, "newline", "new line")
+        told = ["Ask. / commands", "@ files", "! your shell", newline]
+        self.area.placeholder = ", ".join(filter(None, told))
         yield self.completion
         yield self.area
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic
 
 from textual import events, work
@@ -13,27 +12,20 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from axio_tui.app.keys import hint
 from axio_tui.app.screens.whole_question import WholeQuestion
 from axio_tui.app.sight import in_sight
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.diff import Sheet
+from axio_tui.chat.answers import KEYS, Answers
 from axio_tui.chat.arming import Arming
-from axio_tui.chat.asked_rows import remembered, rows_for, title_of
+from axio_tui.chat.asked_rows import rows_for, title_of
 from axio_tui.chat.permissions import Asked
 from axio_tui.chat.questions import Questions, Standing
 from axio_tui.chat.shown import shown_line
-from axio_tui_guards.asking import Choice, Reply
-from axio_tui_guards.rules import Rule
 
 __all__ = ("QuestionBar",)
 
-_CHOICES: dict[str, tuple[Choice, str]] = {
-    "y": ("once", "once"),
-    "s": ("session", "this session"),
-    "p": ("project", "always in this project"),
-    "n": ("no", "refuse"),
-    "d": ("never", "never in this project"),
-}
 AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the window its focus
 
 
@@ -79,7 +71,7 @@ class QuestionBar(Vertical):
         self._armed_at = float("inf")
         self._focused_at = float("-inf")
         self._was_left = False
-        self._rule: Rule | None = None  # as the person has written it
+        self._answers: Answers | None = None
         self._asks_for = ""
         self._is_cut = False
 
@@ -113,7 +105,8 @@ class QuestionBar(Vertical):
         current = self.questions.current
         if current is not self.shown:
             self._disarm()
-            self.shown, self._arming, self._rule, self._was_left = current, Arming(), None, False
+            self.shown, self._arming, self._was_left = current, Arming(), False
+            self._answers = None if current is None else Answers(current.asked.question)
             self._end_text()
             self.set_class(False, "-stands")
             if isinstance(self.app.screen, WholeQuestion):
@@ -157,14 +150,9 @@ class QuestionBar(Vertical):
 
     def _say(self) -> None:
         """Tell what would be remembered, and the keys."""
-        if self.shown is None:
+        if self._answers is None:
             return
-        kept = [key for key in "sp" if self._offers(key)]
-        words = "It cannot be remembered."
-        if kept:
-            rule = remembered(self._rule_for(_CHOICES[kept[0]][0]))
-            words = f"{' and '.join(kept)} remember{'s' * (len(kept) == 1)}: {rule}"
-        self._kept.update(Content(words))
+        self._kept.update(Content(self._answers.remembers))
         self._keys.update(self.keys())
 
     def keys(self) -> Content:
@@ -174,7 +162,7 @@ class QuestionBar(Vertical):
             asked = "the reason" if self._asks_for == "reason" else "the command of the rule"
             return Content(f"{asked}, then Enter · Esc back{rest}")
         if not self._looks_armed:
-            how = "Enlarge the window" if self._is_cut else "Tab"
+            how = "Enlarge the window" if self._is_cut else hint(self.app, "complete", "")
             return Content(f"{how} to answer{rest}").stylize("bold")
         return self._offered()
 
@@ -183,11 +171,12 @@ class QuestionBar(Vertical):
         return f" · {more} more wait{'s' * (more == 1)}" if more else ""
 
     def _offered(self) -> Content:
-        assert self.shown is not None
-        offered = [f"{key} {_CHOICES[key][1]}" for key in _CHOICES if self._offers(key)]
-        if self.shown.asked.question.pattern is not None:
-            offered.append("e edit the rule")
-        return Content(" · ".join([*offered, "Ctrl+F all of it", "Esc refuse"]) + self._rest())
+        assert self._answers is not None
+        edits = ["e edit the rule"] * (self._answers.pattern is not None)
+        return Content(
+            " · ".join([*self._answers.offered, *edits, "Ctrl+F all of it", "Esc refuse"])
+            + self._rest()
+        )
 
     # ── arming ────────────────────────────────────────────────────────────────────────────────
 
@@ -283,7 +272,7 @@ class QuestionBar(Vertical):
             self._type(event)
         elif event.time < self._armed_at or not self._in_sight:
             self._pass_on(event)
-        elif event.key in _CHOICES or event.key in ("escape", "e"):
+        elif event.key in KEYS or event.key in ("escape", "e"):
             event.stop()
             self.press(event.key)
         elif self.sheet.scroll_by_key(event.key):
@@ -309,34 +298,18 @@ class QuestionBar(Vertical):
 
     def press(self, key: str) -> None:
         """Answer by a key that is offered."""
-        standing = self.shown
-        if standing is None:
+        standing, answers = self.shown, self._answers
+        if standing is None or answers is None:
             return
         if key == "escape":
             self._answer(standing, "no")
         elif key == "n":
             self._ask_for("reason", "")
         elif key == "e":
-            if standing.asked.question.pattern is not None:
-                rule = self._rule or standing.asked.question.pattern
-                self._ask_for("pattern", rule.command or "")
-        elif self._offers(key):
-            choice = _CHOICES[key][0]
-            written = self._rule if choice in ("session", "project") else None
-            self._answer(standing, Reply(choice, rule=written))
-
-    def _offers(self, key: str) -> bool:
-        assert self.shown is not None
-        choice = _CHOICES[key][0]
-        if choice in ("once", "no"):
-            return True
-        return choice in self.shown.asked.question.choices and self._rule_for(choice) is not None
-
-    def _rule_for(self, choice: Choice) -> Rule | None:
-        assert self.shown is not None
-        if self._rule is not None and choice in ("session", "project"):
-            return self._rule
-        return self.shown.asked.question.rule_for(choice)
+            if answers.pattern is not None:
+                self._ask_for("pattern", answers.pattern)
+        elif answers.offers(key):
+            self._answer(standing, answers.reply(key))
 
     def _answer(self, standing: Standing[Asked], answer: str) -> None:
         self._disarm()
@@ -378,15 +351,14 @@ class QuestionBar(Vertical):
     def _take_text(self) -> None:
         what, text, standing = self._asks_for, self.field.value.strip(), self.shown
         self._end_text()
-        if standing is None:
+        if standing is None or self._answers is None:
             return
         if what == "reason":
             words = f"the person refused and said: {text}"
             self._answer(standing, words if text else "no")
             return
         if text:
-            with suppress(ValueError):  # it would not allow this call: the rule stays as it was
-                self._rule = standing.asked.question.edited(text)
+            self._answers.write(text)
         self._back()
 
     def _back(self) -> None:

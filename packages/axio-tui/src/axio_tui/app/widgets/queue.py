@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from textual.app import App
 from textual.content import Content
 from textual.widgets import Static
 
+from axio_tui.app.keys import hint
 from axio_tui.harmless import one_line
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ __all__ = ("QueueLines",)
 
 _WORDS = {"queued": "next", "steering": "steers", "parked": "parked"}
 _SHOWN = 4
+
+
+def _parked(app: App[Any]) -> str:
+    sends = hint(app, "send", "on an empty line sends what is parked")
+    takes = hint(app, "older", "takes the last one back")
+    return ", ".join(filter(None, (sends, takes)))
 
 
 class QueueLines(Static):
@@ -35,7 +43,7 @@ class QueueLines(Static):
         if len(waiting) > _SHOWN:
             lines.append(f"and {len(waiting) - _SHOWN} more")
         if any(w.state == "parked" for w in waiting):
-            lines.append("Enter on an empty line sends what is parked, Up takes the last one back")
+            lines.append(_parked(self.app))
         if lines != self._told:
             self._show(lines)
 

@@ -9,11 +9,10 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
+from axio_tui.app.keys import hint
 from axio_tui.harmless import one_line
 
 __all__ = ("StatusLine", "fitted", "short_folder")
-
-HELP = "F1 help"
 
 
 def fitted(parts: Sequence[str], width: int, between: str) -> str:
@@ -43,7 +42,7 @@ class StatusLine(Static):
 
     def tell(self, *parts: str) -> None:
         """The parts, the most important first."""
-        told = (*(one_line(part, 200) for part in parts), HELP)
+        told = (*(one_line(part, 200) for part in parts), hint(self.app, "help", "help"))
         if told != self._parts:
             self._parts = told
             self._draw()
