@@ -34,9 +34,6 @@ class TerminalDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.write(ASKS)
         self.flush()
-
-    def start_application_mode(self) -> None:
-        super().start_application_mode()  # type: ignore[no-untyped-call]
         resize = signal.getsignal(signal.SIGWINCH)
         app = self._app
 
