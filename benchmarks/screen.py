@@ -1,6 +1,8 @@
 """The full screen, on a pseudo-terminal: CPU seconds, and ratios within one run.
 
-    python -m benchmarks.screen [--seconds 15] [first] [open] [stream] [fence] [idle] [keys]
+    python -m benchmarks.screen [--seconds 15] [first] [open] [stream] [fence] [idle] [keys] [soak]
+
+`soak` is named by itself: turn after turn of a minute for so many seconds, over 2,000 messages.
 
 A program that is starved of the processor paints less, and so looks cheap: figures of a stream
 count only where the lag of its event loop stays under 50 ms.
@@ -206,6 +208,50 @@ def _stream(count: int, seconds: float, fence: bool, keys: bool = False) -> dict
     return _in_app(count, work)
 
 
+def _soak(count: int, seconds: float, turn: float, result: Path) -> dict[str, float]:
+    """Turn after turn; each leaves its figures in `result`, so that one can look in between."""
+    from axio_tui.app.app import AgentApp
+
+    turns: list[dict[str, float]] = []
+
+    async def work(app: AgentApp, talker: Talker) -> dict[str, float]:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            lags: list[float] = []
+            probe = asyncio.create_task(_lags(lags))
+            since, before = time.perf_counter(), _cpu()
+            await app.runs.send(app.session, "talk")
+            await talker.talk(RATE, turn, fence=False)
+            while app.runs.is_busy:  # noqa: ASYNC110 - it is over in a moment
+                await asyncio.sleep(0.05)
+            probe.cancel()
+            lags.sort()
+            core = (_cpu() - before) / (time.perf_counter() - since)
+            turns.append(
+                {
+                    "core": core,
+                    "lag": lags[len(lags) // 2] * 1000,
+                    "lag99": lags[len(lags) * 99 // 100] * 1000,
+                    "rss": _rss(),
+                }
+            )
+            await asyncio.to_thread(result.write_text, json.dumps(turns))
+        return {"turns": len(turns), **_thirds(turns)}
+
+    return _in_app(count, work)
+
+
+def _thirds(turns: list[dict[str, float]]) -> dict[str, float]:
+    """The middle of each figure in the first third of the turns, and in the last."""
+    third = max(1, len(turns) // 3)
+    parts = {"first": turns[:third], "last": turns[-third:]}
+    return {
+        f"{part} {name}": statistics.median(turn[name] for turn in some)
+        for part, some in parts.items()
+        for name in turns[0]
+    }
+
+
 def _idle(seconds: float) -> dict[str, float]:
     from axio_tui.app.app import AgentApp
 
@@ -289,6 +335,13 @@ def _rows(parts: list[str], seconds: float) -> None:
         quiet, typed = measured("stream", 2000, seconds), measured("keys", 2000, seconds)
         each = (typed["cpu"] - quiet["cpu"]) / max(1, typed["keys"]) * 1000
         _row("a key while it streams", f"{each:.1f} ms CPU, lag {typed['lag']:.0f} ms", "30 ms")
+    if "soak" in parts:
+        found = measured("soak", 2000, seconds, min(60.0, seconds / 6))
+        turns = f"{found['turns']:.0f} turns in {seconds:.0f} s, last third over first"
+        for name, unit in (("core", ""), ("lag", " ms"), ("lag99", " ms"), ("rss", " MB")):
+            one, other = found[f"last {name}"], found[f"first {name}"]
+            figure = f"{one / other:.2f} ({one:.2f} / {other:.2f}{unit})"
+            _row(f"{turns}: {name}", figure, "1.3")
 
 
 def _over(
@@ -318,6 +371,7 @@ def main() -> None:
         "fence": lambda: _stream(int(numbers[0]), numbers[1], True),
         "keys": lambda: _stream(int(numbers[0]), numbers[1], False, keys=True),
         "idle": lambda: _idle(numbers[0]),
+        "soak": lambda: _soak(int(numbers[0]), numbers[1], numbers[2], Path(options.part)),
     }[name]()
     Path(options.part).write_text(json.dumps(found))
 
