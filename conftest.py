@@ -43,6 +43,7 @@ pytest_collect_file = (
 ).pytest()
 
 pytest_plugins = [
+    "support.desk",
     "support.docker",
     "support.podman",
     "support.llama",

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from support.parts import requires
@@ -42,13 +43,22 @@ class Window:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *args: str, script: list[Any], size: str = "80x24", **given: str) -> None:
-        """Run the command with these arguments and variables; a line says when it has ended."""
+    def start(
+        self,
+        *args: str,
+        script: list[Any] | None = None,
+        size: str = "80x24",
+        folder: Path | None = None,
+        **given: str,
+    ) -> None:
+        """Run the command with these arguments and variables, in the home or the folder; a line
+        says when it has ended."""
         variables = {"TERM": "screen", "LC_ALL": "C.UTF-8", **given}
         environment = self._axio._environment(script, variables)
         set_it = [f"{name}={value}" for name, value in environment.items()]
         command = ["env", "-i", *set_it, sys.executable, *self._command, *args]
-        line = f"cd {shlex.quote(str(self._axio.home))} && {shlex.join(command)}; echo END=$?; cat"
+        where = shlex.quote(str(folder or self._axio.home))
+        line = f"cd {where} && {shlex.join(command)}; echo END=$?; cat"
         width, _, height = size.partition("x")
         self("new-session", "-d", "-s", "a", "-x", width, "-y", height, line)
 
@@ -67,13 +77,24 @@ class Window:
         """All that was printed, also what has left the screen."""
         return self("capture-pane", "-p", "-J", "-S", "-", "-t", "a").splitlines()
 
+    def shown(self) -> list[str]:
+        """The lines on the screen."""
+        return self("capture-pane", "-p", "-t", "a").splitlines()
+
     def until(self, words: str, count: int = 1) -> list[str]:
         """All lines, once `words` are in so many of them."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 30
         while sum(words in line for line in self.lines()) < count:
             assert time.monotonic() < deadline, "\n".join(self.lines())
             time.sleep(0.1)
         return self.lines()
+
+    def until_gone(self, words: str) -> None:
+        """Return once no line on the screen has the words."""
+        deadline = time.monotonic() + 30
+        while any(words in line for line in self.shown()):
+            assert time.monotonic() < deadline, "\n".join(self.shown())
+            time.sleep(0.1)
 
     def close(self) -> None:
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=60, check=False)

@@ -41,7 +41,7 @@ def opened(axio: Any) -> Iterator[Open]:
     """Opens the full screen in a window, and waits until it takes prompts."""
     windows: list[Window] = []
 
-    def open(*args: str, script: list[Any], command: Any = COMMAND, **given: str) -> Window:
+    def open(*args: str, script: list[Any], command: Any = COMMAND, **given: Any) -> Window:
         window = Window(axio, command)
         windows.append(window)
         window.start(*args, script=script, **given)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,7 +13,7 @@ from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from axio_tui.app.keys import MAIN_ONLY, hint
+from axio_tui.app.keys import EARLY, MAIN_ONLY, hint
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
 from axio_tui.chat.composer import Command
@@ -40,6 +41,8 @@ class Actions(App[None]):
     transcript: Transcript
     composer: Composer
     notice: Notice
+    ready: asyncio.Event
+    """Set once there is a session, or none can be had."""
     is_complete = False
     """True once all parts are there."""
     is_open = False
@@ -56,8 +59,10 @@ class Actions(App[None]):
         self.notice.say(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in MAIN_ONLY and (len(self.screen_stack) > 1 or not self.is_complete):
-            return False
+        if action in MAIN_ONLY:
+            is_early = not self.is_complete and action not in EARLY
+            if is_early or len(self.screen_stack) > 1:
+                return False
         return super().check_action(action, parameters)
 
     def action_escape(self) -> None:
@@ -76,8 +81,15 @@ class Actions(App[None]):
         else:
             self._escaped = now
 
+    async def _once_open(self, act: Callable[[], object]) -> None:
+        await self.ready.wait()
+        if self.is_open:
+            act()
+
     def action_next_mode(self) -> None:
-        if self.is_open and (permissions := self.session.permissions) is not None:
+        if not self.is_open:  # a key that came early counts all the same
+            self.run_worker(self._once_open(self.action_next_mode))
+        elif (permissions := self.session.permissions) is not None:
             from axio_tui.chat.permissions import Mode
 
             modes: tuple[Mode, ...] = get_args(Mode)

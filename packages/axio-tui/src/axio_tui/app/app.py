@@ -116,7 +116,6 @@ class AgentApp(Actions):
         try:
             await self._complete()
             async with self._open(self.questions.ask, self.say) as self.opened:
-                self.is_open = True
                 from axio_tui.chat.entries import Note
                 from axio_tui.chat.skills import skill_commands
 
@@ -214,6 +213,7 @@ class AgentApp(Actions):
             await self.runs.close(before)
             await before.close()
         self.session = session
+        self.is_open = True
         await self._tell_of_a_crash()
         self.transcript.show(session.conversation)
         draft = await session.draft()

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType, Keymap
 
 from axio_tui.config.keys import ACTIONS, told_key
 
-__all__ = ("KEYS", "MAIN_ONLY", "NO_KEY", "binding", "hint", "keymap")
+__all__ = ("EARLY", "KEYS", "MAIN_ONLY", "NO_KEY", "binding", "hint", "keymap")
 
 NO_KEY = "<no key>"
 
@@ -68,3 +68,6 @@ MAIN_ONLY = frozenset(
     leave_if_empty escape""".split()
 )
 """Actions that do nothing while a screen stands above the main one."""
+
+EARLY = frozenset(("help", "next_mode"))
+"""Those of them that work from the first frame on."""
