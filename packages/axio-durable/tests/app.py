@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from importlib import import_module
 from typing import Any
 
 from axio.agent import Agent
@@ -177,6 +178,10 @@ def scheduler() -> Scheduler:
         from axio_durable.temporal import Temporal
 
         return Temporal(where, queue=os.environ["SCHEMA"])
+    if kind in ("dbos", "restate"):  # of the examples
+        name = {"dbos": "DBOS", "restate": "Restate"}[kind]
+        made: Scheduler = getattr(import_module(f"on_{kind}"), f"On{name}")(*where.split())
+        return made
     return InProcess()
 
 
