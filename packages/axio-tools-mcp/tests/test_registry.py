@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import pytest
 
 from axio.plugins import ToolsPlugin, discover_tools_plugins
 from axio_tools_mcp import MCPPlugin, MCPRegistry, MCPServerConfig, MCPSession
-from support.mcp_servers import assert_nothing_left, odd, real
+from axio_tools_mcp.errors import ConfigError
+from axio_tools_mcp.files import find_servers
+from axio_tools_mcp.own_files import FileRegistry
+from axio_tools_mcp.trust import Approvals
+from support.mcp_servers import assert_nothing_left, odd, real, said
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -141,9 +146,93 @@ async def test_a_burst_of_changes_is_told_once() -> None:
     assert told == ["prompts", "tools"]
 
 
-async def test_a_server_that_is_switched_off_is_not_started(registry: MCPRegistry) -> None:
+async def test_a_server_that_is_switched_off_is_kept_and_not_started(
+    registry: MCPRegistry,
+) -> None:
     await registry.connect_all([dataclasses.replace(MISSING, enabled=False)])
-    assert registry.server_names == []
+    assert registry.server_names == ["missing"]
+    assert (registry.server_status("missing"), registry.server_error("missing")) == (
+        "disconnected",
+        "",
+    )
+    await registry.reconnect("missing")
+    assert registry.server_error("missing") == ""  # it is still off
+
+
+async def test_a_server_is_switched_off_and_on_and_that_is_kept(registry: MCPRegistry) -> None:
+    rows, changes = Rows(), []
+    await registry.init(None, rows)
+    await registry.add_server(odd())
+    registry.on_change = lambda: changes.append(registry.server_tool_count("odd"))
+    await registry.switch("odd", False)
+    assert registry.server_status("odd") == "disconnected" and registry.all_tools == []
+    assert rows["mcp.odd.enabled"] == "false"
+    await registry.switch("odd", True)
+    assert registry.server_status("odd") == "connected" and "mcp.odd.enabled" not in rows
+    assert changes[0] == 0 < changes[-1]
+
+
+async def test_a_server_that_died_is_connected_anew(registry: MCPRegistry) -> None:
+    await registry.connect_all([odd()])
+    before = said(await registry.server_session("odd").call_tool("pid"))
+    assert not registry.is_connecting("odd")
+    await registry.reconnect("odd")
+    assert before != said(await registry.server_session("odd").call_tool("pid"))
+    assert registry.server_tools("odd")[0].name.startswith("odd__")
+
+
+async def test_changed_tools_are_told_and_approved(registry: MCPRegistry, tmp_path: Path) -> None:
+    registry._approvals = Approvals(tmp_path / "approvals.json")
+    await registry.connect_all([odd()])
+    changed = asyncio.Event()
+    registry.on_change = changed.set
+    await registry.server_session("odd").call_tool(
+        "describe", {"tool": "echo", "as_what": "Send it to me."}
+    )
+    await registry.server_session("odd").call_tool("grow", {"times": 1})  # it tells of changes
+    await asyncio.wait_for(changed.wait(), 60)
+    (change,) = registry.changes("odd")
+    assert change.tool == "echo" and "+" in "".join(change.difference())
+    assert registry.changed_tools == ["odd__echo"]
+    await registry.approve("odd")
+    assert registry.changes("odd") == [] == registry.changed_tools
+
+
+async def test_servers_are_kept_in_the_files_of_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    user = tmp_path / "config" / "axio" / "mcp.json"
+    user.parent.mkdir(parents=True)
+    user.write_text(json.dumps({"other": 1, "mcpServers": {"a": {"command": "x", "note": "mine"}}}))
+    registry = FileRegistry()
+    registry.hold(find_servers().servers.values())
+    env = {"KEY": "${KEY}"}
+    await registry.add_server(MCPServerConfig("b", command="no-such", args=["-x"], env=env))
+    await registry.add_server(dataclasses.replace(MISSING, enabled=False), scope="project")
+    await registry.switch("a", False)
+    kept = json.loads(user.read_text())
+    assert kept["other"] == 1
+    assert kept["mcpServers"]["a"] == {"command": "x", "note": "mine", "enabled": False}
+    assert kept["mcpServers"]["b"] == {"command": "no-such", "args": ["-x"], "env": env}
+    found = find_servers(trusted=True).servers
+    assert {(one.name, one.scope, one.enabled) for one in found.values()} == {
+        ("missing", "project", False),
+        ("a", "global", False),
+        ("b", "global", True),
+    }
+    await registry.switch("a", True)
+    await registry.remove_server("b")
+    assert json.loads(user.read_text())["mcpServers"] == {"a": {"command": "x", "note": "mine"}}
+    user.write_text("{ // by hand\n}")
+    with pytest.raises(ConfigError, match="edited by hand"):
+        await registry.add_server(MCPServerConfig("c", command="no-such"))
+    with pytest.raises(ConfigError, match="until the program ends"):
+        await registry.switch("a", False)
+    assert registry.server_names == ["a", "missing"]
+    assert not registry.server_config("a").enabled
+    await registry.close()
 
 
 async def test_the_plug_in_connects_the_users_file(

@@ -138,6 +138,23 @@ def test_check_connects_the_servers(axio: Axio, user: Path) -> None:
     assert "error: MCP server 'bad': there is no program 'no-such-command-xyz'" in second
 
 
+def test_the_list_is_json_for_programs(axio: Axio, user: Path) -> None:
+    secret = {"url": "http://me:key@127.0.0.1:1/mcp?key=k", "headers": {"K": "secret"}}
+    keep(user, odd=entry(odd()), off={**entry(odd()), "enabled": False}, far=secret)
+    listed = json.loads(axio("mcp", "list", "--json").out)
+    assert [one["name"] for one in listed] == ["odd", "off", "far"]
+    assert [one["enabled"] for one in listed] == [True, False, True]
+    assert listed[2] == {
+        "name": "far", "scope": "global", "transport": "http", "target": "http://127.0.0.1:1/mcp",
+        "enabled": True, "changed_tools": [],
+    }  # fmt: skip
+    done = axio("mcp", "list", "--json", "--check")
+    checked = json.loads(done.out)
+    assert checked[0]["tools"] > 5 and not checked[1].keys() & {"tools", "error"}
+    assert done.code == 1 and "nothing answers at http://127.0.0.1:1/mcp" in checked[2]["error"]
+    assert "secret" not in done.out + done.err and "key" not in done.out + done.err
+
+
 def test_a_server_that_cannot_be_reached_is_told_once(axio: Axio, user: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/mcp"
     keep(user, away={"url": url}, ends={"command": sys.executable, "args": ["-c", "oh no"]})

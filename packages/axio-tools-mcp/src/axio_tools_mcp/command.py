@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import json
 import logging
 import os
@@ -12,14 +11,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
-from axio_tools_mcp.dialects import config_of
+from axio_tools_mcp.edit import add_entry, entry_from, file_for, quoted, remove_entry, shown
 from axio_tools_mcp.errors import ConfigError, MCPServerError
-from axio_tools_mcp.files import PROJECT_FILES, find_servers, user_file
-from axio_tools_mcp.kept import alone, replace
-from axio_tools_mcp.library import require_library
+from axio_tools_mcp.files import PROJECT_FILES, find_servers
 from axio_tools_mcp.trust import Approvals, ToolChange, approvals_file
 
 __all__ = ("main",)
@@ -63,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("list", help="list the servers, and with --check connect them")
     show.add_argument("--check", action="store_true", help="connect them and count their tools")
     show.add_argument("--trust", action="store_true", help="those of this folder, too")
+    show.add_argument("--json", action="store_true", help="as JSON, for programs")
     show.set_defaults(run=_list, parser=show)
     approve = commands.add_parser(
         "approve", help="approve the tools of a server as they are described now"
@@ -125,131 +122,55 @@ def _serve(args: argparse.Namespace, say: Say) -> int:
 
 
 def _add(args: argparse.Namespace, say: Say) -> int:
-    entry: dict[str, Any] = {}
-    first, *rest = args.target
-    if not args.name.strip() or not args.name.isprintable():
-        raise ConfigError(f"a server needs a name that can be read, not {_quoted(args.name)}")
-    if "://" in first:
-        if urlsplit(first).scheme not in ("http", "https"):
-            raise ConfigError(
-                f"the URL of server {_quoted(args.name)} begins with http:// or https://"
-            )
-        if rest:
-            raise ConfigError(
-                f"after the URL of server {_quoted(args.name)} comes nothing, got {rest[0]!r}"
-            )
-        entry["url"] = first
-    else:
-        entry.update(command=first, args=rest)
-    if args.env:
-        entry["env"] = dict(_pair(item, "=") for item in args.env)
-    if args.header:
-        entry["headers"] = dict(_pair(item, ":") for item in args.header)
-    for key in ("transport", "timeout"):
-        if getattr(args, key) is not None:
-            entry[key] = getattr(args, key)
-    config_of(args.name, entry, "global")  # refuses what makes no sense
+    entry = entry_from(
+        args.name,
+        args.target,
+        env=args.env,
+        headers=args.header,
+        transport=args.transport,
+        timeout=args.timeout,
+    )
     path = _path(args)
-    with alone(path):
-        document, servers = _load(path)
-        if args.name in servers:
-            raise ConfigError(f"{path} has a server {_quoted(args.name)} already; remove it first")
-        servers[args.name] = entry
-        _save(path, document)
-    say(f"server {_quoted(args.name)} is in {path}")
+    add_entry(path, args.name, entry)
+    say(f"server {quoted(args.name)} is in {path}")
     return 0
 
 
 def _remove(args: argparse.Namespace, say: Say) -> int:
     path = _path(args)
-    with alone(path):
-        document, servers = _load(path)
-        if args.name not in servers:
-            there_is = ", ".join(map(_shown, sorted(servers))) or "none"
-            raise ConfigError(f"{path} has no server {_quoted(args.name)}; there is: {there_is}")
-        del servers[args.name]
-        _save(path, document)
-    say(f"server {_quoted(args.name)} is no more in {path}")
+    remove_entry(path, args.name)
+    say(f"server {quoted(args.name)} is no more in {path}")
     return 0
 
 
 def _path(args: argparse.Namespace) -> Path:
-    return Path.cwd() / PROJECT_FILES[0] if args.project else user_file()
-
-
-def _pair(text: str, mark: str) -> tuple[str, str]:
-    name, found, value = text.partition(mark)
-    if not found or not name.strip():
-        raise ConfigError(f"{text!r} has to be NAME{mark}VALUE")
-    return name.strip(), value.strip()
-
-
-def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The whole document, and the servers in it."""
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        document = {}
-    except ValueError as error:
-        raise ConfigError(f"{path} is no plain JSON, so it has to be edited by hand") from error
-    place = "servers" if "servers" in document and "mcpServers" not in document else "mcpServers"
-    servers = document.setdefault(place, {}) if isinstance(document, dict) else None
-    if not isinstance(servers, dict):
-        raise ConfigError(f"{path} holds no servers by their names; edit it by hand")
-    return document, servers
-
-
-def _save(path: Path, document: dict[str, Any]) -> None:
-    replace(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return file_for("project" if args.project else "global", args.name)
 
 
 def _named(args: argparse.Namespace) -> MCPServerConfig:
     servers = find_servers(trusted=args.trust).servers
     if args.name not in servers:
         raise ConfigError(
-            f"no server {_quoted(args.name)}; there is: {', '.join(map(_shown, servers)) or 'none'}"
+            f"no server {quoted(args.name)}; there is: {', '.join(map(shown, servers)) or 'none'}"
         )
     return servers[args.name]
 
 
 def _login(args: argparse.Namespace, say: Say) -> int:
-    config = _named(args)
-    if config.url is None:
-        raise ConfigError(f"server {_quoted(args.name)} is a command: nobody signs in to it")
-    if config.signs_in_alone:
-        raise ConfigError(f"axio signs in to server {_quoted(args.name)} for itself: nobody has to")
-    asyncio.run(_sign_in(config, say, open_browser=not args.no_browser))
-    say(f"signed in to server {_quoted(args.name)}")
+    from axio_tools_mcp.signing_in import sign_in
+
+    asyncio.run(sign_in(_named(args), say, not args.no_browser))
+    say(f"signed in to server {quoted(args.name)}")
     return 0
-
-
-async def _sign_in(config: MCPServerConfig, say: Say, *, open_browser: bool) -> None:
-    require_library()
-    from axio_tools_mcp import wire
-    from axio_tools_mcp.signing_in import PATIENCE, BrowserLogin
-    from axio_tools_mcp.tokens import token_file
-    from axio_tools_mcp.variables import expanded
-
-    config = dataclasses.replace(expanded(config), start_timeout=PATIENCE + 30)
-    token_file(config).forget()
-
-    def ignore(_: object = None) -> None:
-        pass
-
-    async with (
-        BrowserLogin(say, open_browser=open_browser) as login,
-        wire.connect(config, wire.Hooks(ignore, ignore, ignore), login=login),
-    ):
-        pass
 
 
 def _approve(args: argparse.Namespace, say: Say) -> int:
     count, changes = asyncio.run(_approve_now(_named(args)))
     for change in changes:
-        print(f"{_shown(change.tool)} has changed:")
+        print(f"{shown(change.tool)} has changed:")
         for line in change.difference():
-            print(f"  {_shown(line)}")
-    say(f"{count} tools of server {_quoted(args.name)} are approved as they are described now")
+            print(f"  {shown(line)}")
+    say(f"{count} tools of server {quoted(args.name)} are approved as they are described now")
     return 0
 
 
@@ -278,42 +199,61 @@ def _list(args: argparse.Namespace, say: Say) -> int:
     for path in found.untrusted:
         say(f"{path} is left out; --trust uses it")
     states = asyncio.run(_check(list(found.servers.values()))) if args.check else {}
-    approvals = Approvals(approvals_file())
-    for name, config in found.servers.items():
-        state = states.get(name, "" if config.enabled else "switched off")
-        changed = ", ".join(change.tool for change in approvals.known_changes(config))
-        words = (name, config.scope, config.transport, config.target, state)
-        told = (*words, f"changed since it was approved: {changed}" if changed else "")
-        print("  ".join(_shown(word) for word in told if word))
-        if changed:
-            say(f"axio mcp approve {_shown(name)} shows what has changed, and approves it")
-    if not found.servers and not found.problems:
-        say("no MCP server is configured; axio mcp add NAME URL adds one")
-    return 1 if found.problems or any(state.startswith("error") for state in states.values()) else 0
+    servers = [_told(config, states.get(config.name)) for config in found.servers.values()]
+    if args.json:
+        print(json.dumps(servers, indent=2, ensure_ascii=False))
+    else:
+        for server in servers:
+            _print(server, say)
+        if not servers and not found.problems:
+            say("no MCP server is configured; axio mcp add NAME URL adds one")
+    return 1 if found.problems or any(server.get("error") for server in servers) else 0
 
 
-def _shown(text: str) -> str:
-    """The text with everything as an escape that a terminal would obey: it comes from elsewhere."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _told(config: MCPServerConfig, state: int | str | None) -> dict[str, Any]:
+    """All that is known of a server, without what may be secret; `state` is the number of its
+    tools, or why it cannot be connected."""
+    checked = {"tools": state} if isinstance(state, int) else {"error": state} if state else {}
+    changes = Approvals(approvals_file()).known_changes(config)
+    return {
+        "name": config.name,
+        "scope": config.scope,
+        "transport": config.transport,
+        "target": config.target,
+        "enabled": config.enabled,
+        "changed_tools": [change.tool for change in changes],
+        **checked,
+    }
 
 
-def _quoted(name: str) -> str:
-    """A name in a sentence, in the spelling in which it is listed."""
-    return f"'{_shown(name)}'"
+def _print(server: dict[str, Any], say: Say) -> None:
+    state = "" if server["enabled"] else "switched off"
+    if "error" in server:
+        state = f"error: {server['error']}"
+    elif "tools" in server:
+        state = f"{server['tools']} tools"
+    changed = ", ".join(server["changed_tools"])
+    words = [*(server[key] for key in ("name", "scope", "transport", "target")), state]
+    words.append(f"changed since it was approved: {changed}" if changed else "")
+    print("  ".join(shown(word) for word in words if word))
+    if changed:
+        name = shown(server["name"])
+        say(f"axio mcp approve {name} shows what has changed, and approves it")
 
 
-async def _check(servers: list[MCPServerConfig]) -> dict[str, str]:
-    """The state of each server, after an attempt to connect it."""
+async def _check(servers: list[MCPServerConfig]) -> dict[str, int | str]:
+    """For each server that is not switched off the number of its tools, or the error of an attempt
+    to connect it."""
     from axio_tools_mcp.registry import MCPRegistry
 
     registry = MCPRegistry(approvals=Approvals(approvals_file()))
     try:
         await registry.connect_all(servers)
         return {
-            name: f"error: {error}"
-            if (error := registry.server_error(name))
-            else f"{registry.server_tool_count(name)} tools"
-            for name in registry.server_names
+            server.name: registry.server_error(server.name)
+            or registry.server_tool_count(server.name)
+            for server in servers
+            if server.enabled
         }
     finally:
         await registry.close()

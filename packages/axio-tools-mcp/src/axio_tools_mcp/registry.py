@@ -15,7 +15,7 @@ from axio_tools_mcp.elicitation import Elicit
 from axio_tools_mcp.errors import ConfigError
 from axio_tools_mcp.session import MCPSession
 from axio_tools_mcp.tools import load_tools
-from axio_tools_mcp.trust import Approvals, ChangedTool
+from axio_tools_mcp.trust import Approvals, ChangedTool, ToolChange
 
 __all__ = ("ConfigRows", "MCPRegistry")
 
@@ -36,18 +36,21 @@ class ConfigRows(Protocol):
 
 
 @dataclass(slots=True)
-class _Server:
+class Server:
     config: MCPServerConfig
     scope: str
     session: MCPSession
     tools: list[Tool[Any]] = field(default_factory=list)
     error: str = ""
+    connecting: int = 0
 
 
 class MCPRegistry:
-    """Servers by name. A server that cannot be connected is kept, with its error.
+    """Servers by name. One that cannot be connected is kept with its error, and so is one that is
+    switched off.
 
-    `on_change`, when it is set, is called after the tools of a server have changed by themselves.
+    `on_change`, when it is set, is called after the tools of a server have changed, by themselves
+    or because something was done with the server.
     `approvals` remember how tools were described, and `elicit` asks a person for a server.
     """
 
@@ -55,7 +58,7 @@ class MCPRegistry:
         self.on_change: Callable[[], object] | None = None
         self._approvals = approvals
         self._elicit = elicit
-        self._servers: dict[str, _Server] = {}
+        self._servers: dict[str, Server] = {}
         self._rows: dict[str, ConfigRows | None] = {"project": None, "global": None}
         self._refreshing: set[asyncio.Task[None]] = set()
 
@@ -79,28 +82,45 @@ class MCPRegistry:
         await self.connect_all(servers)
 
     async def connect_all(self, servers: Iterable[MCPServerConfig]) -> None:
-        """Add servers without keeping them, and connect them side by side. Names that are taken
-        are left out, and so are servers that are switched off."""
-        added = [
-            self._put(config, config.scope)
-            for config in servers
-            if config.enabled and config.name not in self._servers
-        ]
-        await _all(self._connect(server) for server in added)
+        """Add servers without keeping them, and connect them side by side, except for those that
+        are switched off. Names that are taken are left out."""
+        await _all(self.connect(name) for name in self.hold(servers))
+
+    def hold(self, servers: Iterable[MCPServerConfig]) -> list[str]:
+        """Add servers without keeping or connecting them; the names that are new."""
+        new = []
+        for config in servers:
+            if config.name not in self._servers:
+                self._put(config, config.scope)
+                new.append(config.name)
+        return new
+
+    async def connect(self, name: str) -> None:
+        """Connect a server anew, whatever its state, unless it is switched off."""
+        server = self._servers[name]
+        await server.session.close()
+        server.tools = []
+        await self._connect(server)
 
     async def add_server(self, cfg: MCPServerConfig, scope: str | None = None) -> None:
         """Keep and connect a server. `ValueError` when there is one of this name."""
         if cfg.name in self._servers:
             raise ValueError(f"MCP server {cfg.name!r} already exists")
         server = self._put(cfg, scope or cfg.scope)
-        await self._write(server)
+        try:
+            await self._write(server)
+        except BaseException:
+            del self._servers[cfg.name]
+            raise
         await self._connect(server)
+        self._tell()
 
     async def remove_server(self, name: str) -> None:
         """Close a server and forget it. `KeyError` when there is none of this name."""
+        await self._erase(self._servers[name])
         server = self._servers.pop(name)
-        await self._erase(server)
         await server.session.close()
+        self._tell()
 
     async def update_server(
         self, name: str, cfg: MCPServerConfig, scope: str | None = None
@@ -118,6 +138,7 @@ class MCPRegistry:
             await self._write(old)
             if old.session.is_connected:
                 await self._load(old)
+            self._tell()
             return
         await old.session.close()
         server = self._put(cfg, scope or old.scope)
@@ -125,6 +146,47 @@ class MCPRegistry:
         self._servers = {**order, cfg.name: server}
         await self._write(server)
         await self._connect(server)
+        self._tell()
+
+    async def reconnect(self, name: str) -> None:
+        """As `connect`, and tell that its tools have changed."""
+        await self.connect(name)
+        self._tell()
+
+    async def switch(self, name: str, on: bool) -> None:
+        """Switch a server on or off, and keep that."""
+        server = self._servers[name]
+        server.config = dataclasses.replace(server.config, enabled=on)
+        server.session.config = server.config
+        if on:
+            await self.reconnect(name)
+        else:
+            await server.session.close()
+            server.tools, server.error, server.session.error = [], "", ""
+            self._tell()
+        await self._keep_switch(server)
+
+    async def sign_in(
+        self,
+        name: str,
+        say: Callable[[str], object],
+        open_browser: bool | Callable[[str], object] = True,
+    ) -> None:
+        """Let a person sign in to a server, as `BrowserLogin` does, and connect it anew. Raises
+        `MCPServerError`."""
+        from axio_tools_mcp.signing_in import sign_in
+
+        await sign_in(self._servers[name].config, say, open_browser)
+        await self.reconnect(name)
+
+    async def approve(self, name: str) -> None:
+        """From now on the tools of a server are approved as it describes them now."""
+        server = self._servers[name]
+        if self._approvals is not None:
+            for change in self.changes(name):
+                self._approvals.approve_change(server.config, change)
+            await self._load(server)
+        self._tell()
 
     async def close(self) -> None:
         """Close all connections; nothing that is kept changes."""
@@ -148,11 +210,11 @@ class MCPRegistry:
     @property
     def changed_tools(self) -> list[str]:
         """The tools that are described otherwise than when they were approved."""
-        return [
-            tool.name
-            for tool in self.all_tools
-            if any(isinstance(guard, ChangedTool) and not guard.approved for guard in tool.guards)
-        ]
+        return [tool.name for tool in self.all_tools if _change_of(tool) is not None]
+
+    def changes(self, name: str) -> list[ToolChange]:
+        """The changes of the tools of a server that no person has approved."""
+        return [c for tool in self._servers[name].tools if (c := _change_of(tool)) is not None]
 
     @property
     def server_names(self) -> list[str]:
@@ -166,6 +228,15 @@ class MCPRegistry:
         if server.session.is_connected:
             return "connected"
         return "error" if self.server_error(name) else "disconnected"
+
+    def is_connecting(self, name: str) -> bool:
+        """True while a server is on its way."""
+        server = self._servers.get(name)
+        return server is not None and server.connecting > 0
+
+    def server_tools(self, name: str) -> list[Tool[Any]]:
+        """The tools of one server."""
+        return list(self._servers[name].tools)
 
     def server_error(self, name: str) -> str:
         """Why a server is not connected, on one line; "" when there is nothing to say."""
@@ -202,15 +273,24 @@ class MCPRegistry:
 
     # ── one server ────────────────────────────────────────────────────────────────────────────
 
-    def _put(self, config: MCPServerConfig, scope: str) -> _Server:
+    def _put(self, config: MCPServerConfig, scope: str) -> Server:
         if config.scope != scope:
             config = dataclasses.replace(config, scope=scope)
         session = MCPSession(config, elicit=self._elicit)
-        server = self._servers[config.name] = _Server(config, scope, session)
+        server = self._servers[config.name] = Server(config, scope, session)
         session.on_change = lambda kind: self._changed(server, kind)
         return server
 
-    async def _connect(self, server: _Server) -> None:
+    async def _connect(self, server: Server) -> None:
+        if not server.config.enabled:
+            return
+        server.connecting += 1
+        try:
+            await self._connect_now(server)
+        finally:
+            server.connecting -= 1
+
+    async def _connect_now(self, server: Server) -> None:
         try:
             await server.session.connect()
         except Exception as error:
@@ -219,7 +299,7 @@ class MCPRegistry:
         else:
             await self._load(server)
 
-    async def _load(self, server: _Server) -> None:
+    async def _load(self, server: Server) -> None:
         try:
             server.tools = await load_tools(server.session, self._approvals)
             server.error = ""
@@ -227,24 +307,31 @@ class MCPRegistry:
             server.error = str(error)
             logger.warning("%s", error)
 
-    def _changed(self, server: _Server, kind: str) -> None:
+    def _changed(self, server: Server, kind: str) -> None:
         if kind == "tools" and self._servers.get(server.config.name) is server:
             task = asyncio.create_task(self._refresh(server))
             self._refreshing.add(task)
             task.add_done_callback(self._refreshing.discard)
 
-    async def _refresh(self, server: _Server) -> None:
+    async def _refresh(self, server: Server) -> None:
         await self._load(server)
+        self._tell()
+
+    def _tell(self) -> None:
         if self.on_change is not None:
             self.on_change()
 
-    async def _write(self, server: _Server) -> None:
+    async def _write(self, server: Server) -> None:
         rows = self._rows.get(server.scope)
         if rows is not None:
             for key, value in server.config.to_dict().items():
                 await rows.set(f"{_PREFIX}{_key(server.config.name)}.{key}", value)
 
-    async def _erase(self, server: _Server) -> None:
+    async def _keep_switch(self, server: Server) -> None:
+        await self._erase(server)
+        await self._write(server)
+
+    async def _erase(self, server: Server) -> None:
         rows = self._rows.get(server.scope)
         if rows is not None:
             await rows.delete_prefix(f"{_PREFIX}{_key(server.config.name)}.")
@@ -255,6 +342,14 @@ async def _all(work: Iterable[Any]) -> None:
     async with asyncio.TaskGroup() as group:
         for one in work:
             group.create_task(one)
+
+
+def _change_of(tool: Tool[Any]) -> ToolChange | None:
+    """The change of a tool that no person has approved."""
+    for guard in tool.guards:
+        if isinstance(guard, ChangedTool) and not guard.approved:
+            return guard.change
+    return None
 
 
 def _connection_of(config: MCPServerConfig) -> MCPServerConfig:

@@ -3,32 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import webbrowser
 from collections.abc import Callable
 from html import escape
 from urllib.parse import parse_qs, urlsplit
 
-from axio_tools_mcp.errors import MCPServerError
+from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.errors import ConfigError, MCPServerError
+from axio_tools_mcp.library import require_library
 
-__all__ = ("PATIENCE", "BrowserLogin")
+__all__ = ("PATIENCE", "BrowserLogin", "check_sign_in", "sign_in")
 
 PATIENCE = 300.0  # seconds that a person has
 _LONGEST = 16384
 _PAGE = "<!doctype html><title>axio</title><p>{}</p>"
 
 
+def check_sign_in(config: MCPServerConfig) -> None:
+    """`ConfigError` for a server to which no person signs in."""
+    if config.url is None:
+        raise ConfigError(f"server {config.name!r} is a command: nobody signs in to it")
+    if config.signs_in_alone:
+        raise ConfigError(f"axio signs in to server {config.name!r} for itself: nobody has to")
+
+
+async def sign_in(
+    config: MCPServerConfig,
+    say: Callable[[str], object],
+    open_browser: bool | Callable[[str], object] = True,
+) -> None:
+    """Forget the tokens of a server, and let a person sign in to it. Raises `MCPServerError`."""
+    check_sign_in(config)
+    require_library()
+    from axio_tools_mcp import wire
+    from axio_tools_mcp.tokens import token_file
+    from axio_tools_mcp.variables import expanded
+
+    config = dataclasses.replace(expanded(config), start_timeout=PATIENCE + 30)
+    token_file(config).forget()
+
+    def ignore(_: object = None) -> None:
+        pass
+
+    async with (
+        BrowserLogin(say, open_browser=open_browser) as login,
+        wire.connect(config, wire.Hooks(ignore, ignore, ignore), login=login),
+    ):
+        pass
+
+
 class BrowserLogin:
     """`async with BrowserLogin(...) as login:` listens on loopback, at `login.redirect_uri`.
 
-    `say` is called with the address to open, which is opened too unless `open_browser` is false.
+    `say` is called with the address to open. A browser opens it, or what `open_browser` is; nothing
+    does if that is false.
     """
 
     def __init__(
-        self, say: Callable[[str], object], *, port: int = 0, open_browser: bool = True
+        self,
+        say: Callable[[str], object],
+        *,
+        port: int = 0,
+        open_browser: bool | Callable[[str], object] = True,
     ) -> None:
         self._say = say
         self._port = port
-        self._open = open_browser
+        self._open = webbrowser.open if open_browser is True else open_browser
 
     async def __aenter__(self) -> BrowserLogin:
         self._answer: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
@@ -48,7 +89,7 @@ class BrowserLogin:
         """Show a person the page on which to sign in."""
         self._say(f"sign in at {url}")
         if self._open:
-            await asyncio.to_thread(webbrowser.open, url)
+            await asyncio.to_thread(self._open, url)
 
     async def answer(self) -> dict[str, str]:
         """The answer of the server: `code`, `state`, `iss`. Raises `MCPServerError`."""

@@ -144,7 +144,7 @@ class ChangedTool(PermissionGuard):
     def __init__(self, approvals: Approvals, config: MCPServerConfig, change: ToolChange) -> None:
         self._approvals = approvals
         self._config = config
-        self._change = change
+        self.change = change
         self._asking = asyncio.Lock()
         self.approved: bool | None = None if approvals.ask is not None else False
         """The answer of the person, once there is one."""
@@ -154,12 +154,12 @@ class ChangedTool(PermissionGuard):
     ) -> dict[str, Any]:
         async with self._asking:
             if self.approved is None and self._approvals.ask is not None:
-                self.approved = await self._approvals.ask(self._change)
+                self.approved = await self._approvals.ask(self.change)
                 if self.approved:
-                    self._approvals.approve_change(self._config, self._change)
+                    self._approvals.approve_change(self._config, self.change)
         if self.approved:
             return kwargs
-        server, name = self._change.server, self._change.tool
+        server, name = self.change.server, self.change.tool
         raise GuardError(
             f"MCP server {server!r} describes its tool {name!r} otherwise than when it was "
             f"approved; a person has to look at it: axio mcp approve {server}"

@@ -8,10 +8,11 @@ and a server that comes later brings its tools for the next prompt. Without the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class ServerTools:
 
     `on_change` is called after these are new, `on_arrival` after a server has been connected or
     cannot be. `take_in` then makes its tools part of `tools`, which is for the time between two
-    prompts. `patience` is how many seconds a prompt waits.
+    prompts. `patience` is how many seconds a prompt waits. `say` tells what cannot wait for that.
     """
 
     def __init__(
@@ -62,8 +63,11 @@ class ServerTools:
         self.on_change: Callable[[], object] = lambda: None
         self.on_arrival: Callable[[], object] = lambda: None
         self.patience = patience
+        self.say: Callable[[str], object] = lambda words: None
         self.registry: MCPRegistry | None = None
         """The servers; None until there is one."""
+        self.left_out: list[str] = []
+        """Lines on what was found and is not used."""
         self._patterns = patterns
         self._asks = asks
         self._connecting: dict[str, asyncio.Task[None]] = {}
@@ -90,37 +94,56 @@ class ServerTools:
 
     def connect(self, configs: Iterable[MCPServerConfig]) -> None:
         """Begin to connect servers, which have names of their own."""
-        registry = self._made()
-        for config in configs:
-            if config.enabled:
-                self._begin(config.name, registry.connect_all([config]))
+        registry = self.made()
+        for name in registry.hold(configs):
+            if registry.server_config(name).enabled:
+                self.begin(name, partial(registry.connect, name), is_awaited=True)
 
-    def _begin(self, name: str, work: object) -> None:
+    def begin(
+        self, name: str, work: Callable[[], Awaitable[object]], is_awaited: bool = False
+    ) -> None:
+        """Do something after which a server has arrived, or cannot be had. The next prompt waits
+        for it if it is awaited."""
+
         async def connect() -> None:
             try:
-                await work  # type: ignore[misc]
+                await work()
+            except MCPServerError as error:
+                self._news.append(str(error))
             finally:
-                self._connecting.pop(name, None)
+                if self._connecting.get(name) is asyncio.current_task():
+                    del self._connecting[name]
             self._arrived(name)
 
-        self._late.discard(name)
+        from axio_tools_mcp.errors import MCPServerError
+
+        self.cancel(name)
+        (self._late.discard if is_awaited else self._late.add)(name)
         self._connecting[name] = asyncio.create_task(connect(), name=f"connect {name}")
 
-    def _made(self) -> MCPRegistry:
+    def cancel(self, name: str) -> None:
+        """Give up what was begun with a server."""
+        if (task := self._connecting.pop(name, None)) is not None:
+            task.cancel()
+
+    def made(self) -> MCPRegistry:
+        """The registry, also where there is no server yet. `WrongUse` without the package."""
         if self.registry is None:
-            from axio_tools_mcp.registry import MCPRegistry
+            if find_spec("axio_tools_mcp") is None:
+                raise WrongUse("MCP servers need axio-tools-mcp, which is not installed")
+            from axio_tools_mcp.own_files import FileRegistry
             from axio_tools_mcp.trust import Approvals, approvals_file
 
             approvals = Approvals(approvals_file(), self._asks.approve)
-            self.registry = MCPRegistry(approvals=approvals, elicit=self._asks.elicit)
+            self.registry = FileRegistry(approvals=approvals, elicit=self._asks.elicit)
             self.registry.on_change = self._changed
         return self.registry
 
     def _arrived(self, name: str) -> None:
-        registry = self._made()
+        registry = self.made()
         if name not in registry.server_names:  # removed meanwhile
             return
-        if error := registry.server_error(name):
+        if (error := registry.server_error(name)) and error not in self._news:
             self._news.append(f"left out: {error}")
         elif name in self._late:
             count = registry.server_tool_count(name)
@@ -219,9 +242,11 @@ async def server_tools(
         return
     from axio_tools_mcp.files import find_servers
 
+    servers.say = say
     found = find_servers(trusted=trusted)
     for problem in found.problems:
         say(problem)
+    servers.left_out = [*found.problems, *(f"{path}: not trusted" for path in found.untrusted)]
     try:
         if found.servers:
             servers.connect(found.servers.values())

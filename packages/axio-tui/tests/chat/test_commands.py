@@ -35,6 +35,7 @@ from axio_tui.chat.models import Models
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import Choice
+from axio_tui.server_tools import ServerTools
 from axio_tui_guards.rules import Rule
 
 
@@ -49,6 +50,7 @@ class Desk:
 
     library: Library
     models: Models
+    servers = ServerTools(None)
     system_parts: Mapping[str, str] = {"system prompt": "Be brief.", "AGENTS.md": "Use tabs." * 200}
 
     def __init__(self, *answers: object, folder: Path | None = None) -> None:

@@ -571,3 +571,19 @@ def test_a_run_waits_for_all_servers_and_names_the_limit(axio: Any, terminal: An
     tty.until("axio: waiting for MCP servers: late (at most 100 s); their start_timeout sets it\n")
     gate.touch()
     assert "from afar" in tty.until("Done.")
+
+
+def test_servers_are_listed_and_switched_in_lines(axio: Any, terminal: Any) -> None:
+    gate = slow_server(axio)
+    gate.touch()
+    tty = terminal(*ALL_TOOLS, script=[["Never."]])
+    asked(tty, "/mcp")
+    tty.until("late  connecting  stdio ")
+    tty.until("/mcp add NAME URL")
+    asked(tty, "/mcp off late")
+    tty.until("axio: late is off, and stays so\n")
+    asked(tty, "/mcp try late")
+    tty.until("axio: late is off: /mcp on late\n")
+    asked(tty, "/mcp nothing")
+    tty.until("axio: no MCP server nothing; there is: late.")
+    left(tty)

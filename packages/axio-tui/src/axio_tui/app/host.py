@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from axio_tui.app.app import AgentApp
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.server_tools import ServerTools
 
 __all__ = ("ScreenHost",)
 
@@ -65,6 +66,13 @@ class ScreenHost:
         if models is None:
             raise CommandFailed("there is one model here")
         return models
+
+    @property
+    def servers(self) -> ServerTools:
+        servers = self._app.opened.servers
+        if servers is None:
+            raise CommandFailed("there are no MCP servers here")
+        return servers
 
     @property
     def system_parts(self) -> Mapping[str, str]:

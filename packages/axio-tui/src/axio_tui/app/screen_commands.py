@@ -39,6 +39,7 @@ def screen_commands(app: AgentApp) -> Mapping[str, SlashCommand]:
         own("rewind", _rewind),
         own("permissions", _permissions),
         own("model", _models),
+        own("mcp", _servers),
         SlashCommand("tasks", "", "the agents that work for this conversation", tasks, None, True),
     ]
     return {command.name: command for command in commands}
@@ -84,6 +85,12 @@ async def _permissions(app: AgentApp) -> None:
     if permissions is None:
         raise CommandFailed("nothing is asked here: the tools are not guarded")
     app.push_screen(PermissionsScreen(permissions, app.session.store.session_id))
+
+
+async def _servers(app: AgentApp) -> None:
+    from axio_tui.app.screens.servers import ServersScreen
+
+    app.push_screen(ServersScreen(app.host.servers))
 
 
 async def _models(app: AgentApp) -> None:

@@ -25,6 +25,7 @@ from axio_tui.chat.export import to_jsonl, to_markdown, write_new
 from axio_tui.chat.filling import within
 from axio_tui.chat.meter import in_all
 from axio_tui.chat.permissions import Mode, Permissions
+from axio_tui.chat.servers import MCP
 from axio_tui.chat.session import Point
 
 __all__ = ("BUILTIN",)
@@ -323,6 +324,7 @@ BUILTIN = {
             _list_permissions,
             any_time=True,
         ),
+        MCP,
         SlashCommand("tools", "", "what the model may call", _tools, any_time=True),
         SlashCommand("quit", "", "leave; so do exit and Ctrl-D", _leave, any_time=True),
     )

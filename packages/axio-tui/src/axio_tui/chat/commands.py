@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.server_tools import ServerTools
 
 __all__ = (
     "CommandFailed",
@@ -58,6 +59,10 @@ class Host(Protocol):
     @property
     def models(self) -> Models:
         """The models that a conversation can go on with."""
+
+    @property
+    def servers(self) -> ServerTools:
+        """The MCP servers."""
 
     @property
     def system_parts(self) -> Mapping[str, str]:

@@ -49,6 +49,7 @@ from axio_tui.plain.keyboard import Complete, Keyboard
 from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.plain.teller import AXIO, YOU
 from axio_tui.plain.telling import Telling
+from axio_tui.server_tools import ServerTools
 from axio_tui.stopping import Interrupts
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ class Front:
     @property
     def models(self) -> Models:
         return self._parts.models
+
+    @property
+    def servers(self) -> ServerTools:
+        return self._parts.servers
 
     @property
     def system_parts(self) -> Mapping[str, str]:

@@ -1,0 +1,188 @@
+"""`/mcp` over servers that run: what it tells, and what it does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from axio_tui.chat.builtin import BUILTIN
+from axio_tui.chat.commands import CommandFailed, completions, run
+from axio_tui.errors import WrongUse
+from axio_tui.server_tools import ServerTools, server_tools
+from support.mcp_servers import ODD, assert_nothing_left, forget_children, odd
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Desk:
+    """As much of a front end as `/mcp` needs."""
+
+    commands = BUILTIN
+    session = SimpleNamespace(is_busy=False)
+    servers: ServerTools
+
+    async def __call__(self, line: str) -> object:
+        name, _, arguments = line.partition(" ")
+        return await run(self, name, arguments)  # type: ignore[arg-type]
+
+
+def write(file: Path, servers: Any) -> None:
+    file.write_text(json.dumps({"mcpServers": servers}))
+
+
+def kept_in(file: Path) -> Any:
+    return json.loads(file.read_text())["mcpServers"]
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "config" / "axio" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    return file
+
+
+@pytest.fixture
+async def desk(user: Path) -> AsyncIterator[Desk]:
+    """A front end with the server `odd`, one that cannot be had, and one that is off."""
+    forget_children()
+    command = {"command": sys.executable, "args": [str(ODD)]}
+    bad = {"command": "no-such-command-xyz"}
+    servers = {"odd": command, "b[red]ad": bad, "off": {**command, "enabled": False}}
+    write(user, servers)
+    desk = Desk()
+    async with server_tools(None, False, lambda words: None, patience=5) as desk.servers:
+        await arrived(desk.servers)
+        yield desk
+    assert_nothing_left()
+
+
+async def arrived(servers: ServerTools) -> list[str]:
+    """The news, once no server is on its way."""
+    await asyncio.wait_for(servers.settled(), 90)
+    return servers.take_in()
+
+
+def line(text: object, name: str) -> str:
+    (found,) = [one for one in str(text).splitlines() if one.startswith(f"{name}  ")]
+    return found
+
+
+async def test_all_servers_are_told_with_state_way_and_error(desk: Desk) -> None:
+    text = await desk("mcp")
+    assert " tools  stdio " in line(text, "odd")
+    assert "error: MCP server 'b[red]ad': there is no program" in line(text, "b[red]ad")
+    assert line(text, "off").startswith("off  off  stdio ")
+    assert "/mcp add NAME URL" in str(text)
+
+
+async def test_one_server_is_told_with_its_tools(desk: Desk) -> None:
+    text = str(await desk("mcp odd"))
+    assert "  odd__echo  Say it again." in text
+    with pytest.raises(CommandFailed, match=r"no MCP server nothing; there is: odd, b\[red\]ad"):
+        await desk("mcp nothing")
+
+
+async def test_a_server_is_switched_off_and_on(desk: Desk, user: Path) -> None:
+    assert await desk("mcp off odd") == "odd is off, and stays so"
+    assert desk.servers.tools == [] and line(await desk("mcp"), "odd").startswith("odd  off  ")
+    assert kept_in(user)["odd"]["enabled"] is False
+    with pytest.raises(CommandFailed, match="odd is off: /mcp on odd"):
+        await desk("mcp try odd")
+    assert await desk("mcp on odd") == "connecting to odd"
+    assert line(await desk("mcp"), "odd").startswith("odd  connecting  ")
+    (news,) = await arrived(desk.servers)
+    assert news.startswith("odd: ") and news.endswith(" tools")
+    assert "odd__echo" in [tool.name for tool in desk.servers.tools]
+    assert "enabled" not in kept_in(user)["odd"]
+
+
+async def test_a_server_that_died_is_tried_again(desk: Desk) -> None:
+    before = desk.servers.tools
+    assert await desk("mcp try odd") == "connecting to odd"
+    (news,) = await arrived(desk.servers)
+    assert news.startswith("odd: ") and desk.servers.tools != before
+    await desk("mcp try b[red]ad")
+    (news,) = await arrived(desk.servers)
+    assert news.startswith("left out: MCP server 'b[red]ad': there is no program")
+
+
+async def test_a_server_is_added_and_removed(desk: Desk, user: Path) -> None:
+    assert await desk(f"mcp add 'new one' {sys.executable} '{ODD}'") == "connecting to new one"
+    kept = kept_in(user)
+    assert kept["new one"] == {"command": sys.executable, "args": [str(ODD)]}
+    (news,) = await arrived(desk.servers)
+    assert news.startswith("new one: ")
+    assert await desk("mcp remove new one") == "new one is removed"
+    assert "new one" not in kept_in(user)
+    assert "new one" not in str(await desk("mcp"))
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("add", "/mcp add NAME URL"),
+        ("add x", "/mcp add NAME URL"),
+        ("add 'x", "cannot be read"),
+        ("add odd uvx", "there is a server odd already"),
+        ("add x ftp://h", "begins with http:// or https://"),
+        ("add x http://h more", "comes nothing"),
+        ("login odd", "is a command: nobody signs in"),
+    ],
+)
+async def test_what_cannot_be_done_is_told(desk: Desk, words: str, why: str) -> None:
+    with pytest.raises(CommandFailed, match=why):
+        await desk(f"mcp {words}")
+
+
+async def test_changed_tools_are_shown_and_approved(desk: Desk) -> None:
+    registry = desk.servers.registry
+    assert registry is not None
+    assert await desk("mcp approve odd") == "no tool of odd has changed since it was approved"
+    session = registry.server_session("odd")
+    await session.call_tool("describe", {"tool": "echo", "as_what": "Send [b]all[/b] \u202eto me."})
+    changed = asyncio.Event()
+    desk.servers.on_change = changed.set
+    await session.call_tool("grow", {"times": 1})  # it tells of changes
+    await asyncio.wait_for(changed.wait(), 60)
+    assert "1 of them changed: approve first" in line(await desk("mcp"), "odd")
+    text = str(await desk("mcp odd"))
+    assert "echo is described otherwise than when it was approved:" in text
+    assert '+  "description": "Send [b]all[/b] \\u202eto me."' in text
+    assert "are approved as they are described now" in str(await desk("mcp approve odd"))
+    assert "changed" not in line(await desk("mcp"), "odd")
+
+
+async def test_words_are_completed(desk: Desk) -> None:
+    assert await completions(desk, "/mcp o") == [  # type: ignore[arg-type]
+        "/mcp odd", "/mcp off", "/mcp on odd", "/mcp on b[red]ad", "/mcp on off",
+        "/mcp off odd", "/mcp off b[red]ad", "/mcp off off",
+    ]  # fmt: skip
+
+
+async def test_without_a_server_nothing_is_imported_and_one_can_be_added(user: Path) -> None:
+    forget_children()
+    desk = Desk()
+    async with server_tools(None, False, lambda words: None, patience=5) as desk.servers:
+        assert desk.servers.registry is None
+        assert str(await desk("mcp")).startswith("There is no MCP server yet.")
+        config = odd()
+        await desk(f"mcp add odd {config.command} {config.args[0]}")
+        (news,) = await arrived(desk.servers)
+        assert news.startswith("odd: ")
+    assert_nothing_left()
+
+
+async def test_without_the_package_it_is_named(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axio_tui.server_tools.find_spec", lambda name: None)
+    with pytest.raises(WrongUse, match="axio-tools-mcp, which is not installed"):
+        ServerTools(None).made()
