@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from support.installing import install
 from support.served import Served
 
 PARTS = '''
@@ -225,14 +226,6 @@ number = aardvark:number
 silent = aardvark:Silent
 stern = aardvark:Stern
 """
-
-
-def install(folder: Path, name: str, entry_points: str) -> Path:
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entry_points)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,12 @@ class Engine:
         with translated("asking for the version", self.url):
             await self._docker.version()
 
+    async def info(self) -> dict[str, Any]:
+        """The engine's own words about itself."""
+        with translated("asking about itself", self.url):
+            facts = await self._docker.system.info()
+        return facts if isinstance(facts, dict) else {}
+
     # ── images ────────────────────────────────────────────────────────────────────────────────
 
     async def has_image(self, name: str) -> bool:

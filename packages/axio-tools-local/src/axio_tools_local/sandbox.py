@@ -36,7 +36,7 @@ from axio_tools_local import archive, cgroup
 from axio_tools_local.cgroup import SandboxUnavailable
 from axio_tools_local.confine import landlock, seccomp, system
 
-__all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable"]
+__all__ = ["Level", "Limits", "Sandbox", "SandboxUnavailable", "means"]
 
 Level: TypeAlias = Literal["none", "workspace-write", "read-only"]
 
@@ -193,27 +193,48 @@ def _backend() -> str | None:
 
     `SandboxUnavailable` when neither gives a sandbox.
     """
-    reasons = []
-    if not seccomp.supported():
-        reasons.append(f"there is no system call filter for {system.machine()}")
-    else:
-        bwrap = shutil.which("bwrap")
-        if bwrap is None:
-            reasons.append("bwrap is not installed")
-        elif (reason := _trial(bwrap)) is None:
-            return bwrap
-        else:
-            reasons.append(f"bwrap does not work: {reason}")
-        if landlock.abi() < landlock.MINIMUM_ABI:
-            reasons.append(f"the kernel has no Landlock of version {landlock.MINIMUM_ABI} or later")
-        elif (reason := _trial(None)) is None:
-            return None
-        else:
-            reasons.append(f"the kernel gives no namespaces: {reason}")
+    bwrap, reason = _bwrap_that_works()
+    if bwrap is not None:
+        return bwrap
+    kernel = _why_no_kernel()
+    if kernel is None:
+        return None
+    reasons = dict.fromkeys((reason, kernel))
     raise SandboxUnavailable(
         f"this machine cannot run commands in a sandbox: {'; '.join(reasons)}. "
         'Install bubblewrap, or choose sandbox="none"'
     )
+
+
+def means() -> dict[str, str | None]:
+    """The two means of a sandbox, each with the reason why this machine does not give it; None
+    where it does. One is enough. Blocks."""
+    bwrap, reason = _bwrap_that_works()
+    return {"bubblewrap": None if bwrap else reason, "the kernel alone": _why_no_kernel()}
+
+
+def _bwrap_that_works() -> tuple[str | None, str]:
+    """Its path, or None and the reason."""
+    bwrap = shutil.which("bwrap")
+    if not seccomp.supported():
+        return None, _no_filter()
+    if bwrap is None:
+        return None, "bwrap is not installed"
+    reason = _trial(bwrap)
+    return (bwrap, "") if reason is None else (None, f"bwrap does not work: {reason}")
+
+
+def _why_no_kernel() -> str | None:
+    if not seccomp.supported():
+        return _no_filter()
+    if landlock.abi() < landlock.MINIMUM_ABI:
+        return f"the kernel has no Landlock of version {landlock.MINIMUM_ABI} or later"
+    reason = _trial(None)
+    return None if reason is None else f"the kernel gives no namespaces: {reason}"
+
+
+def _no_filter() -> str:
+    return f"there is no system call filter for {system.machine()}"
 
 
 def _trial(bwrap: str | None) -> str | None:

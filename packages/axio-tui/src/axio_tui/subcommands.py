@@ -9,6 +9,7 @@ __all__ = ("SUBCOMMANDS", "run_subcommand")
 
 SUBCOMMANDS = {
     "config": ("axio_tui.config.command", "list settings with where they come from; change them"),
+    "doctor": ("axio_tui.doctor.command", "say what works here, what does not, what to do"),
     "mcp": ("axio_tools_mcp.command", "MCP servers, whose tools `axio run` offers"),
     "models": ("axio_tui.catalogue", "list the models that can be used here"),
     "permissions": ("axio_tui.permissions", "list and revoke what was decided in this project"),

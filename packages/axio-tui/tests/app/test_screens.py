@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from axio.blocks import TextBlock
@@ -41,6 +42,20 @@ async def running(folder: Path, **given: Any) -> AsyncIterator[tuple[AgentApp, P
 async def command(app: AgentApp, pilot: Pilot[None], line: str) -> None:
     app.composer.load(line)
     await pilot.press("escape", "enter")  # Escape closes what is offered for the line
+
+
+async def test_the_report_of_the_doctor_is_shown_and_the_terminal_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("axio_tui.doctor.terminal.ask_terminal", asked.append)
+    async with running(tmp_path) as (app, pilot):
+        await command(app, pilot, "/doctor")
+        await until(pilot, lambda: "axio-transport-local" in words_on(app))
+        assert "Python" in words_on(app) and "warning" in words_on(app)
+        assert not asked
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
 async def test_conversations_are_found_renamed_and_gone_on_with(tmp_path: Path) -> None:

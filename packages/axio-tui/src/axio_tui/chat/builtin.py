@@ -21,6 +21,7 @@ from axio_tui.chat.commands import (
     find,
     help_of,
 )
+from axio_tui.chat.doctor import DOCTOR
 from axio_tui.chat.export import to_jsonl, to_markdown, write_new
 from axio_tui.chat.filling import within
 from axio_tui.chat.meter import in_all
@@ -326,6 +327,7 @@ BUILTIN = {
         ),
         MCP,
         SlashCommand("tools", "", "what the model may call", _tools, any_time=True),
+        DOCTOR,
         SlashCommand("quit", "", "leave; so do exit and Ctrl-D", _leave, any_time=True),
     )
 }

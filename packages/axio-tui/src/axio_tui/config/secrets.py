@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +97,13 @@ class Secrets:
         elif table.get(_MARK) is True and (kept := self._in_keyring(provider)):
             found[_KEY] = Found(Secret(kept), "the keyring")
         return found
+
+    def values(self) -> Iterator[str]:
+        """Every value that is known without asking the keyring, to be blotted out of a text."""
+        yield from (self._environment.get(variable, "").strip() for variable in KEYS.values())
+        yield from self._old().values()
+        for table in self._read().values():
+            yield from (value for value in table.values() if isinstance(value, str))
 
     def _in_keyring(self, provider: str) -> str | None:
         if not keyring.is_installed():

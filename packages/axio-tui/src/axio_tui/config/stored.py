@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-__all__ = ("GLOBAL_PROJECT", "stored_settings")
+__all__ = ("GLOBAL_PROJECT", "opened_to_read", "stored_settings")
 
 GLOBAL_PROJECT = "<global>"
 """Stands for the project in rows that hold everywhere."""
@@ -40,11 +40,16 @@ def stored_settings(path: Path, project: str) -> tuple[dict[str, str], str]:
     return values | addresses, ""
 
 
-def _rows(path: Path, project: str) -> list[tuple[object, object]]:
+def opened_to_read(path: Path, wait: float = _WAIT) -> sqlite3.Connection:
+    """A connection that changes nothing; it waits so many seconds for the locks of others."""
     address = f"file:{quote(os.fsencode(path))}?mode=ro"
     if not os.path.exists(f"{path}-wal") and not os.access(path.parent, os.W_OK):
         address += "&immutable=1"  # SQLite would want to make files beside it
-    with closing(sqlite3.connect(address, timeout=_WAIT, uri=True)) as db:
+    return sqlite3.connect(address, timeout=wait, uri=True)
+
+
+def _rows(path: Path, project: str) -> list[tuple[object, object]]:
+    with closing(opened_to_read(path)) as db:
         query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'axio_config'"
         if db.execute(query).fetchone() is None:
             return []
