@@ -63,7 +63,10 @@ __all__ = (
     "Installed",
     "PluginError",
     "ToolsPlugin",
+    "as_class",
+    "as_guard",
     "as_tool",
+    "as_tools_plugin",
     "discover_guards",
     "discover_selectors",
     "discover_tools",
@@ -135,7 +138,7 @@ class Installed:
 
     def load_class(self, group: str, name: str) -> type:
         """The class behind one entry point. Raises `PluginError`."""
-        return _class(name, self.load(group, name))
+        return as_class(name, self.load(group, name))
 
     def load_tool(self, name: str) -> AnyTool:
         """The tool called `name`, without importing any other. Raises `PluginError`."""
@@ -304,48 +307,48 @@ def discover_tools_by_package() -> dict[str, list[AnyTool]]:
 
 def discover_tools_plugins() -> dict[str, ToolsPlugin]:
     """One fresh, not yet initialised plug-in for each entry of `axio.tools.settings`."""
-    return _by_name(TOOLS_SETTINGS_GROUP, _tools_plugin)
+    return _by_name(TOOLS_SETTINGS_GROUP, as_tools_plugin)
 
 
 def discover_transports() -> dict[str, type]:
     """The transport classes by entry-point name."""
-    return _by_name(TRANSPORT_GROUP, _class)
+    return _by_name(TRANSPORT_GROUP, as_class)
 
 
 def discover_transport_settings() -> dict[str, type]:
     """The settings screens by the entry-point name of the transport they belong to."""
-    return _by_name(TRANSPORT_SETTINGS_GROUP, _class)
+    return _by_name(TRANSPORT_SETTINGS_GROUP, as_class)
 
 
 def discover_selectors() -> dict[str, type]:
     """The tool-selector classes by entry-point name."""
-    return _by_name(SELECTOR_GROUP, _class)
+    return _by_name(SELECTOR_GROUP, as_class)
 
 
 def discover_guards() -> dict[str, type[PermissionGuard]]:
     """The guard classes by entry-point name; what is no `PermissionGuard` is left out."""
-    return _by_name(GUARDS_GROUP, _guard)
+    return _by_name(GUARDS_GROUP, as_guard)
 
 
 def _by_name(group: str, convert: Callable[[str, object], T]) -> dict[str, T]:
     return {entry.name: part for entry, part in Installed().each(group, convert)}
 
 
-def _class(name: str, part: object) -> type:
+def as_class(name: str, part: object) -> type:
     if not inspect.isclass(part):
         raise PluginError(f"{name!r} is an object of {type(part).__name__}, not a class")
     return part
 
 
-def _guard(name: str, part: object) -> type[PermissionGuard]:
-    found = _class(name, part)
+def as_guard(name: str, part: object) -> type[PermissionGuard]:
+    found = as_class(name, part)
     if not issubclass(found, PermissionGuard):
         raise PluginError(f"guard {name!r} is not a subclass of PermissionGuard")
     return found
 
 
-def _tools_plugin(name: str, part: object) -> ToolsPlugin:
-    found = _class(name, part)
+def as_tools_plugin(name: str, part: object) -> ToolsPlugin:
+    found = as_class(name, part)
     # Asked of the class: a property may need the connection that `init` opens.
     wanted = ("label", "all_tools", "init", "settings_screen", "close")
     missing = [attribute for attribute in wanted if not hasattr(found, attribute)]

@@ -1,0 +1,220 @@
+"""`Extensions`: the plug-ins that bring tools and choose among them, while an application runs.
+
+extensions = Extensions(parts, say)
+extensions.load(tools, plugins, selector)
+await extensions.arrived(2.0)      # go on with what is there by then
+extensions.on_change = equip       # and take what comes later
+...
+await extensions.close()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+
+from axio.messages import Message
+from axio.plugins import (
+    SELECTOR_GROUP,
+    TOOLS_GROUP,
+    TOOLS_SETTINGS_GROUP,
+    PluginError,
+    ToolsPlugin,
+)
+from axio.selector import ToolSelector
+from axio.tool import AnyTool
+from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
+from axio_tui.config.paths import database_file
+from axio_tui.parts import Begun, Parts, begin, end, load_selector, load_tool, named, tools_of
+from axio_tui.steps import on_loop
+
+__all__ = ("Extensions", "Held")
+
+Say = Callable[[str], object]
+
+
+class Extensions:
+    """`tools` and `selector` are what has come so far. Each plug-in that fails is told once, and
+    left out. `on_change` is called when more has come."""
+
+    def __init__(self, parts: Parts, say: Say) -> None:
+        self.selector: ToolSelector | None = None
+        self.on_change: Callable[[], object] = lambda: None
+        self._parts = parts
+        self._say = say
+        self._told: set[str] = set()
+        self._loading: set[asyncio.Task[None]] = set()
+        self._tools: dict[EntryPoint, AnyTool] = {}
+        self._begun: dict[str, Begun] = {}
+        self._config = (
+            ProjectConfig(database_file()),
+            ProjectConfig(database_file(), GLOBAL_PROJECT),
+        )
+
+    # ── what there is ─────────────────────────────────────────────────────────────────────────
+
+    @property
+    def plugins(self) -> dict[str, ToolsPlugin]:
+        """Those that bring tools and have begun, by name."""
+        return {name: begun.plugin for name, begun in self._begun.items()}
+
+    def tools(self, taken: Collection[str] = ()) -> list[AnyTool]:
+        """All tools, sorted by those who bring them. A name that is `taken`, or comes again, is
+        told once and left out."""
+        brought: list[tuple[EntryPoint, AnyTool]] = [*self._tools.items()]
+        brought += [(begun.entry, tool) for begun in self._begun.values() for tool in begun.tools]
+        brought.sort(key=lambda one: (one[0].group, one[0].name))
+        known = dict.fromkeys(taken, "axio itself")
+        tools = []
+        for entry, tool in brought:
+            if tool.name in known:
+                self._tell(f"{named(entry)}: {known[tool.name]} has a tool {tool.name!r} already")
+            else:
+                known[tool.name] = named(entry)
+                tools.append(tool)
+        return tools
+
+    # ── loading ───────────────────────────────────────────────────────────────────────────────
+
+    def load(self, tools: Iterable[str], plugins: Iterable[str], selector: str = "") -> None:
+        """Begin to load these, all at the same time."""
+        jobs = [self._tool(name) for name in tools]
+        jobs += [self._plugin(name) for name in plugins]
+        jobs += [self._select_with(selector)] if selector else []
+        for job in jobs:
+            task = asyncio.create_task(job)
+            self._loading.add(task)
+            task.add_done_callback(self._loading.discard)
+
+    async def arrived(self, seconds: float | None = None) -> None:
+        """Wait until all have come, or have failed; not longer than so many seconds."""
+        if self._loading:
+            await asyncio.wait(set(self._loading), timeout=seconds)
+
+    async def _tool(self, name: str) -> None:
+        entry = self._parts.entry(TOOLS_GROUP, name)
+        if entry is not None:
+            with self._telling():
+                self._tools[entry] = await load_tool(entry)
+                self.on_change()
+
+    async def _plugin(self, name: str) -> None:
+        entry = self._parts.entry(TOOLS_SETTINGS_GROUP, name)
+        if entry is not None:
+            with self._telling():
+                self._begun[name] = await begin(entry, *self._config)
+                self.on_change()
+
+    async def _select_with(self, name: str) -> None:
+        entry = self._parts.entry(SELECTOR_GROUP, name)
+        if entry is None:
+            there_is = ", ".join(self._parts.names(SELECTOR_GROUP)) or "none is installed"
+            self._tell(f"no selector {name!r}; there is: {there_is}")
+            return
+        with self._telling():
+            self.selector = Held(entry, await load_selector(entry), self._tell)
+            self.on_change()
+
+    async def refresh(self, name: str) -> None:
+        """Ask a plug-in for its tools again, as after its settings were changed."""
+        begun = self._begun[name]
+        with self._telling():
+            tools = await tools_of(begun.entry, begun.plugin)
+            self._begun[name] = Begun(begun.entry, begun.plugin, tools)
+        self.on_change()
+
+    # ── while it runs ─────────────────────────────────────────────────────────────────────────
+
+    async def screen_of(self, name: str) -> object:
+        """The settings screen of a plug-in. `PluginError` if it has none."""
+        begun = self._begun.get(name)
+        if begun is None:
+            there_is = ", ".join(self._begun) or "none"
+            raise PluginError(f"no plug-in {name!r} has begun; there is: {there_is}")
+        problem = f"{named(begun.entry)}: settings_screen"
+
+        async def make() -> object:  # widgets belong to the thread of the application
+            return begun.plugin.settings_screen()
+
+        return await on_loop(problem, make)
+
+    async def switch_off(self, group: str, name: str) -> None:
+        """Leave out a part from now on."""
+        if group == TOOLS_GROUP:
+            self._tools = {entry: t for entry, t in self._tools.items() if entry.name != name}
+        elif group == TOOLS_SETTINGS_GROUP and (begun := self._begun.pop(name, None)):
+            with self._telling():
+                await end(begun)
+        elif group == SELECTOR_GROUP and isinstance(self.selector, Held):
+            self.selector = None if self.selector.name == name else self.selector
+        self.on_change()
+
+    async def close(self) -> None:
+        """Close all that have begun, at the same time."""
+        loading = set(self._loading)
+        for task in loading:
+            task.cancel()
+        if loading:
+            await asyncio.wait(loading)
+        begun, self._begun = list(self._begun.values()), {}
+        await asyncio.gather(*(self._end(one) for one in begun))
+        for config in self._config:
+            await config.close()
+
+    async def _end(self, begun: Begun) -> None:
+        with self._telling():
+            await end(begun)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except PluginError as error:
+            self._tell(str(error))
+
+    def _tell(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self._say(f"left out: {words}")
+
+
+class Held:
+    """A selector of others. One that fails is told once, and all tools are shown."""
+
+    def __init__(self, entry: EntryPoint, selector: ToolSelector, tell: Say) -> None:
+        self.name = entry.name
+        self._words = f"{named(entry)}: select"
+        self._selector = selector
+        self._tell = tell
+
+    async def select(
+        self, messages: Iterable[Message], tools: Iterable[AnyTool]
+    ) -> Iterable[AnyTool]:
+        offered = list(tools)
+        history = list(messages)
+
+        async def chosen() -> list[AnyTool]:
+            return list(await self._selector.select(history, offered))
+
+        try:
+            return await on_loop(self._words, chosen)
+        except PluginError as error:
+            self._tell(str(error))
+            return offered
+
+
+class InTurn:
+    """Selectors one after the other: each chooses among what the one before has left."""
+
+    def __init__(self, selectors: Iterable[ToolSelector | None]) -> None:
+        self._selectors = [one for one in selectors if one is not None]
+
+    async def select(
+        self, messages: Iterable[Message], tools: Iterable[AnyTool]
+    ) -> Iterable[AnyTool]:
+        history = list(messages)
+        for selector in self._selectors:
+            tools = await selector.select(history, tools)
+        return tools
