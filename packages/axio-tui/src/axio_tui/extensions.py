@@ -25,8 +25,8 @@ from axio.plugins import (
 )
 from axio.selector import ToolSelector
 from axio.tool import AnyTool
-from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from axio_tui.config.paths import database_file
+from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from axio_tui.parts import Begun, Parts, begin, end, load_selector, load_tool, named, tools_of
 from axio_tui.steps import on_loop
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
@@ -165,7 +166,5 @@ async def end(begun: Begun) -> None:
 
 
 async def _ended(entry: EntryPoint, plugin: ToolsPlugin) -> None:
-    try:
+    with suppress(PluginError):  # it has failed before, and that is told
         await on_loop("close", plugin.close)
-    except PluginError:
-        pass  # it has failed before, and that is told

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import PluginError, discover_transport_settings, discover_transports
+from axio_tui.config.saved import SavedSettings
+from axio_tui.config.secrets import Secrets
 from axio_tui.steps import in_thread, on_loop
 
 __all__ = ("ConfigRows", "RoleBinding", "TransportRegistry")
@@ -33,6 +35,7 @@ class ConfigRows(Protocol):
 
     async def get(self, key: str, default: str | None = None) -> str | None: ...
     async def set(self, key: str, value: str) -> None: ...
+    async def delete(self, key: str) -> None: ...
     async def get_prefix(self, prefix: str) -> dict[str, str]: ...
     async def delete_prefix(self, prefix: str) -> None: ...
 
@@ -55,8 +58,7 @@ class TransportRegistry:
     on_change: Callable[[str], object] = field(default=lambda name: None, repr=False)
     """Called with the name of a transport that is another now."""
     _session: Any = field(default=None, init=False, repr=False)
-    _config: ConfigRows | None = field(default=None, init=False, repr=False)
-    _global: ConfigRows | None = field(default=None, init=False, repr=False)
+    _settings: SavedSettings | None = field(default=None, init=False, repr=False)
     _classes: dict[str, type] = field(default_factory=dict, init=False, repr=False)
     _screens: dict[str, type] = field(default_factory=dict, init=False, repr=False)
     _transports: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
@@ -69,17 +71,14 @@ class TransportRegistry:
         global_config: ConfigRows | None = None,
     ) -> None:
         """Make all that are installed, at the same time. `session` is given to each, and not
-        closed; settings that hold everywhere are in `global_config`."""
-        self._session, self._config, self._global = session, config, global_config
+        closed. Settings of transports are in `global_config`, and secrets where secrets are kept;
+        `config` says which are switched off here."""
+        self._session = session
         self._classes = await _discovered(discover_transports)
         self._screens = await _discovered(discover_transport_settings)
-        rows = {} if global_config is None else await global_config.get_prefix(_ROWS)
-        names = sorted({*self._classes, *self._screens}, key=len, reverse=True)
-        for key, value in rows.items():
-            owner = next((n for n in names if key.startswith(f"{_ROWS}{n}.")), None)
-            if owner is not None:
-                setting = key.removeprefix(f"{_ROWS}{owner}.")
-                self._saved.setdefault(owner, {})[setting] = value
+        if global_config is not None:
+            self._settings = SavedSettings(global_config, Secrets(say=logger.warning))
+            await self._read(await global_config.get_prefix(_ROWS))
         off = "" if config is None else await config.get("transports.disabled", "") or ""
         disabled = {name.strip() for name in off.split(",")}
         wanted = [name for name in self._classes if name not in disabled]
@@ -87,6 +86,18 @@ class TransportRegistry:
         await asyncio.gather(
             *(self._load_more(name, screen) for name, screen in self._screens.items())
         )
+
+    async def _read(self, rows: dict[str, str]) -> None:
+        assert self._settings is not None
+        names = sorted({*self._classes, *self._screens}, key=len, reverse=True)
+        for key, value in rows.items():
+            owner = next((name for name in names if key.startswith(f"{_ROWS}{name}.")), None)
+            if owner is not None:
+                setting = key.removeprefix(f"{_ROWS}{owner}.")
+                self._saved.setdefault(owner, {})[setting] = value
+        for name in names:
+            if kept := await self._settings.of(name):
+                self._saved.setdefault(name, {}).update(kept)
 
     # ── what there is ─────────────────────────────────────────────────────────────────────────
 
@@ -170,10 +181,8 @@ class TransportRegistry:
 
     async def _keep(self, name: str, settings: dict[str, str]) -> None:
         self._saved[name] = dict(settings)
-        if self._global is not None:
-            await self._global.delete_prefix(f"{_ROWS}{name}.")
-            for setting, value in settings.items():
-                await self._global.set(f"{_ROWS}{name}.{setting}", value)
+        if self._settings is not None:
+            await self._settings.replace(name, settings)
 
     def _follow(self, name: str, transport: Any) -> None:
         """Save the tokens that it renews."""
