@@ -13,14 +13,14 @@ from typing import Any
 
 from axio.tool import AnyTool
 from axio_tui_guards.asking import Choice
-from axio_tui_guards.calls import Call
+from axio_tui_guards.calls import Call, read_call
 from axio_tui_guards.decisions import Lifetime
 from axio_tui_guards.names import names_command
 from axio_tui_guards.paths import leads_anywhere
 from axio_tui_guards.rules import Rule, describe, text_of
 from axio_tui_guards.showing import beside, visible, whole
 
-__all__ = ("Question", "question_about")
+__all__ = ("Question", "question_about", "question_in_words")
 
 
 class Question(str):
@@ -101,6 +101,19 @@ def question_about(
     question.pattern = _pattern(call)
     question._rules = rules
     question._grants = grants
+    return question
+
+
+def question_in_words(text: str, tool: AnyTool, arguments: Mapping[str, Any]) -> Question:
+    """The question that a guard asks in its own words about a call: yes once, no, or never."""
+    call = read_call(tool, arguments)
+    question = Question(text)
+    question.tool, question.call = tool, call
+    question.reason = f"a guard asks: {' '.join(text.partition('[y')[0].split())}"
+    question.lifetimes, question.pattern = (), None
+    question.choices = ("once", "no", "never")
+    question._rules = {"never": Rule("deny", call=call.fingerprint)} if call.fingerprint else {}
+    question._grants = lambda rule: False
     return question
 
 

@@ -9,17 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from axio.agent import Agent
 from axio.context import ContextStore
-from axio.permission import PermissionGuard
-from axio.plugins import GUARDS_GROUP, TOOLS_GROUP, Installed, PluginError
-from axio.tool import AnyTool, Tool
+from axio.plugins import Installed
+from axio.tool import AnyTool
 from axio.transport import model_of
 from axio_tui.chat.hooked import make_session
 from axio_tui.chat.hooks import Hooks, read_hooks
-from axio_tui.chat.installed import OWN_GUARDS, installed_guards
 from axio_tui.chat.instructions import instructions_of
 from axio_tui.chat.models import Models
 from axio_tui.chat.offers import is_free
@@ -34,7 +32,9 @@ from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config
 from axio_tui.connect import reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain
-from axio_tui.harmless import visible
+from axio_tui.extensions import Extensions, in_turn
+from axio_tui.offered import extensions_for, guards_for, names_in, once, server_tools_in, tools_of
+from axio_tui.parts import Parts, disabled_in
 from axio_tui.permissions import decisions_file
 from axio_tui.place import place_of, placed, rules_of
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt, facts
@@ -48,8 +48,8 @@ if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
 
 __all__ = ("Equipment", "Say", "equipped")
 
-# They act on an application around the conversation, which this command is not.
-NEED_A_HOST = frozenset({"status_line", "confirm", "subagent", "vision"})
+GRACE = 1.0
+"""Seconds for which a conversation that begins waits for plug-ins."""
 
 Say: TypeAlias = Callable[[str], None]
 """Prints a notice as one line."""
@@ -69,6 +69,8 @@ class Equipment:
     hooks: Hooks | None = None
     system_parts: Mapping[str, str] = field(default_factory=dict)
     """The parts of the system prompt, by their names."""
+    extensions: Extensions | None = None
+    """The plug-ins that bring tools."""
 
     @property
     def choice(self) -> Choice:
@@ -118,8 +120,7 @@ async def equipped(
     """
     if args.model is not None and not args.model.strip():
         raise WrongUse("the name of the model is empty")
-    parts = Installed(say)
-    tools = _tools_of(args.tools, parts, say)
+    parts = Parts(say, off=disabled_in(args.config))
     reach_loopback_directly()
     trusted = args.project.covers(Path.cwd())
     secrets = Secrets(say=say)
@@ -128,8 +129,9 @@ async def equipped(
     roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
         place_of(args.sandbox) as place,
+        extensions_for(args, parts, say) as extensions,
         server_tools(
-            _server_tools_in(args.tools, parts), trusted, say, servers, patience=patience
+            server_tools_in(args.tools, parts), trusted, say, servers, patience=patience
         ) as more,
         Models(parts, choice, args.model, roles, kept=kept, keys=secrets.sources) as models,
     ):
@@ -139,8 +141,10 @@ async def equipped(
         if args.max_cost is not None:
             _check_price(choice, transport, say)
         instructions, skills, hooks = _brought(args, say)
-        permissions = _permissions(args, ask, keeps, parts, hooks, rules_of(args.sandbox, tools))
+        tools = await tools_of(args.tools, parts, extensions, say)
+        permissions = _permissions(args, ask, keeps, hooks, rules_of(args.sandbox, tools))
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
+        permissions.add(guards_for(args, parts, permissions))
         own = build_system_prompt() if args.system is None else args.system
         system = {"system prompt": own, "AGENTS.md": instructions, "skills": skills.text}
         system |= {"MCP servers": ""} if args.system is None else {}
@@ -153,14 +157,20 @@ async def equipped(
         )
 
         def equip() -> None:
-            given = placed([*tools, *more.tools], place, say)
+            own = [*tools, *more.tools]
+            brought = extensions.tools([SUBAGENT, *(tool.name for tool in own)])
+            given = placed([*own, *brought], place, tell)
             helpers = [subagents.tool] if _wants_subagents(args.tools, models.choice) else []
             _hand_over(agent, [*permissions.guarded(given), *helpers], more, system)
+            agent.selector = in_turn(more.selector, extensions.selector)
 
+        await extensions.arrived(None if patience is None else GRACE)
+        tell = once(say)
         equip()
-        more.on_change = equip
+        more.on_change = extensions.on_change = equip
         yield Equipment(
-            agent, permissions, models, subagents, more, skills.by_name, place, hooks, system
+            *(agent, permissions, models, subagents, more, skills.by_name, place, hooks, system),
+            extensions,
         )
 
 
@@ -192,12 +202,7 @@ def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | N
 
 
 def _permissions(
-    args: argparse.Namespace,
-    ask: Ask,
-    keeps: bool,
-    parts: Installed,
-    hooks: Hooks | None,
-    rules: Iterable[Rule],
+    args: argparse.Namespace, ask: Ask, keeps: bool, hooks: Hooks | None, rules: Iterable[Rule]
 ) -> Permissions:
     return Permissions(
         ask,
@@ -205,14 +210,14 @@ def _permissions(
         mode=args.mode,
         yes=args.yes,
         decisions=_decisions(keeps),
-        guards=[*(hooks.guards if hooks else ()), *_guards_of(args.guards, parts).values()],
+        guards=hooks.guards if hooks else (),
         rules=rules,
     )
 
 
 def _wants_subagents(names: str | None, choice: Choice) -> bool:
     """True if they were asked for, or nothing was and the model is large enough for them."""
-    return choice.name != OFFLINE if names is None else SUBAGENT in _names_in(names)
+    return choice.name != OFFLINE if names is None else SUBAGENT in names_in(names)
 
 
 def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
@@ -241,60 +246,6 @@ def _what_was_chosen(choice: Choice, transport: object) -> str:
     return f"using {choice.title}{which} ({choice.reason}); axio models lists others"
 
 
-def _tools_of(names: str | None, parts: Installed, say: Say) -> list[Tool[Any]]:
-    """The tools that were named, or all; only these are imported."""
-    offered = parts.names(TOOLS_GROUP)
-    if names is None:
-        return _all_tools([name for name in offered if name not in NEED_A_HOST], parts, say)
-    of_servers = _server_tools_in(names, parts) or ()
-    own = (*of_servers, SUBAGENT)
-    wanted = [name for name in _names_in(names) if name not in own]
-    if wanted == ["none"]:
-        return []
-    unknown = [visible(name) for name in wanted if name not in offered]
-    if unknown:
-        there_is = ", ".join(offered) or "none is installed"
-        raise WrongUse(f"no tool {', '.join(map(repr, unknown))}; there is: {there_is}")
-    try:
-        return [parts.load_tool(name) for name in wanted]
-    except PluginError as error:
-        raise CommandError(str(error)) from error
-
-
-def _server_tools_in(names: str | None, parts: Installed) -> list[str] | None:
-    """The names, or patterns, of tools of MCP servers; None for all of them."""
-    if names is None:
-        return None
-    offered = parts.names(TOOLS_GROUP)
-    return [name for name in _names_in(names) if "__" in name and name not in offered]
-
-
-def _names_in(names: str) -> list[str]:
-    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-
-
-def _all_tools(names: list[str], parts: Installed, say: Say) -> list[Tool[Any]]:
-    tools = []
-    for name in names:
-        try:
-            tools.append(parts.load_tool(name))
-        except PluginError as error:
-            say(f"leaving out a tool: {error}")
-    return tools
-
-
-def _guards_of(names: str | None, parts: Installed) -> dict[str, PermissionGuard]:
-    """The installed guards that were named, or all."""
-    if names is None:
-        return installed_guards(parts)
-    wanted = _listed(names)
-    offered = parts.names(GUARDS_GROUP)
-    if unknown := [visible(name) for name in wanted if name not in offered]:
-        there_is = ", ".join(offered) or "none is installed"
-        raise WrongUse(f"no guard {', '.join(map(repr, unknown))}; there is: {there_is}")
-    return installed_guards(parts, [name for name in wanted if name not in OWN_GUARDS])
-
-
 def _decisions(keeps: bool) -> Decisions:
     """The decisions of the person in this project."""
     try:
@@ -305,9 +256,3 @@ def _decisions(keeps: bool) -> Decisions:
         return Decisions()
     except ValueError as error:
         raise CommandError(str(error)) from error
-
-
-def _listed(names: str) -> list[str]:
-    """Names separated by commas, each once; none of them for "none"."""
-    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-    return [] if wanted == ["none"] else wanted

@@ -30,7 +30,7 @@ from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from axio_tui.parts import Begun, Parts, begin, end, load_selector, load_tool, named, tools_of
 from axio_tui.steps import on_loop
 
-__all__ = ("Extensions", "Held")
+__all__ = ("Extensions", "Held", "in_turn")
 
 Say = Callable[[str], object]
 
@@ -42,6 +42,8 @@ class Extensions:
     def __init__(self, parts: Parts, say: Say) -> None:
         self.selector: ToolSelector | None = None
         self.on_change: Callable[[], object] = lambda: None
+        self.only: Collection[str] | None = None
+        """The tools that are wanted; None for all."""
         self._parts = parts
         self._say = say
         self._told: set[str] = set()
@@ -69,6 +71,8 @@ class Extensions:
         known = dict.fromkeys(taken, "axio itself")
         tools = []
         for entry, tool in brought:
+            if self.only is not None and tool.name not in self.only:
+                continue
             if tool.name in known:
                 self._tell(f"{named(entry)}: {known[tool.name]} has a tool {tool.name!r} already")
             else:
@@ -205,16 +209,18 @@ class Held:
             return offered
 
 
-class InTurn:
-    """Selectors one after the other: each chooses among what the one before has left."""
+def in_turn(first: ToolSelector | None, second: ToolSelector | None) -> ToolSelector | None:
+    """Both selectors: the second chooses among what the first has left."""
+    return _InTurn(first, second) if first and second else first or second
 
-    def __init__(self, selectors: Iterable[ToolSelector | None]) -> None:
-        self._selectors = [one for one in selectors if one is not None]
+
+class _InTurn:
+    def __init__(self, first: ToolSelector, second: ToolSelector) -> None:
+        self._first = first
+        self._second = second
 
     async def select(
         self, messages: Iterable[Message], tools: Iterable[AnyTool]
     ) -> Iterable[AnyTool]:
         history = list(messages)
-        for selector in self._selectors:
-            tools = await selector.select(history, tools)
-        return tools
+        return await self._second.select(history, await self._first.select(history, tools))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -231,8 +232,9 @@ class Installing(Installed):
     def names(self, group: str) -> list[str]:
         return [*self._guards, "path", "llm"]
 
-    def load_class(self, group: str, name: str) -> Any:
-        return self._guards[name]
+    def entry(self, group: str, name: str) -> Any:
+        part = self._guards[name]
+        return SimpleNamespace(name=name, group=group, dist=None, load=lambda: part)
 
 
 class Needy(PermissionGuard):

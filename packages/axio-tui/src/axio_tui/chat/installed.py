@@ -1,19 +1,24 @@
-"""Guards that other packages have installed: each is asked before every tool."""
+"""Guards that are installed: those of others, asked before every tool, and `path` and `llm`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from axio.context import MemoryContextStore
 from axio.exceptions import GuardError, message_of
 from axio.permission import PermissionGuard
 from axio.plugins import GUARDS_GROUP, Installed, PluginError
 from axio.tool import AnyTool
+from axio_tui.chat.permissions import Permissions
+from axio_tui.parts import load_guard
+from axio_tui_guards import LLMGuard, PathGuard
 
-__all__ = ("OWN_GUARDS", "installed_guards")
+__all__ = ("OWN_GUARDS", "installed_guards", "limited", "own_guards")
 
 OWN_GUARDS = frozenset({"path", "llm"})
-"""Those that need more than a name: what they do is done by `Permissions`."""
+"""Those of axio. What they do is done by `Permissions` too, so they are only asked on demand."""
 
 
 class Missing(PermissionGuard):
@@ -26,24 +31,63 @@ class Missing(PermissionGuard):
         raise GuardError(self._words)
 
 
+class Arriving(PermissionGuard):
+    """A guard that is being made: a call that it is to look at waits for it."""
+
+    def __init__(self, parts: Installed, name: str) -> None:
+        self._making = asyncio.create_task(_made(parts, name))
+
+    async def check(self, tool: AnyTool, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        guard = await asyncio.shield(self._making)
+        return await guard(tool, **kwargs)
+
+
+class Limited(PermissionGuard):
+    """A guard that is asked about some tools only."""
+
+    def __init__(self, guard: PermissionGuard, tools: Collection[str]) -> None:
+        self._guard = guard
+        self._tools = tools
+
+    async def check(self, tool: AnyTool, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        return await self._guard(tool, **kwargs) if tool.name in self._tools else kwargs
+
+
 def installed_guards(
     parts: Installed, names: Sequence[str] | None = None
 ) -> dict[str, PermissionGuard]:
     """The guards of the group `axio.guards` by name; all, or those that are named.
 
-    One that cannot be built refuses every call.
+    They are made meanwhile. One that cannot be made refuses every call.
     """
     offered = [name for name in parts.names(GUARDS_GROUP) if name not in OWN_GUARDS]
-    return {name: _made(parts, name) for name in (offered if names is None else names)}
+    return {name: Arriving(parts, name) for name in (offered if names is None else names)}
 
 
-def _made(parts: Installed, name: str) -> PermissionGuard:
+async def _made(parts: Installed, name: str) -> PermissionGuard:
+    entry = parts.entry(GUARDS_GROUP, name)
+    if entry is None:
+        return Missing(name, "it is not installed")
     try:
-        guard: object = parts.load_class(GUARDS_GROUP, name)()
+        return await load_guard(entry)
     except PluginError as error:
         return Missing(name, message_of(error))
-    except Exception as error:
-        return Missing(name, f"{type(error).__name__}: {message_of(error)}")
-    if not isinstance(guard, PermissionGuard):
-        return Missing(name, f"{type(guard).__name__} is no PermissionGuard")
-    return guard
+
+
+def own_guards(names: Iterable[str], permissions: Permissions) -> dict[str, PermissionGuard]:
+    """The guards `path` and `llm`, as far as they are named. They ask as the rules do."""
+    guards: dict[str, PermissionGuard] = {}
+    for name in names:
+        if name == "path":
+            guards[name] = PathGuard(permissions.put_words)
+        elif permissions.reviewer is None:
+            guards[name] = Missing(name, "it has no model")
+        else:
+            context = MemoryContextStore()
+            guards[name] = LLMGuard(permissions.reviewer, context, permissions.put_words)
+    return guards
+
+
+def limited(guard: PermissionGuard, tools: Collection[str] | None) -> PermissionGuard:
+    """A guard for these tools alone, or for all."""
+    return guard if tools is None else Limited(guard, tools)

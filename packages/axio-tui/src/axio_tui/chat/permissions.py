@@ -24,7 +24,7 @@ from axio_tui_guards import Decision, Decisions, LLMGuard, Rule, RuleGuard, defa
 from axio_tui_guards.asking import choice_of
 from axio_tui_guards.paths import resolve
 from axio_tui_guards.protected import belongs_to
-from axio_tui_guards.question import Question
+from axio_tui_guards.question import Question, question_in_words
 
 if TYPE_CHECKING:
     from axio_tools_local.changes import Change
@@ -131,12 +131,30 @@ class Permissions:
         guards = (_Planning(self), *self._guards, _Waiting(self))
         return [replace(tool, guards=(*tool.guards, *guards)) for tool in tools]
 
+    def add(self, guards: Iterable[PermissionGuard]) -> None:
+        """Let these be asked too, by tools that are guarded from now on."""
+        self._guards += tuple(guards)
+
     # ── questions ─────────────────────────────────────────────────────────────────────────────
 
     async def _ask(self, text: str) -> str:
         assert isinstance(text, Question)
         asked = await _with_changes(text)
         return await (self._review(asked) if self._is_for_reviewer(text) else self._put(asked))
+
+    async def put_words(self, words: str) -> str:
+        """Put the question of a guard that asks in words about the call it looks at. The answer is
+        "y", "n", "deny" or the reason to refuse; outside of a call it is "n"."""
+        run = RUN.get(None)
+        if run is None or run.current is None:
+            return "n"
+        name, arguments = run.current.name, run.current.input or {}
+        tool = next(tool for tool in run.agent.tools if tool.name == name)
+        answer = await self._put(Asked(question_in_words(words, tool, arguments)))
+        choice = choice_of(answer)
+        if choice is None:
+            return answer
+        return {"no": "n", "never": "deny"}.get(choice, "y")
 
     async def _put(self, asked: Asked) -> str:
         runs = _runs()

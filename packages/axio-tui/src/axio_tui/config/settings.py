@@ -191,7 +191,18 @@ SETTINGS = (
     Setting("retention.logs", "number", "days to keep logs; 0: for ever", 30),
     Setting("models.subagent", "text", "the model of sub-agents, as TRANSPORT:MODEL"),
     Setting("models.guard", "text", "the model that looks at calls in the mode auto"),
+    Setting("models.vision", "text", "the model that looks at images for the others"),
     Setting("models.compaction", "text", "the model that writes summaries of conversations"),
+    Setting("plugins.disabled", "names", "tools, plug-ins and selectors that are switched off"),
+    Setting("transports.disabled", "names", "transports that are switched off"),
+    Setting("guards.disabled", "names", "guards that are switched off", limits=True),
+    Setting(
+        "guards.*.tools",
+        "names",
+        "the tools that a guard is asked about; not set: all",
+        limits=True,
+    ),
+    Setting("selector.active", "text", "the plug-in that chooses the tools that a model is shown"),
     *(
         Setting(f"keys.{name}", "names", f"full screen: {one.words}", one.keys, check=checker(name))
         for name, one in ACTIONS.items()

@@ -15,6 +15,14 @@ __all__ = ("GLOBAL_PROJECT", "opened_to_read", "stored_settings")
 GLOBAL_PROJECT = "<global>"
 """Stands for the project in rows that hold everywhere."""
 
+_ROLES = {
+    "compact": "compaction",
+    "guard": "guard",
+    "subagent": "subagent",
+    "vision": "vision",
+}
+"""From a role as it is saved to the name of its setting below `models`."""
+
 _WAIT = 1.0  # seconds for another process's lock
 
 
@@ -22,7 +30,8 @@ def stored_settings(path: Path, project: str) -> tuple[dict[str, str], str]:
     """The settings saved for a project and, where it says nothing, for all; and in one line why the
     file cannot be read.
 
-    The model of the role ``chat`` is given as `transport` and `model`, addresses as settings.
+    The model of the role ``chat`` is given as `transport` and `model`, those of other roles and
+    addresses as settings.
     """
     try:
         rows = _rows(path, os.path.realpath(project))
@@ -32,6 +41,11 @@ def stored_settings(path: Path, project: str) -> tuple[dict[str, str], str]:
     transport, colon, model = values.get("model.chat", "").partition(":")
     if colon and transport and model:
         values |= {"transport": transport, "model": model}
+    values |= {
+        f"models.{setting}": values[f"model.{role}"]
+        for role, setting in _ROLES.items()
+        if values.get(f"model.{role}", "").strip()
+    }
     addresses = {
         f"transports.{words[1]}.base_url": value
         for key, value in values.items()

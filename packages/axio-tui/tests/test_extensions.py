@@ -1,0 +1,211 @@
+"""Plug-ins that bring tools and choose among them, whole and broken, while an application runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axio.plugins import SELECTOR_GROUP, TOOLS_GROUP, TOOLS_SETTINGS_GROUP, PluginError, is_own
+from axio.selector import ToolSelector
+from axio.tool import AnyTool, Tool
+from axio_tui import steps
+from axio_tui.config.paths import database_file
+from axio_tui.extensions import Extensions, in_turn
+from axio_tui.parts import Parts
+from axio_tui.sqlite_config import GLOBAL_PROJECT, ProjectConfig
+from support.plugs import BROKEN_GROUPS, BROKEN_MODULES, WEATHER, WEATHER_GROUPS, put
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    yield
+    for name in [name for name in sys.modules if name.startswith(("weather_", "broken_"))]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def weather(tmp_path: Path) -> None:
+    put(tmp_path / "site", "acme-weather", WEATHER_GROUPS, {"weather_parts": WEATHER}, "2.1")
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "LIMIT", 1.0)
+    put(tmp_path / "site", "acme-broken", BROKEN_GROUPS, BROKEN_MODULES)
+
+
+def others(parts: Parts, group: str) -> list[str]:
+    return [name for name in parts.names(group) if not is_own(parts.entry(group, name))]  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def loaded(told: list[str], selector: str = "", **options: Any) -> AsyncIterator[Extensions]:
+    parts = Parts(told.append, **options)
+    extensions = Extensions(parts, told.append)
+    extensions.load(others(parts, TOOLS_GROUP), others(parts, TOOLS_SETTINGS_GROUP), selector)
+    try:
+        await asyncio.wait_for(extensions.arrived(), 40)
+        yield extensions
+    finally:
+        await extensions.close()
+
+
+def names(tools: Any) -> list[str]:
+    return [tool.name for tool in tools]
+
+
+@pytest.mark.usefixtures("weather")
+async def test_what_plug_ins_bring_can_be_used_until_they_are_closed() -> None:
+    everywhere = ProjectConfig(database_file(), GLOBAL_PROJECT)
+    database_file().parent.mkdir(parents=True)
+    await everywhere.set("stations.url", "http://north.test")
+    told: list[str] = []
+    async with loaded(told, "only-weather") as extensions:
+        tools = {tool.name: tool for tool in extensions.tools()}
+        assert list(tools) == ["weather", "station_read"]
+        assert tools["weather"].description == "Forecast for a city."
+        assert tools["weather"].concurrency == 2
+        assert await tools["station_read"]() == "t at http://north.test"
+        assert await tools["weather"](city="Bern", days=2) == "Bern: sunny for 2"
+        plain: AnyTool = Tool(name="plain", handler=tools["weather"].handler)
+        chosen = await extensions.selector.select([], [plain, *tools.values()])  # type: ignore[union-attr]
+        assert names(chosen) == ["weather", "station_read"]
+        assert extensions.plugins["stations"].label == "Weather stations"
+        assert type(await extensions.screen_of("stations")).__name__ == "StationsScreen"
+        assert sys.modules["weather_parts"].calls == ["init"]
+    assert sys.modules["weather_parts"].calls == ["init", "close"]
+    assert told == []
+    await everywhere.close()
+
+
+@pytest.mark.usefixtures("weather")
+async def test_what_is_switched_off_is_not_even_imported() -> None:
+    told: list[str] = []
+    off = {TOOLS_GROUP: ["weather"], TOOLS_SETTINGS_GROUP: ["stations"]}
+    async with loaded(told, off=off) as extensions:
+        assert extensions.tools() == []
+        assert "weather_parts" not in sys.modules
+    assert told == []
+
+
+@pytest.mark.usefixtures("weather")
+async def test_a_part_can_be_switched_off_while_it_runs() -> None:
+    async with loaded([], "only-weather") as extensions:
+        changes: list[list[str]] = []
+        extensions.on_change = lambda: changes.append(names(extensions.tools()))
+        await extensions.switch_off(TOOLS_GROUP, "weather")
+        await extensions.switch_off(TOOLS_SETTINGS_GROUP, "stations")
+        await extensions.switch_off(SELECTOR_GROUP, "only-weather")
+        assert changes == [["station_read"], [], []] and extensions.selector is None
+        with pytest.raises(PluginError, match="no plug-in 'stations' has begun; there is: none"):
+            await extensions.screen_of("stations")
+
+
+EXPECTED = {
+    "'raises' of acme-broken 1.0: import: RuntimeError: import",
+    "'exits' of acme-broken 1.0: import: SystemExit: 4",
+    "'interrupts' of acme-broken 1.0: import: KeyboardInterrupt",
+    "'hangs' of acme-broken 1.0: import: it took more than 1 s",
+    "'gone' of acme-broken 1.0: import: ModuleNotFoundError: No module named 'broken_gone'",
+    "'constructorraises' of acme-broken 1.0: constructor: RuntimeError: constructor",
+    "'constructorexits' of acme-broken 1.0: constructor: SystemExit: 5",
+    "'constructorhangs' of acme-broken 1.0: constructor: it took more than 1 s",
+    "'initraises' of acme-broken 1.0: init: ConnectionError: init [/] [red]",
+    "'inithangs' of acme-broken 1.0: init: it took more than 1 s",
+    "'initblocks' of acme-broken 1.0: init: it has blocked the application for 1 s",
+    "'initisnotasync' of acme-broken 1.0: init: TypeError: it is not async",
+    "'initinterrupts' of acme-broken 1.0: init: KeyboardInterrupt",
+    "'toolsraise' of acme-broken 1.0: all_tools: RuntimeError: all_tools",
+    "'toolshang' of acme-broken 1.0: all_tools: it took more than 1 s",
+    "'toolsarenone' of acme-broken 1.0: all_tools: str is no Tool",
+}
+
+
+@pytest.mark.usefixtures("weather", "broken")
+async def test_each_broken_plug_in_is_told_once_and_the_rest_works() -> None:
+    told: list[str] = []
+    async with loaded(told) as extensions:
+        await asyncio.sleep(0)
+        taken = ["read_file"]
+        assert names(extensions.tools(taken)) == ["weather", "station_read", "acme_fine"]
+        assert names(extensions.tools(taken)) == ["weather", "station_read", "acme_fine"]
+        lines = "\n".join(told)
+        for words in EXPECTED:
+            assert lines.count(words) == 1, (words, lines)
+        assert "not broken_parts:read_file of acme-broken" in lines
+        assert lines.count("axio itself has a tool 'read_file' already") == 1
+        assert "lacks all_tools, init, settings_screen, close" in lines
+        assert "is an object of int, not a class" in lines
+        assert "'not_async' is not a coroutine function" in lines
+        before = len(told)
+    assert [line.partition("1.0: ")[2] for line in sorted(told[before:])] == [
+        "close: it has blocked the application for 1 s",
+        "close: RuntimeError: close",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer", [RuntimeError("no"), SystemExit(2), None, 7], ids=lambda answer: str(answer)
+)
+async def test_a_selector_that_fails_shows_all_tools_and_is_told_once(
+    answer: Any, tmp_path: Path
+) -> None:
+    source = f"""
+class Choosy:
+    async def select(self, messages, tools):
+        if isinstance({answer!r}, BaseException):
+            raise {answer!r}
+        return {answer!r}
+"""
+    put(
+        tmp_path / "site",
+        "acme",
+        {"axio.selector": {"choosy": "broken_c:Choosy"}},
+        {"broken_c": source},
+    )
+    told: list[str] = []
+    async with loaded(told, "choosy") as extensions:
+
+        async def handler() -> str:
+            return ""
+
+        tools: list[AnyTool] = [Tool(name="a", handler=handler), Tool(name="b", handler=handler)]
+        assert extensions.selector is not None
+        for _ in range(2):
+            assert names(await extensions.selector.select([], tools)) == ["a", "b"]
+    assert len(told) == 1 and "axio.selector 'choosy' of acme 1.0: select: " in told[0]
+
+
+async def test_a_selector_that_is_not_there_is_told_with_those_that_are() -> None:
+    told: list[str] = []
+    async with loaded(told, "nope") as extensions:
+        assert extensions.selector is None
+    assert told == ["left out: no selector 'nope'; there is: none is installed"]
+
+
+class First:
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    async def select(self, messages: Any, tools: Any) -> Any:
+        return list(tools)[: self.count]
+
+
+async def test_two_selectors_choose_one_after_the_other() -> None:
+    async def handler() -> str:
+        return ""
+
+    tools: list[AnyTool] = [Tool(name=name, handler=handler) for name in "abcd"]
+    both = in_turn(First(3), First(2))
+    assert isinstance(both, ToolSelector)
+    assert names(await both.select([], tools)) == ["a", "b"]
+    one = First(1)
+    assert in_turn(one, None) is one and in_turn(None, one) is one and in_turn(None, None) is None
