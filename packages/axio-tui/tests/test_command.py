@@ -237,7 +237,7 @@ def test_strange_plug_ins_are_named_in_one_line_each_and_the_others_go_on(axio: 
     done = axio("run", "--transport", "prompts", "hi")
     assert done.code == 0 and "acme_change" in told(done.out)[1]
     left_out = next(line for line in done.err.splitlines() if "'leaves'" in line)
-    assert "aardvark_leaves:tool of aardvark" in left_out and "SystemExit: 7" in left_out
+    assert "'leaves' of aardvark 1.0: import: SystemExit: 7" in left_out
     twins = next(line for line in done.err.splitlines() if "'read_file'" in line)
     assert "using axio_tools_local" in twins and "not aardvark:look of aardvark" in twins
     assert len(done.err.splitlines()) == 3

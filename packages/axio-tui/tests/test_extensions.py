@@ -7,17 +7,28 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from axio.plugins import SELECTOR_GROUP, TOOLS_GROUP, TOOLS_SETTINGS_GROUP, PluginError, is_own
+from axio.plugins import (
+    GUARDS_GROUP,
+    SELECTOR_GROUP,
+    TOOLS_GROUP,
+    TOOLS_SETTINGS_GROUP,
+    PluginError,
+    is_own,
+)
 from axio.selector import ToolSelector
 from axio.tool import AnyTool, Tool
 from axio_tui import steps
+from axio_tui.chat.commands import CommandFailed, Pick
+from axio_tui.chat.plugin_commands import PLUGINS
+from axio_tui.config.load import load_config
 from axio_tui.config.paths import database_file
 from axio_tui.extensions import Extensions, in_turn
-from axio_tui.parts import Parts
+from axio_tui.parts import Parts, disabled_in
 from axio_tui.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from support.plugs import BROKEN_GROUPS, BROKEN_MODULES, WEATHER, WEATHER_GROUPS, put
 
@@ -189,6 +200,46 @@ async def test_a_selector_that_is_not_there_is_told_with_those_that_are() -> Non
     async with loaded(told, "nope") as extensions:
         assert extensions.selector is None
     assert told == ["left out: no selector 'nope'; there is: none is installed"]
+
+
+@pytest.mark.usefixtures("weather")
+async def test_slash_plugins_lists_switches_and_chooses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    async with loaded([]) as extensions:
+        host: Any = SimpleNamespace(extensions=extensions)
+        listed = await PLUGINS.run(host, "")
+        assert isinstance(listed, Pick)
+        labels = {option.command: option.label for option in listed.options}
+        command = "/plugins disable axio.tools.settings:stations"
+        assert labels[command] == ("stations (axio.tools.settings) of acme-weather 2.1, ready")
+        assert not any("axio-tools-local" in label for label in labels.values())
+        said = await PLUGINS.run(host, command.removeprefix("/plugins "))
+        assert said == "stations is switched off in this folder."
+        assert names(extensions.tools()) == ["weather"]
+        assert sys.modules["weather_parts"].calls == ["init", "close"]
+        again = await PLUGINS.run(host, "")
+        assert isinstance(again, Pick)
+        assert any("2.1, off" in one.label and "enable" in one.command for one in again.options)
+        said = await PLUGINS.run(host, "enable stations")
+        assert said == "stations is switched on in this folder, from the next start on."
+        said = await PLUGINS.run(host, "disable no-storms")
+        assert said == "no-storms is switched off in this folder, from the next start on."
+        assert "Only" not in str(await PLUGINS.run(host, "use only-weather"))
+        await extensions.arrived()
+        chosen = [extensions.selector is not None]
+        await PLUGINS.run(host, "use none")
+        assert [*chosen, extensions.selector is None] == [True, True]
+        for wrong in ("use", "nonsense weather"):
+            with pytest.raises(CommandFailed, match="/plugins N switches"):
+                await PLUGINS.run(host, wrong)
+        for wrong in ("use nope", "enable nope"):
+            with pytest.raises(LookupError, match="'nope'"):
+                await PLUGINS.run(host, wrong)
+    config = load_config({})
+    assert disabled_in(config)[GUARDS_GROUP] == ("no-storms",)
+    assert disabled_in(config)[TOOLS_SETTINGS_GROUP] == () and not config["selector.active"]
 
 
 class First:

@@ -136,18 +136,13 @@ async def equipped(
         Models(parts, choice, args.model, roles, kept=kept, keys=secrets.sources) as models,
     ):
         transport = await models.of("chat")
-        if args.transport is None:
-            say(_what_was_chosen(choice, transport))
-        if args.max_cost is not None:
-            _check_price(choice, transport, say)
+        _tell_of_model(args, choice, transport, say)
         instructions, skills, hooks = _brought(args, say)
         tools = await tools_of(args.tools, parts, extensions, say)
         permissions = _permissions(args, ask, keeps, hooks, rules_of(args.sandbox, tools))
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
         permissions.add(guards_for(args, parts, permissions))
-        own = build_system_prompt() if args.system is None else args.system
-        system = {"system prompt": own, "AGENTS.md": instructions, "skills": skills.text}
-        system |= {"MCP servers": ""} if args.system is None else {}
+        system = _system(args, instructions, skills.text)
         agent = make_agent(transport, [], system="", max_iterations=args.max_iterations)
         subagents = SubAgents(
             partial(models.of, "subagent"),
@@ -231,6 +226,21 @@ def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
     if address is not None and address.source != "database":  # that one may have changed since
         kept["base_url"] = address.value
     return kept
+
+
+def _system(args: argparse.Namespace, instructions: str, skills: str) -> dict[str, str]:
+    """The parts of the system prompt, by their names."""
+    if args.system is not None:
+        return {"system prompt": args.system, "AGENTS.md": instructions, "skills": skills}
+    own = {"system prompt": build_system_prompt(), "AGENTS.md": instructions, "skills": skills}
+    return {**own, "MCP servers": ""}
+
+
+def _tell_of_model(args: argparse.Namespace, choice: Choice, transport: object, say: Say) -> None:
+    if args.transport is None:
+        say(_what_was_chosen(choice, transport))
+    if args.max_cost is not None:
+        _check_price(choice, transport, say)
 
 
 def _check_price(choice: Choice, transport: object, say: Say) -> None:

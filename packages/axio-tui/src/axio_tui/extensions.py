@@ -44,7 +44,9 @@ class Extensions:
         self.on_change: Callable[[], object] = lambda: None
         self.only: Collection[str] | None = None
         """The tools that are wanted; None for all."""
-        self._parts = parts
+        self.parts = parts
+        self.errors: dict[EntryPoint, str] = {}
+        """The error of each that was loaded; "" for none."""
         self._say = say
         self._told: set[str] = set()
         self._loading: set[asyncio.Task[None]] = set()
@@ -98,33 +100,40 @@ class Extensions:
             await asyncio.wait(set(self._loading), timeout=seconds)
 
     async def _tool(self, name: str) -> None:
-        entry = self._parts.entry(TOOLS_GROUP, name)
+        entry = self.parts.entry(TOOLS_GROUP, name)
         if entry is not None:
-            with self._telling():
+            with self._telling(entry):
                 self._tools[entry] = await load_tool(entry)
                 self.on_change()
 
     async def _plugin(self, name: str) -> None:
-        entry = self._parts.entry(TOOLS_SETTINGS_GROUP, name)
+        entry = self.parts.entry(TOOLS_SETTINGS_GROUP, name)
         if entry is not None:
-            with self._telling():
+            with self._telling(entry):
                 self._begun[name] = await begin(entry, *self._config)
                 self.on_change()
 
     async def _select_with(self, name: str) -> None:
-        entry = self._parts.entry(SELECTOR_GROUP, name)
+        entry = self.parts.entry(SELECTOR_GROUP, name)
         if entry is None:
-            there_is = ", ".join(self._parts.names(SELECTOR_GROUP)) or "none is installed"
+            there_is = ", ".join(self.parts.names(SELECTOR_GROUP)) or "none is installed"
             self._tell(f"no selector {name!r}; there is: {there_is}")
             return
-        with self._telling():
+        with self._telling(entry):
             self.selector = Held(entry, await load_selector(entry), self._tell)
             self.on_change()
+
+    def select_with(self, name: str) -> None:
+        """Let this selector choose from now on; none for ""."""
+        self.selector = None
+        if name:
+            self.load((), (), name)
+        self.on_change()
 
     async def refresh(self, name: str) -> None:
         """Ask a plug-in for its tools again, as after its settings were changed."""
         begun = self._begun[name]
-        with self._telling():
+        with self._telling(begun.entry):
             tools = await tools_of(begun.entry, begun.plugin)
             self._begun[name] = Begun(begun.entry, begun.plugin, tools)
         self.on_change()
@@ -149,7 +158,7 @@ class Extensions:
         if group == TOOLS_GROUP:
             self._tools = {entry: t for entry, t in self._tools.items() if entry.name != name}
         elif group == TOOLS_SETTINGS_GROUP and (begun := self._begun.pop(name, None)):
-            with self._telling():
+            with self._telling(begun.entry):
                 await end(begun)
         elif group == SELECTOR_GROUP and isinstance(self.selector, Held):
             self.selector = None if self.selector.name == name else self.selector
@@ -168,14 +177,16 @@ class Extensions:
             await config.close()
 
     async def _end(self, begun: Begun) -> None:
-        with self._telling():
+        with self._telling(begun.entry):
             await end(begun)
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _telling(self, entry: EntryPoint) -> Iterator[None]:
+        self.errors[entry] = ""
         try:
             yield
         except PluginError as error:
+            self.errors[entry] = str(error).removeprefix(f"{named(entry)}: ")
             self._tell(str(error))
 
     def _tell(self, words: str) -> None:

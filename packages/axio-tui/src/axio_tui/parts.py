@@ -48,6 +48,8 @@ __all__ = (
     "load_selector",
     "load_tool",
     "named",
+    "setting_of",
+    "tools_of",
 )
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "mcp": ("axio_tools_mcp.command", "MCP servers, whose tools `axio run` offers"),
     "models": ("axio_tui.catalogue", "list the models that can be used here"),
     "permissions": ("axio_tui.permissions", "list and revoke what was decided in this project"),
+    "plugins": ("axio_tui.plugins_command", "list plug-ins and those that are broken"),
     "sessions": ("axio_tui.sessions", "list, search, rename, delete and export conversations"),
     "tools": ("axio_tui.toolbox", "list the tools that the model may call"),
 }

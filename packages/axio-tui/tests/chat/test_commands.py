@@ -51,6 +51,7 @@ class Desk:
     library: Library
     models: Models
     servers = ServerTools(None)
+    extensions: None = None
     system_parts: Mapping[str, str] = {"system prompt": "Be brief.", "AGENTS.md": "Use tabs." * 200}
 
     def __init__(self, *answers: object, folder: Path | None = None) -> None:

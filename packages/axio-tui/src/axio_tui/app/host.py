@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from axio_tui.app.app import AgentApp
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.extensions import Extensions
     from axio_tui.server_tools import ServerTools
 
 __all__ = ("ScreenHost",)
@@ -73,6 +74,10 @@ class ScreenHost:
         if servers is None:
             raise CommandFailed("there are no MCP servers here")
         return servers
+
+    @property
+    def extensions(self) -> Extensions | None:
+        return self._app.opened.extensions
 
     @property
     def system_parts(self) -> Mapping[str, str]:

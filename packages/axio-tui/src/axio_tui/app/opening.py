@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from axio_tui.chat.session import ChatSession
     from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
+    from axio_tui.extensions import Extensions
     from axio_tui.server_tools import ServerTools
 
 __all__ = ("Open", "Opened", "opening")
@@ -42,6 +43,8 @@ class Opened:
     skills: Mapping[str, Skill] = field(default_factory=dict)
     problems: Sequence[str] = ()
     servers: ServerTools | None = None
+    extensions: Extensions | None = None
+    """The plug-ins that bring tools."""
 
 
 Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]"
@@ -90,6 +93,7 @@ def opening(args: argparse.Namespace) -> Open:
                 parts.skills,
                 [problem.text for problem in args.config.problems],
                 parts.servers,
+                parts.extensions,
             )
 
     return opened

@@ -26,6 +26,7 @@ from axio_tui.chat.export import to_jsonl, to_markdown, write_new
 from axio_tui.chat.filling import within
 from axio_tui.chat.meter import in_all
 from axio_tui.chat.permissions import Mode, Permissions
+from axio_tui.chat.plugin_commands import PLUGINS
 from axio_tui.chat.servers import MCP
 from axio_tui.chat.session import Point
 
@@ -326,6 +327,7 @@ BUILTIN = {
             any_time=True,
         ),
         MCP,
+        PLUGINS,
         SlashCommand("tools", "", "what the model may call", _tools, any_time=True),
         DOCTOR,
         SlashCommand("quit", "", "leave; so do exit and Ctrl-D", _leave, any_time=True),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.extensions import Extensions
     from axio_tui.server_tools import ServerTools
 
 __all__ = (
@@ -63,6 +64,10 @@ class Host(Protocol):
     @property
     def servers(self) -> ServerTools:
         """The MCP servers."""
+
+    @property
+    def extensions(self) -> Extensions | None:
+        """The plug-ins that bring tools."""
 
     @property
     def system_parts(self) -> Mapping[str, str]:

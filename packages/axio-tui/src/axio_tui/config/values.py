@@ -46,12 +46,12 @@ class Config:
         return self.values[name].value
 
     def below(self, name: str) -> dict[str, Any]:
-        """The values whose names begin with `name` and a dot, by the rest of their names."""
+        """The values that are set whose names begin with `name` and a dot, by the rest of them."""
         start = f"{name}."
         return {
             name.removeprefix(start): value.value
             for name, value in self.values.items()
-            if name.startswith(start)
+            if name.startswith(start) and value.value is not None
         }
 
 

@@ -43,6 +43,7 @@ from axio_tui.chat.shell_escape import run_command
 from axio_tui.chat.skills import skill_commands
 from axio_tui.equip import Equipment
 from axio_tui.errors import CommandError
+from axio_tui.extensions import Extensions
 from axio_tui.harmless import plain, visible
 from axio_tui.limits import budget_of
 from axio_tui.plain.keyboard import Complete, Keyboard
@@ -95,6 +96,10 @@ class Front:
     @property
     def servers(self) -> ServerTools:
         return self._parts.servers
+
+    @property
+    def extensions(self) -> Extensions | None:
+        return self._parts.extensions
 
     @property
     def system_parts(self) -> Mapping[str, str]:

@@ -1,0 +1,52 @@
+"""Parts that a person switches off and on, and the selector that is used: kept for this project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from axio.plugins import GROUPS, SELECTOR_GROUP, Installed
+from axio_tui.config.paths import data_folder, database_file, own_folder
+from axio_tui.config.sqlite_config import ProjectConfig
+from axio_tui.parts import setting_of
+
+__all__ = ("groups_of", "switch", "use_selector")
+
+
+def groups_of(name: str, parts: Installed) -> list[str]:
+    """The groups that have a part of this name, also one that is off. LookupError if none has;
+    `GROUP:NAME` names one of them."""
+    group, colon, rest = name.partition(":")
+    wanted = [group] if colon and group in GROUPS else list(GROUPS)
+    short = rest if colon and group in GROUPS else name
+    found = [one for one in wanted if any(e.name == short for e in parts.all_entries(one))]
+    if not found:
+        raise LookupError(f"no plug-in {name!r} is installed")
+    return found
+
+
+async def switch(name: str, groups: Iterable[str], *, on: bool) -> None:
+    """Switch a part on or off in these groups, in this project."""
+    short = name.rpartition(":")[2]
+    own_folder(data_folder())
+    config = ProjectConfig(database_file())
+    try:
+        for setting in dict.fromkeys(map(setting_of, groups)):
+            listed = await config.get(setting, "") or ""
+            names = [one.strip() for one in listed.split(",") if one.strip() not in ("", short)]
+            await config.set(setting, ",".join(names if on else [*names, short]))
+    finally:
+        await config.close()
+
+
+async def use_selector(name: str, parts: Installed) -> None:
+    """Let this selector choose the tools from now on in this project; none for "none"."""
+    offered = parts.names(SELECTOR_GROUP)
+    if name != "none" and name not in offered:
+        there_is = ", ".join(offered) or "none is installed"
+        raise LookupError(f"no selector {name!r}; there is: {there_is}")
+    own_folder(data_folder())
+    config = ProjectConfig(database_file())
+    try:
+        await config.set("selector.active", "" if name == "none" else name)
+    finally:
+        await config.close()
