@@ -144,12 +144,7 @@ async def equipped(
         permissions.add(guards_for(args, parts, permissions))
         system = _system(args, instructions, skills.text)
         agent = make_agent(transport, [], system="", max_iterations=args.max_iterations)
-        subagents = SubAgents(
-            partial(models.of, "subagent"),
-            system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions}",
-            max_iterations=args.max_iterations,
-            guards=hooks.guards if hooks else (),
-        )
+        subagents = _subagents(args, models, instructions, hooks)
 
         def equip() -> None:
             own = [*tools, *more.tools]
@@ -234,6 +229,17 @@ def _system(args: argparse.Namespace, instructions: str, skills: str) -> dict[st
         return {"system prompt": args.system, "AGENTS.md": instructions, "skills": skills}
     own = {"system prompt": build_system_prompt(), "AGENTS.md": instructions, "skills": skills}
     return {**own, "MCP servers": ""}
+
+
+def _subagents(
+    args: argparse.Namespace, models: Models, instructions: str, hooks: Hooks | None
+) -> SubAgents:
+    return SubAgents(
+        partial(models.of, "subagent"),
+        system=f"{SUBAGENT_SYSTEM_PROMPT}\n{facts()}{instructions}",
+        max_iterations=args.max_iterations,
+        guards=hooks.guards if hooks else (),
+    )
 
 
 def _tell_of_model(args: argparse.Namespace, choice: Choice, transport: object, say: Say) -> None:
