@@ -89,9 +89,10 @@ def _run(args: argparse.Namespace) -> int:
         check_current_directory()
         args.project = open_for(args, say)
         configure(args, say, args.project.configs)
-        start_logging(args.log_level, args.log_file)
         because = "" if args.command else _why_plain(args)
-        if args.command or because:
+        is_lines = bool(args.command or because)
+        start_logging(args.log_level, args.log_file, to_stderr=is_lines)
+        if is_lines:
             from axio_tui.run import run
 
             return run(args, say, because)

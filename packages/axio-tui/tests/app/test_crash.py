@@ -41,6 +41,20 @@ def test_the_report_has_the_traceback_and_no_values_and_no_secrets(data: Path) -
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
 
 
+def test_the_report_of_a_deep_fault_has_its_place(data: Path) -> None:
+    def deep(levels: int) -> None:
+        if not levels:
+            raise RuntimeError("at the bottom")
+        [deep, deep][levels % 2](levels - 1)
+
+    try:
+        deep(40)
+    except RuntimeError as error:
+        report_crash(error)
+    (file,) = data.iterdir()
+    assert file.read_text("utf-8").endswith("RuntimeError: at the bottom\n\n")
+
+
 def test_a_report_that_cannot_be_written_still_gives_the_line(data: Path) -> None:
     data.parent.parent.mkdir(parents=True)
     data.parent.write_text("no folder")

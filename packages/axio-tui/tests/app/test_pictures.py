@@ -5,6 +5,7 @@ After a change that is meant run this file with AXIO_PICTURES=write, and look at
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
 from axio.context import SessionInfo
@@ -190,6 +192,21 @@ async def help(app: AgentApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: "Keys in" in words_on(app))
 
 
+async def rename(app: AgentApp, pilot: Pilot[None]) -> None:
+    await pilot.press("f2")
+    await until(pilot, lambda: "The name of" in words_on(app))
+    app.screen.query_one(Input).cursor_blink = False
+    await pilot.press(*"Walks")
+
+
+async def log(app: AgentApp, pilot: Pilot[None]) -> None:
+    app.log_kept.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for name, words in (("axio.wire", "[/] answered"), ("axio.run", "a warning"), ("axio", "end")):
+        app.log_kept.handle(logging.LogRecord(name, logging.INFO, "", 0, words, None, None))
+    await pilot.press("f12")
+    await until(pilot, lambda: "axio.run: a warning" in words_on(app))
+
+
 async def leaving(app: AgentApp, pilot: Pilot[None]) -> None:
     await transcript(app, pilot)
     await pilot.press("ctrl+c")
@@ -227,7 +244,7 @@ SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
         nothing_said, transcript, opened, queue, offered, question, sessions, models, permissions,
-        rewind, rewind_what, detail, help, leaving, agents, tasks, agent,
+        rewind, rewind_what, detail, help, rename, log, leaving, agents, tasks, agent,
     )
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -56,6 +57,44 @@ async def test_the_report_of_the_doctor_is_shown_and_the_terminal_is_not_asked(
         assert not asked
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)
+
+
+async def test_f2_gives_the_conversation_another_name(tmp_path: Path) -> None:
+    async with running(tmp_path, keeps=True, messages=[asked("the first")]) as (app, pilot):
+        await pilot.press("f2")
+        await until(pilot, lambda: "The name of this conversation" in words_on(app))
+        await pilot.press(*"Walks", "enter")
+        await until(pilot, lambda: "called Walks now" in words_on(app))
+        session_id = app.session.store.session_id
+        assert await app.opened.library.name(session_id) == "Walks"
+        await pilot.press("f2")
+        await until(pilot, lambda: app.screen.query("#name"))
+        await pilot.press("x", "escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        assert await app.opened.library.name(session_id) == "Walks"
+
+
+async def test_f12_shows_the_log_follows_it_and_hides_secrets(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        emit(app, "the beginning")
+        await pilot.press("f12")
+        await until(pilot, lambda: "the beginning" in words_on(app))
+        for number in range(40):
+            emit(app, f"[/] line {number}")
+        emit(app, f"key {Puppet.api_key} and token=abcdefgh12345678")
+        await until(pilot, lambda: "[/] line 39" in words_on(app))
+        told = words_on(app)
+        assert "the beginning" not in told and "key ***" in told
+        assert Puppet.api_key not in told and "abcdefgh12345678" not in told
+        await pilot.press("home")
+        await until(pilot, lambda: "the beginning" in words_on(app))
+        emit(app, "more")
+        await pilot.pause(0.7)
+        assert "the beginning" in words_on(app)  # who reads above stays there
+
+
+def emit(app: AgentApp, words: str) -> None:
+    app.log_kept.handle(logging.LogRecord("axio", logging.INFO, "", 0, words, None, None))
 
 
 async def test_conversations_are_found_renamed_and_gone_on_with(tmp_path: Path) -> None:

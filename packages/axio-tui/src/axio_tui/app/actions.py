@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio_tui.app.widgets.transcript import Transcript
     from axio_tui.app.writing import Writing
     from axio_tui.chat.session import ChatSession
+    from axio_tui.logs import RecentLog
 
 __all__ = ("Actions",)
 
@@ -43,6 +44,7 @@ class Actions(App[None]):
     notice: Notice
     ready: asyncio.Event
     """Set once there is a session, or none can be had."""
+    log_kept: RecentLog
     is_complete = False
     """True once all parts are there."""
     is_open = False
@@ -118,6 +120,29 @@ class Actions(App[None]):
 
     def action_clear_view(self) -> None:
         self.transcript.clear_view()
+
+    async def action_rename(self) -> None:
+        from axio_tui.app.screens.rename import Rename
+
+        async def renamed(name: str | None) -> None:
+            if name is not None:
+                await self.host.call(Command("rename", name))
+
+        if self.is_open:
+            name = await self.host.library.name(self.session.store.session_id)
+            self.push_screen(Rename(name or ""), renamed)
+
+    def action_log(self) -> None:
+        from axio_tui.app.screens.log import LogScreen
+
+        self.push_screen(LogScreen(self.log_kept, self.secrets))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that are shown nowhere."""
+        transport = self.session.agent.transport if self.is_open else None
+        key = getattr(transport, "api_key", None)
+        return (str(key),) if key else ()
 
     def action_toggle_mouse(self) -> None:
         driver: Any = self._driver

@@ -26,6 +26,7 @@ from axio_tui.app.widgets.notice import Notice
 from axio_tui.app.widgets.queue import QueueLines
 from axio_tui.app.widgets.status import StatusLine
 from axio_tui.chat.composer import Command, Input, Shell, Words
+from axio_tui.logs import RecentLog
 
 if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio.events import StreamEvent
@@ -59,8 +60,10 @@ class AgentApp(Actions):
         theme: str = "",
         is_ascii: bool = False,
         keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        log: RecentLog | None = None,
     ) -> None:
         super().__init__()
+        self.log_kept = log or RecentLog()
         self.keys = keys
         self._open = open
         self._wanted_theme = theme
@@ -242,8 +245,7 @@ class AgentApp(Actions):
         self._return_code = 1
         if not self.crash_words:
             self._exception = error  # raised again in a test
-            transport = self.session.agent.transport if self.is_open else None
-            self.crash_words = report_crash(error, (str(getattr(transport, "api_key", "")),))
+            self.crash_words = report_crash(error, self.secrets)
         self._close_messages_no_wait()
 
     def _fatal_error(self) -> None:

@@ -7,8 +7,9 @@ import traceback
 from datetime import datetime
 from pathlib import Path
 
+from axio_tui.app.redacted import redacted
 from axio_tui.config.paths import data_folder, own_folder
-from axio_tui.harmless import one_line, plain
+from axio_tui.harmless import one_line
 
 __all__ = ("report_crash",)
 
@@ -18,23 +19,14 @@ def report_crash(error: BaseException, secrets: tuple[str, ...] = ()) -> str:
 
     Neither holds values of variables, nor any of the secrets.
     """
-    told = _without(
+    told = redacted(
         f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, secrets
     )
     try:
-        file = _write(_without("".join(traceback.format_exception(error)), secrets))
+        file = _write(redacted("".join(traceback.format_exception(error)), secrets))
     except OSError:
         return f"the application has failed: {one_line(told)}"
     return f"the application has failed: {one_line(told)}; the report is in {file}"
-
-
-def _without(text: str, secrets: tuple[str, ...]) -> str:
-    from axio_tui_guards.redaction import without_secrets  # Late: a first frame needs no guards.
-
-    for secret in secrets:
-        if len(secret) >= 6:
-            text = text.replace(secret, "***")
-    return plain(str(without_secrets(text)))
 
 
 def _write(text: str) -> Path:

@@ -15,6 +15,7 @@ from axio_tui.app.app import AgentApp
 from axio_tui.app.opening import opening
 from axio_tui.app.themes import theme_for
 from axio_tui.errors import CommandError, explain
+from axio_tui.logs import RecentLog
 from axio_tui.stopping import Stopped
 
 __all__ = ("open_screen",)
@@ -28,11 +29,14 @@ def open_screen(args: argparse.Namespace, say: Callable[[str], None]) -> int:
 async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
     config = args.config
     is_ascii = "utf" not in locale.getpreferredencoding(False).lower() or _is_c()
+    log = RecentLog(config["log_level"], config["log_file"])
+    log.start()
     app = AgentApp(
         opening(args),
         theme=theme_for(os.environ, config["theme"] or ""),
         is_ascii=is_ascii,
         keys=config.below("keys"),
+        log=log,
     )
     with _signals_to(app.exit) as received:
         try:

@@ -51,6 +51,8 @@ _ACTIONS = {
     "bottom": "follow_always",
     "top": "to_top",
     "clear": "clear_view",
+    "rename": "rename",
+    "log": "log",
     "mouse": "toggle_mouse",
     "copy": "copy_or_stop",
     "leave": "leave_if_empty",
@@ -64,8 +66,8 @@ KEYS: list[BindingType] = [
 ]
 
 MAIN_ONLY = frozenset(
-    """help next_mode select_entry toggle_calls scroll_page follow follow_always to_top clear_view
-    leave_if_empty escape""".split()
+    """help rename log next_mode select_entry toggle_calls scroll_page follow follow_always to_top
+    clear_view leave_if_empty escape""".split()
 )
 """Actions that do nothing while a screen stands above the main one."""
 

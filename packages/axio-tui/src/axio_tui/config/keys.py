@@ -48,6 +48,8 @@ ACTIONS: Mapping[str, Action] = {
         ("bottom", "ctrl+end", "to the end"),
         ("top", "ctrl+home", "to the beginning"),
         ("clear", "ctrl+l", "clear the view; again: show all"),
+        ("rename", "f2", "another name for this conversation"),
+        ("log", "f12", "the log of this program"),
         ("mouse", "f6", "let go of the mouse, or take it"),
         ("copy", "ctrl+c", "copy what is selected, else stop, else quit"),
         ("leave", "ctrl+d", "quit, when nothing is typed"),

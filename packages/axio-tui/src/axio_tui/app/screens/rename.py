@@ -1,0 +1,33 @@
+"""Another name for the conversation."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from axio_tui.app.screens.window import Window
+from axio_tui.harmless import one_line
+
+__all__ = ("Rename",)
+
+
+class Rename(Window[str | None]):
+    """Gives the new name; None if it stays as it is."""
+
+    title_words = "The name of this conversation"
+    key_words = "Enter takes it, Esc leaves it as it is"
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name_before = one_line(name, 200)
+
+    def contents(self) -> ComposeResult:
+        yield Input(self._name_before, placeholder="a name", compact=True, id="name")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        name = event.value.strip()
+        self.dismiss(name if name and name != self._name_before else None)
