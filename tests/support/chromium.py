@@ -68,27 +68,28 @@ class Page:
                 await asyncio.sleep(0.05)
 
     async def type(self, text: str) -> None:
-        """Type into what has the focus, and press Enter."""
+        """Put text into what has the focus, and press Enter."""
         await self.call("Input.insertText", text=text)
+        await self.press("\r", "Enter", 13)
+
+    async def press(self, text: str, key: str = "", code: int = 0, **more: Any) -> None:
+        """Press a key and let it go: by default the one that writes `text`."""
+        given = {"key": key or text, "text": text, "windowsVirtualKeyCode": code, **more}
+        if key:
+            given["code"] = key
         for kind in ("keyDown", "keyUp"):
-            await self.call(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key="Enter",
-                code="Enter",
-                text="\r",
-                windowsVirtualKeyCode=13,
-            )
+            await self.call("Input.dispatchKeyEvent", type=kind, **given)
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Page]:
-    """A browser with one empty tab, with a profile of its own."""
+async def chromium(*options: str) -> AsyncIterator[Page]:
+    """A browser with one empty tab, with a profile of its own. `options` are more of its own."""
     program = requires("chromium")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             program,
             *_OPTIONS,
+            *options,
             f"--user-data-dir={profile}",
             "about:blank",
             stderr=asyncio.subprocess.PIPE,

@@ -41,26 +41,21 @@ async def test_a_prompt_is_answered_and_a_page_that_is_loaded_again_shows_all(
         assert second.closed and served.applications() == [pid]
 
 
-async def test_the_application_ends_when_no_page_is_left_and_the_next_page_begins_another(
-    serve: Serve,
-) -> None:
+async def test_who_leaves_the_application_begins_another_with_the_next_page(serve: Serve) -> None:
     served = serve()
     async with aiohttp.ClientSession() as http:
         place = await served.enter(http)
         socket = await served.connect(http, place)
         await shown(socket, "F1 help")
         (pid,) = served.applications()
-        await socket.close()
-        await until(lambda: not is_alive(pid), "gone")
-        assert served.applications() == []
-        socket = await served.connect(http, place)
-        await shown(socket, "F1 help")
-        (other,) = served.applications()
         await socket.send_str(json.dumps(["stdin", "\x11"]))  # Ctrl+Q
         while (await socket.receive(PATIENCE)).type is aiohttp.WSMsgType.BINARY:
             pass
-        await until(lambda: not is_alive(other), "gone")
-        assert served.process.poll() is None
+        await until(lambda: not is_alive(pid), "gone")
+        assert served.applications() == [] and served.process.poll() is None
+        await shown(await served.connect(http, place), "F1 help")
+        (other,) = served.applications()
+        assert other != pid
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -1,10 +1,16 @@
-// The keys belong to the terminal from the beginning, and again when the button has come and gone.
 "use strict";
+const isMac = navigator.platform.startsWith("Mac");
+
+// Ctrl+V pastes, as everywhere in a browser: the terminal would take it for a key of its own.
+addEventListener("keydown", (event) => {
+  const { ctrlKey, shiftKey, altKey, metaKey, key } = event;
+  if (ctrlKey && key === "v" && !(shiftKey || altKey || metaKey || isMac)) event.stopPropagation();
+}, true);
+
+// The keys belong to the terminal once there is a connection, and to the button when that has ended.
 addEventListener("load", () => {
-  const keys = document.querySelector(".xterm-helper-textarea");
-  keys?.focus();
-  addEventListener("focus", () => keys?.focus());
   new MutationObserver(() => {
-    if (document.body.classList.contains("-closed")) document.querySelector(".closed button").focus();
+    const isClosed = document.body.classList.contains("-closed");
+    document.querySelector(isClosed ? ".closed button" : ".xterm-helper-textarea")?.focus();
   }).observe(document.body, { attributeFilter: ["class"] });
 });
