@@ -108,7 +108,10 @@ class AnthropicTransport(HttpTransport):
     _encoder: Encoder = field(init=False, repr=False, compare=False)
 
     FIELDS: ClassVar[Fields] = usual_fields(
-        "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", of_key="from console.anthropic.com"
+        "ANTHROPIC_API_KEY",
+        "https://api.anthropic.com/v1",
+        of_key="from console.anthropic.com",
+        at="ANTHROPIC_BASE_URL",
     )
     catalogue: ClassVar[ModelRegistry] = ANTHROPIC_MODELS
     describe: ClassVar[str] = "Anthropic API error"

@@ -25,7 +25,7 @@ class OpenAICompatibleTransport(OpenAITransport):
     models: ModelRegistry = field(default_factory=ModelRegistry)
 
     FIELDS: ClassVar[Fields] = (
-        *reversed(usual_fields("", "")),
+        *reversed(usual_fields("", "", at="OPENAI_BASE_URL")),
         *OpenAITransport.FIELDS[2:],
         {
             "name": "models",

@@ -81,6 +81,7 @@ class OpenAITransport(HttpTransport):
             "OPENAI_API_KEY",
             "https://api.openai.com/v1",
             of_key="from platform.openai.com/api-keys",
+            at="OPENAI_BASE_URL",
         ),
         {
             "name": "wire",

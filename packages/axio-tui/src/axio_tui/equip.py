@@ -22,14 +22,13 @@ from axio_tui.chat.instructions import instructions_of
 from axio_tui.chat.models import Models
 from axio_tui.chat.offers import is_free
 from axio_tui.chat.permissions import Ask, Permissions
+from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.skills import Skill, Skills, find_skills
 from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
 from axio_tui.choose import OFFLINE, Choice, choose, choose_named
-from axio_tui.config.paths import data_folder, database_file, own_folder
-from axio_tui.config.saved import saved_rows, saved_secrets
-from axio_tui.config.secrets import KEYS, Secrets
-from axio_tui.config.values import Config
+from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.config.secrets import Secrets
 from axio_tui.connect import reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.extensions import Extensions, in_turn
@@ -64,6 +63,7 @@ class Equipment:
     models: Models
     subagents: SubAgents
     servers: ServerTools
+    providers: Providers
     skills: Mapping[str, Skill] = field(default_factory=dict)
     place: Workspace | None = None
     hooks: Hooks | None = None
@@ -125,7 +125,7 @@ async def equipped(
     trusted = args.project.covers(Path.cwd())
     secrets = Secrets(say=say)
     choice = await _chosen(args.transport, parts, secrets)
-    kept = partial(_kept, config=args.config, secrets=secrets)
+    known = Providers(parts, args.config, secrets)
     roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
         place_of(args.sandbox) as place,
@@ -133,7 +133,7 @@ async def equipped(
         server_tools(
             server_tools_in(args.tools, parts), trusted, say, servers, patience=patience
         ) as more,
-        Models(parts, choice, args.model, roles, kept=kept, keys=secrets.sources) as models,
+        Models(parts, choice, args.model, roles, kept=known.kept, keys=secrets.sources) as models,
     ):
         transport = await models.of("chat")
         _tell_of_model(args, choice, transport, say)
@@ -158,10 +158,8 @@ async def equipped(
         tell = once(say)
         equip()
         more.on_change = extensions.on_change = equip
-        yield Equipment(
-            *(agent, permissions, models, subagents, more, skills.by_name, place, hooks, system),
-            extensions,
-        )
+        rest = (subagents, more, known, skills.by_name, place, hooks, system, extensions)
+        yield Equipment(agent, permissions, models, *rest)
 
 
 async def _chosen(named: str | None, parts: Installed, secrets: Secrets) -> Choice:
@@ -208,19 +206,6 @@ def _permissions(
 def _wants_subagents(names: str | None, choice: Choice) -> bool:
     """True if they were asked for, or nothing was and the model is large enough for them."""
     return choice.name != OFFLINE if names is None else SUBAGENT in names_in(names)
-
-
-def _kept(choice: Choice, config: Config, secrets: Secrets) -> dict[str, str]:
-    """The settings that a person keeps for a transport, as they are now; the keyring may take its
-    time. A key of the environment comes first: the transport finds it itself."""
-    name = choice.transport
-    kept = {**saved_rows(name, database_file()), **saved_secrets(name, secrets)}
-    if os.environ.get(KEYS.get(name, ""), "").strip():
-        kept.pop("api_key", None)
-    address = config.values.get(f"transports.{name}.base_url")
-    if address is not None and address.source != "database":  # that one may have changed since
-        kept["base_url"] = address.value
-    return kept
 
 
 def _system(args: argparse.Namespace, instructions: str, skills: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from axio_context_sqlite import SQLiteContextStore
 from axio_tools_local.local import LocalWorkspace
 from axio_tools_local.workspace import Workspace
 from axio_tools_local.write_file import write_file
+from axio_tui.chat.asking import Asker
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import (
     CommandFailed,
@@ -33,6 +34,7 @@ from axio_tui.chat.entries import Text, User
 from axio_tui.chat.library import Library, open_library
 from axio_tui.chat.models import Models
 from axio_tui.chat.permissions import Asked, Permissions
+from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import Choice
 from axio_tui.server_tools import ServerTools
@@ -50,6 +52,8 @@ class Desk:
 
     library: Library
     models: Models
+    providers: Providers
+    asker: Asker
     servers = ServerTools(None)
     extensions: None = None
     system_parts: Mapping[str, str] = {"system prompt": "Be brief.", "AGENTS.md": "Use tabs." * 200}
@@ -91,7 +95,7 @@ async def test_a_name_that_is_close_is_offered() -> None:
     with pytest.raises(CommandFailed, match=r"no such command: /compat; is it /compact"):
         await Desk()("compat")
     with pytest.raises(CommandFailed, match="/help lists them"):
-        await Desk()("nonsense")
+        await Desk()("xyzzy")
 
 
 @given(st.text())

@@ -27,8 +27,10 @@ from axio_tui.chat.session import ChatSession
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
     from axio_tui.app.app import AgentApp
+    from axio_tui.chat.asking import Asker
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.chat.providers import Providers
     from axio_tui.extensions import Extensions
     from axio_tui.server_tools import ServerTools
 
@@ -67,6 +69,19 @@ class ScreenHost:
         if models is None:
             raise CommandFailed("there is one model here")
         return models
+
+    @property
+    def providers(self) -> Providers:
+        providers = self._app.opened.providers
+        if providers is None:
+            raise CommandFailed("there is nothing to set up here")
+        return providers
+
+    @property
+    def asker(self) -> Asker:
+        from axio_tui.app.asker import ScreenAsker
+
+        return ScreenAsker(self._app)
 
     @property
     def servers(self) -> ServerTools:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
     from axio_tui.chat.permissions import Ask
+    from axio_tui.chat.providers import Providers
     from axio_tui.chat.session import ChatSession
     from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
@@ -45,6 +46,7 @@ class Opened:
     servers: ServerTools | None = None
     extensions: Extensions | None = None
     """The plug-ins that bring tools."""
+    providers: Providers | None = None
 
 
 Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]"
@@ -94,6 +96,7 @@ def opening(args: argparse.Namespace) -> Open:
                 [problem.text for problem in args.config.problems],
                 parts.servers,
                 parts.extensions,
+                parts.providers,
             )
 
     return opened

@@ -29,6 +29,7 @@ from axio_tui.chat.permissions import Mode, Permissions
 from axio_tui.chat.plugin_commands import PLUGINS
 from axio_tui.chat.servers import MCP
 from axio_tui.chat.session import Point
+from axio_tui.chat.settings import SETTING_UP
 
 __all__ = ("BUILTIN",)
 
@@ -301,6 +302,7 @@ BUILTIN = {
         SlashCommand("rename", "NAME", "give this conversation a name", _rename, any_time=True),
         SlashCommand("fork", "", "go on in a copy of this conversation", _fork),
         SlashCommand("model", "[NAME]", "go on with another model", _model, _model_names),
+        *SETTING_UP,
         SlashCommand("context", "", "what fills the model's window", _context, any_time=True),
         SlashCommand("cost", "", "tokens and money that were spent", _cost, any_time=True),
         SlashCommand(

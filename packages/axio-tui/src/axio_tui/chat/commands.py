@@ -20,8 +20,10 @@ from axio_tui.errors import CommandError
 
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
+    from axio_tui.chat.asking import Asker
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
+    from axio_tui.chat.providers import Providers
     from axio_tui.extensions import Extensions
     from axio_tui.server_tools import ServerTools
 
@@ -60,6 +62,14 @@ class Host(Protocol):
     @property
     def models(self) -> Models:
         """The models that a conversation can go on with."""
+
+    @property
+    def providers(self) -> Providers:
+        """The transports that can be set up here."""
+
+    @property
+    def asker(self) -> Asker:
+        """The way to let the person choose and fill in."""
 
     @property
     def servers(self) -> ServerTools:

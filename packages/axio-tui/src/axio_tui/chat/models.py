@@ -83,6 +83,11 @@ class Models:
         self._transports.clear()
         await self._opened.aclose()
 
+    @property
+    def name(self) -> str:
+        """The name of the model of the conversation."""
+        return f"{self.choice.name}:{self._model}" if self._model else self.choice.name
+
     async def of(self, role: Role) -> CompletionTransport:
         """The transport of a role. `CommandError` when it cannot be had."""
         name = self._roles.get(role)

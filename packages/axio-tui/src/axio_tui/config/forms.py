@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from axio.wire.secret import Secret, blotted
@@ -178,6 +178,16 @@ class Form:
     fields: Sequence[Field]
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: Sequence[str] = ()
+
+    def over(self, values: Mapping[str, str] | None, note: str = "") -> Form:
+        """The form with other values, unless they are None, and one more note."""
+        notes = (*self.notes, note) if note else self.notes
+        return replace(self, values=self.values if values is None else values, notes=notes)
+
+    def with_answers(self, kept: Mapping[str, str]) -> dict[str, str]:
+        """All values after the form was filled in: those that it does not ask for stay."""
+        asked = {one.name for one in self.fields}
+        return {n: text for n, text in self.values.items() if n not in asked} | dict(kept)
 
     def read(self, answers: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """The texts to keep, and by name the words on those that do not fit."""

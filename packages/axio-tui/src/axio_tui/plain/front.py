@@ -38,6 +38,7 @@ from axio_tui.chat.file_index import FileIndex
 from axio_tui.chat.library import Library
 from axio_tui.chat.mentions import MentionRefused, attach
 from axio_tui.chat.models import Models
+from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.shell_escape import run_command
 from axio_tui.chat.skills import skill_commands
@@ -46,6 +47,7 @@ from axio_tui.errors import CommandError
 from axio_tui.extensions import Extensions
 from axio_tui.harmless import plain, visible
 from axio_tui.limits import budget_of
+from axio_tui.plain.asker import LineAsker
 from axio_tui.plain.keyboard import Complete, Keyboard
 from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.plain.teller import AXIO, YOU
@@ -82,6 +84,7 @@ class Front:
             where_to_ask(json=False), self._keyboard, self._keep, self._telling.head_of_question
         )
         self._telling.person = self.person
+        self.asker = LineAsker(self._keyboard, interrupts, self._tell, self._print)
         self._entered: asyncio.Queue[str] = asyncio.Queue()
         self._files = FileIndex()
         self._picks: dict[str, Pick] = {}
@@ -92,6 +95,10 @@ class Front:
     @property
     def models(self) -> Models:
         return self._parts.models
+
+    @property
+    def providers(self) -> Providers:
+        return self._parts.providers
 
     @property
     def servers(self) -> ServerTools:

@@ -181,6 +181,25 @@ class Keyboard:
             pieces += piece
         return pieces.decode("utf-8", "replace")
 
+    async def entered(self) -> str | None:
+        """The next line that is entered; None at end of input. Unlike `line` it can be cancelled
+        without losing what is typed next."""
+        text = await self.answer()
+        return clean(text.rstrip("\r\n")) if text else None
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Nothing that is typed while the block lasts is shown."""
+        modes = termios.tcgetattr(self._terminal)
+        silent = [*modes]
+        silent[3] = modes[3] & ~termios.ECHO
+        termios.tcsetattr(self._terminal, termios.TCSADRAIN, silent)
+        try:
+            yield
+        finally:
+            with suppress(termios.error):
+                termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
+
     async def _readable(self) -> None:
         """Cancelling it works at once, unlike a `readline` in a thread."""
         loop = asyncio.get_running_loop()

@@ -72,9 +72,9 @@ def spec_from_dict(data: Mapping[str, Any]) -> ModelSpec:
 _KNOWN = frozenset(Capability)
 
 
-def usual_fields(key: str, address: str, *, of_key: str = "") -> Fields:
-    """The fields of a transport with a key and an address. `key` is the variable for the one,
-    `address` is the other's default, and `of_key` says where a key is to be had."""
+def usual_fields(key: str, address: str, *, of_key: str = "", at: str = "") -> Fields:
+    """The fields of a transport with a key and an address. `key` and `at` are the variables for
+    them, `address` is a default, and `of_key` says where a key is to be had."""
     return (
         {
             "name": "api_key",
@@ -87,6 +87,7 @@ def usual_fields(key: str, address: str, *, of_key: str = "") -> Fields:
             "name": "base_url",
             "label": "Address",
             "default": address,
+            "variable": at,
             "check": check_address,
             "required": not address,
         },

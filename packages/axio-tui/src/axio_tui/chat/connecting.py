@@ -1,0 +1,165 @@
+"""`Connecting`: from a provider to the next prompt in three steps, tried before it is saved."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from axio.models import ModelSpec
+from axio_tui.chat.asking import Choosing, Offered
+from axio_tui.chat.commands import CommandFailed, Host
+from axio_tui.chat.providers import title_of
+from axio_tui.chat.setting_up import filled_in, signed_in
+from axio_tui.chat.trial import Trial, failed, try_out
+from axio_tui.choose import OFFLINE, Choice, choose_named
+from axio_tui.config.saved import ACCOUNT
+from axio_tui.connect import connect, known_models
+from axio_tui.errors import CommandError
+
+__all__ = ("Connecting",)
+
+Step: TypeAlias = Literal["provider", "settings", "model", "trial", "again", "keep", "left"]
+
+
+class Connecting:
+    """The answers so far. Nothing is saved before "keep"."""
+
+    def __init__(self, host: Host, name: str = "") -> None:
+        self._host = host
+        self._providers = host.providers
+        self._asker = host.asker
+        self._named = name
+        self._choice = Choice("", "", "")
+        self._settings: dict[str, str] | None = None
+        self._model = ""
+        self._trial = Trial(False, "it was not tried")
+
+    async def run(self) -> str:
+        """The words on what was done."""
+        steps = {
+            "provider": self._provider,
+            "settings": self._set_up,
+            "model": self._choose_model,
+            "trial": self._try,
+            "again": self._again,
+        }
+        step: Step = "provider"
+        while step in steps:
+            step = await steps[step]()
+        return await self._keep() if step == "keep" else "Nothing was changed."
+
+    @property
+    def _title(self) -> str:
+        return title_of(self._choice.name)
+
+    async def _provider(self) -> Step:
+        name, self._named = self._named, ""
+        if not name:
+            offered = [
+                Offered(one.name, one.title, str(one)) for one in await self._providers.list()
+            ]
+            if not offered:
+                raise CommandFailed("no transport is installed, such as axio-transport-openai")
+            name = await self._asker.choose(Choosing("Connect to", offered)) or ""
+        if not name:
+            return "left"
+        self._choice, self._settings = await choose_named(name, self._providers.parts), None
+        return "settings"
+
+    async def _set_up(self) -> Step:
+        name = self._choice.transport
+        if self._choice.settings:  # a server that was found here
+            return "model"
+        if name != ACCOUNT:
+            settings = await filled_in(name, self._providers, self._asker, self._settings)
+        else:
+            saved = await self._providers.saved(name)
+            is_new = self._settings is not None or not saved.get("api_key")
+            tokens = await signed_in(self._asker) if is_new else saved
+            settings = {**saved, **tokens} if tokens else None
+        if settings is None:
+            return "provider"
+        self._settings = settings
+        return "model"
+
+    async def _choose_model(self) -> Step:
+        found = await self._asker.wait(f"Asking {self._title} for its models", self._models())
+        if found is None:
+            return "provider"
+        if isinstance(found, Trial):
+            self._trial, self._model = found, ""
+            return "again"
+        offered = [Offered(id, id) for id in found]
+        choosing = Choosing(f"Model of {self._title}", offered, "the name of a model")
+        model = found[0] if len(found) == 1 else await self._asker.choose(choosing)
+        if model is None:
+            return "provider" if self._choice.settings else "settings"
+        self._model = model
+        return "trial"
+
+    async def _models(self) -> list[str] | Trial:
+        """The models there are, the transport's own choice first."""
+        if self._choice.models:
+            return list(self._choice.models)
+        try:
+            async with connect(self._choice, None, *self._parts) as opened:
+                transport: Any = opened
+                if self._choice.name == ACCOUNT:
+                    await transport.fetch_models()
+                own = getattr(transport, "model", None)
+                found = await known_models(self._choice, transport)
+        except CommandError as error:
+            return failed(error)
+        first = own.id if isinstance(own, ModelSpec) else ""
+        return list(dict.fromkeys([first] * (first in found) + found))
+
+    async def _try(self) -> Step:
+        words = f"Asking {self._model} of {self._title} for one word"
+        trial = await self._asker.wait(words, self._tried())
+        self._trial = trial or Trial(False, "the trial was stopped", "model")
+        return "keep" if self._trial.works else "again"
+
+    async def _tried(self) -> Trial:
+        if self._choice.name == OFFLINE:
+            return Trial(True, "it is on this machine")
+        try:
+            async with connect(self._choice, self._model, *self._parts) as transport:
+                return await try_out(transport)
+        except CommandError as error:
+            return failed(error)
+
+    @property
+    def _parts(self) -> tuple[Any, dict[str, str]]:
+        name = self._choice.transport
+        return self._providers.parts, self._providers.with_settings(name, self._settings or {})
+
+    async def _again(self) -> Step:
+        """The step with which the person goes on after a trial that has failed."""
+        is_account = self._choice.name == ACCOUNT
+        words: dict[Step, str] = {
+            "settings": "sign in again" if is_account else "give the key or the address again",
+            "model": "choose another model",
+            "provider": "choose another provider",
+        }
+        if self._choice.settings:
+            del words["settings"]
+        steps: list[Step] = sorted(words, key=lambda step: step != self._trial.step)
+        offered = [Offered(step, words[step]) for step in steps]
+        if self._model:
+            offered.append(Offered("keep", "keep it all the same"))
+        title = f"{self._title}: {self._trial.words}. Nothing is saved yet"
+        chosen = await self._asker.choose(Choosing(title, offered))
+        return next((step for step in (*steps, "keep") if step == chosen), "left")
+
+    async def _keep(self) -> str:
+        """Save, and let the next prompt go there."""
+        transport, models = self._choice.transport, self._host.models
+        lines = [f"{self._title}: {self._trial.words}."]
+        if self._settings is not None and self._settings != await self._providers.saved(transport):
+            source = await self._providers.save(transport, self._settings)
+            lines += [f"Its key is kept in {source}."] if source else []
+        models.renew(self._choice.name)
+        name = f"{self._choice.name}:{self._model}"
+        lines.append(f"Going on with {(await models.switch(self._host.session, name)).text}.")
+        above = await self._providers.save_default(name)
+        lines.append(f"axio begins with it from now on{f', {above}' if above else '.'}")
+        return "\n".join(lines)
