@@ -104,7 +104,7 @@ async def test_only_what_is_needed_is_noted() -> None:
         make_tool_use_response(name, name, {"key": "k"}) for name in ("read", "again", "absent")
     ]
     assert await agent_with(Work(store.notes).tools(), *turns).run("go", store) == "done"
-    assert store.notes.told == ["run read", "run again", "finish again"]
+    assert store.notes.told == ["run read", "begin again", "run again", "finish again"]
 
 
 class Refuse(PermissionGuard):

@@ -39,13 +39,13 @@ _CANCEL = """
 """
 
 _CANCELLED = """
-    UPDATE axio_sessions SET cancelled = NULL
+    UPDATE axio_sessions SET cancelled = NULL, reason = 'cancelled', words = ''
     WHERE key = %(key)s AND epoch = %(epoch)s AND cancelled = %(number)s
 """
 
 _REST = """
-    UPDATE axio_sessions
-    SET rested = stirred, reason = %(reason)s, words = %(words)s, attempts = 0
+    UPDATE axio_sessions SET rested = stirred, cancelled = NULL,
+        reason = %(reason)s, words = %(words)s, attempts = 0
     WHERE key = %(key)s AND epoch = %(epoch)s AND stirred = %(stirred)s
     RETURNING key
 """

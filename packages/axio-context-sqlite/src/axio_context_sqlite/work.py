@@ -96,7 +96,10 @@ class Work:
 
     async def cancelled(self, number: int) -> None:
         """The owner has done what the cancel with that number asked for; a later one stays."""
-        statement = f"UPDATE axio_context_work SET cancelled = NULL {_THIS} AND cancelled = ?"
+        statement = (
+            "UPDATE axio_context_work SET cancelled = NULL, reason = 'cancelled', words = '' "
+            f"{_THIS} AND cancelled = ?"
+        )
         await self._change(lambda db: db.execute(statement, (*self._session, number)), brief=True)
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
@@ -106,8 +109,8 @@ class Work:
 
         def change(db: sqlite3.Connection) -> bool:
             rests = db.execute(
-                "UPDATE axio_context_work SET rested = stirred, reason = ?, words = ?, "
-                f"attempts = 0 {_THIS} AND stirred = ?",
+                "UPDATE axio_context_work SET rested = stirred, cancelled = NULL, "
+                f"reason = ?, words = ?, attempts = 0 {_THIS} AND stirred = ?",
                 (*texts, *self._session, stirred),
             )
             return bool(rests.rowcount)

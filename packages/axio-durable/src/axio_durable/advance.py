@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeAlias
 
 from axio.agent import Agent
-from axio.approval import call_off, first_pending
+from axio.approval import call_off, first_pending, unknown
 from axio.blocks import ToolResultBlock
 from axio.budget import Budget
 from axio.context import ContextStore
@@ -20,6 +20,7 @@ from axio.events import Error, SessionEndEvent
 from axio.exceptions import SessionBusy, StoreError, message_of
 from axio.history import NOT_BEGUN, calls_of, open_turn, repair
 from axio.journal import Outcome
+from axio.run.store import recalled
 from axio_durable.attended import Attended
 from axio_durable.store import DurableStore
 from axio_durable.watch import Watch, Watched, unwatched
@@ -80,13 +81,19 @@ async def _to_rest(
     session = Attended(store)
     end = End(standing.reason, standing.words)
     while not standing.is_at_rest:
-        if standing.cancelled is None:
+        cancelled = standing.cancelled
+        if cancelled is None:
             worker = agent if isinstance(agent, Agent) else await agent()
             end = await _go_on(session, worker, budget, watched, takes=end.reason not in _WAITS)
         else:
-            end = await _call_off(session, standing.cancelled)
+            end = await _call_off(session, cancelled)
         standing = await store.work.standing()
-        if standing.cancelled is not None or (standing.has_mail and end.reason not in _WAITS):
+        if standing.cancelled != cancelled:
+            continue
+        if standing.has_mail and end.reason not in _WAITS:
+            if cancelled is not None:  # Else the rest notes that it has been done.
+                await store.work.cancelled(cancelled)
+                standing = await store.work.standing()
             continue
         if before_rest is not None:
             await before_rest(store, end)
@@ -103,6 +110,8 @@ async def _go_on(
     Before it, it takes what was posted; not while calls have no results, which come first.
     """
     history = await session.get_history()
+    if unknown(history[-2:]):  # A message after them would say that nothing else is known.
+        history = await recalled(session, history)
     if takes and open_turn(history) == len(history) == first_pending(history):
         await session.store.inbox.take()
     stream = agent.resume(session, budget=budget)
@@ -129,7 +138,6 @@ async def _call_off(session: Attended, until: int) -> End:
     await _settle(session)
     await call_off(session, "The session was cancelled.")
     await session.store.inbox.take(until)
-    await session.store.work.cancelled(until)
     return End("cancelled")
 
 

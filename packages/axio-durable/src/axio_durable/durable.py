@@ -295,6 +295,8 @@ class Durable:
         if parent is None or end.reason in ("approval", "waiting"):
             return
         call_id = store.session_id.removeprefix(f"{parent}/")
+        # First how it stands: at rest, it has noted what it waits for.
+        is_at_rest = (await self.database.session(parent).work.standing()).is_at_rest
         history = await self.history(parent)
         for call in waiting(history):
             if call.tool_use_id == call_id:
@@ -302,7 +304,7 @@ class Durable:
                 with suppress(ApprovalError):  # it was called off meanwhile
                     await self.answer(parent, call, content, is_error=end.reason != "end_turn")
                 return
-        if not (await self.database.session(parent).work.standing()).is_at_rest:
+        if not is_at_rest:
             # The call may be at work, or its note on the way.
             raise SessionBusy(f"session {parent!r} does not wait for {call_id!r} yet")
 

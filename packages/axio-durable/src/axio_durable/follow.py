@@ -56,7 +56,7 @@ async def follow(
         standing = await store.work.standing()  # first: what comes after it is seen below
         seen = await store.live.read(cursor)
         messages = seen.messages
-        is_held = bool(messages) and _may_change(messages[-1], standing)
+        is_held = bool(messages) and await _may_change(messages[-1], standing, store)
         if is_held:
             messages = messages[:-1]  # until it has the results it will keep
         for index, message in enumerate(messages, cursor.messages):
@@ -72,8 +72,11 @@ async def follow(
         await asyncio.sleep(every)
 
 
-def _may_change(last: Message, standing: Standing) -> bool:
+async def _may_change(last: Message, standing: Standing, store: DurableStore) -> bool:
     """True while a call in it waits, or an approved one is under way: until that has ended, its
     result is that the outcome is unknown."""
+    if has_notes(last):
+        return True
     unknown = any(result.content == UNKNOWN_OUTCOME for result in last.tool_results)
-    return has_notes(last) or (unknown and not standing.is_at_rest)
+    # It may have been approved since the session was seen at rest.
+    return unknown and not (standing.is_at_rest and standing == await store.work.standing())

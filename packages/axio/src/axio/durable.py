@@ -97,8 +97,9 @@ class Work(Protocol):
         """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""
 
     async def cancelled(self, number: int) -> None:
-        """The owner has done what the cancel with that number asked for; a later one stays."""
+        """The owner has done what the cancel with that number asked for, and something has come
+        since; a later one stays."""
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
         """Nothing more is to be done, as the owner has seen when the session was `stirred` so
-        often; False if something has come since."""
+        often; False if something has come since. It ends the cancel that was asked for."""

@@ -244,7 +244,7 @@ class ToolDispatch:
         """Have it noted that the handler starts, now or when the call has waited for its turn."""
 
         async def begin() -> None:
-            if self.journal is not None and not tool.idempotent:  # Else it may start again anyway.
+            if self.journal is not None:
                 await self.journal.begin(ToolUseBlock(call.id, call.name, call.input))
             call.begun = True
 

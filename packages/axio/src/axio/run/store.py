@@ -24,7 +24,7 @@ from axio.types import ToolCallID
 if TYPE_CHECKING:
     from axio.run.stream import AgentStream
 
-__all__ = ("NUDGE", "Recorded", "make_way", "open_streams")
+__all__ = ("NUDGE", "Recorded", "make_way", "open_streams", "recalled")
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +89,7 @@ class Recorded(Interruptible):
         from axio.approval import granted, reason_to_stop, used_up  # Most runs have a prompt.
 
         noted = self.store.journal is not None
-        if noted:
-            history = await self._recalled(history)
+        history = await recalled(self.store, history)
         if self.turn is None and (not history or history[-1].role == "assistant"):
             self._finish(DONE)
         if calls := granted(history):
@@ -102,26 +101,6 @@ class Recorded(Interruptible):
             self.turn = ApprovedTurn(calls)
         if reason := reason_to_stop(history):
             self.stop(reason)
-
-    async def _recalled(self, history: list[Message]) -> list[Message]:
-        """`history` with results that were noted, when a crash came, for calls that were approved
-        or went on."""
-        from axio.approval import Standing, granted, replaced, standing, unknown
-
-        lost = unknown(history)
-        found = []
-        for call in [*lost, *(call for call, made in granted(history) if made)]:
-            block = ToolUseBlock(call.tool_use_id, call.name, call.input)
-            outcome = await _outcome(self.store, block)
-            # The history may know more of what has been decided inside a call.
-            if isinstance(outcome, ToolResultBlock) and (
-                call in lost or standing(block, outcome) is not Standing.INSIDE
-            ):
-                found.append((call, outcome))
-        if not found:
-            return history
-        await self.store.replace(replaced(history, found))
-        return await self.store.get_history()
 
     def _let_go(self) -> Coroutine[Any, Any, bool | None]:
         """Release the store, which the run has."""
@@ -297,6 +276,29 @@ async def _results(
 async def _outcome(store: ContextStore, call: ToolUseBlock) -> ToolResultBlock | Outcome:
     """The outcome of a call that has no result in the history."""
     return Outcome.UNKNOWN if store.journal is None else await store.journal.outcome(call)
+
+
+async def recalled(store: ContextStore, history: list[Message]) -> list[Message]:
+    """`history` with results that were noted, when a crash came, for calls that were approved or
+    went on; the store has them then. For the owner."""
+    from axio.approval import Standing, granted, replaced, standing, unknown
+
+    if store.journal is None:
+        return history
+    lost = unknown(history)
+    found = []
+    for call in [*lost, *(call for call, made in granted(history) if made)]:
+        block = ToolUseBlock(call.tool_use_id, call.name, call.input)
+        outcome = await store.journal.outcome(block)
+        # The history may know more of what has been decided inside a call.
+        if isinstance(outcome, ToolResultBlock) and (
+            call in lost or standing(block, outcome) is not Standing.INSIDE
+        ):
+            found.append((call, outcome))
+    if not found:
+        return history
+    await store.replace(replaced(history, found))
+    return await store.get_history()
 
 
 def _call_ids_of(store: ContextStore) -> set[ToolCallID]:
