@@ -14,7 +14,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
@@ -186,10 +186,11 @@ async def ask(durable: Durable, world: World, prompts: list[str]) -> None:
     world.is_over = True
 
 
-async def until_done(action: Any) -> None:
+async def until_done(action: Callable[[], Awaitable[object]]) -> None:
     while True:
         with suppress(StoreError):
-            return await action()
+            await action()
+            return
 
 
 def is_at_rest(world: World) -> bool:

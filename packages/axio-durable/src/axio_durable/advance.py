@@ -42,6 +42,7 @@ class End(NamedTuple):
 
 
 BeforeRest: TypeAlias = Callable[[DurableStore, End], Awaitable[None]]
+BeforeCancel: TypeAlias = Callable[[DurableStore], Awaitable[None]]
 
 
 async def advance(
@@ -50,13 +51,15 @@ async def advance(
     *,
     budget: Budget | None = None,
     before_rest: BeforeRest | None = None,
+    before_cancel: BeforeCancel | None = None,
     watch: Watch = unwatched,
 ) -> End:
     """Finish the open turn, answer what is in the inbox, and rest.
 
     `agent` may be a function that is only called if there is a run to be made.
-    `before_rest` is told of the end before it is noted: after a crash, or when it raises, it is
-    told again. `watch` sees the attempt and its runs.
+    `before_rest` is told of the end before it is noted, `before_cancel` of a cancel before its
+    calls are called off: after a crash, or when they raise, they are told again. `watch` sees the
+    attempt and its runs.
 
     A run that fails is over, and its session rests; one that cannot store is not: what the store
     raises passes, such as `SessionBusy` while another worker has the session, and this is to be
@@ -67,7 +70,8 @@ async def advance(
         if standing.is_at_rest:
             return End(standing.reason, standing.words)
         with watch(store.session_id, standing) as watched:
-            return await _to_rest(store, standing, agent, budget, before_rest, watched)
+            hooks = before_rest, before_cancel
+            return await _to_rest(store, standing, agent, budget, hooks, watched)
 
 
 async def _to_rest(
@@ -75,10 +79,11 @@ async def _to_rest(
     standing: Standing,
     agent: Agent | Callable[[], Awaitable[Agent]],
     budget: Budget | None,
-    before_rest: BeforeRest | None,
+    hooks: tuple[BeforeRest | None, BeforeCancel | None],
     watched: Watched,
 ) -> End:
     session = Attended(store)
+    before_rest, before_cancel = hooks
     end = End(standing.reason, standing.words)
     while not standing.is_at_rest:
         cancelled = standing.cancelled
@@ -86,6 +91,8 @@ async def _to_rest(
             worker = agent if isinstance(agent, Agent) else await agent()
             end = await _go_on(session, worker, budget, watched, takes=end.reason not in _WAITS)
         else:
+            if before_cancel is not None:
+                await before_cancel(store)
             end = await _call_off(session, cancelled)
         standing = await store.work.standing()
         if standing.cancelled != cancelled:

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from inspect import isawaitable
 from types import TracebackType
@@ -17,7 +17,7 @@ from axio.agent import Agent
 from axio.approval import ApprovalError, PendingCall, answer, decide, pending, waiting
 from axio.budget import Budget
 from axio.durable import Standing
-from axio.exceptions import AxioError, SessionBusy, message_of
+from axio.exceptions import AxioError, SessionBusy, StoreError, message_of
 from axio.history import calls_of
 from axio.messages import Message, Prompt
 from axio.tool import Tool
@@ -38,22 +38,26 @@ logger = logging.getLogger(__name__)
 MakeAgent: TypeAlias = Agent | Callable[[], Agent | Awaitable[Agent]]
 """An agent, or a function that makes it each time it is to work."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_LONGEST_PAUSE = 60.0
 
 
-class _Failures(NamedTuple):
-    """Of a session, in a row; and when it may be tried again."""
+class _Tries(NamedTuple):
+    """How often something came to nothing for a session, in a row; when it may be tried again."""
 
     number: int = 0
     until: float = 0.0
 
-    def more(self) -> _Failures:
-        pause = min(_FIRST_PAUSE * 2.0**self.number, _LONGEST_PAUSE)
-        return _Failures(self.number + 1, time.monotonic() + pause)
+    def more(self, first: float, longest: float) -> _Tries:
+        pause = min(first * 2.0 ** min(self.number, 30), longest)
+        return _Tries(self.number + 1, time.monotonic() + pause)
 
     @property
     def is_over(self) -> bool:
         return time.monotonic() >= self.until
+
+
+class _ParentBusy(SessionBusy):
+    """A child cannot report its end yet."""
 
 
 class Durable:
@@ -89,7 +93,10 @@ class Durable:
         self._look_every = look_every
         self._watch = watch
         self._running: set[str] = set()
-        self._failures: dict[str, _Failures] = {}
+        self._failures: dict[str, _Tries] = {}
+        self._looks: dict[str, _Tries] = {}
+        """Pokes by the look-out for sessions that it has found again and again ever since."""
+        self._soon: set[asyncio.Task[None]] = set()
         self._open = AsyncExitStack()
 
     async def __aenter__(self: D) -> D:
@@ -166,17 +173,10 @@ class Durable:
         await self._poke(session)
 
     async def cancel(self, session: str) -> None:
-        """End what the session does, with its children, and leave unanswered what it was asked
-        before now. Nothing comes of it when it rests."""
-        await self.database.session(session).work.cancel()  # first: what a child says is too late
+        """End what the session does, and leave unanswered what it was asked before now. Its worker
+        does the same to its children. Nothing comes of it when it rests."""
+        await self.database.session(session).work.cancel()
         await self._poke(session)
-        history = await self.history(session)
-        calls = [call.tool_use_id for call in waiting(history)]
-        if history:
-            calls += [call.id for call in calls_of(history[-1])]
-        for child in (f"{session}/{call}" for call in calls):
-            if (await self.database.session(child).work.standing()).parent == session:
-                await self.cancel(child)
 
     async def _poke(self, session: str) -> None:
         """The workers look for themselves, too: an engine that is away costs only time."""
@@ -226,9 +226,10 @@ class Durable:
                 await working
         finally:
             await self._leave()
-            for task in (looking, working, stopping):
+            tasks = {looking, working, stopping, *self._soon}
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait((looking, working, stopping))
+            await asyncio.wait(tasks)
 
     @property
     def running(self) -> frozenset[str]:
@@ -245,9 +246,14 @@ class Durable:
         while True:
             try:
                 found = await self.database.unfinished(1000 + len(self._failures))
+                # An engine may have them in its queue already: it is told of them less and less.
+                self._looks = {one: self._looks.get(one, _Tries()) for one in found}
                 for session in random.sample(found, len(found)):  # each worker begins elsewhere
-                    failed = self._failures.get(session)
-                    if session not in self._running and (failed is None or failed.is_over):
+                    looks = self._looks.get(session, _Tries())
+                    failures = self._failures.get(session, _Tries())
+                    if session not in self._running and looks.is_over and failures.is_over:
+                        pauses = 2 * self._look_every, 4 * self._look_every
+                        self._looks[session] = looks.more(*pauses)
                         await self._poke(session)
             except AxioError as error:
                 logger.warning("cannot look for work: %s", message_of(error))
@@ -255,17 +261,28 @@ class Durable:
 
     async def _serve(self, session: str) -> None:
         """Go on with a session; after an error it is looked for again, each time later."""
+        self._looks.pop(session, None)
+        before = self._failures.pop(session, _Tries())
         try:
             await self.advance(session)
+        except _ParentBusy as error:
+            logger.debug("%s", error)
+            self._failures[session] = tries = before.more(0.1, self._look_every)
+            soon = asyncio.create_task(self._poke_at(session, tries.until))
+            self._soon.add(soon)
+            soon.add_done_callback(self._soon.discard)
         except SessionBusy as error:
             logger.debug("%s", error)
         except Exception as error:
-            failures = self._failures.get(session, _Failures()).more()
-            self._failures[session] = failures
+            # A store that is back must not be waited for.
+            longest = self._look_every if isinstance(error, StoreError) else _LONGEST_PAUSE
+            self._failures[session] = tries = before.more(0.5, longest)
             words = f"{type(error).__name__}: {message_of(error)}"
-            logger.warning("session %r failed, %d in a row: %s", session, failures.number, words)
-        else:
-            self._failures.pop(session, None)
+            logger.warning("session %r failed, %d in a row: %s", session, tries.number, words)
+
+    async def _poke_at(self, session: str, when: float) -> None:
+        await asyncio.sleep(when - time.monotonic())
+        await self._poke(session)
 
     async def advance(self, session: str) -> End:
         """Go on with a session until it rests; see `axio_durable.advance`."""
@@ -287,7 +304,24 @@ class Durable:
         if self._budget is not None and standing.cancelled is None:
             budget = self._budget(store.session_id)
         make = partial(self._agent, standing.agent)
-        await advance(store, make, budget=budget, before_rest=self._report, watch=self._watch)
+        await advance(
+            store,
+            make,
+            budget=budget,
+            before_rest=self._report,
+            before_cancel=self._cancel_children,
+            watch=self._watch,
+        )
+
+    async def _cancel_children(self, store: DurableStore) -> None:
+        """Those that the session waits for, and those that it was just about to begin."""
+        history = await as_store(store).get_history()
+        last = next((one for one in reversed(history) if one.role == "assistant"), None)
+        calls = {call.tool_use_id for call in waiting(history)}
+        calls |= {call.id for call in calls_of(last)} if last is not None else set()
+        for child in (f"{store.session_id}/{call}" for call in calls):
+            if (await self.database.session(child).work.standing()).parent == store.session_id:
+                await self.cancel(child)
 
     async def _report(self, store: DurableStore, end: End) -> None:
         """A child has come to its end: its last words are the result of its parent's call."""
@@ -301,12 +335,16 @@ class Durable:
         for call in waiting(history):
             if call.tool_use_id == call_id:
                 content = text_of(await as_store(store).get_history()) or end.words or end.reason
-                with suppress(ApprovalError):  # it was called off meanwhile
+                try:
                     await self.answer(parent, call, content, is_error=end.reason != "end_turn")
+                except ApprovalError:
+                    logger.debug("session %r was called off meanwhile", store.session_id)
+                except SessionBusy as error:
+                    raise _ParentBusy(message_of(error)) from error
                 return
         if not is_at_rest:
             # The call may be at work, or its note on the way.
-            raise SessionBusy(f"session {parent!r} does not wait for {call_id!r} yet")
+            raise _ParentBusy(f"session {parent!r} does not wait for {call_id!r} yet")
 
     async def _agent(self, name: str | None) -> Agent:
         self._require(name)
