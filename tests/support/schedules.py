@@ -66,11 +66,11 @@ class Model:
         at = max(n for n, one in enumerate(messages) if one.role == "user" and one.text)
         turn = sum(one.role == "assistant" for one in messages[at:])
         plan = messages[at].text.split()[1:]
-        await asyncio.sleep(0.3)
+        await pause(0.5)
         if turn >= len(plan):
             for piece in ANSWER:
                 yield TextDelta(0, piece)
-                await asyncio.sleep(0.2)
+                await pause(0.5)
             yield IterationEnd(1, StopReason.end_turn, Usage(1, 1))
             return
         for index, call in enumerate(plan[turn].split("+")):
@@ -87,16 +87,25 @@ HERE: ContextVar[Durable] = ContextVar("HERE")
 """Of the process that is at work."""
 
 
+def here() -> Process:
+    process: Process = HERE.get().database.process  # type: ignore[attr-defined]
+    return process
+
+
+async def pause(longest: float) -> None:
+    await asyncio.sleep(here().world.delay(longest))
+
+
 class Asks(PermissionGuard):
     async def check(self, tool: Tool[Any], **kwargs: Any) -> dict[str, Any]:
         raise Deferred("a person decides")
 
 
 async def effect() -> str:
-    process: Process = HERE.get().database.process  # type: ignore[attr-defined]
+    process = here()
     run, effects = RUN.get(), process.world.effects
     await process.reach(lambda: effects.update([(run.store.session_id, run.call_id or "")]))
-    await asyncio.sleep(process.world.delay(2))
+    await pause(2)
     return "changed"
 
 
@@ -153,7 +162,7 @@ async def live(process: Process) -> None:
 async def look(durable: Durable, world: World) -> None:
     with suppress(Dead):
         while True:
-            await asyncio.sleep(2 + world.delay(5))
+            await asyncio.sleep(3 + world.delay(5))
             with suppress(StoreError):
                 for session in await durable.database.unfinished():
                     await durable.scheduler.poke(session)
@@ -182,7 +191,7 @@ async def ask(durable: Durable, world: World, prompts: list[str]) -> None:
                 for call in waiting(session.messages):
                     if call.name == "later":
                         await durable.answer(id, call, "answered")
-        await asyncio.sleep(3)
+        await asyncio.sleep(4)
     world.is_over = True
 
 
@@ -238,13 +247,13 @@ async def simulate(seed: int) -> World:
     chance = Random(seed)
     kinds = (Fault.DEATH, Fault.DEATH, Fault.DEATH, Fault.HANG, Fault.AWAY)
     world = World(chance, [chance.choice(kinds) for _ in range(chance.randrange(7))])
-    prompts = [f"{n} {chance.choice(PLANS)}".strip() for n in range(chance.randrange(1, 4))]
+    prompts = [f"{n} {chance.choice(PLANS)}".strip() for n in range(chance.randrange(1, 3))]
     person = Process(world, is_worker=False)
     tasks = [asyncio.create_task(work(world)) for _ in range(2)]
     seen: list[Message] = []
     asking = asyncio.create_task(ask(program(person), world, prompts))
     tasks.append(asking)
-    if chance.random() < 0.3:
+    if chance.random() < 0.2:
         tasks.append(asyncio.create_task(watch(program(person), world, seen)))
     try:
         async with asyncio.timeout(100_000):
