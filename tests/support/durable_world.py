@@ -86,7 +86,7 @@ class World:
         self.sessions: dict[str, Session] = {}
         self.jobs: asyncio.Queue[str] = asyncio.Queue()
         self.effects: Counter[tuple[str, str]] = Counter()
-        """What tools have done, by session and call."""
+        """Done by tools, by session and call."""
         self.happened: Counter[str] = Counter()
         self.numbers = itertools.count(1)
         self.is_over = False
@@ -414,14 +414,14 @@ class QuickLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]  # all of it is passed on
         self, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import itertools
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from axio.agent import Agent
-from axio.approval import ApprovalError, PendingCall
+from axio.approval import ApprovalError
 from axio.events import StreamEvent, TextDelta
-from axio.history import check
 from axio.messages import Message
 from axio.tool import Tool
 from axio_durable import Durable, Rested, Stored, UnknownAgent
-
-
-@asynccontextmanager
-async def working(durable: Durable, **options: float) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(durable.work(stop=stop, **options))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 60)
-
-
-async def rested(durable: Durable, session: str) -> Rested:
-    """How the session comes to rest; its history must be valid then."""
-    async with asyncio.timeout(60):
-        async for event in durable.follow(session):
-            last = event
-    assert isinstance(last, Rested)
-    assert check(await durable.history(session)) == []
-    return last
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what it waits for sets no event
-            await asyncio.sleep(0.01)
-
-
-def words(history: list[Message]) -> list[str]:
-    return [repr(message.content) for message in history]
+from support.durably import asked, rested, until, waits, words, working
 
 
 async def test_a_message_is_answered_once(durable: Durable, program: Any) -> None:
@@ -115,23 +84,10 @@ async def test_live_text_is_seen_before_its_message_is_stored(durable: Durable) 
     assert words(await durable.history("s"))[-1].startswith(f"[TextBlock(text='{text}")
 
 
-async def _pending(durable: Durable, session: str = "s") -> PendingCall:
-    assert await rested(durable, session) == Rested("approval")
-    [call] = await durable.pending(session)
-    return call
-
-
-async def _waiting(durable: Durable) -> PendingCall:
-    async with asyncio.timeout(60):
-        while not (calls := await durable.waiting("s")):  # noqa: ASYNC110 - another task sees to it
-            await asyncio.sleep(0.02)
-    return calls[0]
-
-
 async def test_a_call_waits_for_a_decision_and_is_run_once(durable: Durable, program: Any) -> None:
     async with working(durable):
         await durable.post("s", "guarded thanks", agent="worker", id="1")
-        call = await _pending(durable)
+        call = await asked(durable)
         assert program.effects() == []
         await durable.decide("s", call, approve=True)
         assert await rested(durable, "s") == Rested("end_turn")
@@ -143,7 +99,7 @@ async def test_a_call_waits_for_a_decision_and_is_run_once(durable: Durable, pro
 async def test_of_two_deciders_at_once_one_decides(durable: Durable, program: Any) -> None:
     async with working(durable):
         await durable.post("s", "guarded thanks", agent="worker", id="1")
-        call = await _pending(durable)
+        call = await asked(durable)
         found = await asyncio.gather(
             durable.decide("s", call, approve=True),
             durable.decide("s", call, approve=False, reason="no"),
@@ -157,9 +113,9 @@ async def test_of_two_deciders_at_once_one_decides(durable: Durable, program: An
 async def test_a_message_waits_behind_a_decision(durable: Durable) -> None:
     async with working(durable):
         await durable.post("s", "guarded first", agent="worker", id="1")
-        call = await _pending(durable)
+        call = await asked(durable)
         await durable.post("s", "second", agent="worker", id="2")
-        await _pending(durable)
+        await asked(durable)
         await durable.decide("s", call, approve=False, reason="too dear")
         await rested(durable, "s")
     told = words(await durable.history("s"))
@@ -170,7 +126,7 @@ async def test_a_message_waits_behind_a_decision(durable: Durable) -> None:
 async def test_a_result_that_comes_from_elsewhere_is_used(durable: Durable) -> None:
     async with working(durable):
         await durable.post("s", "later thanks", agent="worker", id="1")
-        call = await _waiting(durable)
+        call = await waits(durable)
         for _ in range(2):
             await durable.answer("s", call, "the parcel has come")
         assert await rested(durable, "s") == Rested("end_turn")
@@ -186,73 +142,6 @@ async def test_a_child_works_in_a_session_of_its_own(durable: Durable, program: 
     children = {effect.split()[0] for effect in program.effects()}
     assert len(children) == len(program.effects()) == 2
     assert all(child.startswith("s/") for child in children)
-
-
-# ── cancel ───────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_cancel_while_the_model_speaks_keeps_its_words(durable: Durable) -> None:
-    async with working(durable):
-        await durable.post("s", "endless", agent="worker", id="1")
-        async with asyncio.timeout(60):
-            async for event in durable.follow("s"):
-                if isinstance(event, TextDelta):
-                    break
-        await durable.cancel("s")
-        assert (await rested(durable, "s")).reason == "cancelled"
-        assert "0 1 " in words(await durable.history("s"))[-1]
-        await durable.post("s", "hello", agent="worker", id="2")
-        assert await rested(durable, "s") == Rested("end_turn")
-
-
-async def test_cancel_while_a_tool_works_ends_it(durable: Durable, program: Any) -> None:
-    async with working(durable):
-        await durable.post("s", "slow", agent="worker", id="1")
-        await until(program.effects)
-        await durable.cancel("s")
-        assert (await rested(durable, "s")).reason == "cancelled"
-    assert program.effects() == ["s begun"]
-
-
-async def test_cancel_in_the_queue_leaves_the_message_unanswered(durable: Durable) -> None:
-    await durable.post("s", "effect", agent="worker", id="1")
-    await durable.cancel("s")
-    await durable.post("s", "hello", agent="worker", id="2")
-    async with working(durable):
-        assert await rested(durable, "s") == Rested("end_turn")
-    assert [message.role for message in await durable.history("s")] == ["user", "user", "assistant"]
-
-
-async def test_cancel_while_a_call_waits_refuses_it(durable: Durable, program: Any) -> None:
-    async with working(durable):
-        await durable.post("s", "guarded", agent="worker", id="1")
-        call = await _pending(durable)
-        await durable.cancel("s")
-        assert (await rested(durable, "s")).reason == "cancelled"
-        with pytest.raises(ApprovalError):
-            await durable.decide("s", call, approve=True)
-    assert program.effects() == []
-
-
-async def test_cancel_of_a_parent_ends_its_children(durable: Durable, program: Any) -> None:
-    async with working(durable):
-        await durable.post("s", "child:slow", agent="worker", id="1")
-        await until(program.effects)
-        await _waiting(durable)
-        await durable.cancel("s")
-        assert (await rested(durable, "s")).reason == "cancelled"
-        child = program.effects()[0].split()[0]
-        assert (await rested(durable, child)).reason == "cancelled"
-
-
-async def test_cancel_at_rest_changes_nothing(durable: Durable) -> None:
-    async with working(durable):
-        await durable.post("s", "hello", agent="worker", id="1")
-        await rested(durable, "s")
-        await durable.cancel("s")
-        await durable.post("s", "again", agent="worker", id="2")
-        assert await rested(durable, "s") == Rested("end_turn")
-    assert len(await durable.history("s")) == 4
 
 
 # ── what is wrong ────────────────────────────────────────────────────────────────────────────────
@@ -291,6 +180,32 @@ async def test_an_engine_that_is_away_delays_and_loses_nothing(durable: Durable)
         assert await rested(durable, "s") == Rested("end_turn")
 
 
+async def test_a_session_that_waits_in_an_engine_is_poked_less_and_less(
+    durable: Durable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pokes: list[float] = []
+    clock = 0.0
+
+    async def queued(session_id: str) -> None:
+        pokes.append(clock)
+
+    async def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+        if clock > 60:
+            raise asyncio.CancelledError
+
+    await durable.post("s", "hello", agent="worker", id="1")
+    durable.scheduler.poke = queued  # type: ignore[method-assign]
+    monkeypatch.setattr("axio_durable.durable.time.monotonic", lambda: clock)
+    monkeypatch.setattr("axio_durable.durable.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await durable._look()
+    every = durable._look_every
+    assert pokes[:3] == [0.0, 2 * every, 6 * every]
+    assert all(after - before == 4 * every for before, after in itertools.pairwise(pokes[2:]))
+
+
 async def test_a_worker_that_stops_leaves_its_session_as_if_it_had_died(
     durable: Durable, program: Any
 ) -> None:
@@ -326,14 +241,6 @@ async def test_a_fault_in_code_of_the_agent_ends_the_run_and_not_the_session(
         assert await rested(durable, "s") == Rested("end_turn")
 
 
-async def test_a_session_may_be_cancelled_whose_agent_cannot_be_made(durable: Durable) -> None:
-    await durable.post("s", "effect", agent="worker", id="1")
-    durable.agents = {"other": durable.agents["worker"]}
-    await durable.cancel("s")
-    async with working(durable):
-        assert (await rested(durable, "s")).reason == "cancelled"
-
-
 async def test_a_follower_gets_the_result_of_an_approved_call_when_it_is_there(
     durable: Durable, program: Any
 ) -> None:
@@ -350,7 +257,7 @@ async def test_a_follower_gets_the_result_of_an_approved_call_when_it_is_there(
     }
     async with working(durable):
         await durable.post("s", "guarded", agent="worker", id="1")
-        call = await _pending(durable)
+        call = await asked(durable)
         await durable.decide("s", call, approve=True)
         seen: list[Message] = []
         async with asyncio.timeout(60):

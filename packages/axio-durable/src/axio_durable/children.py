@@ -7,11 +7,13 @@ from typing import TypeAlias
 
 from axio.blocks import TextBlock
 from axio.exceptions import Deferred, HandlerError
+from axio.history import calls_of
 from axio.messages import Message
 from axio.run import RUN
 from axio.tool import Tool
+from axio.types import ToolCallID
 
-__all__ = ("child_tool", "text_of")
+__all__ = ("child_tool", "place_of", "text_of")
 
 Begin: TypeAlias = Callable[[str, str, str, str], Awaitable[None]]
 """Begins the work of a child: parent, id of the call, agent, task."""
@@ -33,6 +35,12 @@ def child_tool(begin: Begin, agent: str, name: str, description: str) -> Tool:
         handler=handler,
         idempotent=True,  # to begin the same child again changes nothing
     )
+
+
+def place_of(history: Sequence[Message], call_id: ToolCallID) -> int:
+    """The index of the last message with that call, or the call around it."""
+    ids = ((index, call.id) for index, message in enumerate(history) for call in calls_of(message))
+    return max((index for index, id in ids if f"{call_id}/".startswith(f"{id}/")), default=0)
 
 
 def text_of(history: Sequence[Message]) -> str:

@@ -22,7 +22,7 @@ from axio.history import calls_of
 from axio.messages import Message, Prompt
 from axio.tool import Tool
 from axio_durable.advance import End, advance
-from axio_durable.children import child_tool, text_of
+from axio_durable.children import child_tool, place_of, text_of
 from axio_durable.errors import DurableError, UnknownAgent
 from axio_durable.follow import Followed, follow
 from axio_durable.scheduler import InProcess, Scheduler
@@ -201,8 +201,10 @@ class Durable:
         if standing.agent is not None and standing.parent != parent:
             raise DurableError(f"there is a session {child!r} that is no child of {parent!r}")
         await store.work.assign(agent, parent)
-        # A provider may give the id of an older call again, at another place.
-        await store.inbox.post(task, f"task {len(await self.history(parent))}")
+        # A provider may give the id of an older call again, at another place. Who comes late, as a
+        # worker that has hung, finds the place where it was.
+        place = place_of(await self.history(parent), call_id)
+        await store.inbox.post(task, f"task {place}")
         await self._poke(child)
 
     async def work(

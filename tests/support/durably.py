@@ -1,0 +1,58 @@
+"""Steps of tests of a `Durable`: to work on its sessions, and to wait for what they come to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from axio.approval import PendingCall
+from axio.history import check
+from axio.messages import Message
+from axio_durable import Durable, Rested
+
+__all__ = ("asked", "rested", "until", "waits", "words", "working")
+
+
+@asynccontextmanager
+async def working(durable: Durable, **options: float) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(durable.work(stop=stop, **options))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 60)
+
+
+async def rested(durable: Durable, session: str) -> Rested:
+    """How the session comes to rest; its history must be valid then."""
+    async with asyncio.timeout(60):
+        async for event in durable.follow(session):
+            last = event
+    assert isinstance(last, Rested)
+    assert check(await durable.history(session)) == []
+    return last
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - what it waits for sets no event
+            await asyncio.sleep(0.01)
+
+
+def words(history: list[Message]) -> list[str]:
+    return [repr(message.content) for message in history]
+
+
+async def asked(durable: Durable, session: str = "s") -> PendingCall:
+    assert await rested(durable, session) == Rested("approval")
+    [call] = await durable.pending(session)
+    return call
+
+
+async def waits(durable: Durable) -> PendingCall:
+    async with asyncio.timeout(60):
+        while not (calls := await durable.waiting("s")):  # noqa: ASYNC110 - another task sees to it
+            await asyncio.sleep(0.02)
+    return calls[0]
