@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, get_args
 
 from textual.actions import SkipAction
@@ -60,6 +60,26 @@ class Actions(App[None]):
         """Tell the person something, until they go on."""
         self.notice.say(text)
 
+    def tell_error(self, error: BaseException) -> None:
+        from axio.exceptions import SessionLost
+        from axio_tui.errors import explain
+
+        hint = "; /fork goes on in a copy of it" if isinstance(error, SessionLost) else ""
+        self.say(f"error: {explain(error, self.session.agent.transport)}{hint}")
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell an error of what is done inside: a store that is full, or lost to another program,
+        ends no application."""
+        try:
+            yield
+        except Exception as error:
+            self.tell_error(error)
+
+    async def _call(self, command: Command) -> None:
+        with self.telling():
+            await self.host.call(command)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in MAIN_ONLY:
             is_early = not self.is_complete and action not in EARLY
@@ -79,7 +99,7 @@ class Actions(App[None]):
         now = time.monotonic()
         if now - self._escaped < _TWICE and self.composer.is_empty and self.is_open:
             self._escaped = 0.0
-            self.run_worker(self.host.call(Command("rewind")))
+            self.run_worker(self._call(Command("rewind")))
         else:
             self._escaped = now
 
@@ -203,6 +223,6 @@ class Actions(App[None]):
                 yield SystemCommand(
                     f"/{command.name}",
                     one_line(command.help),
-                    lambda call=call: self.run_worker(self.host.call(call)),
+                    lambda call=call: self.run_worker(self._call(call)),
                 )
         yield SystemCommand("Theme", "change the colours", self.action_change_theme)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio_tui.chat.permissions import Asked
     from axio_tui.chat.questions import Questions
     from axio_tui.chat.session import ChatSession
+    from axio_tui.chat.shell_escape import Ran
 
 __all__ = ("AgentApp",)
 
@@ -159,7 +160,7 @@ class AgentApp(Actions):
         self.runs = Runs(
             on_event=self._on_event,
             on_change=self.refresh_lines,
-            on_error=self._on_error,
+            on_error=self.tell_error,
             budget=lambda: self.opened.budget(),
             waits_for=self.arrivals,
         )
@@ -235,10 +236,8 @@ class AgentApp(Actions):
 
     async def change_to(self, session: ChatSession) -> None:
         """Go on with another conversation, as the person has chosen it."""
-        try:
+        with self.telling():
             await self.show_session(session)
-        except Exception as error:
-            self._on_error(error)
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault of the application: a report without values of variables, and exit status 1."""
@@ -265,13 +264,6 @@ class AgentApp(Actions):
             self.queue_lines.tell(self.session.inbox.waiting)
         if len(self.screen_stack) > 1 and hasattr(self.screen, "touch"):
             self.screen.touch()
-
-    def _on_error(self, error: BaseException) -> None:
-        from axio.exceptions import SessionLost
-        from axio_tui.errors import explain
-
-        hint = "; /fork goes on in a copy of it" if isinstance(error, SessionLost) else ""
-        self.say(f"error: {explain(error, self.session.agent.transport)}{hint}")
 
     def _tick(self) -> None:
         """Once a second while a run goes on."""
@@ -330,11 +322,9 @@ class AgentApp(Actions):
         while True:
             message = await self._inputs.get()
             self.notice.say("")
-            try:
+            with self.telling():
                 await self.writing.remember(message.kept)
                 await self._sent(message.input, isinstance(message, Composer.Steered))
-            except Exception as error:
-                self._on_error(error)
 
     async def _sent(self, input: Input, steers: bool) -> None:
         match input:
@@ -356,11 +346,13 @@ class AgentApp(Actions):
 
     @work(group="shell")
     async def _run_shell(self, shell: Shell) -> None:
-        ran = await self.writing.run(shell)
-        if ran is None:
-            return
+        with self.telling():
+            if (ran := await self.writing.run(shell)) is not None:
+                await self._show_ran(ran, shell.is_shared)
+
+    async def _show_ran(self, ran: Ran, is_shared: bool) -> None:
         self.transcript.follow()
-        if shell.is_shared:
+        if is_shared:
             await self.runs.send(self.session, ran.for_model())
         elif self.runs.is_busy:
             self.say(ran.for_person())
@@ -376,7 +368,11 @@ class AgentApp(Actions):
 
     async def on_composer_draft_changed(self, message: Composer.DraftChanged) -> None:
         if self.is_open:
-            await self.session.keep_draft(message.kept)
+            with self.telling():
+                await self.session.keep_draft(message.kept)
+
+    def on_composer_said(self, message: Composer.Said) -> None:
+        self.say(message.words)
 
     # ── what the transcript says ──────────────────────────────────────────────────────────────
 

@@ -68,7 +68,9 @@ class Writing:
         """The newest prompt that waits, to be edited."""
         if not self._app.is_open:
             return None
-        message = await self._app.session.inbox.take_back()
+        message = None
+        with self._app.telling():
+            message = await self._app.session.inbox.take_back()
         self._app.refresh_lines()
         return None if message is None else typed_in(message)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from axio.context import SessionInfo
-from axio.exceptions import SessionBusy
 from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.chat.library import Library
 from axio_tui.harmless import one_line
@@ -98,10 +98,13 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
             super().action_choose()
             return
         info, self._renaming = self._renaming, None
-        if name := self._field.value.strip():
-            await self._library.rename(info.session_id, name)
+        name = self._field.value.strip()
         self._field.value = ""
         await self._find("")
+        if name:
+            with self._telling():
+                await self._library.rename(info.session_id, name)
+                await self._find("")
 
     async def action_close(self) -> None:
         if self._renaming is None:
@@ -122,12 +125,17 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
             self.tell_keys(f"Del again deletes {_name(info)!r} for good")
         else:
             self._deleting = None
-            try:
+            with self._telling():
                 await self._library.delete(info.session_id)
-            except SessionBusy as error:
-                self.tell_keys(str(error))
-                return
-            await self._find(self._field.value.strip())
+                await self._find(self._field.value.strip())
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell why a conversation cannot be changed: another program has it, the disk is full."""
+        try:
+            yield
+        except Exception as error:
+            self.tell_keys(one_line(str(error), 200))
 
 
 def _name(info: SessionInfo) -> str:
