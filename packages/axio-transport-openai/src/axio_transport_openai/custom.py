@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from axio.models import ModelRegistry
 from axio.wire.settings import Fields, usual_fields
@@ -34,6 +34,13 @@ class OpenAICompatibleTransport(OpenAITransport):
             "help": "their ids; empty: those that the server lists",
         },
     )
+
+    @classmethod
+    def load_config(cls, session: Any = None) -> list[OpenAICompatibleTransport]:
+        """The servers that a person keeps in a file."""
+        from axio_transport_openai.saved import CONFIG_PATH, load
+
+        return load(CONFIG_PATH, session)
 
     def __post_init__(self) -> None:
         given: ModelRegistry | Iterable[str] | str = self.models
