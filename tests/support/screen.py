@@ -33,6 +33,7 @@ from axio_tui.chat.offers import Offer
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.prompt_history import PromptHistory
 from axio_tui.chat.session import ChatSession
+from axio_tui.place import Place
 from axio_tui.server_tools import ServerTools
 
 __all__ = ("Offering", "Puppet", "app_over", "until", "words_on")
@@ -109,6 +110,7 @@ def app_over(
     theme: str = "",
     is_ascii: bool = False,
     servers: ServerTools | None = None,
+    place: Place | None = None,
     keys: Mapping[str, Sequence[str]] | None = None,
 ) -> AgentApp:
     """The application with tools, those of `guarded` behind questions, and with a history."""
@@ -130,8 +132,9 @@ def app_over(
             first = store or await library.store()
             for message in messages:
                 await first.append(message)
-            place = LocalWorkspace(folder)
-            yield Opened(make(first), make, library, place, lambda: "puppet", servers=servers)
+            files = LocalWorkspace(folder)
+            more: Any = {"servers": servers, "place": place}
+            yield Opened(make(first), make, library, files, lambda: "puppet", **more)
 
     app = _Ended(open, theme=theme, is_ascii=is_ascii, keys=keys or {})
     return app

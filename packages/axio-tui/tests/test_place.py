@@ -12,7 +12,8 @@ import pytest
 
 from axio.plugins import Installed
 from axio.tool import Tool
-from axio_tui.place import rules_of
+from axio_tui.errors import CommandError, WrongUse
+from axio_tui.place import Place, rules_of
 from axio_tui_guards import Rule
 from support.docker import Engine
 from support.image import GNU_IMAGE
@@ -124,3 +125,56 @@ def test_in_a_container_its_own_files_may_be_read_by_the_tools_that_work_there()
     assert rules_of("docker:debian", tools) == rules_of("docker", tools)
     assert rules_of("docker", tools) == [Rule("allow", tool="read_file", path="/", access="read")]
     assert rules_of("none", tools) == rules_of("workspace-write", tools) == []
+
+
+# ── another place in the middle of a conversation ─────────────────────────────────────────────
+
+
+async def output_in(place: Place, command: str) -> str:
+    async with place.files.run(("/bin/sh", "-c", command)) as running:
+        return b"".join([output.data async for output in running]).decode()
+
+
+async def test_another_place_holds_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = []
+    async with Place() as place:
+        place.on_change = lambda: told.append(place.sandbox)
+        assert place.workspace is None
+        await place.change("read-only")
+        assert "no" in await output_in(place, "touch made || echo no")
+        await place.change("workspace-write")
+        await output_in(place, "touch made")
+        await place.change("workspace-write")
+    assert told == ["read-only", "workspace-write"] and (tmp_path / "made").exists()
+
+
+async def test_a_place_that_cannot_be_had_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.chown(tmp_path, 1000, 1000)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    async with Place("read-only") as place:
+        before = place.workspace
+        with pytest.raises(CommandError, match="no engine answers at unix:///nowhere"):
+            await place.change("docker")
+        with pytest.raises(WrongUse, match="no sandbox 'podmann'"):
+            await place.change("podmann")
+        assert (place.sandbox, place.workspace) == ("read-only", before)
+        assert "no" in await output_in(place, "touch made || echo no")
+
+
+async def test_a_container_that_is_left_ends_with_all_that_runs_in_it(
+    docker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", docker_engine.url)
+    os.chown(tmp_path, 1000, 1000)
+    async with Place(f"docker:{GNU_IMAGE}") as place:
+        await output_in(place, "setsid sleep 600 >/dev/null 2>&1 & echo started")
+        assert len(docker_engine.left("ps -a")) == 1
+        await place.change("none")
+        assert docker_engine.left("ps -a") == [] and place.workspace is None

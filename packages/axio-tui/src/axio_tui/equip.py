@@ -35,12 +35,12 @@ from axio_tui.extensions import Extensions, in_turn
 from axio_tui.offered import extensions_for, guards_for, names_in, once, server_tools_in, tools_of
 from axio_tui.parts import Parts, disabled_in
 from axio_tui.permissions import decisions_file
-from axio_tui.place import place_of, placed, rules_of
+from axio_tui.place import Place, placed, rules_of
 from axio_tui.prompt import GUARD_SYSTEM_PROMPT, build_system_prompt, facts
 from axio_tui.server_tools import NOBODY, ServersAsk, ServerTools, server_tools
 from axio_tui.session import make_agent
 from axio_tui.tools import SUBAGENT_SYSTEM_PROMPT
-from axio_tui_guards import Decisions, Rule
+from axio_tui_guards import Decisions
 
 if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
     from axio_tools_local.workspace import Workspace
@@ -64,8 +64,8 @@ class Equipment:
     subagents: SubAgents
     servers: ServerTools
     providers: Providers
+    place: Place
     skills: Mapping[str, Skill] = field(default_factory=dict)
-    place: Workspace | None = None
     hooks: Hooks | None = None
     system_parts: Mapping[str, str] = field(default_factory=dict)
     """The parts of the system prompt, by their names."""
@@ -80,11 +80,7 @@ class Equipment:
     @property
     def workspace(self) -> Workspace:
         """Where the tools work."""
-        if self.place is not None:
-            return self.place
-        from axio_tools_local.local import LocalWorkspace  # Only where it is asked for.
-
-        return LocalWorkspace()
+        return self.place.files
 
     def session(self, store: ContextStore | None = None) -> ChatSession:
         """A session of the agent in a store, not opened yet."""
@@ -128,7 +124,7 @@ async def equipped(
     known = Providers(parts, args.config, secrets)
     roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
-        place_of(args.sandbox) as place,
+        Place(args.sandbox) as place,
         extensions_for(args, parts, say) as extensions,
         server_tools(
             server_tools_in(args.tools, parts), trusted, say, servers, patience=patience
@@ -139,7 +135,7 @@ async def equipped(
         _tell_of_model(args, choice, transport, say)
         instructions, skills, hooks = _brought(args, say)
         tools = await tools_of(args.tools, parts, extensions, say)
-        permissions = _permissions(args, ask, keeps, hooks, rules_of(args.sandbox, tools))
+        permissions = _permissions(args, ask, keeps, hooks)
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
         permissions.add(guards_for(args, parts, permissions))
         system = _system(args, instructions, skills.text)
@@ -149,7 +145,8 @@ async def equipped(
         def equip() -> None:
             own = [*tools, *more.tools]
             brought = extensions.tools([SUBAGENT, *(tool.name for tool in own)])
-            given = placed([*own, *brought], place, tell)
+            permissions.rules = rules_of(place.sandbox, tools)
+            given = placed([*own, *brought], place.workspace, tell)
             helpers = [subagents.tool] if _wants_subagents(args.tools, models.choice) else []
             _hand_over(agent, [*permissions.guarded(given), *helpers], more, system)
             agent.selector = in_turn(more.selector, extensions.selector)
@@ -157,8 +154,8 @@ async def equipped(
         await extensions.arrived(None if patience is None else GRACE)
         tell = once(say)
         equip()
-        more.on_change = extensions.on_change = equip
-        rest = (subagents, more, known, skills.by_name, place, hooks, system, extensions)
+        more.on_change = extensions.on_change = place.on_change = equip
+        rest = (subagents, more, known, place, skills.by_name, hooks, system, extensions)
         yield Equipment(agent, permissions, models, *rest)
 
 
@@ -190,7 +187,7 @@ def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | N
 
 
 def _permissions(
-    args: argparse.Namespace, ask: Ask, keeps: bool, hooks: Hooks | None, rules: Iterable[Rule]
+    args: argparse.Namespace, ask: Ask, keeps: bool, hooks: Hooks | None
 ) -> Permissions:
     return Permissions(
         ask,
@@ -199,7 +196,6 @@ def _permissions(
         yes=args.yes,
         decisions=_decisions(keeps),
         guards=hooks.guards if hooks else (),
-        rules=rules,
     )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shlex
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from glob import escape
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,9 +17,68 @@ from axio_tui_guards import Rule
 if TYPE_CHECKING:  # loaded by the tools, and by a place that is asked for
     from axio_tools_local.workspace import Workspace
 
-__all__ = ("place_of", "placed", "rules_of")
+__all__ = ("PLACES", "Place", "place_of", "placed", "rules_of")
+
+PLACES = {
+    "none": "commands may do what you may",
+    "workspace-write": "changes are for this folder alone, and there is no network",
+    "read-only": "nothing is changed, and there is no network",
+    "docker": "a container that sees this folder; docker:IMAGE takes another image",
+}
+"""The values of `--sandbox`, and what each means."""
 
 _LOCAL_TOOLS = "axio_tools_local."
+
+
+class Place:
+    """Where the tools of a program work while its block lasts: in `first`, until that is changed.
+
+    `sandbox` is its name, as `--sandbox` has it; `workspace` is None on this machine as it is.
+
+    `on_change` is called when it is another one.
+    """
+
+    def __init__(self, first: str = "none") -> None:
+        self._first = first
+        self.sandbox = "none"
+        self.workspace: Workspace | None = None
+        self.on_change: Callable[[], object] = lambda: None
+        self._open = AsyncExitStack()
+
+    @property
+    def files(self) -> Workspace:
+        """Where the tools work, as a workspace in any case."""
+        if self.workspace is not None:
+            return self.workspace
+        from axio_tools_local.local import LocalWorkspace  # Only where it is asked for.
+
+        return LocalWorkspace()
+
+    async def change(self, sandbox: str) -> None:
+        """Work there from now on; what still runs in the place before is ended.
+
+        Where that place cannot be had all stays as it was: `WrongUse` or `CommandError`.
+        """
+        if sandbox == self.sandbox:
+            return
+        opened = AsyncExitStack()
+        workspace = await opened.enter_async_context(place_of(sandbox))
+        before, self._open = self._open, opened
+        self.sandbox, self.workspace = sandbox, workspace
+        self.on_change()
+        try:
+            await before.aclose()
+        except (OSError, RuntimeError) as error:  # an engine that has gone meanwhile
+            raise CommandError(
+                f"{sandbox} holds; the place before was not closed: {error}"
+            ) from error
+
+    async def __aenter__(self) -> Place:
+        await self.change(self._first)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from axio.types import StopReason, Usage
 from axio_tui.app.app import AgentApp
 from axio_tui.chat.entries import ToolCall
 from axio_tui.chat.offers import Offer
+from axio_tui.place import Place
 from axio_tui_guards import Rule
 from support.screen import Offering, Puppet, app_over, until, words_on
 
@@ -248,3 +250,23 @@ async def test_the_palette_has_the_commands(tmp_path: Path) -> None:
         await until(pilot, lambda: "/permissions" in words_on(app))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: "Decided here" in words_on(app))
+
+
+async def test_the_place_of_the_tools_is_chosen_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.chdir(tmp_path)
+    os.chown(tmp_path, 1000, 1000)
+    async with Place() as place, running(tmp_path, place=place) as (app, pilot):
+        assert "sandbox" not in words_on(app)
+        await command(app, pilot, "/sandbox")
+        await until(pilot, lambda: "> none (now): commands may do what you may" in words_on(app))
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: "ask · sandbox read-only · puppet-1" in words_on(app))
+        assert place.sandbox == "read-only" and app.host.workspace is place.workspace
+        await command(app, pilot, "/sandbox docker")
+        await until(pilot, lambda: "no engine answers at unix:///nowhere" in words_on(app))
+        await command(app, pilot, "/sandbox [b]podmann")
+        await until(pilot, lambda: "no sandbox '[b]podmann'" in words_on(app))
+        assert "sandbox read-only" in words_on(app) and place.sandbox == "read-only"

@@ -37,6 +37,7 @@ from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import Choice
+from axio_tui.place import Place
 from axio_tui.server_tools import ServerTools
 from axio_tui_guards.rules import Rule
 
@@ -54,6 +55,7 @@ class Desk:
     models: Models
     providers: Providers
     asker: Asker
+    place = Place()
     servers = ServerTools(None)
     extensions: None = None
     system_parts: Mapping[str, str] = {"system prompt": "Be brief.", "AGENTS.md": "Use tabs." * 200}

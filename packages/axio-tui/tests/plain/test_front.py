@@ -587,3 +587,27 @@ def test_servers_are_listed_and_switched_in_lines(axio: Any, terminal: Any) -> N
     asked(tty, "/mcp nothing")
     tty.until("axio: no MCP server nothing; there is: late.")
     left(tty)
+
+
+# ── where tools work ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_place_of_tools_is_changed_between_prompts(axio: Any, terminal: Any) -> None:
+    def runs(command: str) -> list[Any]:
+        return [["shell", {"command": command}]]
+
+    script = [runs("echo 1 > one"), ["First."], runs("echo 2 > two || echo refu''sed"), ["Second."]]
+    tty = terminal("--plain", "--transport", "scripted", "--tools", "shell", "--yes", script=script)
+    asked(tty, "/sandbox")
+    tty.until("  1  none (now): commands may do what you may\n")
+    tty.until("/sandbox N or PLACE\n")
+    asked(tty, "go")
+    tty.until("First.")
+    asked(tty, "/sandbox 3")
+    tty.until("axio: The tools work in another place from now on: read-only")
+    asked(tty, "/sandbox podmann")
+    tty.until("no sandbox 'podmann'; there is: none, workspace-write, read-only, docker")
+    asked(tty, "go")
+    assert "refused" in tty.until("Second.")
+    left(tty)
+    assert (axio.home / "one").exists() and not (axio.home / "two").exists()

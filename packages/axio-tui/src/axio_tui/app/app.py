@@ -292,7 +292,7 @@ class AgentApp(Actions):
     def _tell_status(self) -> None:
         from axio_tui.app.status_words import status_words
 
-        words = status_words(self.session, self.opened.title())
+        words = status_words(self.session, self.opened.title(), self.opened.sandbox)
         self.status.tell(*words.parts)
         self.status.set_classes(words.classes)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from axio_tui.chat.models import Models
     from axio_tui.chat.providers import Providers
     from axio_tui.extensions import Extensions
+    from axio_tui.place import Place
     from axio_tui.server_tools import ServerTools
 
 __all__ = ("ScreenHost",)
@@ -57,7 +58,8 @@ class ScreenHost:
 
     @property
     def workspace(self) -> Workspace:
-        return self._app.opened.workspace
+        place = self._app.opened.place
+        return self._app.opened.workspace if place is None else place.files
 
     @property
     def library(self) -> Library:
@@ -93,6 +95,12 @@ class ScreenHost:
     @property
     def extensions(self) -> Extensions | None:
         return self._app.opened.extensions
+
+    @property
+    def place(self) -> Place:
+        if self._app.opened.place is None:
+            raise CommandFailed("the tools stay where they are here")
+        return self._app.opened.place
 
     @property
     def system_parts(self) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from axio_tui.chat.skills import Skill
     from axio_tui.chat.subagents import SubAgents
     from axio_tui.extensions import Extensions
+    from axio_tui.place import Place
     from axio_tui.server_tools import ServerTools
 
 __all__ = ("Open", "Opened", "opening")
@@ -30,7 +31,8 @@ __all__ = ("Open", "Opened", "opening")
 class Opened:
     """`first` is the conversation to begin with, not opened yet; `make` makes others, in a store of
     `library` or any other. `title` names where the model is, `budget` limits one prompt. `problems`
-    tell what was wrong in the configuration. `servers` are those of MCP."""
+    tell what was wrong in the configuration. `servers` are those of MCP, and
+    `place` is where the tools work."""
 
     first: ChatSession
     make: Callable[[ContextStore], ChatSession]
@@ -47,6 +49,12 @@ class Opened:
     extensions: Extensions | None = None
     """The plug-ins that bring tools."""
     providers: Providers | None = None
+    place: Place | None = None
+
+    @property
+    def sandbox(self) -> str:
+        """The name of the place."""
+        return "none" if self.place is None else self.place.sandbox
 
 
 Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContextManager[Opened]]"
@@ -97,6 +105,7 @@ def opening(args: argparse.Namespace) -> Open:
                 parts.servers,
                 parts.extensions,
                 parts.providers,
+                parts.place,
             )
 
     return opened

@@ -25,7 +25,7 @@ class Status(NamedTuple):
     classes: str
 
 
-def status_words(session: ChatSession, title: str) -> Status:
+def status_words(session: ChatSession, title: str, sandbox: str = "none") -> Status:
     mode = "" if session.permissions is None else session.permissions.mode
     model = model_of(session.agent.transport)
     window = session.meter.window(model)
@@ -39,6 +39,7 @@ def status_words(session: ChatSession, title: str) -> Status:
     is_offline = title == _OFFLINE
     parts = [
         _MODES.get(mode, ""),
+        "" if sandbox == "none" else f"sandbox {sandbox}",
         _OFFLINE if is_offline else (model.id if model else title),
         "/connect takes another" if is_offline and not session.conversation.entries else "",
         filled,

@@ -27,6 +27,7 @@ from axio_tui.chat.filling import within
 from axio_tui.chat.meter import in_all
 from axio_tui.chat.permissions import Mode, Permissions
 from axio_tui.chat.plugin_commands import PLUGINS
+from axio_tui.chat.sandbox import SANDBOX
 from axio_tui.chat.servers import MCP
 from axio_tui.chat.session import Point
 from axio_tui.chat.settings import SETTING_UP
@@ -330,6 +331,7 @@ BUILTIN = {
         ),
         MCP,
         PLUGINS,
+        SANDBOX,
         SlashCommand("tools", "", "what the model may call", _tools, any_time=True),
         DOCTOR,
         SlashCommand("quit", "", "leave; so do exit and Ctrl-D", _leave, any_time=True),

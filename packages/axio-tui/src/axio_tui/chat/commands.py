@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from axio_tui.chat.models import Models
     from axio_tui.chat.providers import Providers
     from axio_tui.extensions import Extensions
+    from axio_tui.place import Place
     from axio_tui.server_tools import ServerTools
 
 __all__ = (
@@ -78,6 +79,10 @@ class Host(Protocol):
     @property
     def extensions(self) -> Extensions | None:
         """The plug-ins that bring tools."""
+
+    @property
+    def place(self) -> Place:
+        """The place that the tools can be moved from."""
 
     @property
     def system_parts(self) -> Mapping[str, str]:

@@ -112,6 +112,16 @@ class Permissions:
         self._rules.rules = (*policy, *self._more)
 
     @property
+    def rules(self) -> Sequence[Rule]:
+        """The rules behind those of the policy."""
+        return self._more
+
+    @rules.setter
+    def rules(self, rules: Iterable[Rule]) -> None:
+        self._more = tuple(rules)
+        self.mode = self._mode
+
+    @property
     def decisions(self) -> Decisions:
         return self._rules.decisions
 

@@ -47,11 +47,13 @@ from axio_tui.errors import CommandError
 from axio_tui.extensions import Extensions
 from axio_tui.harmless import plain, visible
 from axio_tui.limits import budget_of
+from axio_tui.place import Place
 from axio_tui.plain.asker import LineAsker
 from axio_tui.plain.keyboard import Complete, Keyboard
 from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.plain.teller import AXIO, YOU
 from axio_tui.plain.telling import Telling
+from axio_tui.plain.waiting import wait_for
 from axio_tui.server_tools import ServerTools
 from axio_tui.stopping import Interrupts
 
@@ -107,6 +109,10 @@ class Front:
     @property
     def extensions(self) -> Extensions | None:
         return self._parts.extensions
+
+    @property
+    def place(self) -> Place:
+        return self._parts.place
 
     @property
     def system_parts(self) -> Mapping[str, str]:
@@ -332,18 +338,9 @@ class Front:
         self._tell_waiting()
 
     async def _ready(self) -> None:
-        """Wait for servers as long as a prompt does; Ctrl-C ends that, and parks the prompt."""
-        servers = self._parts.servers
-        if servers.awaited:
-            names = ", ".join(map(visible, servers.awaited))
-            self._tell(
-                f"connecting to {names}; next, in {servers.patience:g} s at most: the prompt"
-            )
-            waiting = asyncio.create_task(servers.ready())
-            with self._interrupts.ending(waiting.cancel):
-                await asyncio.wait([waiting])
-            if waiting.cancelled():
-                self.session.inbox.park()
+        """Wait for servers as long as a prompt does."""
+        if not await wait_for(self._parts.servers, self._interrupts, self._tell):
+            self.session.inbox.park()
         self._tell_news()
 
     def _tell_news(self) -> None:
