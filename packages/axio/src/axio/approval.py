@@ -14,22 +14,32 @@ again when no call inside it waits any more.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
-from hashlib import sha256
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from axio.blocks import ToolResultBlock, ToolUseBlock, from_dict, to_dict
+from axio.blocks import ToolResultBlock, ToolUseBlock
 from axio.context import ContextStore
 from axio.exceptions import AxioError
 from axio.history import UNKNOWN_OUTCOME, calls_of
-from axio.journal import is_final
 from axio.messages import Message
 from axio.results import as_content
-from axio.types import JSONObject, ToolCallID, ToolName
+from axio.types import ToolCallID
+from axio.waiting_notes import (
+    Made,
+    PendingCall,
+    Standing,
+    as_history,
+    decode_made,
+    digest,
+    has_notes,
+    reason_in,
+    standing,
+    waiting_inside_note,
+    waiting_note,
+    with_inner,
+)
 
 __all__ = (
     "ApprovalError",
@@ -56,112 +66,14 @@ __all__ = (
     "waiting_note",
 )
 
-_WAITS = "[waiting for approval {digest}] This call has not been run. {reason}"
-_BEGUN = (
-    "[waiting for the result {digest}] This call has begun, and its result comes later. {reason}"
-)
-_APPROVED = "[approved {digest}] This call will be run when the session goes on."
-_INSIDE = "[waiting inside {digest}] This call goes on when those that it has made may go on."
-
-
-class Standing(Enum):
-    """Of a call that has no result yet. The values are the notes in the place of the result."""
-
-    PENDING = _WAITS
-    WAITING = _BEGUN
-    INSIDE = _INSIDE
-    APPROVED = _APPROVED
-
-
 _CALLED_OFF = "[called off] This call has {begun}. {reason}"
 
 _Place: TypeAlias = tuple[int, int]
 """Of a result: the index of its message, and of the block in that."""
 
-Made: TypeAlias = Mapping[ToolCallID, tuple[ToolUseBlock, ToolResultBlock]]
-"""Calls inside another one, by id, each with its result or the note that it waits."""
-
 
 class ApprovalError(AxioError):
     """A decision about a call that does not wait, or waits with other arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingCall:
-    """A call that waits. All of it is JSON; `digest` stands for these very arguments, `reason` is
-    what the guard that put it off has said.
-
-    `repeat` is the number of calls before it that are the same in all of that: a model may give
-    its calls the same ids in every run. Of a call inside another one it is that one's.
-    """
-
-    tool_use_id: ToolCallID
-    name: ToolName
-    input: JSONObject
-    digest: str
-    repeat: int = 0
-    reason: str = ""
-
-
-# ── the notes ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def digest(id: ToolCallID, name: ToolName, input: JSONObject) -> str:
-    """SHA-256 of the call's id, its tool and its arguments: an approval is bound to it."""
-    return sha256(json.dumps([id, name, input], sort_keys=True).encode()).hexdigest()
-
-
-def waiting_note(
-    id: ToolCallID, name: ToolName, input: JSONObject, reason: str, *, has_begun: bool = False
-) -> str:
-    """The result of a call that was deferred."""
-    note = _BEGUN if has_begun else _WAITS
-    return note.format(digest=digest(id, name, input), reason=reason).strip()
-
-
-def waiting_inside_note(
-    id: ToolCallID, name: ToolName, input: JSONObject, made: Made | None = None
-) -> str:
-    """The result of a call that has `made` others, some of which wait. Of nested ones only the
-    outermost says what they are."""
-    note = _INSIDE.format(digest=digest(id, name, input))
-    return note if made is None else f"{note}\n{_encode(made)}"
-
-
-def standing(call: ToolUseBlock, result: ToolResultBlock) -> Standing | None:
-    """The note that `result` is; None for a real result, and for a note of another call."""
-    if is_final(result):
-        return None
-    text, bound = str(result.content), digest(call.id, call.name, call.input)
-    found = (each for each in Standing if text.startswith(f"{_mark(each.value)}{bound}]"))
-    return next(found, None)
-
-
-def _mark(note: str) -> str:
-    return note.partition("{")[0]
-
-
-def _encode(made: Made) -> str:
-    return json.dumps([[to_dict(call), to_dict(result)] for call, result in made.values()])
-
-
-def _decode(note: str) -> Made | None:
-    """The calls that a note of the outermost one names; None if it names none."""
-    made: dict[ToolCallID, tuple[ToolUseBlock, ToolResultBlock]] = {}
-    try:
-        for pair in json.loads(note.partition("\n")[2]):
-            call, result = map(from_dict, pair)
-            if not (isinstance(call, ToolUseBlock) and isinstance(result, ToolResultBlock)):
-                return None
-            made[call.id] = call, result
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return made
-
-
-def as_history(made: Made) -> list[Message]:
-    calls, results = [call for call, _ in made.values()], [result for _, result in made.values()]
-    return [Message("assistant", [*calls]), Message("user", [*results])]
 
 
 # ── looking for them ──────────────────────────────────────────────────────────────────────────────
@@ -169,27 +81,17 @@ def as_history(made: Made) -> list[Message]:
 
 def pending(history: Sequence[Message]) -> list[PendingCall]:
     """The calls that wait for a decision, in the order they were made."""
-    return [call for _, call in _marked(history, _WAITS)]
+    return [call for _, call in _marked(history, Standing.PENDING)]
 
 
 def waiting(history: Sequence[Message]) -> list[PendingCall]:
     """The calls that have begun and wait for their results, in the order they were made."""
-    return [call for _, call in _marked(history, _BEGUN)]
-
-
-def has_notes(message: Message) -> bool:
-    """True if some results of the message are only notes of calls that wait or were approved: it
-    will be replaced."""
-    marks = tuple(_mark(standing.value) for standing in Standing)
-    return any(
-        result.is_error and isinstance(result.content, str) and result.content.startswith(marks)
-        for result in message.tool_results
-    )
+    return [call for _, call in _marked(history, Standing.WAITING)]
 
 
 def approved(history: Sequence[Message]) -> list[PendingCall]:
     """The calls that were approved and have not been run."""
-    return [call for _, call in _marked(history, _APPROVED)]
+    return [call for _, call in _marked(history, Standing.APPROVED)]
 
 
 def granted(history: Sequence[Message]) -> list[tuple[PendingCall, Made]]:
@@ -207,17 +109,15 @@ def reason_to_stop(history: Sequence[Message]) -> str:
 
 def first_pending(history: Sequence[Message]) -> int:
     """The index of the first message with a call that waits or was approved, or the length."""
-    marks = [_mark(note) for note in (_WAITS, _BEGUN, _APPROVED, _INSIDE)]
-    found = [index - 1 for mark in marks for (index, _), *_ in _bound(history, mark)]
+    found = [index - 1 for note in Standing for (index, _), *_ in _bound(history, note)]
     return min(found, default=len(history))
 
 
-def _marked(history: Sequence[Message], note: str) -> list[tuple[_Place, PendingCall]]:
+def _marked(history: Sequence[Message], note: Standing) -> list[tuple[_Place, PendingCall]]:
     """The calls with this note, each with the place of its result or of the one around it."""
-    mark = _mark(note)
     found = [
-        (place, replace(call, reason=_reason(call, text, note)))
-        for place, call, text in _bound(history, mark)
+        (place, replace(call, reason=reason_in(call, text, note)))
+        for place, call, text in _bound(history, note)
     ]
     for place, around, made in _around(history):
         inner = _marked(as_history(made), note)
@@ -228,14 +128,14 @@ def _marked(history: Sequence[Message], note: str) -> list[tuple[_Place, Pending
 def _around(history: Sequence[Message]) -> list[tuple[_Place, PendingCall, Made]]:
     """The calls that wait for others which they have made, and these."""
     decoded = (
-        (place, call, _decode(text)) for place, call, text in _bound(history, _mark(_INSIDE))
+        (place, call, decode_made(text)) for place, call, text in _bound(history, Standing.INSIDE)
     )
     return [(place, call, made) for place, call, made in decoded if made is not None]
 
 
 def _granted(history: Sequence[Message]) -> list[tuple[_Place, PendingCall, Made]]:
     found: list[tuple[_Place, PendingCall, Made]] = [
-        (place, call, {}) for place, call, _ in _bound(history, _mark(_APPROVED))
+        (place, call, {}) for place, call, _ in _bound(history, Standing.APPROVED)
     ]
     for place, call, made in _around(history):
         if not reason_to_stop(as_history(made)):
@@ -243,10 +143,10 @@ def _granted(history: Sequence[Message]) -> list[tuple[_Place, PendingCall, Made
     return sorted(found, key=lambda triple: triple[0])
 
 
-def _bound(history: Sequence[Message], mark: str) -> Iterator[tuple[_Place, PendingCall, str]]:
-    """The calls whose note begins so, and is for their very arguments: any other is void."""
-    for place, call, text in _failed(history, mark):
-        if text.startswith(f"{mark}{call.digest}]"):
+def _bound(history: Sequence[Message], note: Standing) -> Iterator[tuple[_Place, PendingCall, str]]:
+    """The calls with such a note that is for their very arguments: any other is void."""
+    for place, call, text in _failed(history, note.mark):
+        if text.startswith(f"{note.mark}{call.digest}]"):
             yield place, call, text
 
 
@@ -272,11 +172,6 @@ def _failed(
             made.setdefault(call.id, []).append(call)
 
 
-def _reason(call: PendingCall, text: str, note: str) -> str:
-    """The words in a note of the guard or handler that put the call off."""
-    return text.removeprefix(note.format(digest=call.digest, reason="").strip()).strip()
-
-
 # ── changing them ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -293,7 +188,7 @@ async def decide(
         bound = digest(call.tool_use_id, call.name, call.input)
         waiting = [
             (place, found)
-            for place, found in _marked(history, _WAITS)
+            for place, found in _marked(history, Standing.PENDING)
             if found.tool_use_id == call.tool_use_id
         ]
         same = [(place, found) for place, found in waiting if found.digest == call.digest == bound]
@@ -302,7 +197,7 @@ async def decide(
         place = next((place for place, found in same if found.repeat == call.repeat), None)
         if place is None:
             raise ApprovalError(f"the call {call.tool_use_id!r} does not wait for approval")
-        text = _APPROVED.format(digest=bound) if approve else f"denied: {reason or 'not approved'}"
+        text = Standing.APPROVED.note(bound) if approve else f"denied: {reason or 'not approved'}"
         result = ToolResultBlock(call.tool_use_id, text, True)
         await context.replace(_changed(history, {place: result}))
 
@@ -320,7 +215,10 @@ async def answer(
     result = ToolResultBlock(call.tool_use_id, as_content(content), is_error)
     async with context.own():
         history = await context.get_history()
-        marked = [*_marked(history, _WAITS), *_marked(history, _BEGUN)]
+        marked = [
+            *_marked(history, Standing.PENDING),
+            *_marked(history, Standing.WAITING),
+        ]
         places = [place for place, found in marked if _same(found, call)]
         if places:
             await context.replace(_changed(history, {places[0]: result}))
@@ -336,7 +234,7 @@ async def call_off(context: ContextStore, reason: str) -> None:
         for note in Standing:
             has_begun = note in (Standing.WAITING, Standing.INSIDE)
             text = _CALLED_OFF.format(begun="begun" if has_begun else "not been run", reason=reason)
-            for place, call, _ in _bound(history, _mark(note.value)):
+            for place, call, _ in _bound(history, note):
                 results[place] = ToolResultBlock(call.tool_use_id, text.strip(), True)
         if results:
             await context.replace(_changed(history, results))
@@ -399,16 +297,8 @@ def _changed(
         before = message.content[at]
         assert isinstance(before, ToolResultBlock)
         if before.tool_use_id != result.tool_use_id:
-            result = _with_inner(before, result)
+            result = with_inner(before, result)
         changed[index] = Message(
             message.role, [*message.content[:at], result, *message.content[at + 1 :]]
         )
     return changed
-
-
-def _with_inner(around: ToolResultBlock, result: ToolResultBlock) -> ToolResultBlock:
-    note = str(around.content)
-    made = dict(_decode(note) or {})
-    call, _ = made[result.tool_use_id]
-    made[call.id] = call, result
-    return replace(around, content=f"{note.partition(chr(10))[0]}\n{_encode(made)}")
