@@ -91,7 +91,7 @@ async def test_appending_and_reading_the_end_decodes_nothing_else(
     async with SQLiteContextStore.open(path, "long", "p") as store:
         await store.append(user("new"))
         assert await store.last(2) == [user("2999"), user("new")]
-        assert len(decoded) == 2
+        assert len(decoded) == 2 and await store.count() == 3001
         history = await store.get_history()
         assert len(history) == len(decoded) - 2 == 3001
         assert await store.last(2) == list(history)[-2:]

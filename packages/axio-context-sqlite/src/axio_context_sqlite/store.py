@@ -183,6 +183,10 @@ class SQLiteContextStore(ContextStore):
             return history[max(len(history) - number, 0) :]
         return await self._run(lambda db: rows.tail(db, self._session, number))
 
+    async def count(self) -> int:
+        """How many messages there are."""
+        return await self._run(lambda db: rows.count(db, self._session), brief=True)
+
     async def replace(self, messages: Iterable[Message]) -> None:
         """Put `messages` in the place of the history: all of them or, after an error, none.
 

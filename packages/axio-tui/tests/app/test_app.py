@@ -380,3 +380,28 @@ async def test_a_conversation_that_another_program_has(tmp_path: Path, key: str)
     finally:
         await other.close()
         await other.store.close()
+
+
+async def test_the_end_of_a_long_conversation_is_painted_before_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = [
+        Message(role, [TextBlock(f"{role} {number}")])
+        for number in range(200)
+        for role in ("user", "assistant")
+    ]
+    async with running(tmp_path, keeps=True, messages=history) as (app, _, pilot):
+        store = await app.opened.library.store(app.session.store.session_id)
+        await app.show_session(app.opened.make(await app.opened.library.store()))
+        again = app.opened.make(store)
+        painted: list[str] = []
+        load = again.load
+
+        async def watched() -> None:
+            painted.append(words_on(app))
+            await load()
+
+        monkeypatch.setattr(again, "load", watched)
+        await app.show_session(again)
+        assert "assistant 199" in painted[0] and len(app.transcript.items) == 400
+        await until(pilot, lambda: "assistant 199" in words_on(app))

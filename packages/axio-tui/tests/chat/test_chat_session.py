@@ -36,6 +36,61 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await conn.close()
 
 
+async def test_the_end_of_a_long_conversation_is_seen_before_the_rest_is_read(
+    tmp_path: Path,
+) -> None:
+    conn = await connect(tmp_path / "axio.db")
+    try:
+        store = SQLiteContextStore(conn, "s", "p")
+        await store.extend(
+            Message(role, [TextBlock(f"{role} {n}")])
+            for n in range(300)
+            for role in ("user", "assistant")
+        )
+        session = ChatSession(answering("new"), store)
+        await session.open()
+        await ended(session.send("one more"))
+        await session.note(Note("shell", "a note"))
+        await session.close()
+        whole = list(session.conversation.entries)
+        seen: list[Any] = []
+
+        async def look() -> None:
+            seen.extend(again.conversation.entries)
+
+        again = ChatSession(answering(), SQLiteContextStore(conn, "s", "p"))
+        await again.open(seen=look)
+        await again.close()
+        assert again.conversation.entries == whole
+        assert 100 < len(seen) < 200 and seen == whole[-len(seen) :]
+        seen.clear()
+        short = ChatSession(answering(), SQLiteContextStore(conn, "t", "p"))
+        await short.open(seen=look)
+        await short.close()
+        assert seen == []
+    finally:
+        await conn.close()
+
+
+async def test_a_conversation_that_cannot_be_shown_is_closed_again(tmp_path: Path) -> None:
+    conn = await connect(tmp_path / "axio.db")
+    try:
+        store = SQLiteContextStore(conn, "s", "p")
+        await store.extend(Message("user", [TextBlock(str(n))]) for n in range(300))
+
+        async def fail() -> None:
+            raise ValueError("no screen")
+
+        session = ChatSession(answering(), store)
+        with pytest.raises(ValueError, match="no screen"):
+            await session.open(seen=fail)
+        other = ChatSession(answering(), SQLiteContextStore(conn, "s", "p"))
+        await other.open()
+        await other.close()
+    finally:
+        await conn.close()
+
+
 class Gated:
     """A model that answers with the last prompt once `gate` is open."""
 

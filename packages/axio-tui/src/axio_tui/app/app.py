@@ -205,7 +205,7 @@ class AgentApp(Actions):
 
         before = getattr(self, "session", None)
         try:
-            await session.open()
+            await session.open(seen=lambda: self.transcript.show_first(session.conversation))
         except SessionBusy as error:
             from axio_tui.app.in_use import instead_of
 

@@ -53,7 +53,8 @@ async def _sessions(app: AgentApp) -> None:
             return
         what, session_id = choice
         session = app.opened.make(await app.opened.library.store(session_id))
-        await app.change_to(await session.fork() if what == "fork" else session)
+        # Not in the queue of the screen, which has to paint meanwhile.
+        app.run_worker(app.change_to(await session.fork() if what == "fork" else session))
 
     current = app.session.store.session_id
     app.push_screen(SessionsScreen(app.opened.library, current), chosen)

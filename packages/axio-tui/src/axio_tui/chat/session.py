@@ -13,7 +13,6 @@ await session.close()
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from axio.agent import Agent
@@ -27,18 +26,18 @@ from axio.run.ending import shielded
 from axio.stream import AgentStream
 from axio.transport import CompletionTransport, model_of
 from axio.types import StopReason
-from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.counted import Counted
 from axio_tui.chat.entries import Note
 from axio_tui.chat.filling import Filling, estimated, filling
-from axio_tui.chat.inbox import Inbox, Waiting
-from axio_tui.chat.keeping import Figures, forget_all, keep, kept, moved
-from axio_tui.chat.meter import Meter, Window
+from axio_tui.chat.inbox import Waiting
+from axio_tui.chat.keeping import forget_all, keep, kept, moved
+from axio_tui.chat.kept_session import KeptSession, nudges_of
+from axio_tui.chat.meter import Window
 from axio_tui.chat.permissions import Permissions
 from axio_tui.chat.points import Point, agents_in, is_unfinished, points_in
 from axio_tui.chat.remarks import Said
-from axio_tui.chat.shelf import MemoryShelf, Shelf, shelf_of
-from axio_tui.chat.stores import beside, forget, held
+from axio_tui.chat.shelf import MemoryShelf, shelf_of
+from axio_tui.chat.stores import forget, held
 
 if TYPE_CHECKING:
     from axio.output import OutputStream
@@ -47,10 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ("ChatSession", "Point")
 
-_DRAFT = "draft"
 
-
-class ChatSession:
+class ChatSession(KeptSession):
     """A conversation of `agent`, kept in `store`.
 
     `conversation` is what there is to be seen, `inbox` what waits to be sent. Both are there before
@@ -71,56 +68,10 @@ class ChatSession:
         explain: Callable[[BaseException], str] = message_of,
         permissions: Permissions | None = None,
     ) -> None:
-        self.agent = agent
+        super().__init__(agent, store, explain=explain)
         self.permissions = permissions
-        self._explain = explain
         self._stream: AgentStream | None = None
         self._answer: OutputStream[object]
-        self._held: AsyncExitStack | None = None
-        self.meter = Meter()
-        self._figures = Figures(self.meter)
-        self._use(MemoryContextStore() if store is None else store)
-
-    def _use(self, store: ContextStore, shelf: Shelf | None = None) -> None:
-        self.store = store
-        self.shelf = shelf_of(store) if shelf is None else shelf
-        self.inbox = Inbox(self.shelf)
-        self.conversation = Conversation(
-            session_id=store.session_id,
-            nudges=_nudges(self.agent.transport),
-            explain=self._explain,
-        )
-        self._is_loaded = False
-
-    async def open(self, *, take_over: bool = False) -> None:
-        """Load the conversation, to go on with it until `close`.
-
-        `axio.exceptions.SessionBusy` when another program has it open: that of
-        `SQLiteContextStore` names the process. To `take_over` ends it there.
-        """
-        await self.close()
-        self._held = await held(self.store, take_over=take_over)
-        try:
-            await self.load()
-        except BaseException:
-            await self.close()
-            raise
-
-    async def close(self) -> None:
-        """Let other programs go on with the conversation. No run may be under way."""
-        await self._figures.keep(self.shelf)
-        taken, self._held = self._held, None
-        if taken is not None:
-            await taken.aclose()
-
-    async def load(self) -> None:
-        """Read the conversation as it is kept. Prompts that a program has left are parked."""
-        history = await self.store.get_history()
-        self.conversation.reload(history, await kept(self.shelf))
-        self.meter.changed(estimated(history))
-        await self._figures.load(self.shelf)
-        await self.inbox.load()
-        self._is_loaded = True
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────
 
@@ -267,7 +218,7 @@ class ChatSession:
         self.refuse_while_busy("change the model")
         self.agent.transport = transport
         await self.note(note)
-        self.conversation.nudges = _nudges(transport)
+        self.conversation.nudges = nudges_of(transport)
 
     async def note(self, note: Note) -> None:
         """Show and keep something that is not for the model."""
@@ -277,21 +228,7 @@ class ChatSession:
         self.conversation.note(note)
         await self._keep_remarks()
 
-    # ── drafts ────────────────────────────────────────────────────────────────────────────────
-
-    async def keep_draft(self, text: str) -> None:
-        """Keep what is being typed; an empty text forgets it."""
-        await self.shelf.put(_DRAFT, {"text": text} if text else None)
-
-    async def draft(self) -> str:
-        """The text that was being typed."""
-        return "".join(str(item.data.get("text", "")) for item in await self.shelf.items(_DRAFT))
-
     # ── other sessions ────────────────────────────────────────────────────────────────────────
-
-    def beside(self, session_id: str | None = None) -> ContextStore:
-        """Another session in the same place; in memory where the store has no such place."""
-        return beside(self.store, session_id)
 
     async def fork(self) -> ChatSession:
         """A copy of the conversation that goes on by itself, to be opened. What waits to be sent
@@ -402,7 +339,3 @@ class ChatSession:
         """RuntimeError while a run goes on, with which `what` does not go together."""
         if self.is_busy:
             raise RuntimeError(f"cannot {what} while a run goes on: stop it first")
-
-
-def _nudges(transport: CompletionTransport) -> bool:
-    return bool(getattr(transport, "nudge_on_media_tool_result", False))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
@@ -20,6 +21,7 @@ from axio_tui.app.column import Column, Place
 from axio_tui.app.items import Item
 from axio_tui.app.look import NAMES, Look
 from axio_tui.app.marks import highlighted, marked
+from axio_tui.app.widgets.rows import Rows
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import ToolCall
 
@@ -31,9 +33,11 @@ _FAST_FOR = 1.0
 _NEAR = 3
 """Screens of scrolling over which everything is drawn, so that nothing jumps."""
 _WHEEL = 3
+_FIRST_PAINT = 1.0
+"""Seconds within which the first rows are painted, if any are."""
 
 
-class Transcript(ScrollView, can_focus=True):
+class Transcript(Rows, can_focus=True):
     """Shows the entries of `conversation`. `touch()` after an event paints when it is time.
 
     The view follows the end until the reader scrolls up; `is_behind` is true while there is more
@@ -81,7 +85,6 @@ class Transcript(ScrollView, can_focus=True):
         self._timer: Timer | None = None
         self._painted = self._began = 0.0
         self._is_placing = False
-        self._shown: list[Strip] = []
         self._stale: set[int] = set()
         self._hidden = 0  # entries above, which the reader has cleared away
 
@@ -99,6 +102,15 @@ class Transcript(ScrollView, can_focus=True):
         conversation.changed()
         self._stale = set(range(len(conversation.entries)))
         self._fit()
+
+    async def show_first(self, conversation: Conversation) -> None:
+        """Show the end of a conversation, and wait until it is on the screen. The rest comes by
+        `show`."""
+        self.show(conversation)
+        painted = asyncio.Event()
+        self.call_after_refresh(painted.set)
+        with suppress(TimeoutError):  # nothing is painted while the application ends
+            await asyncio.wait_for(painted.wait(), _FIRST_PAINT)
 
     def clear_view(self) -> None:
         """Show only what comes from now on; when it is clear already, everything again."""
@@ -239,18 +251,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def _show_rows(self, top: int) -> None:
         """Compose the rows of the view, and have those painted that are not as they were."""
-        shown = [self._compose_row(top + y) for y in range(self._height)]
-        before = self._shown
-        self._shown = shown
-        if len(before) != len(shown):
-            self.refresh()
-            return
-        other = [
-            y for y, (one, two) in enumerate(zip(before, shown, strict=True)) if one is not two
-        ]
-        if other:
-            width = self.scrollable_content_region.width
-            self.refresh(Region(0, other[0], width, other[-1] - other[0] + 1))
+        self.show_strips([self._compose_row(top + y) for y in range(self._height)])
 
     def _compose_row(self, line: int) -> Strip:
         row = self._column.row(line)
@@ -265,31 +266,6 @@ class Transcript(ScrollView, can_focus=True):
         selection = self.text_selection
         span = selection.get_span(line) if selection is not None else None
         return strip if span is None else highlighted(strip, *span, self._style_of("selection"))
-
-    def render_line(self, y: int) -> Strip:
-        """A row with its place in the transcript, which the selection asks for."""
-        if not 0 <= y < len(self._shown):
-            return Strip.blank(self.size.width, self.rich_style)
-        return self._shown[y].apply_offsets(0, self.scroll_offset.y + y)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows as they were composed: nothing of the box around a widget is drawn here."""
-        width = self.size.width
-        background = self.background_colors[1]
-        filters = self.get_line_filters()
-        strips: list[Strip] = []
-        for y in crop.line_range:
-            strip = (
-                self._shown[y] if 0 <= y < len(self._shown) else Strip.blank(width, self.rich_style)
-            )
-            if strip.cell_length != width:
-                strip = strip.adjust_cell_length(width, self.rich_style)
-            for filter in filters:
-                strip = strip.apply_filter(filter, background)
-            if crop.column_span != (0, width):
-                strip = strip.crop(*crop.column_span)
-            strips.append(strip)
-        return strips
 
     # ── text selection ────────────────────────────────────────────────────────────────────────
 
