@@ -1,8 +1,9 @@
 """A program with a `Durable`, as the tests and the workers they start see it.
 
 `DATABASE` is a folder for SQLite or a connection string, `SCHEDULER` the engine's name and place,
-`EFFECTS` a file that gets a line for each call that changes something, `KILL_AT` the number of a
-store access at which to die.
+`EFFECTS` a file that gets a line for each call that changes something, `ATTEMPTS` one with a line
+when an attempt at a session begins and when it ends, `KILL_AT` the number of an access of the
+store, on behalf of a session, at which to die.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
 from axio.agent import Agent
 from axio.blocks import TextBlock, ToolResultBlock
 from axio.budget import Budget
+from axio.durable import Standing
 from axio.events import (
     IterationEnd,
     StreamEvent,
@@ -39,6 +43,7 @@ from axio_context_postgres.server import Server
 from axio_context_sqlite import SQLite
 from axio_context_sqlite.database import Database as SQLiteDatabase
 from axio_durable import Database, Durable, InProcess, Scheduler
+from axio_durable.watch import Watched
 
 ENDLESS = "endless"
 TOOLS = ("effect", "slow", "guarded", "child", "later")
@@ -59,6 +64,7 @@ class Model(CompletionTransport):
         at = max(index for index, one in enumerate(messages) if _text(one) is not None)
         turns = sum(one.role == "assistant" for one in messages[at:])
         words = [*(_text(messages[at]) or "").split(), "answer"]
+        await asyncio.sleep(float(os.environ.get("PACE", "0")))
         word = words[min(turns, len(words) - 1)]
         usage = Usage(1, 1)
         if word == ENDLESS:
@@ -141,7 +147,12 @@ def database() -> Database:
     where = os.environ["DATABASE"]
     if os.path.isdir(where):
         return SQLite(os.path.join(where, "app.db"), wait=1.0)
-    return Postgres(where, schema=os.environ["SCHEMA"], lease=3.0, wait=1.0)
+    lease = float(os.environ.get("LEASE", "3"))
+    return Postgres(where, schema=os.environ["SCHEMA"], lease=lease, wait=1.0)
+
+
+WORKS: ContextVar[bool] = ContextVar("WORKS", default=False)
+"""True for what is done on behalf of a session."""
 
 
 def die_at(number: int) -> None:
@@ -149,7 +160,7 @@ def die_at(number: int) -> None:
     steps = itertools.count()
 
     def step() -> None:
-        if next(steps) == number:
+        if WORKS.get() and next(steps) == number:
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(60)
 
@@ -166,6 +177,13 @@ def die_at(number: int) -> None:
 
     dying(SQLiteDatabase, "run")
     dying(Server, "run")
+    advance = Durable.advance
+
+    async def works(self: Durable, session: str) -> Any:
+        WORKS.set(True)  # in the task that the scheduler has made for it
+        return await advance(self, session)
+
+    setattr(Durable, "advance", works)  # noqa: B010
 
 
 def scheduler() -> Scheduler:
@@ -194,8 +212,22 @@ def budget(session: str) -> Budget | None:
     return Budget(requests=int(most), ledger=kept, key=session) if most else None
 
 
+@contextmanager
+def noted(session: str, standing: Standing) -> Iterator[Watched]:
+    """Note when an attempt begins and when it ends, by its process."""
+    with open(os.environ["ATTEMPTS"], "a", encoding="utf-8") as file:
+        print(time.time(), os.getpid(), "begins", session, file=file, flush=True)
+        yield aiter
+        print(time.time(), os.getpid(), "ends", session, file=file)
+
+
 kept: Any = database()
 
 durable = Durable(
-    kept, scheduler(), agents={"worker": worker, "helper": worker}, budget=budget, look_every=0.5
+    kept,
+    scheduler(),
+    agents={"worker": worker, "helper": worker},
+    budget=budget,
+    look_every=float(os.environ.get("LOOK_EVERY", "0.5")),
+    watch=noted,
 )

@@ -38,12 +38,15 @@ class Program:
     def __init__(self, where: str, scheduler: str, folder: Path) -> None:
         self.effects_file = folder / "effects"
         self.effects_file.touch()
+        self.attempts_file = folder / "attempts"
+        self.attempts_file.touch()
         self.log = folder / "log"
         self.settings = {
             "DATABASE": where,
             "SCHEDULER": scheduler,
             "SCHEMA": f"durable_{next(_numbers)}",
             "EFFECTS": str(self.effects_file),
+            "ATTEMPTS": str(self.attempts_file),
         }
         self.started: list[subprocess.Popen[str]] = []
 
@@ -86,6 +89,12 @@ class Program:
     def effects(self) -> list[str]:
         """All that was done in the world, in order."""
         return self.effects_file.read_text().splitlines()
+
+    def attempts(self) -> list[tuple[float, int, str, str]]:
+        """When which process has begun or ended an attempt at which session."""
+        lines = self.attempts_file.read_text().splitlines()
+        fields = (line.split(" ", 3) for line in lines)
+        return [(float(at), int(pid), what, session) for at, pid, what, session in fields]
 
     def close(self) -> None:
         for process in self.started:

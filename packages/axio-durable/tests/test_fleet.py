@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -35,14 +36,16 @@ def kill(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-async def client(durable: Durable, session: str, seed: int) -> tuple[list[Message], str]:
+async def client(
+    durable: Durable, session: str, seed: int, every: float = 0.02
+) -> tuple[list[Message], str]:
     """Watch as a client that reconnects at random and sends only `after`; return the messages,
     and the last text as it was told live, empty if it was not told whole."""
     chance = random.Random(seed)
     seen: list[Message] = []
     text, is_whole, told = "", True, ""
     while True:
-        stream = durable.follow(session, len(seen), every=0.02)
+        stream = durable.follow(session, len(seen), every=every)
         text, is_whole = "", not seen or seen[-1].role == "user"
         async for event in stream:
             if isinstance(event, Stored):
@@ -75,36 +78,76 @@ def judge(history: list[Message], effects: list[str], wanted: int) -> None:
     assert wanted - unknown <= len(effects) <= wanted
 
 
-async def soak(durable: Durable, program: Any, sessions: int, kills: int, seed: int) -> None:
+def at_work(program: Any, process: subprocess.Popen[str]) -> set[str]:
+    """The sessions that a process has begun with and not ended."""
+    found: set[str] = set()
+    for _, pid, what, session in program.attempts():
+        if pid == process.pid:
+            (found.add if what == "begins" else found.discard)(session)
+    return found
+
+
+def delays(program: Any, deaths: dict[int, float]) -> list[float]:
+    """For each session that a process died over: the seconds until another began with it."""
+    open_at: dict[tuple[int, str], float] = {}
+    for at, pid, what, session in program.attempts():
+        if what == "begins":
+            open_at[pid, session] = at
+        else:
+            open_at.pop((pid, session), None)
+    begun = [(at, session) for at, _, what, session in program.attempts() if what == "begins"]
+    return sorted(
+        next(at for at, one in begun if one == session and at > deaths[pid]) - deaths[pid]
+        for pid, session in open_at
+        if pid in deaths
+    )
+
+
+async def soak(
+    durable: Durable, program: Any, sessions: int, kills: int, seed: int, **settings: str
+) -> list[float]:
+    """Kill workers over their sessions, which are posted meanwhile; how long each of these waited
+    for another worker."""
     chance = random.Random(seed)
-    names = [f"soak {number}" for number in range(sessions)]
-    for name in names:
-        await durable.post(name, "effect both effect a last word", agent="worker", id="1")
-    clients = [
-        asyncio.create_task(client(durable, name, seed + number))
-        for number, name in enumerate(names)
-    ]
-    workers = [program.worker("--concurrency", "4") for _ in range(2)]
-    for _ in range(kills):
-        if all(task.done() for task in clients):
-            break
-        await asyncio.sleep(chance.uniform(0.2, 1.0))
-        victim = chance.randrange(2)
-        kill(workers[victim])
-        workers[victim] = program.worker("--concurrency", "4")
-    async with asyncio.timeout(60 + 5 * sessions):
-        found = await asyncio.gather(*clients)
+    options = ("--concurrency", "100")
+    workers = [program.worker(*options, **settings) for _ in range(2)]
+    deaths: dict[int, float] = {}
+    clients: dict[str, asyncio.Task[tuple[list[Message], str]]] = {}
+
+    async def post(number: int) -> None:
+        for _ in range(min(number, sessions - len(clients))):
+            name = f"soak {len(clients)}"
+            await durable.post(name, "effect both effect a last word", agent="worker", id="1")
+            watching = client(durable, name, seed + len(clients), every=0.002 * sessions)
+            clients[name] = asyncio.create_task(watching)
+
+    async with asyncio.timeout(120 + 15 * kills):
+        for _ in range(kills):
+            await post(-(-sessions // kills))
+            victim = chance.randrange(2)
+            while not at_work(program, workers[victim]):
+                if all(client.done() for client in clients.values()):
+                    await post(1)
+                    break
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(chance.uniform(0, 0.3))
+            deaths[workers[victim].pid] = time.time()
+            kill(workers[victim])
+            workers[victim] = program.worker(*options, **settings)
+        await post(sessions)
+        found = await asyncio.gather(*clients.values())
     effects = program.effects()
-    for name, (seen, told) in zip(names, found, strict=True):
+    for name, (seen, told) in zip(clients, found, strict=True):
         assert seen == await durable.history(name)
         judge(seen, [one for one in effects if one.startswith(f"{name} ")], 4)
         assert told in ("", "a")
+    return delays(program, deaths)
 
 
 async def test_sessions_end_while_workers_are_killed_at_random(
     durable: Durable, program: Any
 ) -> None:
-    await soak(durable, program, sessions=5, kills=4, seed=1)
+    await soak(durable, program, sessions=8, kills=4, seed=1)
 
 
 @pytest.mark.heavy
@@ -112,7 +155,14 @@ async def test_sessions_end_while_workers_are_killed_at_random(
 async def test_many_sessions_end_while_workers_are_killed_at_random(
     durable: Durable, program: Any
 ) -> None:
-    await soak(durable, program, sessions=200, kills=100, seed=2)
+    waited = await soak(durable, program, 200, 100, seed=2, LEASE="6", LOOK_EVERY="2", PACE="0.2")
+    middle, late = waited[len(waited) // 2], waited[int(len(waited) * 0.99)]
+    print(
+        f"{len(waited)} sessions lost their worker, and had another after {middle:.1f} s "
+        f"(median), {late:.1f} s (99 %), {waited[-1]:.1f} s (the last)"
+    )
+    assert len(waited) > 50
+    assert waited[-1] < 10
 
 
 async def children(durable: Durable, program: Any, number: int) -> None:
