@@ -138,7 +138,7 @@ def worker() -> Agent:
             tool(slow),
             tool(later),
             tool(effect, Asks(), name="guarded"),
-            durable.child("helper", name="child"),
+            *([durable.child("helper", name="child")] if "helper" in durable.agents else []),
         ],
     )
 
@@ -226,7 +226,7 @@ kept: Any = database()
 durable = Durable(
     kept,
     scheduler(),
-    agents={"worker": worker, "helper": worker},
+    agents=dict.fromkeys(os.environ.get("AGENTS", "worker helper").split(), worker),
     budget=budget,
     look_every=float(os.environ.get("LOOK_EVERY", "0.5")),
     watch=noted,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from axio.durable import require_id
 from axio.messages import Message, Prompt, as_message
 from axio_context_postgres.payload import as_text, decode, encode
 from axio_context_postgres.server import Server
@@ -52,6 +53,8 @@ class Inbox:
         """
         if not id or as_text(id) != id:
             raise ValueError(f"id must be some text without NUL and lone surrogates, got {id!r}")
+        require_id("the id of a message", id)
+        require_id("the id of a session", self._id)
         encoded = encode(as_message(prompt))
         await self._server.fetch(MAKE, {"id": self._id}, repeat=True)
         posted = await self._server.fetch(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from axio.durable import Standing
+from axio import durable
+from axio.durable import Standing, require_id
 from axio_context_postgres.lease import Hold, lost
 from axio_context_postgres.payload import as_text
 from axio_context_postgres.server import Server
@@ -57,7 +58,7 @@ _UNFINISHED = """
 """
 
 
-class Work:
+class Work(durable.Work):
     """`hold` gives the ownership of the run that works on the session."""
 
     def __init__(
@@ -68,18 +69,15 @@ class Work:
         self._hold = hold
 
     async def assign(self, agent: str, parent: str | None = None) -> None:
-        """Say which agent works on the session, and for which other session; the last word holds
-        for the agent, the first for the parent."""
+        require_id("the id of a session", self._id)
         parameters = {"id": self._id, "agent": as_text(agent), "parent": parent}
         await self._server.fetch(_ASSIGN, parameters, repeat=True)
 
     async def standing(self) -> Standing:
-        """How it stands now."""
         found = await self._server.fetch(_STANDING, {"id": self._id}, repeat=True)
         return Standing(*found[0]) if found else Standing()
 
     async def attempt(self) -> Standing:
-        """The owner begins: one more attempt, unless the session is at rest. How it then stands."""
         hold, _ = await self._hold()
         parameters = {"key": hold.key, "epoch": hold.epoch}
         found = await self._server.fetch(_ATTEMPT, parameters, repeat=True)
@@ -88,18 +86,14 @@ class Work:
         return Standing(*found[0])
 
     async def cancel(self) -> None:
-        """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""
         await self._server.fetch(_CANCEL, {"id": self._id}, repeat=True)
 
     async def cancelled(self, number: int) -> None:
-        """The owner has done what the cancel with that number asked for; a later one stays."""
         hold, _ = await self._hold()
         parameters = {"key": hold.key, "epoch": hold.epoch, "number": number}
         await self._server.fetch(_CANCELLED, parameters, repeat=True)
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
-        """Nothing more is to be done, as the owner has seen when the session was `stirred` so
-        often; False if something has come since."""
         hold, _ = await self._hold()
         parameters: dict[str, object] = {"key": hold.key, "epoch": hold.epoch, "stirred": stirred}
         parameters |= {"reason": as_text(reason), "words": as_text(words)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from axio.durable import require_id
 from axio.messages import Message, Prompt, as_message
 from axio_context_sqlite import rows, work
 from axio_context_sqlite.calls import Perform
@@ -38,6 +39,8 @@ class Inbox:
         """
         if not id:
             raise ValueError(f"id must be some text, got {id!r}")
+        require_id("the id of a message", id)
+        require_id("the id of a session", self._session[1])
         role, text, _ = encode(as_message(prompt))
         row = (*self._session, to_column(id), role, compress_payload(text))
 

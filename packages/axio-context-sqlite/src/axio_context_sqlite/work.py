@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from axio.durable import Standing
+from axio import durable
+from axio.durable import Standing, require_id
 from axio_context_sqlite import lease
 from axio_context_sqlite.calls import Perform
 from axio_context_sqlite.names import from_column, to_column
@@ -38,7 +39,7 @@ _UNFINISHED = """
 """
 
 
-class Work:
+class Work(durable.Work):
     """`run` runs a job on the file; `change` does so in a transaction, for the owner."""
 
     def __init__(self, session: Session, run: Run, change: Perform) -> None:
@@ -47,8 +48,7 @@ class Work:
         self._change = change
 
     async def assign(self, agent: str, parent: str | None = None) -> None:
-        """Say which agent works on the session, and for which other session; the last word holds
-        for the agent, the first for the parent."""
+        require_id("the id of a session", self._session[1])
         names = (to_column(agent), None if parent is None else to_column(parent))
         await self._execute(
             "INSERT INTO axio_context_work (project, session_id, agent, parent) "
@@ -59,12 +59,9 @@ class Work:
         )
 
     async def standing(self) -> Standing:
-        """How it stands now."""
         return await self._run(self._standing, brief=True)
 
     async def attempt(self) -> Standing:
-        """The owner begins: one more attempt, unless the session is at rest. How it then stands."""
-
         def change(db: sqlite3.Connection) -> Standing:
             db.execute(_ATTEMPT, self._session)
             return self._standing(db)
@@ -91,11 +88,9 @@ class Work:
         )
 
     async def cancel(self) -> None:
-        """Ask for the end of what is going on, and of what waits. Nothing comes of it at rest."""
         await self._execute(_CANCEL, *self._session, *self._session)
 
     async def cancelled(self, number: int) -> None:
-        """The owner has done what the cancel with that number asked for; a later one stays."""
         statement = (
             "UPDATE axio_context_work SET cancelled = NULL, reason = 'cancelled', words = '' "
             f"{_THIS} AND cancelled = ?"
@@ -103,8 +98,6 @@ class Work:
         await self._change(lambda db: db.execute(statement, (*self._session, number)), brief=True)
 
     async def rest(self, stirred: int, reason: str, words: str = "") -> bool:
-        """Nothing more is to be done, as the owner has seen when the session was `stirred` so
-        often; False if something has come since."""
         texts = (to_column(reason), to_column(words))
 
         def change(db: sqlite3.Connection) -> bool:

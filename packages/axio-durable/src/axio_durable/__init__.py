@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from axio_durable.advance import End, advance
 from axio_durable.durable import Durable
-from axio_durable.errors import DurableError, UnknownAgent
+from axio_durable.errors import DurableError, MissingPackage, UnknownAgent
 from axio_durable.follow import Followed, Restarted, Rested, Stored
 from axio_durable.scheduler import InProcess, Scheduler
 from axio_durable.store import Database, DurableStore
@@ -26,6 +26,7 @@ __all__ = (
     "End",
     "Followed",
     "InProcess",
+    "MissingPackage",
     "Restarted",
     "Rested",
     "Scheduler",

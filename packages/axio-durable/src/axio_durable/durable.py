@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from axio.agent import Agent
 from axio.approval import ApprovalError, PendingCall, answer, decide, pending, waiting
 from axio.budget import Budget
-from axio.durable import Standing
+from axio.durable import Standing, require_id
 from axio.exceptions import AxioError, SessionBusy, StoreError, message_of
 from axio.history import calls_of
 from axio.messages import Message, Prompt
@@ -97,6 +97,7 @@ class Durable:
         self._looks: dict[str, _Tries] = {}
         """Pokes by the look-out for sessions that it has found again and again ever since."""
         self._soon: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._open = AsyncExitStack()
 
     async def __aenter__(self: D) -> D:
@@ -123,6 +124,8 @@ class Durable:
         It is safe to post again after an error, and from several processes.
         """
         self._require(agent)
+        require_id("the id of a session", session)
+        require_id("the id of a message", id)
         store = self.database.session(session)
         known = (await store.work.standing()).agent
         if known is None:  # Before the message, which no worker would find without.
@@ -228,7 +231,8 @@ class Durable:
                 await working
         finally:
             await self._leave()
-            tasks = {looking, working, stopping, *self._soon}
+            # An engine need not end its jobs when its worker is cancelled.
+            tasks = {looking, working, stopping, *self._soon, *self._under_way}
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -245,6 +249,7 @@ class Durable:
 
     async def _look(self) -> None:
         """Find work that was left behind: by a worker that died, or an engine that lost it."""
+        is_away = False
         while True:
             try:
                 found = await self.database.unfinished(1000 + len(self._failures))
@@ -258,10 +263,25 @@ class Durable:
                         self._looks[session] = looks.more(*pauses)
                         await self._poke(session)
             except AxioError as error:
-                logger.warning("cannot look for work: %s", message_of(error))
+                if not is_away:
+                    logger.warning("cannot look for work: %s", message_of(error))
+                is_away = True
+            else:
+                if is_away:
+                    logger.warning("the database can be asked for work again")
+                is_away = False
             await asyncio.sleep(self._look_every)
 
     async def _serve(self, session: str) -> None:
+        """Go on with a session, in a task that ends with the worker."""
+        task = asyncio.create_task(self._try(session))
+        self._under_way.add(task)
+        try:
+            await task
+        finally:
+            self._under_way.discard(task)
+
+    async def _try(self, session: str) -> None:
         """Go on with a session; after an error it is looked for again, each time later."""
         self._looks.pop(session, None)
         before = self._failures.pop(session, _Tries())
@@ -357,4 +377,6 @@ class Durable:
     def _require(self, name: str | None) -> None:
         if name not in self.agents:
             there_is = ", ".join(map(repr, self.agents)) or "none"
-            raise UnknownAgent(f"no agent {name!r} in this program, only {there_is}")
+            raise UnknownAgent(
+                f"no agent {name!r} in this program, only {there_is}: add it to `agents`"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from axio.exceptions import AxioError
 
-__all__ = ("DurableError", "UnknownAgent")
+__all__ = ("DurableError", "MissingPackage", "UnknownAgent")
 
 
 class DurableError(AxioError):
@@ -13,3 +13,12 @@ class DurableError(AxioError):
 
 class UnknownAgent(DurableError):
     """A session is given to an agent that this process does not know."""
+
+
+class MissingPackage(DurableError, ModuleNotFoundError):
+    """The package of an engine is not installed."""
+
+    def __init__(self, extra: str, error: ModuleNotFoundError) -> None:
+        words = f"axio_durable.{extra} needs the package {error.name!r}"
+        super().__init__(f"{words}: pip install 'axio-durable[{extra}]'")
+        self.name = error.name

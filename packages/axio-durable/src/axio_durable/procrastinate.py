@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-import psycopg
-from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import Status
+from axio_durable.errors import DurableError, MissingPackage
+from axio_durable.scheduler import Advance
 
-from axio_durable.errors import DurableError
-from axio_durable.scheduler import Advance, UnderWay
+try:
+    import psycopg
+    from procrastinate import App, PsycopgConnector
+    from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+    from procrastinate.jobs import Status
+except ModuleNotFoundError as error:
+    raise MissingPackage("procrastinate", error) from error
 
 __all__ = ("Procrastinate",)
 
@@ -70,11 +73,10 @@ class Procrastinate:
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
         tasks = dict(self._app.tasks)
-        calls = UnderWay(advance)
 
         @self._app.task(name=_TASK, queue=self._queue)
         async def serve(session: str) -> None:
-            await calls(session)
+            await advance(session)
 
         working = asyncio.create_task(
             self._app.run_worker_async(
@@ -94,7 +96,6 @@ class Procrastinate:
             working.cancel()  # it ends when its jobs have
             await asyncio.wait((working,))
         finally:
-            calls.cancel()
             for task in (working, stopping, sweeping):
                 task.cancel()
             await asyncio.wait((working, stopping, sweeping))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
-__all__ = ("Advance", "InProcess", "Scheduler", "UnderWay")
+__all__ = ("Advance", "InProcess", "Scheduler")
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Scheduler(Protocol):
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
         """Call `advance` for sessions that were poked, so many at once, until `stop` is set and
-        those under way have ended."""
+        those under way have ended. When it is cancelled they are ended by who has made them."""
 
     async def open(self) -> None:
         """Connect; called before all else."""
@@ -80,27 +80,6 @@ class InProcess:
                 task.cancel()
             if running:
                 await asyncio.wait(running.values())
-
-
-class UnderWay:
-    """Calls of `advance` by an engine that does not end its jobs when its worker is cancelled."""
-
-    def __init__(self, advance: Advance) -> None:
-        self._advance = advance
-        self._calls: set[asyncio.Future[object]] = set()
-
-    async def __call__(self, session_id: str) -> None:
-        call = asyncio.ensure_future(self._advance(session_id))
-        self._calls.add(call)
-        try:
-            await call
-        finally:
-            self._calls.discard(call)
-
-    def cancel(self) -> None:
-        """End all of them."""
-        for call in self._calls:
-            call.cancel()
 
 
 async def _call(advance: Advance, session: str) -> None:

@@ -7,13 +7,16 @@ import asyncio
 from datetime import timedelta
 from hashlib import sha256
 
-from temporalio import activity, workflow
-from temporalio.client import Client
-from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from axio_durable.errors import DurableError, MissingPackage
+from axio_durable.scheduler import Advance
 
-from axio_durable.errors import DurableError
-from axio_durable.scheduler import Advance, UnderWay
+try:
+    from temporalio import activity, workflow
+    from temporalio.client import Client
+    from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+    from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+except ModuleNotFoundError as error:
+    raise MissingPackage("temporal", error) from error
 
 __all__ = ("Temporal",)
 
@@ -83,13 +86,11 @@ class Temporal:
         )
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
-        calls = UnderWay(advance)
-
         @activity.defn(name=_ACTIVITY)
         async def serve(session_id: str) -> None:
             beat = asyncio.create_task(_beat())
             try:
-                await calls(session_id)
+                await advance(session_id)
             finally:
                 beat.cancel()
 
@@ -112,7 +113,6 @@ class Temporal:
                 await worker.shutdown()
             await working
         finally:
-            calls.cancel()
             for task in (stopping, working):
                 task.cancel()
             await asyncio.wait((stopping, working))

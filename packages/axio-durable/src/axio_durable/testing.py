@@ -28,7 +28,6 @@ async def check_scheduler(make: Callable[[], Scheduler], *, is_shared: bool = Tr
     await _check_concurrency(make)
     await _check_failure(make)
     await _check_stop(make)
-    await _check_cancel(make)
 
 
 def _require(condition: object, promise: str) -> None:
@@ -175,24 +174,3 @@ async def _check_stop(make: Callable[[], Scheduler]) -> None:
             _require(not ended.is_set(), "a stop leaves time for what is under way")
             go_on.set()
         _require(ended.is_set(), "a worker has stopped when what was under way has ended")
-
-
-async def _check_cancel(make: Callable[[], Scheduler]) -> None:
-    served: Counter[str] = Counter()
-    cancelled = asyncio.Event()
-
-    async def advance(session: str) -> None:
-        served[session] += 1
-        try:
-            await asyncio.sleep(600)
-        finally:
-            cancelled.set()
-
-    async with _opened(make) as scheduler:
-        task = asyncio.create_task(scheduler.work(advance, 10, asyncio.Event()))
-        await scheduler.poke("cancelled")
-        await _until(lambda: served["cancelled"], "a poke is served")
-        task.cancel()
-        async with asyncio.timeout(_PATIENCE):
-            await asyncio.wait((task,))
-        _require(cancelled.is_set(), "a worker that is cancelled takes along what is under way")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from axio.exceptions import AxioError, message_of
 from axio_durable.durable import Durable
+from axio_durable.errors import MissingPackage
 
 __all__ = ("main",)
 
@@ -47,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
         durable = _find(args.app)
+    except MissingPackage as error:
+        print(f"axio-worker: error: {args.app}: {message_of(error)}", file=sys.stderr)
+        return 2
     except Exception as error:  # all that a module of the user's may raise
         words = f"{type(error).__name__}: {message_of(error)}"
         print(f"axio-worker: error: {args.app}: {words}", file=sys.stderr)
@@ -74,6 +78,7 @@ async def _work(durable: Durable, concurrency: int, grace: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with durable:
+        await durable.database.unfinished(1)  # Who starts it wants to know that it cannot be asked.
         print(f"axio-worker: at work on {durable.database!r}", file=sys.stderr, flush=True)
         await durable.work(concurrency, stop=stop, grace=grace)
 

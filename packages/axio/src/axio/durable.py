@@ -12,7 +12,19 @@ from typing import Protocol
 from axio.events import StreamEvent
 from axio.messages import Message, Prompt
 
-__all__ = ("Cursor", "Inbox", "LiveTail", "Seen", "Standing", "Work")
+__all__ = ("LONGEST_ID", "Cursor", "Inbox", "LiveTail", "Seen", "Standing", "Work", "require_id")
+
+LONGEST_ID = 2000
+"""Bytes of an id in UTF-8: what an index of PostgreSQL can hold, with something to spare."""
+
+
+def require_id(name: str, id: str) -> None:
+    """ValueError if `id` cannot be the id of a session or a message, in whatever store."""
+    length = len(id.encode(errors="replace"))
+    if length > LONGEST_ID:
+        raise ValueError(
+            f"{name} must have at most {LONGEST_ID} bytes in UTF-8, it has {length}: {id[:40]!r}..."
+        )
 
 
 class Inbox(Protocol):
