@@ -19,7 +19,7 @@ LONGEST_ID = 2000
 
 
 def require_id(name: str, id: str) -> None:
-    """ValueError if `id` cannot be the id of a session or a message, in whatever store."""
+    """ValueError if `id` cannot be the id of a session or a message, in any store."""
     length = len(id.encode(errors="replace"))
     if length > LONGEST_ID:
         raise ValueError(
