@@ -22,7 +22,12 @@ LONG = 60.0
 class Screen:
     """The full screen in a session of its own, on a terminal that can be taken away."""
 
-    def __init__(self, axio: Any) -> None:
+    def __init__(self, axio: Any, *, ignores_hangup: bool = False) -> None:
+        def prepare() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            if ignores_hangup:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         variables = axio._environment([["One."]], {"TERM": "xterm", "LC_ALL": "C.UTF-8"})
@@ -34,7 +39,7 @@ class Screen:
             cwd=axio.home,
             env=variables,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=prepare,
         )
         os.close(slave)
         self.written = b""
@@ -73,8 +78,10 @@ def test_a_signal_ends_it_as_the_key_does(axio: Any, signum: signal.Signals) -> 
         screen.close()
 
 
-def test_it_ends_when_its_terminal_is_gone(axio: Any) -> None:
-    screen = Screen(axio)
+@pytest.mark.parametrize("ignores_hangup", [False, True])
+def test_it_ends_when_its_terminal_is_gone(axio: Any, ignores_hangup: bool) -> None:
+    """With the same status whether the terminal's signal or its end is seen first."""
+    screen = Screen(axio, ignores_hangup=ignores_hangup)
     try:
         screen.until(lambda: b"F1 help" in screen.written)
         os.close(screen.master)

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 from contextlib import suppress
+from signal import SIGHUP
 from types import FrameType
 from typing import Any, TextIO
 
@@ -13,7 +14,10 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from axio_tui.app.typed import ASKS, Typed
 
-__all__ = ("TerminalDriver",)
+__all__ = ("TERMINAL_GONE", "TerminalDriver")
+
+TERMINAL_GONE = 128 + SIGHUP
+"""The return code of the application when its terminal is gone, also if no signal says so."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -51,7 +55,7 @@ class TerminalDriver(LinuxDriver):
             if select.select([self.fileno], [], [], 0.1)[0]:
                 data = self._read()
                 if not data:
-                    self._app.call_later(self._app.exit)
+                    self._app.call_later(self._app.exit, None, TERMINAL_GONE)
                     return
                 for message in self._typed.feed(data):
                     self.process_message(message)

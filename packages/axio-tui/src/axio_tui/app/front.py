@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from signal import SIGHUP, SIGTERM
 
 from axio_tui.app.app import AgentApp
+from axio_tui.app.driver import TERMINAL_GONE
 from axio_tui.app.opening import opening
 from axio_tui.app.themes import theme_for
 from axio_tui.errors import CommandError, explain
@@ -51,6 +52,8 @@ async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
     words = app.parting_words(config["exit_print"])
     with suppress(OSError):  # the terminal may be gone
         print(words, end="\n" * bool(words), flush=True)
+    if app.return_code == TERMINAL_GONE:
+        received.append(SIGHUP)
     if received:
         raise Stopped(received[0])
     return app.return_code or 0
