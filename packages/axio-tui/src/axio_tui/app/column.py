@@ -1,7 +1,8 @@
 """`Column`: the items of a transcript under each other, and which of their rows stand where. Pure.
 
-Items are drawn where they are looked at. The heights of the others are estimates, and are put right
-around a place, so that this place does not move.
+Items are drawn where they are looked at, and the rows of those that were seen last are kept. The
+heights of what was never drawn are estimates, and are put right around a place, so that this place
+does not move.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from axio_tui.app.wrap import Row
 from axio_tui.chat.entries import Entry, Reasoning, ToolCall
 
 __all__ = ("Column", "Place")
+
+
+_KEPT = 2_000
+"""Rows that are kept, unless one item has more: twenty screens."""
 
 
 class Place(NamedTuple):
@@ -39,6 +44,8 @@ class Column:
         self._tops = [0]
         self._look: Look | None = None
         self._width = 0
+        self._kept: dict[Item, int] = {}  # how many rows of which item; the last used at the end
+        self._kept_rows = 0
 
     @property
     def height(self) -> int:
@@ -111,10 +118,22 @@ class Column:
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────
 
+    def _rows_of(self, index: int) -> list[Row]:
+        """The rows of an item, drawn if need be; those that were seen longest ago are given up."""
+        assert self._look is not None
+        item = self.items[index]
+        rows = item.rows(self._look, self._width, self.now)
+        self._kept_rows += len(rows) - self._kept.pop(item, 0)
+        self._kept[item] = len(rows)
+        while self._kept_rows > _KEPT and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            self._kept_rows -= self._kept.pop(oldest)
+            oldest.release()
+        return rows
+
     def _draw(self, index: int) -> bool:
         """Draw an item. True if it is not as high as it was thought to be."""
-        assert self._look is not None
-        count = len(self.items[index].rows(self._look, self._width, self.now))
+        count = len(self._rows_of(index))
         if count == self._heights[index]:
             return False
         self._heights[index] = count
@@ -158,7 +177,7 @@ class Column:
         if self._look is None or not 0 <= line < self.height:
             return None
         place = self.place(line)
-        rows = self.items[place.item].rows(self._look, self._width, self.now)
+        rows = self._rows_of(place.item)
         return rows[place.row] if place.row < len(rows) else None
 
     def selected(self, selection: Selection) -> str:

@@ -22,9 +22,13 @@ GUTTER = 2
 
 
 class Item:
-    """`rows` draws the entry, once for a look and a width. Until then `height` is an estimate."""
+    """`rows` draws the entry, once for a look and a width. Until then `height` is estimated. It is
+    known after `release`, which gives the rows up until they are wanted again."""
 
-    __slots__ = ("_entry", "_growing", "_key", "_rows", "agents", "gap", "is_open", "since")
+    __slots__ = (
+        *("_count", "_entry", "_growing", "_key", "_rows"),
+        *("agents", "gap", "is_open", "since"),
+    )
 
     def __init__(self, entry: Entry, gap: bool) -> None:
         self._entry = entry
@@ -35,7 +39,8 @@ class Item:
         """When its tool has begun to work."""
         self._growing: _Growing | None = None
         self._key: tuple[Look, int] | None = None
-        self._rows: list[Row] = []
+        self._rows: list[Row] | None = None
+        self._count = 0
 
     @property
     def entry(self) -> Entry:
@@ -61,6 +66,10 @@ class Item:
         """It has to be drawn again."""
         self._key = None
 
+    def release(self) -> None:
+        """Keep no rows: they take a hundred times the memory of the text."""
+        self._rows = self._growing = None
+
     def toggle(self) -> None:
         self.is_open = not self.is_open
         self.forget()
@@ -68,7 +77,7 @@ class Item:
     def height(self, look: Look, width: int) -> int:
         """The number of its rows; estimated if it has not been drawn for this width."""
         if self._key is not None and self._key == (look, width):
-            return len(self._rows)
+            return self._count
         room = max(1, width - GUTTER)
         match self._entry:
             case Text(text=text) | User(text=text):
@@ -78,7 +87,7 @@ class Item:
 
     def rows(self, look: Look, width: int, now: float = 0.0) -> list[Row]:
         """Its rows. `now` is the time at which a running tool has worked since `since`."""
-        if self._key is not None and self._key == (look, width):
+        if self._rows is not None and self._key == (look, width):
             return self._rows
         room = max(1, width - GUTTER)
         sign = [Segment("  ", look("base"))]
@@ -94,7 +103,7 @@ class Item:
                 mark = [Segment(f"{look.glyph('prompt')} ", look("base", "user"))]
                 rows[0] = _beside(mark, Row(Strip(list(rows[0].strip)[1:])), width)
         self._rows = [row_of((), width, look("base")), *rows] if self.gap else list(rows)
-        self._key = (look, width)
+        self._key, self._count = (look, width), len(self._rows)
         return self._rows
 
 
