@@ -57,7 +57,7 @@ def test_every_option_is_in_the_readme_and_none_that_is_not_there() -> None:
 
 
 def test_options_of_a_conversation_are_those_of_a_run() -> None:
-    only_run = {"-f", "--format", "--json", "--output-schema"}
+    only_run = {"-f", "--format", "--image", "--json", "--output-schema"}
     only_conversation = {"-V", "--version", "--plain", "--serve", "--web-listen"}
     run, conversation = set(options_of(parser_of_run())), set(options_of(build_parser()))
     assert run - only_run == conversation - only_conversation

@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         "command a conversation begins.",
         epilog=f"exit codes: {codes}",
     )
-    parser.set_defaults(prompt=None, literal=False, format="text", output_schema=None)
+    parser.set_defaults(prompt=None, literal=False, format="text", output_schema=None, images=())
     parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
     parser.add_argument("--plain", action="store_true", help="lines only, not the full screen")
     parser.add_argument("--serve", action="store_true", help="the full screen in a browser")
@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_output(run)
     _add_schema(run)
+    _add_images(run)
     _add_options(_Options(run, is_top=False))
     for name, (_, help) in SUBCOMMANDS.items():
         commands.add_parser(name, help=help)
@@ -93,6 +94,17 @@ def _add_output(run: argparse.ArgumentParser) -> None:
         action="store_const",
         const="stream-json",
         help="the same as --format stream-json",
+    )
+
+
+def _add_images(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--image",
+        dest="images",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a png, jpeg, gif or webp that is sent with the prompt; may be given again",
     )
 
 

@@ -9,13 +9,14 @@ import select
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from axio.blocks import ImageBlock
 from axio.types import JSONObject
 from axio_tui.errors import WrongUse
 from axio_tui.writers import is_fed
 
-__all__ = ("prompt_of", "schema_in")
+__all__ = ("pictures_in", "prompt_of", "schema_in")
 
 _PATIENCE = 3.0
 """Seconds after which it is said that standard input has not ended."""
@@ -50,6 +51,17 @@ def schema_in(path: str) -> JSONObject:
     if not isinstance(schema, dict):
         raise WrongUse(f"the schema {path} is no JSON object")
     return schema
+
+
+def pictures_in(paths: Iterable[str]) -> list[tuple[str, ImageBlock]]:
+    """The pictures in files, each with words for it. `WrongUse` if one cannot be sent."""
+    from axio_tui.chat.pictures import NoPicture, picture_at  # Few prompts have any.
+
+    try:
+        pictures = [picture_at(path) for path in paths]
+    except NoPicture as error:
+        raise WrongUse(str(error)) from error
+    return [(f"[image {n}: {one.told}]", one.block) for n, one in enumerate(pictures, 1)]
 
 
 def _checked(prompt: str) -> str:

@@ -8,14 +8,17 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeAlias
 
+from axio.blocks import ImageBlock, TextBlock
 from axio.types import JSONObject
+from axio_tui.chat.attached import drawn
 from axio_tui.chat.library import Library, NoSuchSession, open_library
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.upkeep import retention_in
 from axio_tui.equip import Equipment, Say, equipped
 from axio_tui.errors import WrongUse
-from axio_tui.given import prompt_of, schema_in
+from axio_tui.given import pictures_in, prompt_of, schema_in
 from axio_tui.limits import budget_of
 from axio_tui.plain.form import answer_of, is_approved
 from axio_tui.plain.keyboard import Keyboard
@@ -26,6 +29,8 @@ from axio_tui.stopping import Interrupts, Stopped, run_stoppable
 
 __all__ = ("run",)
 
+Pictures: TypeAlias = "list[tuple[str, ImageBlock]]"
+
 
 def run(args: argparse.Namespace, say: Say, because: str = "") -> int:
     """The exit code. Without a prompt a conversation begins, in lines `because` of something.
@@ -33,12 +38,15 @@ def run(args: argparse.Namespace, say: Say, because: str = "") -> int:
     Raises `CommandError` for what is wrong, `Stopped` after a signal and `OutputClosed`.
     """
     schema = None if args.output_schema is None else schema_in(args.output_schema)
+    pictures = pictures_in(args.images)
     prompt = prompt_of(args.prompt, literal=args.literal, say=say)
+    if pictures and prompt is None:
+        raise WrongUse("--image goes with a prompt: axio run --image FILE PROMPT")
     interrupts = Interrupts()
     if prompt is None and args.format == "text" and schema is None:
         job = _converse(args, because or "axio run without a prompt", interrupts, say)
     else:
-        job = _answer(args, prompt, schema, say)
+        job = _answer(args, prompt, schema, say, pictures)
     runner = asyncio.Runner()
     try:
         return run_stoppable(runner, job, interrupts)
@@ -66,7 +74,11 @@ async def _converse(
 
 
 async def _answer(
-    args: argparse.Namespace, prompt: str | None, schema: JSONObject | None, say: Say
+    args: argparse.Namespace,
+    prompt: str | None,
+    schema: JSONObject | None,
+    say: Say,
+    pictures: Pictures,
 ) -> int:
     """Answer one prompt or, without, one after the other that is typed."""
     where = where_to_ask(json=args.format != "text")
@@ -79,12 +91,13 @@ async def _answer(
         equipped(args, person.ask, say, keeps=where is not None, servers=servers) as parts,
         _library(args, say) as library,
     ):
+        await _check(pictures, parts)
         session = await _session(args, parts, library, say)
         await session.open()
         try:
             once = Once(args, parts, session, person, say, schema)
             if prompt is not None:
-                return await once.answer(prompt, budget_of(args))
+                return await once.answer([TextBlock(prompt), *drawn(pictures)], budget_of(args))
             assert keyboard is not None
             with keyboard.modes_restored():
                 while (prompt := await _typed(keyboard, say)) is not None:
@@ -92,6 +105,20 @@ async def _answer(
             return 0
         finally:
             await session.close()
+
+
+async def _check(pictures: Pictures, parts: Equipment) -> None:
+    """`WrongUse` if the model would not be shown one of them."""
+    if not pictures:
+        return
+    from axio_tui.chat.mentions import MentionRefused  # Few prompts have any.
+    from axio_tui.chat.sight import check_pictures, words_of_refusal
+
+    try:
+        check_pictures(pictures, parts.agent.transport)
+    except MentionRefused as error:
+        words = await words_of_refusal(error, parts.models, "--model NAME")
+        raise WrongUse(words) from error
 
 
 async def _typed(keyboard: Keyboard, say: Say) -> str | None:

@@ -222,6 +222,7 @@ class AgentApp(Actions):
         self.transcript.show(session.conversation)
         draft = await session.draft()
         if draft and self.composer.is_empty:  # what was typed meanwhile stays
+            self.composer.pastes.know(session.drawn)
             self.composer.load(draft)
         self.refresh_lines()
 
@@ -340,7 +341,9 @@ class AgentApp(Actions):
 
     async def _send_words(self, words: Words, steers: bool) -> None:
         content = await self.writing.content(words)
-        if content is not None:
+        if content is None:
+            self.composer.give_back(words.text)
+        else:
             send = self.runs.steer if steers else self.runs.send
             await send(self.session, content, lambda: self.composer.give_back(words.text))
 
@@ -369,7 +372,7 @@ class AgentApp(Actions):
     async def on_composer_draft_changed(self, message: Composer.DraftChanged) -> None:
         if self.is_open:
             with self.telling():
-                await self.session.keep_draft(message.kept)
+                await self.session.keep_draft(message.kept, message.pictures)
 
     def on_composer_said(self, message: Composer.Said) -> None:
         self.say(message.words)

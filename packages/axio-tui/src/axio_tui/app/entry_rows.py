@@ -114,7 +114,7 @@ def _user(entry: User, view: View) -> list[Row]:
     lines = plain(entry.text).split("\n")
     if not view.is_open:
         lines = shortened(lines, _PROMPT_LINES, 0, "Enter shows all")
-    lines += [in_short(block) for block in entry.media]
+    lines += [in_short(block) for block in entry.unnamed]
     return _lines(lines, view, "user")
 
 

@@ -139,7 +139,9 @@ class ScreenHost:
                 app.push_screen(PickScreen(outcome), self._picked)
             case Send(prompt=prompt):
                 await app.runs.send(app.session, prompt)
-            case Edit(text=text, said=said):
+            case Edit(text=text, said=said, message=message):
+                if message is not None:
+                    app.composer.pastes.learn(message)
                 app.composer.load(text)
                 app.transcript.paint()
                 app.say(said)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from axio.blocks import ContentBlock, TextBlock
-from axio.models import Capability
 from axio_tui.app.keys import hint
 from axio_tui.chat.attached import typed_in
 from axio_tui.chat.composer import Shell, Words
@@ -72,28 +71,31 @@ class Writing:
         with self._app.telling():
             message = await self._app.session.inbox.take_back()
         self._app.refresh_lines()
-        return None if message is None else typed_in(message)
+        if message is None:
+            return None
+        self._app.composer.pastes.learn(message)
+        return typed_in(message)
 
     # ── what is sent ──────────────────────────────────────────────────────────────────────────
 
     async def content(self, words: Words) -> list[ContentBlock] | None:
         """The words, and the files that they mention; None if they are not to be sent."""
+        from axio_tui.chat.attached import drawn
         from axio_tui.chat.mentions import MentionRefused, attach
+        from axio_tui.chat.sight import can_see, check_pictures, words_of_refusal
 
+        transport = self._app.session.agent.transport
         try:
+            check_pictures(words.pictures, transport)
             found = await attach(
-                words.mentions, os.getcwd(), can_see=self._can_see(), agree=self._agree
+                words.mentions, os.getcwd(), can_see=can_see(transport), agree=self._agree
             )
         except MentionRefused as error:
-            self._app.say(str(error))
+            self._app.say(await words_of_refusal(error, self._app.opened.models))
             return None
         if found.notes:
             self._app.say("\n".join(found.notes))
-        return [TextBlock(words.text), *found.blocks]
-
-    def _can_see(self) -> bool:
-        model = getattr(self._app.session.agent.transport, "model", None)
-        return Capability.vision in getattr(model, "capabilities", ())
+        return [TextBlock(words.text), *found.blocks, *drawn(words.pictures)]
 
     async def _agree(self, question: str) -> bool:
         from axio_tui.app.screens.ask import Ask

@@ -1,15 +1,22 @@
-"""Files inside of a prompt: behind the words of the person, a block for each. Pure."""
+"""Files inside of a prompt: behind the words of the person, a block for each. Pure.
+
+A picture that was pasted stands among the words as a placeholder, which is the head of its block
+too.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
-from axio.blocks import TextBlock
+from axio.blocks import ContentBlock, ImageBlock, TextBlock
 from axio.messages import Message
 
-__all__ = ("attached", "typed_in", "words_of")
+__all__ = ("attached", "drawn", "is_named", "pictures_of", "typed_in", "words_of")
 
 _HEAD = re.compile(r"\n\n(\[(?:file|folder|image) [^\n]*\])(?:\n|\Z)")
+_NAMED = re.compile(r"\[image [^\n\]]*\]")
 _FENCES = re.compile("^`{3,}", re.M)
 
 
@@ -35,5 +42,30 @@ def words_of(message: Message) -> str:
     for block in message.content:
         if isinstance(block, TextBlock):
             head = _HEAD.match(block.text) if words else None
-            words.append(f"\n{head[1]}" if head else block.text)
+            if head is None:
+                words.append(block.text)
+            elif head[1] not in words[0]:
+                words.append(f"\n{head[1]}")
     return "".join(words)
+
+
+def is_named(words: str, pictures: int) -> bool:
+    """True if the words of a prompt tell of so many pictures already."""
+    return len(_NAMED.findall(words)) >= pictures
+
+
+def drawn(pictures: Iterable[tuple[str, ImageBlock]]) -> Iterator[ContentBlock]:
+    """The blocks of pictures that were pasted, by their placeholders."""
+    for placeholder, picture in pictures:
+        yield attached(placeholder[1:-1])
+        yield picture
+
+
+def pictures_of(message: Message) -> Iterator[tuple[str, ImageBlock]]:
+    """The pictures of a prompt that were pasted, by their placeholders."""
+    typed = typed_in(message)
+    for head, picture in pairwise(message.content):
+        if isinstance(head, TextBlock) and isinstance(picture, ImageBlock):
+            found = _HEAD.match(head.text)
+            if found is not None and found[1] in typed:
+                yield found[1], picture

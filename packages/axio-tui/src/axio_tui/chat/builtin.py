@@ -9,6 +9,7 @@ from typing import get_args
 
 from axio.context import SessionInfo
 from axio.messages import Message
+from axio_tui.chat.attached import typed_in
 from axio_tui.chat.commands import (
     CommandFailed,
     Edit,
@@ -207,14 +208,15 @@ async def _rewind_to(host: Host, point: Point, what: str) -> Outcome:
     if what == "files":
         return "\n".join(said)
     message = await host.session.rewind(point)
-    return Edit(message.text, "\n".join([*said, "The conversation is back before that prompt."]))
+    said.append("The conversation is back before that prompt.")
+    return Edit(typed_in(message), "\n".join(said), message)
 
 
 async def _back(host: Host, arguments: str) -> Outcome:
     message = await host.session.inbox.take_back()
     if message is None:
         raise CommandFailed("no prompt waits")
-    return Edit(message.text, "Taken back.")
+    return Edit(typed_in(message), "Taken back.", message)
 
 
 async def _steer(host: Host, arguments: str) -> Outcome:

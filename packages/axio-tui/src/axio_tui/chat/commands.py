@@ -19,6 +19,7 @@ from axio_tui.chat.session import ChatSession
 from axio_tui.errors import CommandError
 
 if TYPE_CHECKING:
+    from axio.messages import Message
     from axio_tools_local.workspace import Workspace
     from axio_tui.chat.asking import Asker
     from axio_tui.chat.library import Library
@@ -129,10 +130,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`text` goes into the line that is typed; `said` tells what was done."""
+    """`text` goes into the line that is typed; `said` tells what was done. A prompt that comes back
+    is `message`, for the pictures in it."""
 
     text: str
     said: str
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

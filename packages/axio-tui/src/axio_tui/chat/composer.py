@@ -13,11 +13,16 @@ as a command, nor as a mention of a file: only what the person has typed is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from axio_tui.chat.clean import clean
+
+if TYPE_CHECKING:  # a first frame needs nothing of it
+    from axio.blocks import ImageBlock
+    from axio.messages import Message
+    from axio_tui.chat.pictures import Picture
 
 __all__ = (
     "Command",
@@ -40,7 +45,11 @@ MAX_SHOWN = 10_000
 _MAX_HELD = 10_000_000
 
 _BEGIN, _END = "\x02", "\x03"  # around a paste in a draft: `clean` leaves none in any text
-_PLACEHOLDER = re.compile(r"\[paste \d+: [\d,]+ lines?, [\d,]+ characters\]")
+_MAX_DRAWN = 100_000_000  # bytes of pictures
+_PLACEHOLDER = re.compile(
+    r"\[paste \d+: [\d,]+ lines?, [\d,]+ characters\]"
+    r"|\[image \d+: [^\[\]\n]{1,200}, \d+x\d+, [\d,]+ bytes\]"
+)
 _COMMAND = re.compile(r"/([A-Za-z][\w:.-]*)(?:\s+(.*))?\Z", re.S)
 # A name without blanks, or any in quotation marks. What stands before must not be part of a word:
 # an address of mail is no mention.
@@ -52,10 +61,12 @@ _ESCAPED = re.compile(r"\\(.)")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A prompt for the model. `mentions` are the files that it names, in their order."""
+    """A prompt for the model. `mentions` are the files that it names, in their order, `pictures`
+    those that were pasted, with their placeholders."""
 
     text: str
     mentions: tuple[str, ...] = ()
+    pictures: tuple[tuple[str, ImageBlock], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +145,12 @@ def _unquoted(text: str) -> str:
 
 
 class Pastes:
-    """The large pastes of one text, by the placeholders that stand for them in it."""
+    """The large pastes of one text, and the pictures in it, by the placeholders that stand for them
+    in it."""
 
     def __init__(self) -> None:
         self._whole: dict[str, str] = {}
+        self._pictures: dict[str, ImageBlock] = {}
 
     def place(self, text: str, beside: str = "") -> str:
         """The cleaned text of a paste; if it is large, a placeholder that is not in `beside`."""
@@ -157,6 +170,32 @@ class Pastes:
             if placeholder not in self._whole and placeholder not in beside:
                 self._whole[placeholder] = text
                 return placeholder
+
+    def draw(self, picture: Picture, beside: str = "") -> str:
+        """The placeholder of a picture; it is not in `beside`."""
+        number = len(self.pictures_in(beside))
+        while True:
+            number += 1
+            placeholder = f"[image {number}: {picture.told}]"
+            is_free = self._pictures.get(placeholder, picture.block) == picture.block
+            if is_free and placeholder not in beside:
+                self._pictures[placeholder] = picture.block
+                return placeholder
+
+    def learn(self, message: Message) -> None:
+        """Know the pictures of a prompt again, which comes back to be edited."""
+        from axio_tui.chat.attached import pictures_of
+
+        self._pictures.update(pictures_of(message))
+
+    def know(self, pictures: Mapping[str, ImageBlock]) -> None:
+        """Know the pictures of a draft."""
+        self._pictures.update(pictures)
+
+    def pictures_in(self, text: str) -> dict[str, ImageBlock]:
+        """The pictures of a text by their placeholders, in their order."""
+        named = (found[0] for found in _PLACEHOLDER.finditer(text))
+        return {name: self._pictures[name] for name in named if name in self._pictures}
 
     def fold(self, text: str) -> str:
         """A text from elsewhere, such as an editor, as it may stand in the composer: its pastes as
@@ -193,7 +232,7 @@ class Pastes:
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where placeholders stand in a text."""
         for found in _PLACEHOLDER.finditer(text):
-            if found[0] in self._whole:
+            if found[0] in self._whole or found[0] in self._pictures:
                 yield found.span()
 
     def widen(self, line: str, start: int, end: int) -> tuple[int, int]:
@@ -214,6 +253,8 @@ class Pastes:
         that comes back is shown as before."""
         if sum(map(len, self._whole.values())) > _MAX_HELD:
             self._whole.clear()
+        if sum(len(one.data) for one in self._pictures.values()) > _MAX_DRAWN:
+            self._pictures.clear()
 
 
 def _is_large(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from axio.blocks import AudioBlock, ImageBlock, VideoBlock
 from axio.types import JSONObject
+from axio_tui.chat.attached import is_named
 
 __all__ = (
     "DECISION",
@@ -48,6 +49,11 @@ class User:
 
     text: str
     media: tuple[MediaBlock, ...] = ()
+
+    @property
+    def unnamed(self) -> tuple[MediaBlock, ...]:
+        """All that is attached, unless the words name it."""
+        return () if is_named(self.text, len(self.media)) else self.media
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,9 @@ def to_markdown(entries: Iterable[Entry], title: str = "", secrets: Iterable[str
 
 def _parts(entry: Entry) -> Iterator[str]:
     match entry:
-        case User(text, media):
+        case User(text):
             yield _said(text)
-            yield from map(_medium, media)
+            yield from map(_medium, entry.unnamed)
         case Text(text):
             yield _said(text)
         case Media(block):

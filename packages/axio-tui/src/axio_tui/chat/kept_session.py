@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from types import MappingProxyType
 
 from axio.agent import Agent
+from axio.blocks import ImageBlock
 from axio.context import ContextStore, MemoryContextStore
 from axio.exceptions import message_of
 from axio.transport import CompletionTransport
 from axio_tui.chat.conversation import Conversation
+from axio_tui.chat.drafts import Draft
 from axio_tui.chat.filling import estimated
 from axio_tui.chat.inbox import Inbox
 from axio_tui.chat.keeping import Figures, kept
@@ -20,7 +23,6 @@ from axio_tui.chat.stores import beside, held
 
 __all__ = ("KeptSession", "nudges_of")
 
-_DRAFT = "draft"
 _FIRST = 150
 """Messages that fill any screen: those before them are read when these are seen."""
 
@@ -46,6 +48,7 @@ class KeptSession:
         self.store = store
         self.shelf = shelf_of(store) if shelf is None else shelf
         self.inbox = Inbox(self.shelf)
+        self._draft = Draft(self.shelf)
         self.conversation = Conversation(
             session_id=store.session_id,
             nudges=nudges_of(self.agent.transport),
@@ -99,13 +102,20 @@ class KeptSession:
         await self.inbox.load()
         self._is_loaded = True
 
-    async def keep_draft(self, text: str) -> None:
-        """Keep what is being typed; an empty text forgets it."""
-        await self.shelf.put(_DRAFT, {"text": text} if text else None)
+    async def keep_draft(
+        self, text: str, pictures: Mapping[str, ImageBlock] = MappingProxyType({})
+    ) -> None:
+        """Keep what is being typed, with the pictures in it; an empty text forgets it."""
+        await self._draft.keep(text, pictures)
 
     async def draft(self) -> str:
-        """The text that was being typed."""
-        return "".join(str(item.data.get("text", "")) for item in await self.shelf.items(_DRAFT))
+        """The text that was being typed. The pictures in it are `drawn` then."""
+        return await self._draft.load()
+
+    @property
+    def drawn(self) -> Mapping[str, ImageBlock]:
+        """The pictures of the draft by their placeholders."""
+        return self._draft.pictures
 
     def beside(self, session_id: str | None = None) -> ContextStore:
         """Another session in the same place; in memory where the store has no such place."""

@@ -12,18 +12,17 @@ import stat
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from axio.blocks import ContentBlock, ImageBlock
-from axio.media import image_size, media_problem
+from axio.blocks import ContentBlock
 from axio_tools_local.media import media_of
 from axio_tui.chat.attached import attached
+from axio_tui.chat.pictures import MAX_BYTES, NoPicture, is_picture, picture_in
 from axio_tui.chat.shown import shown_line
 from axio_tui_guards.protected import belongs_to
 
-__all__ = ("Attached", "MentionRefused", "attach")
+__all__ = ("Attached", "MentionRefused", "Unseen", "attach")
 
 MAX_TEXT = 100_000
 """Bytes of a text that go into a prompt; the block says if there are more."""
-MAX_IMAGE = 5 * 1024 * 1024
 _MAX_NAMES = 200
 
 Agree = Callable[[str], Awaitable[bool]]
@@ -32,6 +31,10 @@ Agree = Callable[[str], Awaitable[bool]]
 
 class MentionRefused(Exception):
     """A file cannot be a part of the prompt; the message says why, and nothing is to be sent."""
+
+
+class Unseen(MentionRefused):
+    """It is a picture, and the model sees none."""
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ def _read(path: str, name: str, can_see: bool) -> list[ContentBlock]:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise MentionRefused(f"{name} is no file that can be read: not sent")
-            data = file.read(MAX_IMAGE + 1)
+            data = file.read(MAX_BYTES + 1)
             return _blocks(name, data, status.st_size, can_see)
     except IsADirectoryError:
         return _folder(path, name)
@@ -108,17 +111,19 @@ def _folder(path: str, name: str) -> list[ContentBlock]:
 
 
 def _blocks(name: str, data: bytes, size: int, can_see: bool) -> list[ContentBlock]:
-    media = media_of(name, data[:64])
-    if media is not None and media.kind == "image" and media_problem(data) is None:
+    if is_picture(data):
         if not can_see:
-            raise MentionRefused(f"{name} is a picture, and this model sees none: not sent")
-        if size > MAX_IMAGE:
-            raise MentionRefused(f"{name} has {size:,} bytes: at most {MAX_IMAGE:,} can be sent")
-        pixels = image_size(data)
-        told = f"image {name}{f', {pixels[0]}x{pixels[1]}' if pixels else ''}, {size:,} bytes"
-        return [attached(told), ImageBlock(media.media_type, data)]  # type: ignore[arg-type]
+            raise Unseen(f"{name} is a picture, and this model sees none: not sent")
+        try:
+            picture = picture_in(data, name, size)
+        except NoPicture as error:
+            raise MentionRefused(f"{error}: not sent") from error
+        return [attached(f"image {picture.told}"), picture.block]
     text = _text(data[:MAX_TEXT], is_cut=size > MAX_TEXT)
     if text is None:
+        media = media_of(name, b"")
+        if media is not None and media.kind == "image":
+            raise MentionRefused(f"{name} is no png, jpeg, gif or webp: not sent")
         return [attached(f"file {name} is binary, {size:,} bytes: its content is not sent")]
     if size > MAX_TEXT:
         told = f"the first {MAX_TEXT:,} of {size:,} bytes: the rest is not sent"

@@ -8,17 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from axio.blocks import ContentBlock, TextBlock
 from axio.context import ContextStore
 from axio.events import StreamEvent
 from axio.messages import Prompt
-from axio.models import Capability
-from axio.transport import model_of
 from axio_context_sqlite import SessionInUse
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import (
@@ -33,10 +30,9 @@ from axio_tui.chat.commands import (
     run,
 )
 from axio_tui.chat.completing import offers_for
-from axio_tui.chat.composer import Command, Shell, parse
+from axio_tui.chat.composer import Command, Shell, Words, parse
 from axio_tui.chat.file_index import FileIndex
 from axio_tui.chat.library import Library
-from axio_tui.chat.mentions import MentionRefused, attach
 from axio_tui.chat.models import Models
 from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
@@ -54,6 +50,7 @@ from axio_tui.plain.person import Person, where_to_ask
 from axio_tui.plain.teller import AXIO, YOU
 from axio_tui.plain.telling import Telling
 from axio_tui.plain.waiting import wait_for
+from axio_tui.plain.writing import Writing
 from axio_tui.server_tools import ServerTools
 from axio_tui.stopping import Interrupts
 
@@ -89,6 +86,7 @@ class Front:
         self.asker = LineAsker(self._keyboard, interrupts, self._tell, self._print)
         self._entered: asyncio.Queue[str] = asyncio.Queue()
         self._files = FileIndex()
+        self._writing = Writing(self._tell)
         self._picks: dict[str, Pick] = {}
         self._is_leaving = False
 
@@ -208,29 +206,18 @@ class Front:
                 case Shell(command=command, is_shared=is_shared):
                     await self._shell(command, is_shared)
                 case given:
-                    await self._send(given.text, given.mentions)
+                    await self._send(given)
         elif self.session.inbox.waiting:
             self.session.inbox.unpark()
             await self._run(None)
 
-    async def _send(self, text: str, mentions: Sequence[str] = ()) -> None:
-        text = text[1:] if text.startswith("//") else text
-        try:
-            blocks = await self._attached(mentions)
-        except MentionRefused as refused:
-            self._tell(str(refused))
-            self._keyboard.draft = text
+    async def _send(self, words: Words) -> None:
+        prompt = await self._writing.prompt(words, self._parts, self._agree)
+        if prompt is None:
+            self._keyboard.draft = words.text
             return
         self._telling.on_screen()
-        await self._run([TextBlock(text), *blocks] if blocks else text)
-
-    async def _attached(self, mentions: Sequence[str]) -> list[ContentBlock]:
-        model = model_of(self._parts.agent.transport)
-        can_see = model is not None and Capability.vision in model.capabilities
-        files = await attach(mentions, can_see=can_see, agree=self._agree)
-        for note in files.notes:
-            self._tell(note)
-        return files.blocks
+        await self._run(prompt)
 
     async def _agree(self, question: str) -> bool:
         return await self._asks(f"{AXIO}{plain(question)} [yes / no] ")
@@ -252,7 +239,7 @@ class Front:
             if ran.ending:
                 self._tell(f"({ran.ending})")
             if is_shared:
-                await self._send(ran.for_model())
+                await self._send(Words(ran.for_model()))
 
     def _print_plain(self, text: str) -> None:
         self._print(plain(text))
@@ -277,8 +264,10 @@ class Front:
                 labels = [f"  {n}  {visible(one.label)}" for n, one in enumerate(options, 1)]
                 self._print("\n".join([f"{AXIO}{title}:", *labels, usage, ""]))
             case Send(prompt=prompt):
-                await self._send(prompt)
-            case Edit(text=text, said=said):
+                await self._send(Words(prompt))
+            case Edit(text=text, said=said, message=message):
+                if message is not None:
+                    self._writing.pastes.learn(message)
                 self._keyboard.draft = text
                 self._tell(said)
             case Leave():
@@ -374,9 +363,12 @@ class Front:
                         await self._command(name, arguments)
                     case Shell():
                         self._tell("commands of your own have to wait until it is done")
-                    case _:
-                        await self.session.queue(text)
-                        self._print(f"queued: {plain(text)}\n")
+                    case given:
+                        # Nothing can be asked meanwhile: what would be is not sent.
+                        prompt = await self._writing.prompt(given, self._parts, None)
+                        if prompt is not None:
+                            await self.session.queue(prompt)
+                            self._print(f"queued: {plain(text)}\n")
             except Exception as error:
                 self._tell(f"error: {self._parts.explain(error)}")
             finally:

@@ -14,6 +14,7 @@ from typing import Protocol
 from axio.budget import Budget
 from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
 from axio.exceptions import LimitReached, OutputError
+from axio.messages import Prompt
 from axio.types import JSONObject, StopReason
 from axio_tui.chat.session import ChatSession
 from axio_tui.choose import OFFLINE
@@ -46,7 +47,7 @@ class Once:
     value: object = None
     """The answer that fits the schema."""
 
-    async def answer(self, prompt: str, budget: Budget | None = None) -> int:
+    async def answer(self, prompt: Prompt, budget: Budget | None = None) -> int:
         """The exit code that the run deserves. Its events are printed as they come."""
         printer = _printer(self)
         failure: BaseException | None = None

@@ -152,7 +152,7 @@ class Teller:
                 if self._unsaid:
                     self._unsaid -= 1
                     return ""
-                return self._words(YOU, entry.text) + self._media(entry.media)
+                return self._words(YOU, entry.text) + self._media(entry.unnamed)
             case ToolCall():
                 line = self._call(entry, self._next)
                 done = entry.status in ("done", "failed")

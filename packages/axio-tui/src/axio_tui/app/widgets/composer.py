@@ -22,6 +22,7 @@ from axio_tui.chat.composer import Command, Input, Pastes, Shell, Words, parse
 from axio_tui.config.keys import ACTIONS
 
 if TYPE_CHECKING:
+    from axio.blocks import ImageBlock
     from axio_tui.chat.file_index import FileIndex
 
 __all__ = ("Composer",)
@@ -80,11 +81,13 @@ class Composer(Vertical):
             self.words = words
 
     class DraftChanged(Message):
-        """The text has changed a moment ago: `kept` is what `load` takes."""
+        """The text has changed a moment ago: `kept` is what `load` takes, `pictures` those in it by
+        their placeholders."""
 
-        def __init__(self, kept: str) -> None:
+        def __init__(self, kept: str, pictures: dict[str, ImageBlock]) -> None:
             super().__init__()
             self.kept = kept
+            self.pictures = pictures
 
     def __init__(
         self,
@@ -163,6 +166,10 @@ class Composer(Vertical):
         self.focus()
         self.area.post_message(events.Key(event.key, event.character))
 
+    def on_prompt_area_said(self, message: PromptArea.Said) -> None:
+        message.stop()
+        self.post_message(self.Said(message.words))
+
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         if self._draft_timer is not None:
@@ -171,7 +178,8 @@ class Composer(Vertical):
         self._offer()
 
     def _tell_draft(self) -> None:
-        self.post_message(self.DraftChanged(self.kept))
+        pictures = self.pastes.pictures_in(self.area.text)
+        self.post_message(self.DraftChanged(self.kept, pictures))
 
     # ── what is offered ───────────────────────────────────────────────────────────────────────
 
@@ -271,7 +279,8 @@ class Composer(Vertical):
         whole = self.pastes.whole
         match parse(self.area.text):
             case Words(text, mentions):
-                return Words(whole(text), mentions)
+                pictures = self.pastes.pictures_in(text)
+                return Words(whole(text), mentions, tuple(pictures.items()))
             case Shell(command, is_shared):
                 return Shell(whole(command), is_shared)
             case Command(name, arguments):

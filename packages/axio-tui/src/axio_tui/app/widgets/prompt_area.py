@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding
 from textual.document._document import Location
 from textual.document._edit import Edit
+from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import EditResult
 
@@ -32,6 +34,13 @@ class PromptArea(TextArea, inherit_bindings=False):
         ),
         Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
     ]
+
+    class Said(Message):
+        """Words to the person."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
 
     def __init__(self, pastes: Pastes, *, placeholder: str = "") -> None:
         super().__init__(soft_wrap=True, compact=True, placeholder=placeholder)
@@ -77,10 +86,42 @@ class PromptArea(TextArea, inherit_bindings=False):
         event.stop()
         event.prevent_default()  # else the base class pastes all of it
         self.last_key = max(self.last_key, event.time)
-        self.write(self.pastes.place(event.text, self.text))
+        if not await self._draw_dropped(event.text):
+            self.write(self.pastes.place(event.text, self.text))
 
-    def action_paste(self) -> None:
-        self.write(self.pastes.place(self.app.clipboard, self.text))
+    async def _draw_dropped(self, text: str) -> bool:
+        """Take a path that was pasted for the picture that it names; False if it names none."""
+        if "/" not in text:
+            return False
+        from axio_tui.chat.pictures import NoPicture, dropped_pictures
+
+        try:
+            pictures = await asyncio.to_thread(dropped_pictures, text)
+        except NoPicture as error:
+            self.post_message(self.Said(f"{error}: its path is pasted as words"))
+            return False
+        for picture in pictures:
+            self.write(self.pastes.draw(picture, self.text))
+        return bool(pictures)
+
+    async def action_paste(self) -> None:  # type: ignore[override]
+        """The image of the clipboard, or else the text that was copied here."""
+        from axio_tui.chat.clipboard import clipboard_image
+        from axio_tui.chat.pictures import NoPicture, picture_in
+
+        data = await clipboard_image()
+        if data is None and not self.app.clipboard:
+            words = "the clipboard has no image that could be had here; @picture.png sends a file"
+            self.post_message(self.Said(words))
+        elif data is None:
+            self.write(self.pastes.place(self.app.clipboard, self.text))
+        else:
+            try:
+                picture = picture_in(data, "clipboard")
+            except NoPicture as error:
+                self.post_message(self.Said(str(error)))
+            else:
+                self.write(self.pastes.draw(picture, self.text))
 
     # ── keys ──────────────────────────────────────────────────────────────────────────────────
 

@@ -39,7 +39,10 @@ class QueueLines(Static):
         self._told: list[str] = []
 
     def tell(self, waiting: Sequence[Waiting]) -> None:
-        lines = [f"{_WORDS[w.state]}: {one_line(w.message.text, 300)}" for w in waiting[:_SHOWN]]
+        from axio_tui.chat.attached import words_of  # Late: a first frame has no queue.
+
+        shown = waiting[:_SHOWN]
+        lines = [f"{_WORDS[w.state]}: {one_line(words_of(w.message), 300)}" for w in shown]
         if len(waiting) > _SHOWN:
             lines.append(f"and {len(waiting) - _SHOWN} more")
         if any(w.state == "parked" for w in waiting):

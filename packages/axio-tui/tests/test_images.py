@@ -1,0 +1,235 @@
+"""Pictures on the wire: what a server of OpenAI's or Anthropic's protocol gets, and what is refused
+before it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.drawing import gif, jpeg, png, webp
+from support.tmux import Window
+
+pytest.importorskip("axio_transport_openai")
+pytest.importorskip("axio_transport_anthropic")
+
+SHOT = png(640, 480)
+
+
+class Provider(ThreadingHTTPServer):
+    """Keeps each request, and answers it with a text in the protocol of its address."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def images(self) -> list[Any]:
+        """The parts of the last message of the last request that are pictures."""
+        content = self.requests[-1]["messages"][-1]["content"]
+        return [part for part in content if "image" in part["type"]]
+
+
+OPENAI: list[dict[str, Any]] = [
+    {"id": "1", "choices": [{"index": 0, "delta": {"content": "Seen."}, "finish_reason": None}]},
+    {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+]
+ANTHROPIC: list[dict[str, Any]] = [
+    {"type": "message_start", "message": {"usage": {"input_tokens": 5, "output_tokens": 0}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Seen."}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+    {"type": "message_stop"},
+]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append(json.loads(body))
+        events = ANTHROPIC if self.path.endswith("/messages") else OPENAI
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for event in events:
+            kind = f"event: {event['type']}\n" if "type" in event else ""
+            self.wfile.write(f"{kind}data: {json.dumps(event)}\n\n".encode())
+        if events is OPENAI:
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def provider(axio: Any) -> Iterator[Provider]:
+    server = Provider()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    axio.environment |= {
+        "OPENAI_API_KEY": "sk-test-0123456789",
+        "OPENAI_BASE_URL": f"{server.url}/v1",
+        "ANTHROPIC_API_KEY": "sk-ant-0123456789",
+        "ANTHROPIC_BASE_URL": server.url,
+    }
+    (axio.home / "shot.png").write_bytes(SHOT)
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+RUN = ("run", "--tools", "none")
+
+
+def data_url(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("image/png", SHOT),
+        ("image/gif", gif(3, 2)),
+        ("image/jpeg", jpeg(3, 2)),
+        ("image/webp", webp(3, 2)),
+    ],
+    ids=["png", "gif", "jpeg", "webp"],
+)
+def test_openai_gets_the_picture_by_its_content(
+    axio: Any, provider: Provider, kind: str, data: bytes
+) -> None:
+    (axio.home / "picture").write_bytes(data)
+    done = axio(*RUN, "-t", "openai", "--image", "picture", "What is it?")
+    assert done.code == 0 and "Seen." in done.out, done.err
+    [image] = provider.images()
+    assert image["type"] == "image_url" and image["image_url"]["url"] == data_url(kind, data)
+    words = [p["text"] for p in provider.requests[-1]["messages"][-1]["content"] if "text" in p]
+    assert words[0] == "What is it?" and "[image 1: picture, " in "".join(words)
+
+
+def test_anthropic_gets_several_in_their_order(axio: Any, provider: Provider) -> None:
+    (axio.home / "b.gif").write_bytes(gif(3, 2))
+    args = ("-t", "anthropic", "--image", "shot.png", "--image", "b.gif")
+    done = axio(*RUN, *args, "Compare them.")
+    assert done.code == 0 and "Seen." in done.out, done.err
+    sources = [image["source"] for image in provider.images()]
+    assert [(one["type"], one["media_type"]) for one in sources] == [
+        ("base64", "image/png"),
+        ("base64", "image/gif"),
+    ]
+    assert [base64.b64decode(one["data"]) for one in sources] == [SHOT, gif(3, 2)]
+
+
+def test_a_conversation_that_is_resumed_still_has_it_and_so_has_its_export(
+    axio: Any, provider: Provider
+) -> None:
+    assert axio(*RUN, "-t", "openai", "--image", "shot.png", "Look.").code == 0
+    assert axio(*RUN, "-t", "anthropic", "-c", "And now?").code == 0
+    first = provider.requests[-1]["messages"][0]["content"]
+    assert [p["source"]["media_type"] for p in first if p["type"] == "image"] == ["image/png"]
+    session = axio("sessions").out.split()[0]
+    exported = axio("sessions", "export", session)
+    assert "shot.png, 640x480" in exported.out + Path(axio.home / "x.md").name
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("missing.png", None, "cannot be read"),
+        ("text.png", b"words", "no png, jpeg, gif or webp"),
+        ("cut.png", SHOT[:18], "broken"),
+        ("big.png", png(more=6 << 20), "at most 5,242,880"),
+        ("bomb.png", png(50_000, 50_000), "at most 100,000,000"),
+    ],
+)
+def test_what_is_no_picture_is_wrong_use(
+    axio: Any, provider: Provider, name: str, data: bytes | None, words: str
+) -> None:
+    if data is not None:
+        (axio.home / name).write_bytes(data)
+    done = axio(*RUN, "-t", "openai", "--image", name, "Look.")
+    assert done.code == 2 and words in done.line and provider.requests == []
+
+
+def test_a_model_that_sees_none_is_wrong_use_and_those_that_see_are_named(
+    axio: Any, provider: Provider
+) -> None:
+    done = axio(*RUN, "-t", "scripted", "--image", "shot.png", "Look.", script=[["no"]])
+    assert done.code == 2 and "sees none" in done.line and "anthropic:claude" in done.line
+    assert "--model NAME" in done.line and provider.requests == []
+
+
+def test_a_picture_needs_a_prompt(axio: Any, provider: Provider) -> None:
+    done = axio(*RUN, "--image", "shot.png", stdin=None)
+    assert done.code == 2 and "prompt" in done.line
+
+
+# ── conversations ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_in_lines_a_mention_and_a_dropped_path_send_it(
+    axio: Any, provider: Provider, terminal: Any
+) -> None:
+    window = terminal("--plain", "-t", "openai", "--tools", "none")
+    window.until("you: ")
+    window.send("what is @shot.png\n")
+    window.until(f"[image shot.png, 640x480, {len(SHOT)} bytes]")
+    window.until("Seen.")
+    assert provider.images()[0]["image_url"]["url"] == data_url("image/png", SHOT)
+    window.until("you: ")
+    window.send(f"'{axio.home}/shot.png' and this?\n")
+    window.until("Seen.")
+    assert len(provider.images()) == 1 and len(provider.requests) == 2
+    window.until("you: ")
+    window.send("/rewind 2 conversation\n")
+    window.until("back before that prompt")
+
+
+def test_in_lines_it_is_refused_before_it_is_sent(
+    axio: Any, provider: Provider, terminal: Any
+) -> None:
+    window = terminal("--plain", "-t", "scripted", "--tools", "none", script=[["No."]])
+    window.until("you: ")
+    window.send("what is @shot.png\n")
+    window.until("sees none")
+    window.until("anthropic:claude")
+    window.until("what is @shot.png")  # it stands at the prompt again
+    assert provider.requests == []
+
+
+@pytest.fixture
+def window(axio: Any) -> Iterator[Window]:
+    window = Window(axio, ("-m", "axio_tui", "-t", "openai", "--tools", "none"))
+    try:
+        yield window
+    finally:
+        window.close()
+
+
+def test_in_a_real_terminal_a_path_that_is_dropped_is_a_picture(
+    axio: Any, provider: Provider, window: Window
+) -> None:
+    window.start(script=[], size="100x30", TERM="screen-256color")
+    window.until("Ask.")
+    window.paste(f"{axio.home}/shot.png\r")  # as terminals end a line of a paste
+    window.until("[image 1: shot.png, 640x480")
+    window.type(" what is it")
+    window.until("Seen.")
+    assert provider.images()[0]["image_url"]["url"] == data_url("image/png", SHOT)
+    window.keys("C-q")
+    window.until("END=")
