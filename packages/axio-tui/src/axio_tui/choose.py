@@ -11,6 +11,7 @@ from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.config.secrets import KEYS
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.harmless import visible
+from axio_tui.own_servers import split_name
 from axio_tui.owners import is_ours, owners_of
 from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers, find_servers
 
@@ -28,7 +29,7 @@ class Choice:
     """An entry point of the group `axio.transport` and what its class is to be called with.
 
     `name` is what `--transport` takes for the same choice. `models` are all that the server has,
-    empty when it was not asked.
+    empty when it was not asked. `own` is the name of one of several that its settings keep.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Choice:
     reason: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     models: tuple[str, ...] = ()
+    own: str = ""
 
 
 def available(parts: Installed) -> list[str]:
@@ -50,6 +52,9 @@ async def choose_named(name: str, parts: Installed, find: Find = find_servers) -
     """The transport or running server called `name`. Raises `WrongUse`, listing what there is."""
     if name in parts.names(TRANSPORT_GROUP):
         return Choice(name, name, name)
+    transport, own = split_name(name, parts)
+    if own:
+        return Choice(name, transport, name, own=own)
     names = available(parts)
     if name not in names:
         there_is = ", ".join(names) or "none; install one, such as axio-transport-openai"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import inspect
 import ipaddress
@@ -21,6 +22,7 @@ from axio_tui.config.forms import arguments
 from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
+from axio_tui.own_servers import load_own
 from axio_tui.servers import models_in
 
 __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
@@ -63,7 +65,10 @@ async def connect(
     except PluginError as error:
         raise CommandError(f"the transport cannot be used: {error}") from error
     async with AsyncExitStack() as opened:
-        transport = await _construct(make, choice, model, kept, opened)
+        if choice.own:
+            transport = await _own(choice, model, parts, opened)
+        else:
+            transport = await _construct(make, choice, model, kept, opened)
         _check_key(choice, transport)
         _check_account(choice, transport)
         for name, value in PATIENCE.items():
@@ -71,6 +76,34 @@ async def connect(
                 setattr(transport, name, value)
         await _settle_model(choice, transport, model)
         yield transport
+
+
+async def _own(choice: Choice, model: str | None, parts: Installed, opened: AsyncExitStack) -> Any:
+    """One of several that the settings of a transport keep."""
+    session = await _session(opened)
+    try:
+        found = await asyncio.to_thread(load_own, choice.transport, parts, session)
+    except PluginError as error:
+        raise CommandError(str(error)) from error
+    transport = found.get(choice.own)
+    if not isinstance(transport, CompletionTransport):
+        there_is = ", ".join(visible(f"{choice.transport}.{name}") for name in found) or "none"
+        raise WrongUse(f"no transport {visible(choice.name)!r}; there is: {there_is}")
+    known: Any = getattr(transport, "models", None) or ModelRegistry()
+    wanted = model or (known.first().id if known else None)
+    if wanted is not None:
+        able = frozenset({Capability.text, Capability.tool_use})
+        setattr(transport, "model", known.get(wanted) or ModelSpec(wanted, able))  # noqa: B010
+    return transport
+
+
+async def _session(opened: AsyncExitStack) -> Any:
+    import aiohttp
+
+    # Without a limit of its own aiohttp would end an answer after five minutes.
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)
+    session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+    return await opened.enter_async_context(session)
 
 
 async def _construct(
@@ -105,12 +138,7 @@ async def _construct(
     # A transport that can be closed has a session of its own, the offline one needs none.
     closes_itself = inspect.iscoroutinefunction(getattr(make, "close", None))
     if "session" in parameters and not closes_itself and choice.transport != OFFLINE:
-        import aiohttp
-
-        # Without a limit of its own aiohttp would end an answer after five minutes.
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)
-        session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
-        settings["session"] = await opened.enter_async_context(session)
+        settings["session"] = await _session(opened)
     try:
         transport = make(**settings)
     except KeyboardInterrupt:

@@ -6,87 +6,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-from textual.pilot import Pilot
 
-from axio_tui.app.app import AgentApp
-from axio_tui.app.opening import opening
-from axio_tui.args import build_parser
-from axio_tui.chat import providers
-from axio_tui.config import keyring
-from axio_tui.config.load import configure
-from axio_tui.project import open_for
 from support.loopback import serving
 from support.provider import provider
 from support.screen import until, words_on
+from support.started import Start, answered, command, enter, files_with, starting
 
 KEY = "sk-right-0123456789-wxyz"
 WRONG = "sk-wrong-9876543210-dcba"
 
-Opened: TypeAlias = tuple[AgentApp, "Pilot[None]"]
-Start: TypeAlias = Callable[..., AbstractAsyncContextManager[Opened]]
-
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Opens the application as the command does, in a home without any key."""
-    project = tmp_path / "project"
-    project.mkdir()
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-                 "ANTHROPIC_API_KEY", "NEBIUS_API_KEY", "OPENROUTER_API_KEY"):  # fmt: skip
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(keyring, "is_installed", lambda: False)
-
-    async def none_runs(servers: object) -> list[object]:
-        return []  # of those on the machine of the tests
-
-    monkeypatch.setattr(providers, "find_own_servers", none_runs)
-    monkeypatch.setattr("axio_tui.choose.find_own_servers", none_runs)
-
-    @asynccontextmanager
-    async def opened(*options: str) -> AsyncIterator[Opened]:
-        args = build_parser().parse_args(["--tools", "none", *options])
-        args.literal = False
-        args.project = open_for(args, lambda text: None)
-        configure(args, lambda text: None, args.project.configs)
-        app = AgentApp(opening(args))
-        async with app.run_test(size=(100, 40)) as pilot:
-            await until(pilot, app.ready.is_set)
-            assert app.failure is None, app.failure
-            yield app, pilot
-        await app.close()
-
-    return opened
-
-
-async def command(app: AgentApp, pilot: Pilot[None], line: str, seen: str) -> None:
-    app.composer.load(line)
-    await pilot.press("escape", "enter")
-    await until(pilot, lambda: seen in words_on(app))
-
-
-async def enter(app: AgentApp, pilot: Pilot[None], text: str, seen: str) -> None:
-    """Type a text in place of what stands in the line, go on, and wait for what comes."""
-    await pilot.press("ctrl+a", "ctrl+k", *text, "enter")
-    await until(pilot, lambda: seen in words_on(app))
-
-
-async def answered(app: AgentApp, pilot: Pilot[None], prompt: str, seen: str) -> None:
-    app.composer.load(prompt)
-    await pilot.press("enter")
-    await until(pilot, lambda: seen in words_on(app))
-
-
-def files_with(home: Path, secret: str) -> list[str]:
-    files = (file for file in home.rglob("*") if file.is_file())
-    return sorted(file.name for file in files if secret.encode() in file.read_bytes())
+    return starting(tmp_path, monkeypatch)
 
 
 async def test_three_steps_lead_to_the_next_prompt_and_to_the_next_start(
@@ -214,7 +149,7 @@ async def test_settings_that_change_while_it_runs_hold_from_the_next_prompt_on(
         serving(provider("one", key=KEY, words=["from the second"])) as second,
         start() as (app, pilot),
     ):
-        await command(app, pilot, "/settings", "Transports")
+        await command(app, pilot, "/settings", "Settings of")
         assert "not set up, it needs: Address" in words_on(app)
         await pilot.press(*"other", "enter")
         await until(pilot, lambda: "> Address" in words_on(app))

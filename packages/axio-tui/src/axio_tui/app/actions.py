@@ -20,6 +20,7 @@ from axio_tui.chat.composer import Command
 from axio_tui.harmless import one_line
 
 if TYPE_CHECKING:  # a first frame needs nothing of it
+    from axio_tui.app.foreign import Foreign
     from axio_tui.app.host import ScreenHost
     from axio_tui.app.runs import Runs
     from axio_tui.app.widgets.transcript import Transcript
@@ -45,6 +46,8 @@ class Actions(App[None]):
     ready: asyncio.Event
     """Set once there is a session, or none can be had."""
     log_kept: RecentLog
+    foreign: Foreign | None = None
+    """The screen of a plug-in that is shown."""
     is_complete = False
     """True once all parts are there."""
     is_open = False

@@ -242,6 +242,8 @@ class AgentApp(Actions):
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault of the application: a report without values of variables, and exit status 1."""
+        if self.foreign is not None and self.foreign.has_failed(error):
+            return
         self._return_code = 1
         if not self.crash_words:
             self._exception = error  # raised again in a test

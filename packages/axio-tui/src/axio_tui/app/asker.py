@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from textual.app import App, ScreenError
 from textual.screen import Screen
 
-from axio.plugins import PluginError
+from axio_tui.app.foreign import shown
 from axio_tui.app.screens.form import FormScreen
 from axio_tui.app.screens.offered import OfferedScreen
 from axio_tui.app.screens.waiting import WaitingScreen
 from axio_tui.chat.asking import Choosing
 from axio_tui.chat.commands import CommandFailed
 from axio_tui.config.forms import Form
-from axio_tui.steps import in_thread
+
+if TYPE_CHECKING:
+    from axio_tui.app.app import AgentApp
 
 __all__ = ("ScreenAsker", "answer_of")
 
@@ -50,7 +52,7 @@ def _close(app: App[None], screen: Screen[T]) -> None:
 class ScreenAsker:
     """An `Asker`."""
 
-    def __init__(self, app: App[None]) -> None:
+    def __init__(self, app: AgentApp) -> None:
         self._app = app
 
     async def choose(self, choosing: Choosing) -> str | None:
@@ -76,11 +78,8 @@ class ScreenAsker:
         await asyncio.wait([task])
         return None if task.cancelled() else task.result()
 
-    async def show(self, make: Callable[[], object]) -> object:
-        try:
-            screen = await in_thread("the screen of a plug-in cannot be made", make)
-        except PluginError as error:
-            raise CommandFailed(str(error)) from error
+    async def show(self, make: Callable[[], Awaitable[object]]) -> object:
+        screen = await make()
         if not isinstance(screen, Screen):
             raise CommandFailed(f"a plug-in has {type(screen).__name__} in place of a screen")
-        return await answer_of(self._app, screen)
+        return await shown(self._app, screen)

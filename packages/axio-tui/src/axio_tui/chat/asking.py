@@ -47,6 +47,6 @@ class Asker(Protocol):
     async def wait(self, words: str, job: Awaitable[T]) -> T | None:
         """The result of a job, which the person may stop."""
 
-    async def show(self, make: Callable[[], object]) -> object:
+    async def show(self, make: Callable[[], Awaitable[object]]) -> object:
         """The end of a screen of others. `NoScreens` where there are none, `CommandFailed` for
         one that fails."""

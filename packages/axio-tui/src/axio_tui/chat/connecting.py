@@ -51,11 +51,16 @@ class Connecting:
     def _title(self) -> str:
         return title_of(self._choice.name)
 
+    @property
+    def _is_set_up(self) -> bool:
+        """True for a server that was found here, and for one that is kept with its settings."""
+        return bool(self._choice.settings or self._choice.own)
+
     async def _provider(self) -> Step:
         name, self._named = self._named, ""
         if not name:
             offered = [
-                Offered(one.name, one.title, str(one)) for one in await self._providers.list()
+                Offered(one.name, one.title, str(one)) for one in await self._providers.standing()
             ]
             if not offered:
                 raise CommandFailed("no transport is installed, such as axio-transport-openai")
@@ -67,7 +72,7 @@ class Connecting:
 
     async def _set_up(self) -> Step:
         name = self._choice.transport
-        if self._choice.settings:  # a server that was found here
+        if self._is_set_up:
             return "model"
         if name != ACCOUNT:
             settings = await filled_in(name, self._providers, self._asker, self._settings)
@@ -92,7 +97,7 @@ class Connecting:
         choosing = Choosing(f"Model of {self._title}", offered, "the name of a model")
         model = found[0] if len(found) == 1 else await self._asker.choose(choosing)
         if model is None:
-            return "provider" if self._choice.settings else "settings"
+            return "provider" if self._is_set_up else "settings"
         self._model = model
         return "trial"
 
@@ -140,7 +145,7 @@ class Connecting:
             "model": "choose another model",
             "provider": "choose another provider",
         }
-        if self._choice.settings:
+        if self._is_set_up:
             del words["settings"]
         steps: list[Step] = sorted(words, key=lambda step: step != self._trial.step)
         offered = [Offered(step, words[step]) for step in steps]
@@ -154,10 +159,11 @@ class Connecting:
         """Save, and let the next prompt go there."""
         transport, models = self._choice.transport, self._host.models
         lines = [f"{self._title}: {self._trial.words}."]
-        if self._settings is not None and self._settings != await self._providers.saved(transport):
+        saved = await self._providers.saved(transport)
+        if self._settings is not None and self._settings != saved:
             source = await self._providers.save(transport, self._settings)
             lines += [f"Its key is kept in {source}."] if source else []
-        models.renew(self._choice.name)
+        models.renew(transport)
         name = f"{self._choice.name}:{self._model}"
         lines.append(f"Going on with {(await models.switch(self._host.session, name)).text}.")
         above = await self._providers.save_default(name)

@@ -25,6 +25,7 @@ from axio_tui.chat.session import ChatSession
 from axio_tui.choose import Choice, available, choose_named
 from axio_tui.connect import connect
 from axio_tui.errors import WrongUse
+from axio_tui.own_servers import split_name
 from axio_tui.servers import find_servers
 
 __all__ = ("Models", "Role")
@@ -113,8 +114,9 @@ class Models:
         return transport
 
     def renew(self, transport: str) -> None:
-        """Let the settings of a transport be read anew, when it is needed next."""
-        for key in [key for key in self._transports if key[0] == transport]:
+        """Let the settings of a transport, and what they keep, be read anew when it is needed
+        next."""
+        for key in [key for key in self._transports if key[0].partition(".")[0] == transport]:
             del self._transports[key]
 
     async def offers(self) -> list[Offer]:
@@ -154,7 +156,7 @@ class Models:
         if not name:
             raise WrongUse("the name of the model is empty")
         transport, _, model = name.partition(":")
-        if transport in available(self._parts):
+        if transport in available(self._parts) or split_name(transport, self._parts)[1]:
             return await choose_named(transport, self._parts, self._find), model or None
         return self.choice, name
 

@@ -5,6 +5,7 @@ No provider is asked anything, and no transport is opened: they say themselves w
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
 from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE
+from axio_tui.own_servers import load_own
 from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers
 
 __all__ = ("Offer", "is_free", "offers", "told")
@@ -82,10 +84,27 @@ async def offers(
     if COMPATIBLE in installed:
         running = await find(SERVERS)
         found += [Offer(one.server.name, id) for one in running for id in one.models]
+    for name in installed:
+        found += await asyncio.to_thread(_own, name, parts)
     others = [name for name in installed if name not in (*KEYS, _ACCOUNT, COMPATIBLE, OFFLINE)]
     for name in (*others, *([OFFLINE] if OFFLINE in installed else [])):
         found += _known(name, parts)
     return found
+
+
+def _own(transport: str, parts: Installed) -> list[Offer]:
+    """The models of those that the settings of a transport keep."""
+    try:
+        kept = load_own(transport, parts)
+    except PluginError:
+        return []
+    registries = {name: getattr(one, "models", None) for name, one in kept.items()}
+    return [
+        Offer(f"{transport}.{name}", spec.id, spec)
+        for name, models in registries.items()
+        if isinstance(models, ModelRegistry)
+        for spec in models.values()
+    ]
 
 
 def _known(name: str, parts: Installed) -> Iterable[Offer]:

@@ -18,7 +18,9 @@ from axio_tui.config.saved import ACCOUNT, SavedSettings, saved_rows, saved_secr
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.stored import GLOBAL_PROJECT
 from axio_tui.config.values import Config
+from axio_tui.own_servers import names_of_own
 from axio_tui.servers import SERVERS, find_own_servers
+from axio_tui.steps import in_thread, on_loop
 
 __all__ = ("Provider", "Providers", "State", "title_of")
 
@@ -76,11 +78,15 @@ class Providers:
 
     # ── how things stand ──────────────────────────────────────────────────────────────────────
 
-    async def list(self) -> list[Provider]:
+    async def standing(self) -> list[Provider]:
         """All that are installed, and servers that run here; those that can be used come first."""
         installed = self.parts.names(TRANSPORT_GROUP)
         keys = await asyncio.to_thread(self._secrets.sources)
-        found = [await asyncio.to_thread(self._standing, name, keys) for name in installed]
+        found = [await asyncio.to_thread(self._standing_of, name, keys) for name in installed]
+        found += [
+            Provider(name, "available", "a server of your own")
+            for name in await asyncio.to_thread(names_of_own, self.parts)
+        ]
         if COMPATIBLE in installed:
             found += [
                 Provider(running.server.name, "available", "it runs on this machine")
@@ -99,7 +105,7 @@ class Providers:
             ),
         )
 
-    def _standing(self, name: str, keys: Mapping[str, str]) -> Provider:
+    def _standing_of(self, name: str, keys: Mapping[str, str]) -> Provider:
         try:
             fields = fields_of(self.parts.load_class(TRANSPORT_GROUP, name))
         except (PluginError, ValueError) as error:
@@ -166,15 +172,35 @@ class Providers:
 
     def has_screen(self, name: str) -> bool:
         """True if a plug-in has a screen for the settings of a transport, and no fields."""
-        if name not in self.parts.names(TRANSPORT_SETTINGS_GROUP):
-            return False
-        with suppress(PluginError):
-            return not hasattr(self.parts.load_class(TRANSPORT_GROUP, name), "FIELDS")
-        return False
+        has_one = name in self.parts.names(TRANSPORT_SETTINGS_GROUP)
+        return has_one and not hasattr(self._class(name), "FIELDS")
 
-    def screen(self, name: str) -> type:
-        """The class of that screen, which imports what draws it. `PluginError`."""
-        return self.parts.load_class(TRANSPORT_SETTINGS_GROUP, name)
+    def with_own(self) -> list[str]:
+        """The transports with fields whose screen keeps several, each with a name."""
+        kinds = {name: self._class(name) for name in self.parts.names(TRANSPORT_SETTINGS_GROUP)}
+        return [
+            name
+            for name, kind in kinds.items()
+            if hasattr(kind, "FIELDS") and hasattr(kind, "load_config")
+        ]
+
+    def _class(self, name: str) -> type | None:
+        with suppress(PluginError):
+            return self.parts.load_class(TRANSPORT_GROUP, name)
+        return None
+
+    async def make_screen(self, name: str) -> object:
+        """That screen, with what is saved. `PluginError` says why it cannot be made."""
+        saved = dict(await self.saved(name))
+        kind = await in_thread(
+            f"the screen of {name!r}",
+            lambda: self.parts.load_class(TRANSPORT_SETTINGS_GROUP, name),
+        )
+
+        async def make() -> object:  # widgets belong to the thread of the application
+            return kind(saved)
+
+        return await on_loop(f"the screen of {name!r} cannot be made", make)
 
     # ── saving ────────────────────────────────────────────────────────────────────────────────
 

@@ -44,8 +44,7 @@ async def filled_in(
 
 
 async def _of_screen(name: str, providers: Providers, asker: Asker) -> dict[str, str] | None:
-    saved = await providers.saved(name)
-    answer = await asker.show(lambda: providers.screen(name)(dict(saved)))
+    answer = await asker.show(lambda: providers.make_screen(name))
     if answer is None:
         return None
     if not isinstance(answer, dict):

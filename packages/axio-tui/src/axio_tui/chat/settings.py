@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from axio_tui.chat.asking import Asker, Choosing, Offered
-from axio_tui.chat.commands import Host, Outcome, SlashCommand
+from axio_tui.chat.asking import Asker, Choosing, NoScreens, Offered
+from axio_tui.chat.commands import CommandFailed, Host, Outcome, SlashCommand
 from axio_tui.chat.connecting import Connecting
 from axio_tui.chat.providers import Providers, title_of
 from axio_tui.chat.setting_up import filled_in, signed_in
 from axio_tui.choose import choose_named
 from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError
+from axio_tui.own_servers import split_name
 
 __all__ = ("SETTING_UP",)
+
+_PLUGIN, _SEVERAL = "plug-in", "several"
+_ONLY_ON_A_SCREEN = "the settings of {} are on a screen of its own: open axio without --plain"
 
 
 async def _connect(host: Host, arguments: str) -> Outcome:
@@ -23,7 +27,7 @@ async def _connect(host: Host, arguments: str) -> Outcome:
 async def _settings(host: Host, arguments: str) -> Outcome:
     said = ""
     while True:
-        name = arguments or await _listed(host.providers, host.asker, said)
+        name = arguments or await _listed(host, said)
         if name is None:
             return said
         said = await _change(host, name)
@@ -31,14 +35,26 @@ async def _settings(host: Host, arguments: str) -> Outcome:
             return said
 
 
-async def _listed(providers: Providers, asker: Asker, said: str) -> str | None:
-    offered = [Offered(one.name, one.title, str(one)) for one in await providers.list()]
-    return await asker.choose(Choosing(f"{said} Transports".strip(), offered))
+async def _listed(host: Host, said: str) -> str | None:
+    providers, extensions = host.providers, host.extensions
+    offered = [Offered(one.name, one.title, str(one)) for one in await providers.standing()]
+    offered += [
+        Offered(f"{_SEVERAL} {name}", f"{title_of(name)}: several", "each with a name of its own")
+        for name in providers.with_own()
+    ]
+    plugins = extensions.plugins if extensions is not None else {}
+    offered += [Offered(f"{_PLUGIN} {name}", name, "plug-in with tools") for name in plugins]
+    return await host.asker.choose(Choosing(f"{said} Settings of".strip(), offered))
 
 
 async def _change(host: Host, name: str) -> str:
     """Let the person change the settings of a transport; words on what was done."""
     providers, models = host.providers, host.models
+    kind, _, other = name.partition(" ")
+    if kind == _PLUGIN:
+        return await _of_plugin(host, other)
+    if kind == _SEVERAL or (other := split_name(name, providers.parts)[0]):
+        return await _of_several(host, other)
     choice = await choose_named(name, providers.parts)
     if choice.settings:
         return f"{choice.title} needs no settings."
@@ -56,6 +72,31 @@ async def _change(host: Host, name: str) -> str:
         except CommandError as error:
             return f"{words} But it cannot be used: {error}."
     return words
+
+
+async def _of_plugin(host: Host, name: str) -> str:
+    """Show the screen of a plug-in that brings tools, and take the tools that it has then."""
+    extensions = host.extensions
+    if extensions is None:
+        raise CommandFailed("there are no plug-ins here")
+    try:
+        await host.asker.show(lambda: extensions.screen_of(name))
+    except NoScreens as error:
+        raise CommandFailed(_ONLY_ON_A_SCREEN.format(f"the plug-in {name}")) from error
+    finally:
+        await extensions.refresh(name)
+    return f"The tools of {name} are as its settings say now."
+
+
+async def _of_several(host: Host, transport: str) -> str:
+    try:
+        await host.asker.show(lambda: host.providers.make_screen(transport))
+    except NoScreens as error:
+        raise CommandFailed(_ONLY_ON_A_SCREEN.format(f"several of {transport}")) from error
+    host.models.renew(transport)
+    if host.models.choice.name.startswith(f"{transport}."):
+        await host.models.switch(host.session, host.models.name)
+    return f"/connect names those of {title_of(transport)} now."
 
 
 async def _account(name: str, providers: Providers, asker: Asker) -> dict[str, str] | None:
@@ -77,7 +118,7 @@ async def _account(name: str, providers: Providers, asker: Asker) -> dict[str, s
 
 
 async def _names(host: Host) -> Iterable[str]:
-    return [one.name for one in await host.providers.list()]
+    return [one.name for one in await host.providers.standing()]
 
 
 SETTING_UP = (

@@ -92,7 +92,7 @@ class LineAsker:
         self._say(f"{one_line(words)} ...")
         return await self._stoppable(job)
 
-    async def show(self, make: Callable[[], object]) -> object:
+    async def show(self, make: Callable[[], Awaitable[object]]) -> object:
         raise NoScreens
 
     async def _line(self, asked: str, unseen: bool = False) -> str | None:
