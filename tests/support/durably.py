@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from axio.approval import PendingCall
-from axio.history import check
+from axio.history import UNKNOWN_OUTCOME, check
 from axio.messages import Message
 from axio_durable import Durable, Rested
 
-__all__ = ("asked", "rested", "until", "waits", "words", "working")
+__all__ = ("asked", "judge", "rested", "unknown_in", "until", "waits", "words", "working")
 
 
 @asynccontextmanager
@@ -25,9 +25,9 @@ async def working(durable: Durable, **options: float) -> AsyncIterator[None]:
         await asyncio.wait_for(task, 60)
 
 
-async def rested(durable: Durable, session: str) -> Rested:
+async def rested(durable: Durable, session: str, within: float = 60) -> Rested:
     """How the session comes to rest; its history must be valid then."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(within):
         async for event in durable.follow(session):
             last = event
     assert isinstance(last, Rested)
@@ -56,3 +56,16 @@ async def waits(durable: Durable) -> PendingCall:
         while not (calls := await durable.waiting("s")):  # noqa: ASYNC110 - another task sees to it
             await asyncio.sleep(0.02)
     return calls[0]
+
+
+def unknown_in(history: list[Message]) -> int:
+    """How many results are that the outcome is unknown."""
+    results = (result for message in history for result in message.tool_results)
+    return sum(result.content == UNKNOWN_OUTCOME for result in results)
+
+
+def judge(history: list[Message], effects: list[str], wanted: int) -> None:
+    """The history is valid, no effect came twice, and each that is missing was told as unknown."""
+    assert check(history) == []
+    assert len(set(effects)) == len(effects)
+    assert wanted - unknown_in(history) <= len(effects) <= wanted

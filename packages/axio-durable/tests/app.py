@@ -1,9 +1,9 @@
 """A program with a `Durable`, as the tests and the workers they start see it.
 
-`DATABASE` is a folder for SQLite or a connection string, `SCHEDULER` the engine's name and place,
-`EFFECTS` a file that gets a line for each call that changes something, `ATTEMPTS` one with a line
-when an attempt at a session begins and when it ends, `KILL_AT` the number of an access of the
-store, on behalf of a session, at which to die.
+`DATABASE` is a folder for SQLite, a connection string, or several by name with `LISTS` of the
+names; `SCHEDULER` the engine's name and place; `EFFECTS` a file that gets a line for each call that
+changes something; `ATTEMPTS` one with a line when an attempt at a session begins and when it ends;
+`KILL_AT` the number of an access of the store, on behalf of a session, at which to die.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from axio.run import RUN
 from axio.tool import AnyTool, Tool
 from axio.transport import CompletionTransport
 from axio.types import StopReason, Usage
-from axio_context_postgres import Postgres
+from axio_context_postgres import Postgres, Shards
 from axio_context_postgres.server import Server
 from axio_context_sqlite import SQLite
 from axio_context_sqlite.database import Database as SQLiteDatabase
@@ -148,6 +148,9 @@ def database() -> Database:
     if os.path.isdir(where):
         return SQLite(os.path.join(where, "app.db"), wait=1.0)
     lease = float(os.environ.get("LEASE", "3"))
+    if where.startswith("{"):
+        databases, lists = json.loads(where), json.loads(os.environ["LISTS"])
+        return Shards(databases, lists, schema=os.environ["SCHEMA"], lease=lease, wait=1.0)
     return Postgres(where, schema=os.environ["SCHEMA"], lease=lease, wait=1.0)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from axio.blocks import ToolResultBlock
 from axio.events import TextDelta
-from axio.history import UNKNOWN_OUTCOME, check
+from axio.history import check
 from axio.messages import Message
 from axio_durable import Durable, Restarted, Rested, Stored
+from support.durably import judge
 from support.postgres import Cluster, start_postgres
 
 OF_THE_STORE = pytest.mark.parametrize("program", ["sqlite", "postgres"], indirect=True)
@@ -64,18 +64,6 @@ async def client(
             if chance.random() < 0.3:
                 break
         await stream.aclose()
-
-
-def judge(history: list[Message], effects: list[str], wanted: int) -> None:
-    """The history is valid, no effect came twice, and each that is missing was told as unknown."""
-    assert check(history) == []
-    unknown = sum(
-        isinstance(block, ToolResultBlock) and block.content == UNKNOWN_OUTCOME
-        for message in history
-        for block in message.content
-    )
-    assert len(set(effects)) == len(effects)
-    assert wanted - unknown <= len(effects) <= wanted
 
 
 def at_work(program: Any, process: subprocess.Popen[str]) -> set[str]:

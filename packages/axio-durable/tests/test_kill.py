@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from axio.approval import PendingCall
-from axio.blocks import ToolResultBlock
 from axio.exceptions import SessionBusy
-from axio.history import UNKNOWN_OUTCOME, check
+from axio.history import check
 from axio.messages import Message
 from axio_durable import Durable, Rested, Stored
+from support.durably import unknown_in
 
 PROMPT = "effect both child:effect end"
 EFFECTS = 4
@@ -31,15 +31,6 @@ async def finished(durable: Durable, session: str) -> list[Message]:
             if isinstance(event, Rested):
                 assert event == Rested("end_turn")
     return seen
-
-
-def unknown_in(history: list[Message]) -> int:
-    return sum(
-        block.content == UNKNOWN_OUTCOME
-        for message in history
-        for block in message.content
-        if isinstance(block, ToolResultBlock)
-    )
 
 
 async def killed_at(durable: Durable, program: Any, number: int) -> bool:
