@@ -2,8 +2,8 @@
 
 `DATABASE` is a folder for SQLite, a connection string, or several by name with `LISTS` of the
 names; `SCHEDULER` the engine's name and place; `EFFECTS` a file that gets a line for each call that
-changes something; `ATTEMPTS` one with a line when an attempt at a session begins and when it ends;
-`KILL_AT` the number of an access of the store, on behalf of a session, at which to die.
+changes something; `ATTEMPTS` one with lines when a process tries to work on a session, begins and
+ends; `KILL_AT` the number of an access of the store, on behalf of a session, at which to die.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from axio_context_postgres import Postgres, Shards
 from axio_context_postgres.server import Server
 from axio_context_sqlite import SQLite
 from axio_context_sqlite.database import Database as SQLiteDatabase
-from axio_durable import Database, Durable, InProcess, Scheduler
+from axio_durable import Database, Durable, End, InProcess, Scheduler
 from axio_durable.watch import Watched
 
 ENDLESS = "endless"
@@ -180,13 +180,6 @@ def die_at(number: int) -> None:
 
     dying(SQLiteDatabase, "run")
     dying(Server, "run")
-    advance = Durable.advance
-
-    async def works(self: Durable, session: str) -> Any:
-        WORKS.set(True)  # in the task that the scheduler has made for it
-        return await advance(self, session)
-
-    setattr(Durable, "advance", works)  # noqa: B010
 
 
 def scheduler() -> Scheduler:
@@ -215,22 +208,36 @@ def budget(session: str) -> Budget | None:
     return Budget(requests=int(most), ledger=kept, key=session) if most else None
 
 
-@contextmanager
-def noted(session: str, standing: Standing) -> Iterator[Watched]:
-    """Note when an attempt begins and when it ends, by its process."""
+def note_attempt(what: str, session: str) -> None:
     with open(os.environ["ATTEMPTS"], "a", encoding="utf-8") as file:
-        print(time.time(), os.getpid(), "begins", session, file=file, flush=True)
-        yield aiter
-        print(time.time(), os.getpid(), "ends", session, file=file)
+        file.write(f"{time.time()} {os.getpid()} {what} {session}\n")
+
+
+@contextmanager
+def begins(session: str, standing: Standing) -> Iterator[Watched]:
+    note_attempt("begins", session)
+    yield aiter
+
+
+class Noting(Durable):
+    """Notes when a process tries to work on a session, begins and is done."""
+
+    async def advance(self, session: str) -> End:
+        WORKS.set(True)  # in the task that was made for it
+        note_attempt("tries", session)
+        try:
+            return await super().advance(session)
+        finally:
+            note_attempt("ends", session)
 
 
 kept: Any = database()
 
-durable = Durable(
+durable = Noting(
     kept,
     scheduler(),
     agents=dict.fromkeys(os.environ.get("AGENTS", "worker helper").split(), worker),
     budget=budget,
     look_every=float(os.environ.get("LOOK_EVERY", "0.5")),
-    watch=noted,
+    watch=begins,
 )

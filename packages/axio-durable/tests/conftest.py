@@ -91,7 +91,7 @@ class Program:
         return self.effects_file.read_text().splitlines()
 
     def attempts(self) -> list[tuple[float, int, str, str]]:
-        """When which process has begun or ended an attempt at which session."""
+        """When which process tries to work on which session, begins and ends."""
         lines = self.attempts_file.read_text().splitlines()
         fields = (line.split(" ", 3) for line in lines)
         return [(float(at), int(pid), what, session) for at, pid, what, session in fields]

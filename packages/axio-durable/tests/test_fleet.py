@@ -70,25 +70,29 @@ def at_work(program: Any, process: subprocess.Popen[str]) -> set[str]:
     """The sessions that a process has begun with and not ended."""
     found: set[str] = set()
     for _, pid, what, session in program.attempts():
-        if pid == process.pid:
+        if pid == process.pid and what != "tries":
             (found.add if what == "begins" else found.discard)(session)
     return found
 
 
 def delays(program: Any, deaths: dict[int, float]) -> list[float]:
-    """For each session that a process died over: the seconds until another began with it."""
-    open_at: dict[tuple[int, str], float] = {}
+    """For each session with which another process has begun after deaths of those that had it: the
+    seconds since the last of these."""
+    has_it: dict[tuple[int, str], bool] = {}
+    died: dict[str, float] = {}
+    found = []
     for at, pid, what, session in program.attempts():
-        if what == "begins":
-            open_at[pid, session] = at
+        for dead in [one for one in deaths if deaths[one] < at]:
+            for of, had in [key for key in has_it if key[0] == dead]:
+                died[had] = max(deaths[of], died.get(had, 0))
+                del has_it[of, had]
+        if what == "begins" and session in died:
+            found.append(at - died.pop(session))
+        if what == "ends":
+            has_it.pop((pid, session), None)
         else:
-            open_at.pop((pid, session), None)
-    begun = [(at, session) for at, _, what, session in program.attempts() if what == "begins"]
-    return sorted(
-        next(at for at, one in begun if one == session and at > deaths[pid]) - deaths[pid]
-        for pid, session in open_at
-        if pid in deaths
-    )
+            has_it[pid, session] = True
+    return sorted(found)
 
 
 async def soak(
