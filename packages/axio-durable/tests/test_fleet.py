@@ -160,9 +160,14 @@ async def test_many_sessions_end_while_workers_are_killed_at_random(
 async def children(durable: Durable, program: Any, number: int) -> None:
     prompts = "child:effect " * number + "end"
     await durable.post("parent", prompts, agent="worker", id="1")
-    for _ in range(3):
+    for number_of_worker in range(3):
         worker = program.worker()
-        await asyncio.sleep(1.5)
+
+        async def is_at_work(worker: Any = worker) -> bool:
+            return bool(at_work(program, worker))
+
+        await until(is_at_work)
+        await asyncio.sleep(0.2 * number_of_worker)
         kill(worker)
     program.worker()
 
