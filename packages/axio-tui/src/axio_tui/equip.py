@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from axio.agent import Agent
 from axio.context import ContextStore
 from axio.plugins import Installed
 from axio.tool import AnyTool
-from axio.transport import model_of
+from axio.transport import CompletionTransport, model_of
 from axio_tui.chat.hooked import make_session
 from axio_tui.chat.hooks import Hooks, read_hooks
 from axio_tui.chat.instructions import instructions_of
-from axio_tui.chat.models import Models
+from axio_tui.chat.models import Models, Role
 from axio_tui.chat.offers import is_free
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.providers import Providers
@@ -32,6 +32,7 @@ from axio_tui.config.secrets import Secrets
 from axio_tui.connect import reach_loopback_directly
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.extensions import Extensions, in_turn
+from axio_tui.hosting import host_tools, hosted
 from axio_tui.offered import extensions_for, guards_for, names_in, once, server_tools_in, tools_of
 from axio_tui.parts import Parts, disabled_in
 from axio_tui.permissions import decisions_file
@@ -108,11 +109,13 @@ async def equipped(
     keeps: bool,
     servers: ServersAsk = NOBODY,
     patience: float | None = None,
+    shows_status: bool = False,
 ) -> AsyncIterator[Equipment]:
     """The parts that the options of `axio run` name, open while the block lasts.
 
     `ask` puts questions to the person. With `keeps`, what they answer for good is kept. `servers`
-    puts those of MCP servers. With `patience` these are connected in the background.
+    puts those of MCP servers. With `patience` these are connected in the background. The tool
+    `status_line` is offered where the front end `shows_status`.
     """
     if args.model is not None and not args.model.strip():
         raise WrongUse("the name of the model is empty")
@@ -124,6 +127,7 @@ async def equipped(
     known = Providers(parts, args.config, secrets)
     roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
+        AsyncExitStack() as opened,
         Place(args.sandbox) as place,
         extensions_for(args, parts, say) as extensions,
         server_tools(
@@ -142,19 +146,16 @@ async def equipped(
         agent = make_agent(transport, [], system="", max_iterations=args.max_iterations)
         subagents = _subagents(args, models, instructions, hooks)
 
-        def equip() -> None:
-            own = [*tools, *more.tools]
-            brought = extensions.tools([SUBAGENT, *(tool.name for tool in own)])
-            permissions.rules = rules_of(place.sandbox, tools)
-            given = placed([*own, *brought], place.workspace, tell)
-            helpers = [subagents.tool] if _wants_subagents(args.tools, models.choice) else []
-            _hand_over(agent, [*permissions.guarded(given), *helpers], more, system)
-            agent.selector = in_turn(more.selector, extensions.selector)
-
+        outfit = _Outfit(
+            *(args, agent, permissions, models, subagents, more, extensions, place, system, tools),
+            once(say),
+            host_tools(parts, models, shows_status) if args.tools is None else list,
+        )
         await extensions.arrived(None if patience is None else GRACE)
-        tell = once(say)
-        equip()
-        more.on_change = extensions.on_change = place.on_change = equip
+        outfit()
+        more.on_change = extensions.on_change = place.on_change = outfit
+        models.changed = outfit.role_changed
+        opened.enter_context(hosted(agent, subagents, models))
         rest = (subagents, more, known, place, skills.by_name, hooks, system, extensions)
         yield Equipment(agent, permissions, models, *rest)
 
@@ -165,15 +166,44 @@ async def _chosen(named: str | None, parts: Installed, secrets: Secrets) -> Choi
     return await choose(os.environ, parts, kept=secrets.sources())
 
 
-def _hand_over(
-    agent: Agent, tools: Iterable[AnyTool], servers: ServerTools, system: dict[str, str]
-) -> None:
-    """Let the agent have these tools from its next request on, and the words of the servers."""
-    agent.tools = list(tools)
-    agent.selector = servers.selector
-    if "MCP servers" in system:
-        system["MCP servers"] = servers.instructions
-    agent.system = "".join(system.values())
+@dataclass(frozen=True, slots=True)
+class _Outfit:
+    """Called, it lets the agent have all tools that there are now, from its next request on."""
+
+    args: argparse.Namespace
+    agent: Agent
+    permissions: Permissions
+    models: Models
+    subagents: SubAgents
+    servers: ServerTools
+    extensions: Extensions
+    place: Place
+    system: dict[str, str]
+    own: Sequence[AnyTool]
+    say: Say
+    of_host: Callable[[], list[AnyTool]]
+
+    def __call__(self) -> None:
+        own = [*self.own, *self.servers.tools]
+        host = self.of_host()
+        taken = [SUBAGENT, *(tool.name for tool in (*own, *host))]
+        self.permissions.rules = rules_of(self.place.sandbox, self.own)
+        brought = self.extensions.tools(taken)
+        given = placed([*own, *brought], self.place.workspace, self.say)
+        with_agents = _wants_subagents(self.args.tools, self.models.choice)
+        helpers = [self.subagents.tool] if with_agents else []
+        self.agent.tools = [*self.permissions.guarded([*given, *host]), *helpers]
+        self.agent.selector = in_turn(self.servers.selector, self.extensions.selector)
+        if "MCP servers" in self.system:
+            self.system["MCP servers"] = self.servers.instructions
+        self.agent.system = "".join(self.system.values())
+
+    def role_changed(self, role: Role, transport: CompletionTransport) -> None:
+        """Let the reviewer have the model of its role, and the agent the tools that it may have."""
+        follows = role == "chat" and "guard" not in self.models.roles
+        if self.permissions.reviewer is not None and (role == "guard" or follows):
+            self.permissions.reviewer.transport = transport
+        self()
 
 
 def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | None]:

@@ -1,15 +1,16 @@
-"""Parts that a person switches off and on, and the selector that is used: kept for this project."""
+"""The choices of a person that are kept for this project: parts that are off, models of roles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from axio.plugins import GROUPS, SELECTOR_GROUP, Installed
 from axio_tui.config.paths import data_folder, database_file, own_folder
 from axio_tui.config.sqlite_config import ProjectConfig
 from axio_tui.parts import setting_of
 
-__all__ = ("groups_of", "switch", "use_selector")
+__all__ = ("groups_of", "save_role", "switch", "use_selector")
 
 
 def groups_of(name: str, parts: Installed) -> list[str]:
@@ -27,26 +28,35 @@ def groups_of(name: str, parts: Installed) -> list[str]:
 async def switch(name: str, groups: Iterable[str], *, on: bool) -> None:
     """Switch a part on or off in these groups, in this project."""
     short = name.rpartition(":")[2]
-    own_folder(data_folder())
-    config = ProjectConfig(database_file())
-    try:
+    async with _here() as config:
         for setting in dict.fromkeys(map(setting_of, groups)):
             listed = await config.get(setting, "") or ""
             names = [one.strip() for one in listed.split(",") if one.strip() not in ("", short)]
             await config.set(setting, ",".join(names if on else [*names, short]))
-    finally:
-        await config.close()
 
 
 async def use_selector(name: str, parts: Installed) -> None:
-    """Let this selector choose the tools from now on in this project; none for "none"."""
+    """Let this selector choose the tools from now on; none for "none". LookupError without it."""
     offered = parts.names(SELECTOR_GROUP)
     if name != "none" and name not in offered:
         there_is = ", ".join(offered) or "none is installed"
         raise LookupError(f"no selector {name!r}; there is: {there_is}")
+    async with _here() as config:
+        await config.set("selector.active", "" if name == "none" else name)
+
+
+async def save_role(role: str, model: str) -> None:
+    """Let a role have this model from the next start on, "" for that of the conversation."""
+    key = f"model.{'compact' if role == 'compaction' else role}"
+    async with _here() as config:
+        await (config.set(key, model) if model else config.delete(key))
+
+
+@asynccontextmanager
+async def _here() -> AsyncIterator[ProjectConfig]:
     own_folder(data_folder())
     config = ProjectConfig(database_file())
     try:
-        await config.set("selector.active", "" if name == "none" else name)
+        yield config
     finally:
         await config.close()

@@ -296,7 +296,7 @@ class AgentApp(Actions):
         from axio_tui.app.status_words import status_words
 
         words = status_words(self.session, self.opened.title(), self.opened.sandbox)
-        self.status.tell(*words.parts)
+        self.status.tell(*words.parts, is_busy=self.runs.is_busy)
         self.status.set_classes(words.classes)
 
     def _undecided(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from axio.context import ContextStore
+from axio_tui import tools
 from axio_tui.app.screen_commands import screen_commands
 from axio_tui.app.screens.pager import Pager
 from axio_tui.app.screens.pick import PickScreen
@@ -43,6 +44,7 @@ class ScreenHost:
 
     def __init__(self, app: AgentApp) -> None:
         self._app = app
+        tools.status_line_callback = app.status.doing
         self.commands: Mapping[str, SlashCommand] = {}
         self.add({**BUILTIN, **screen_commands(app)})
 

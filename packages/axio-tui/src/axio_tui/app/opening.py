@@ -80,7 +80,7 @@ def opening(args: argparse.Namespace) -> Open:
         days = retention_in(args.config)
         patience = args.config["servers_wait"]
         async with (
-            equipped(args, ask, tell, keeps=True, patience=patience) as parts,
+            equipped(args, ask, tell, keeps=True, patience=patience, shows_status=True) as parts,
             open_library(say=say, keep=not args.no_save, retention=days) as library,
         ):
             models = parts.models

@@ -98,21 +98,10 @@ async def _models(app: AgentApp) -> None:
     from axio.transport import model_of
     from axio_tui.app.screens.models import ModelsScreen
     from axio_tui.chat.models import Role
-    from axio_tui.errors import CommandError
 
     async def chosen(choice: tuple[Role, str] | None) -> None:
-        if choice is None:
-            return
-        role, name = choice
-        if role == "chat":
-            await app.host.call(Command("model", name))
-            return
-        try:
-            await app.host.models.use(role, name)
-        except CommandError as error:
-            app.say(str(error))
-        else:
-            app.say(f"{name} is for {role} now")
+        if choice is not None:
+            await app.host.call(Command("model", " ".join(choice)))
 
     model = model_of(app.session.agent.transport)
     app.push_screen(ModelsScreen(app.host.models.offers, model.id if model else ""), chosen)

@@ -26,6 +26,7 @@ from axio_tui.chat.doctor import DOCTOR
 from axio_tui.chat.export import to_jsonl, to_markdown, write_new
 from axio_tui.chat.filling import within
 from axio_tui.chat.meter import in_all
+from axio_tui.chat.model_commands import MODEL
 from axio_tui.chat.permissions import Mode, Permissions
 from axio_tui.chat.plugin_commands import PLUGINS
 from axio_tui.chat.sandbox import SANDBOX
@@ -139,17 +140,6 @@ async def _export(host: Host, arguments: str) -> Outcome:
 
 
 # ── the model, and what it takes ──────────────────────────────────────────────────────────────
-
-
-async def _model(host: Host, arguments: str) -> Outcome:
-    if arguments:
-        return f"Going on with {(await host.models.switch(host.session, arguments)).text}."
-    options = [Option(str(one), f"/model {one.name}") for one in await host.models.offers()]
-    return Pick("Models", options, "/model N, TRANSPORT:MODEL, TRANSPORT or MODEL")
-
-
-async def _model_names(host: Host) -> Iterable[str]:
-    return [one.name for one in await host.models.offers()]
 
 
 async def _context(host: Host, arguments: str) -> Outcome:
@@ -304,7 +294,7 @@ BUILTIN = {
         SlashCommand("resume", "[WHICH]", "go on with another conversation", _resume, _names),
         SlashCommand("rename", "NAME", "give this conversation a name", _rename, any_time=True),
         SlashCommand("fork", "", "go on in a copy of this conversation", _fork),
-        SlashCommand("model", "[NAME]", "go on with another model", _model, _model_names),
+        MODEL,
         *SETTING_UP,
         SlashCommand("context", "", "what fills the model's window", _context, any_time=True),
         SlashCommand("cost", "", "tokens and money that were spent", _cost, any_time=True),

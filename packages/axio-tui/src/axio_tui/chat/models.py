@@ -63,6 +63,8 @@ class Models:
         """Of the conversation."""
         self.free: set[str] = set()
         """The ids of models that cost nothing, for a `Meter`."""
+        self.changed: Callable[[Role, CompletionTransport], object] = lambda role, transport: None
+        """Called after a role was given another model."""
         self._parts = parts
         self._kept = kept
         self._find = find
@@ -111,7 +113,23 @@ class Models:
             self.choice, self._model = choice, model
         else:
             self._roles[role] = name
+        self.changed(role, transport)
         return transport
+
+    @property
+    def roles(self) -> Mapping[Role, str]:
+        """The names of the models of roles that have their own."""
+        return self._roles
+
+    async def forget(self, role: Role) -> None:
+        """Let a role have the model of the conversation."""
+        self._roles.pop(role, None)
+        self.changed(role, await self.of(role))
+
+    def whole_name(self, name: str) -> str:
+        """The name of a model with that of its transport."""
+        transport, _, _ = name.strip().partition(":")
+        return name.strip() if transport in available(self._parts) else f"{self.choice.name}:{name}"
 
     def renew(self, transport: str) -> None:
         """Let the settings of a transport, and what they keep, be read anew when it is needed

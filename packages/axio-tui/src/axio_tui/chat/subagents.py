@@ -13,6 +13,7 @@ from axio.agent import Agent
 from axio.context import ContextStore
 from axio.permission import PermissionGuard
 from axio.run import RUN
+from axio.selector import ToolSelector
 from axio.stream import AgentStream
 from axio.subagents import AgentContext, agent_tool
 from axio.tool import CONTEXT, AnyTool, Tool
@@ -65,18 +66,17 @@ class SubAgents:
             stream.cancel()
         return stream is not None
 
+    async def made(self, tools: Iterable[AnyTool], selector: ToolSelector | None) -> Agent:
+        """An agent for one task, with these tools but without sub-agents of its own."""
+        transport = await self._transport()
+        own = [tool for tool in tools if tool.name != NAME]
+        return Agent(self._system, transport, own, selector, self._max_iterations)
+
     async def _work(self, task: str) -> str:
         run = RUN.get()
         assert run.call_id is not None, "a tool is called inside of a run"
-        call_id, tools, selector = run.call_id, run.agent.tools, run.agent.selector
-        transport = await self._transport()
-        agent = Agent(
-            self._system,
-            transport,
-            [tool for tool in tools if tool.name != NAME],
-            selector,
-            self._max_iterations,
-        )
+        call_id = run.call_id
+        agent = await self.made(run.agent.tools, run.agent.selector)
 
         def store() -> ContextStore:
             return beside(run.store, f"{run.store.session_id}/{call_id}")
@@ -88,7 +88,7 @@ class SubAgents:
             AgentContext(
                 agent_name=NAME,
                 proto=agent,
-                transport=transport,
+                transport=agent.transport,
                 context_factory=store,
                 on_event=None,
                 on_start=started,
