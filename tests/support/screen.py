@@ -165,6 +165,9 @@ class Offering:
     async def use(self, role: str, name: str) -> None:
         self.used.append((role, name))
 
+    def whole_name(self, name: str) -> str:
+        return name
+
 
 async def until(pilot: Pilot[Any], what: Callable[[], object], told: str = "") -> None:
     """Let the application go on until it is so."""

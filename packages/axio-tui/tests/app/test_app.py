@@ -17,6 +17,7 @@ from axio.blocks import TextBlock
 from axio.context import MemoryContextStore
 from axio.exceptions import StreamError
 from axio.messages import Message
+from axio.plugins import Installed
 from axio.testing import StubTransport, make_text_response
 from axio.tool import Tool, tool_options
 from axio_context_sqlite import SQLiteContextStore, connect
@@ -82,6 +83,21 @@ async def test_a_prompt_is_answered(tmp_path: Path) -> None:
         await until(pilot, lambda: not app.runs.is_busy)
         assert "Esc stops" not in words_on(app)
         assert [entry.text for entry in entries(app, Text)] == ["Good **day**"]
+
+
+async def test_what_the_model_says_it_does_stands_in_the_status_line_until_the_end(
+    tmp_path: Path,
+) -> None:
+    tool = Installed().load_tool("status_line")
+    async with running(tmp_path, tools=[tool]) as (app, puppet, pilot):
+        await type_in(pilot, "go")
+        await pilot.press("enter")
+        await until(pilot, lambda: puppet.requests)
+        puppet.call("status_line", '{"message": "reading [red]files[/]"}')
+        await until(pilot, lambda: "reading [red]files[/]" in words_on(app).splitlines()[-1])
+        puppet.answer("done")
+        await until(pilot, lambda: not app.runs.is_busy)
+        await until(pilot, lambda: "reading" not in words_on(app).splitlines()[-1])
 
 
 async def test_what_is_sent_meanwhile_waits_for_the_end(tmp_path: Path) -> None:

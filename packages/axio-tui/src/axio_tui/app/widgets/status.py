@@ -38,11 +38,22 @@ class StatusLine(Static):
     def __init__(self, *, is_ascii: bool = False, id: str | None = None) -> None:
         super().__init__("", markup=False, id=id)
         self._between = " - " if is_ascii else " · "
+        self._told: tuple[str, ...] = ()
         self._parts: tuple[str, ...] = ()
+        self._doing = ""
 
-    def tell(self, *parts: str) -> None:
-        """The parts, the most important first."""
-        told = (*(one_line(part, 200) for part in parts), hint(self.app, "help", "help"))
+    def doing(self, words: str) -> None:
+        """Say what the model is doing, in its own words, until the run ends."""
+        if words != self._doing and self.is_attached:
+            self._doing = words
+            self.tell(*self._told)
+
+    def tell(self, *parts: str, is_busy: bool = True) -> None:
+        """The parts, the most important first. A run goes on, or nothing is done any more."""
+        self._told = parts
+        self._doing = self._doing if is_busy else ""
+        shown = (*parts[:1], self._doing, *parts[1:]) if self._doing else parts
+        told = (*(one_line(part, 200) for part in shown), hint(self.app, "help", "help"))
         if told != self._parts:
             self._parts = told
             self._draw()
