@@ -16,7 +16,7 @@ export PROMPT
 ASK := run -- "$$PROMPT"
 else
 unexport PROMPT
-ASK := run
+ASK = $$(test -t 0 && test -t 2 || echo run)
 endif
 
 .DEFAULT_GOAL := help
@@ -31,7 +31,7 @@ $(STAMP): $(RECIPE)
 	@$(PYTHON) scripts/install.py $(VENV)
 	@touch $@
 
-run: $(STAMP) ## the main job; PROMPT="…" answers once, without it a terminal asks for one
+run: $(STAMP) ## the main job; PROMPT="…" answers once, without it a terminal shows the full screen
 	@$(BIN)/axio $(ASK)
 
 # Files are shared out to the cores. Strings hash alike in all processes, because some tests are named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,5 +110,23 @@ def test_make_hands_the_prompt_over_word_for_word(tmp_path: Path) -> None:
     (venv / ".installed").touch()
     done = subprocess.run([*command, f"PROMPT={prompt}"], capture_output=True, text=True)
     assert done.stdout == f"[run][--][{prompt}]", done.stderr
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.stdout == "[run]", done.stderr
+    nothing = subprocess.DEVNULL
+    done = subprocess.run(command, stdin=nothing, capture_output=True, text=True)
+    assert done.stdout == "[run]", done.stderr  # which says what it needs
+
+
+def test_make_run_on_a_terminal_opens_the_full_screen(tmp_path: Path) -> None:
+    """A stand-in for `axio` says that it was given nothing."""
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "axio").write_text('#!/bin/sh\nprintf "%s arguments\\n" $#\n')
+    (venv / "bin" / "axio").chmod(0o755)
+    (venv / ".installed").touch()
+    command = ["make", "-s", "-C", str(ROOT), "-o", f"{venv}/.installed", f"VENV={venv}", "run"]
+    ours, its = os.openpty()
+    try:
+        done = subprocess.run(command, stdin=its, stdout=subprocess.PIPE, stderr=its, text=True)
+        assert done.stdout == "0 arguments\n"
+    finally:
+        os.close(ours)
+        os.close(its)

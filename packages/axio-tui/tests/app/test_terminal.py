@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -180,3 +181,29 @@ def test_no_byte_of_a_terminal_ends_it_or_is_a_key_in_a_paste(opened: Open) -> N
     assert line.index("evil") < line.index("red") < line.index("pwn") < line.index("end")
     window.keys("C-q")
     window.until("END=0")
+
+
+SHELL = ("-c", "import os; os.execvp('bash', ['bash', '--norc', '-i'])")
+
+
+def test_ctrl_z_stops_all_of_its_job_and_fg_draws_all_of_the_screen_again(axio: Any) -> None:
+    window = Window(axio, SHELL)
+    try:
+        window.start(script=[["One."]], PS1="$ ")
+        window.type(f"sh -c '{sys.executable} -m axio_tui --transport scripted; exit 7'")
+        window.until("F1 help")
+        window.type("hello")
+        window.until("One.")
+        window.keys("C-z")
+        window.until("Stopped")
+        window.type("clear; echo of the $((40 + 2)) shell")
+        window.until("of the 42 shell")
+        window.type("fg")
+        lines = window.until("F1 help")
+        assert any("hello" in line for line in lines) and any("One." in line for line in lines)
+        window.keys("C-q")
+        window.until("axio --resume")
+        window.type("echo left=$?")
+        window.until("left=7")
+    finally:
+        window.close()

@@ -35,6 +35,7 @@ class TerminalDriver(LinuxDriver):
         return self._typed.tells_all
 
     def start_application_mode(self) -> None:
+        is_back = self._must_signal_resume
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.write(ASKS)
         self.flush()
@@ -48,6 +49,15 @@ class TerminalDriver(LinuxDriver):
                 self._loop.call_soon_threadsafe(app.call_later, app.refresh)
 
         signal.signal(signal.SIGWINCH, resized)
+        if is_back:  # what was on the screen is not there any more
+            self._loop.call_soon_threadsafe(app.call_later, app.refresh)
+
+    def _sigtstp_application(self, *_: object) -> None:
+        """Stop all of the job, as a terminal does: a shell waits for `make run`, not for us."""
+        if self._auto_restart:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        os.killpg(os.getpgrp(), signal.SIGSTOP)
 
     def run_input_thread(self) -> None:
         """Read until the application ends."""
