@@ -20,7 +20,7 @@ ASK = $$(test -t 0 && test -t 2 || echo run)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all check lint types layers docs bench bench-peers constraints clean
+.PHONY: help install run test test-all check lint types layers docs bench bench-peers pictures constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: $(STAMP) ## measure against hand-written floors
 
 bench-peers: $(STAMP) ## measure against other frameworks (each in its own environment)
 	@$(BIN)/python -m benchmarks.peers
+
+pictures: $(STAMP) ## draw the screens anew, in the tests and in the pages
+	@AXIO_PICTURES=write $(BIN)/python -m pytest -q packages/axio-tui/tests/app/test_pictures.py
 
 constraints: $(STAMP) ## write constraints.txt anew from what the packages ask for
 	@$(BIN)/python scripts/constraints.py $(BIN)/uv

@@ -1,10 +1,11 @@
 """Every screen looks as in its picture: dark, light, and with 16 colours. They lie in `pictures/`.
 
-After a change that is meant run this file with AXIO_PICTURES=write, and look at them.
+After a change that is meant run `make pictures`, and look at them.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -35,6 +36,7 @@ from axio_tui.chat.offers import Offer
 from axio_tui.chat.remarks import Mark, Said
 from axio_tui_guards import Decision, Rule
 from support.screen import Offering, Puppet, app_over, until, words_on
+from support.workspace import ROOT
 
 PICTURES = Path(__file__).parent / "pictures"
 THEMES = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}
@@ -240,6 +242,30 @@ async def agent(app: AgentApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: "read only" in words_on(app))
 
 
+SHOWN = [
+    asked("What does calc.py do, and who uses it?"),
+    Message("assistant", [ToolUseBlock("c1", "read_file", {"filename": "calc.py"})]),
+    Message("user", [ToolResultBlock("c1", "def add(a, b):\n    return a + b")]),
+    Message("assistant", [ToolUseBlock("c2", "shell", {"command": "git grep -n calc"})]),
+    Message("user", [ToolResultBlock("c2", "report.py:3:from calc import add")]),
+    said("`calc.py` has **one** function, `add`; `report.py` uses it with *two* numbers."),
+]
+
+
+async def shown_to_readers(app: AgentApp, pilot: Pilot[None]) -> None:
+    puppet: Any = app.session.agent.transport
+    puppet.model = replace(puppet.model, id="acme-large", context_window=200_000)
+    show(app, SHOWN, [Mark(4, "c2", "allowed in this project")])
+    await app.runs.send(app.session, "Let it add any number of them.")
+    given = {"old_text": "def add(a, b):\n    return a + b", "new_text": READERS_CODE}
+    puppet.call("edit_file", json.dumps({"file_path": "calc.py", **given}))
+    await until(pilot, lambda: "y once" in words_on(app))
+    await pilot.pause()
+
+
+READERS_FOLDER = "/home/me/work/code"  # as long as the one it stands for
+READERS_CODE = "def add(*numbers):\n    return sum(numbers)"
+
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
@@ -266,14 +292,56 @@ async def test_a_screen_looks_as_in_its_picture(
     home = Path(mkdtemp(prefix="axio-", dir="/tmp"))  # a name of one length, which can be taken out
     try:
         monkeypatch.setenv("HOME", str(home))
-        await compare(scene, theme, home, tmp_path, monkeypatch)
+        file = PICTURES / f"{scene}-{theme}.svg"
+        await compare(SCENES[scene], theme, file, (80, 24), home, tmp_path, monkeypatch)
     finally:
         rmtree(home)
 
 
-async def compare(
-    scene: str, theme: str, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+async def test_the_readmes_show_it_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    home = Path(mkdtemp(prefix="axio-", dir="/tmp"))
+    try:
+        file = ROOT / "docs" / "full-screen.svg"
+        words = await compare(
+            shown_to_readers, "dark", file, (100, 30), home, tmp_path, monkeypatch, READERS_FOLDER
+        )
+    finally:
+        rmtree(home)
+    readme = ROOT / "packages" / "axio-tui" / "README.md"
+    before, _, rest = readme.read_text("utf-8").partition("```text\n ❯")
+    shown, _, after = rest.partition("```\n")
+    shown, words = f" ❯{shown}", "\n".join(f" {line}".rstrip() for line in words.splitlines())
+    if is_to_write():
+        readme.write_text(f"{before}```text\n{words}\n```\n{after}", "utf-8")
+    else:
+        assert shown == f"{words}\n", "make pictures writes it anew"
+
+
+def keep(file: Path, picture: str) -> None:
+    file.write_text(picture, "utf-8")
+
+
+def read(file: Path) -> str:
+    return file.read_text("utf-8")
+
+
+def is_to_write() -> bool:
+    return os.environ.get("AXIO_PICTURES") == "write"
+
+
+async def compare(
+    scene: Scene,
+    theme: str,
+    file: Path,
+    size: tuple[int, int],
+    home: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: str = "/tmp/axio-somewhere",
+) -> str:
+    """The words that are in the picture too, which is the one that is kept."""
     (home / "project").mkdir()
     (home / "project" / "calc.py").write_text("def add(a, b):\n    return a + b\n")
     monkeypatch.chdir(home / "project")
@@ -287,22 +355,22 @@ async def compare(
         guarded=[Tool(name="edit_file", handler=edit_file)],
         theme=THEMES[theme],
     )
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=size) as pilot:
         await until(pilot, app.ready.is_set)
         app.composer.area.cursor_blink = False
-        await SCENES[scene](app, pilot)
+        await scene(app, pilot)
 
         def picture() -> str:
-            return picture_of(app).replace(home.name, "axio-somewhere")
+            return picture_of(app).replace(str(home), told)
 
-        file = PICTURES / f"{scene}-{theme}.svg"
-        if os.environ.get("AXIO_PICTURES") == "write":
+        if is_to_write():
             await pilot.pause(1)
-            file.write_text(picture(), "utf-8")
-        kept = file.read_text("utf-8")
-        (folder / "seen.svg").write_text(picture(), "utf-8")
+            keep(file, picture())
+        kept = read(file)
+        keep(folder / "seen.svg", picture())
         # What comes a moment later, such as a focus, is in the picture too.
         await until(pilot, lambda: picture() == kept, told=f"look at {folder / 'seen.svg'}")
+        return words_on(app).replace(str(home), told)
 
 
 def test_there_is_a_scene_for_every_picture() -> None:
