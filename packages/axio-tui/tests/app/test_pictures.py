@@ -310,11 +310,11 @@ async def test_the_readmes_show_it_as_it_is(
     finally:
         rmtree(home)
     readme = ROOT / "packages" / "axio-tui" / "README.md"
-    before, _, rest = readme.read_text("utf-8").partition("```text\n ❯")
+    before, _, rest = readme.read_text("utf-8").partition("```\n ❯")
     shown, _, after = rest.partition("```\n")
     shown, words = f" ❯{shown}", "\n".join(f" {line}".rstrip() for line in words.splitlines())
     if is_to_write():
-        readme.write_text(f"{before}```text\n{words}\n```\n{after}", "utf-8")
+        readme.write_text(f"{before}```\n{words}\n```\n{after}", "utf-8")
     else:
         assert shown == f"{words}\n", "make pictures writes it anew"
 
