@@ -33,6 +33,7 @@ from axio_tui.chat.offers import Offer
 from axio_tui.chat.permissions import Ask, Permissions
 from axio_tui.chat.prompt_history import PromptHistory
 from axio_tui.chat.session import ChatSession
+from axio_tui.logs import RecentLog
 from axio_tui.place import Place
 from axio_tui.server_tools import ServerTools
 
@@ -136,7 +137,7 @@ def app_over(
             more: Any = {"servers": servers, "place": place}
             yield Opened(make(first), make, library, files, lambda: "puppet", **more)
 
-    app = _Ended(open, theme=theme, is_ascii=is_ascii, keys=keys or {})
+    app = _Ended(open, theme=theme, is_ascii=is_ascii, keys=keys or {}, log=RecentLog())
     return app
 
 

@@ -202,6 +202,7 @@ async def rename(app: AgentApp, pilot: Pilot[None]) -> None:
 
 
 async def log(app: AgentApp, pilot: Pilot[None]) -> None:
+    assert app.log_kept is not None
     app.log_kept.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     for name, words in (("axio.wire", "[/] answered"), ("axio.run", "a warning"), ("axio", "end")):
         app.log_kept.handle(logging.LogRecord(name, logging.INFO, "", 0, words, None, None))

@@ -39,6 +39,7 @@ class Host(App[None]):
             self.questions, self.composer, waiting=lambda: self.permissions.waiting
         )
         self.bells = 0
+        self.bar.call_back = self.count
         self.sent: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -52,7 +53,7 @@ class Host(App[None]):
     def on_composer_submitted(self, message: Composer.Submitted) -> None:
         self.sent.append(message.text)
 
-    def bell(self) -> None:
+    def count(self, words: str) -> None:
         self.bells += 1
 
     def ask(self, tool: AnyTool, **arguments: Any) -> asyncio.Task[str]:

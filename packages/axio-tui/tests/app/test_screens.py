@@ -96,6 +96,7 @@ async def test_f12_shows_the_log_follows_it_and_hides_secrets(tmp_path: Path) ->
 
 
 def emit(app: AgentApp, words: str) -> None:
+    assert app.log_kept is not None
     app.log_kept.handle(logging.LogRecord("axio", logging.INFO, "", 0, words, None, None))
 
 

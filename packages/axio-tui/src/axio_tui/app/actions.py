@@ -45,7 +45,7 @@ class Actions(App[None]):
     notice: Notice
     ready: asyncio.Event
     """Set once there is a session, or none can be had."""
-    log_kept: RecentLog
+    log_kept: RecentLog | None
     foreign: Foreign | None = None
     """The screen of a plug-in that is shown."""
     is_complete = False
@@ -157,8 +157,9 @@ class Actions(App[None]):
 
     def action_log(self) -> None:
         from axio_tui.app.screens.log import LogScreen
+        from axio_tui.logs import RecentLog
 
-        self.push_screen(LogScreen(self.log_kept, self.secrets))
+        self.push_screen(LogScreen(self.log_kept or RecentLog(), self.secrets))
 
     @property
     def secrets(self) -> tuple[str, ...]:

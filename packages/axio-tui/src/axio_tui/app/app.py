@@ -26,7 +26,6 @@ from axio_tui.app.widgets.notice import Notice
 from axio_tui.app.widgets.queue import QueueLines
 from axio_tui.app.widgets.status import StatusLine
 from axio_tui.chat.composer import Command, Input, Shell, Words
-from axio_tui.logs import RecentLog
 
 if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio.events import StreamEvent
@@ -37,6 +36,7 @@ if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio_tui.chat.questions import Questions
     from axio_tui.chat.session import ChatSession
     from axio_tui.chat.shell_escape import Ran
+    from axio_tui.logs import RecentLog
 
 __all__ = ("AgentApp",)
 
@@ -62,9 +62,11 @@ class AgentApp(Actions):
         is_ascii: bool = False,
         keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
         log: RecentLog | None = None,
+        notify: str = "bell",
     ) -> None:
         super().__init__()
-        self.log_kept = log or RecentLog()
+        self._notify_how = notify
+        self.log_kept = log
         self.keys = keys
         self._open = open
         self._wanted_theme = theme
@@ -163,6 +165,7 @@ class AgentApp(Actions):
             on_error=self.tell_error,
             budget=lambda: self.opened.budget(),
             waits_for=self.arrivals,
+            on_end=lambda: self._call_back("the run has ended"),
         )
         self.questions = Questions(self._place_of)
         self.host = ScreenHost(self)
@@ -171,6 +174,7 @@ class AgentApp(Actions):
             agent_line(self.session.conversation, agent) for agent in call.agents
         ]
         self.question_bar = QuestionBar(self.questions, self.composer, waiting=self._undecided)
+        self.question_bar.call_back = self._call_back
         self.writing = Writing(self)
         self.composer.lines = self.writing.lines
         self.composer.take_back = self.writing.take_back
@@ -267,6 +271,11 @@ class AgentApp(Actions):
             self.queue_lines.tell(self.session.inbox.waiting)
         if len(self.screen_stack) > 1 and hasattr(self.screen, "touch"):
             self.screen.touch()
+
+    def _call_back(self, words: str) -> None:
+        from axio_tui.app.calling import call_back
+
+        call_back(self, self._notify_how, words)
 
     def _tick(self) -> None:
         """Once a second while a run goes on."""

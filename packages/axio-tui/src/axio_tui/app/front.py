@@ -38,6 +38,7 @@ async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
         is_ascii=is_ascii,
         keys=config.below("keys"),
         log=log,
+        notify=config["notify"],
     )
     with _signals_to(app.exit) as received:
         try:

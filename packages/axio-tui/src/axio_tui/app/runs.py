@@ -19,7 +19,7 @@ __all__ = ("Runs",)
 
 
 def _nothing() -> None:
-    """A prompt that no person has typed need not be given back."""
+    """Nothing is to be done, as for a prompt that no person has typed."""
 
 
 class WaitsFor(Protocol):
@@ -36,7 +36,8 @@ class WaitsFor(Protocol):
 class Runs:
     """Sends prompts one after the other. `on_event` is told of each event, `on_change` when a run
     begins or has ended, or another prompt waits, and `on_error` of what no event tells. `budget`
-    limits each of them; before each there is a wait where something is waited for."""
+    limits each of them; before each there is a wait where something is waited for. `on_end` is
+    called when no run goes on any more."""
 
     def __init__(
         self,
@@ -46,10 +47,12 @@ class Runs:
         on_error: Callable[[BaseException], object],
         budget: Callable[[], Budget | None] = lambda: None,
         waits_for: WaitsFor | None = None,
+        on_end: Callable[[], object] = _nothing,
     ) -> None:
         self._on_event = on_event
         self._on_change = on_change
         self._on_error = on_error
+        self._on_end = on_end
         self._budget = budget
         self._waits_for = waits_for
         self._task: asyncio.Task[None] | None = None
@@ -160,6 +163,7 @@ class Runs:
         finally:
             self._task = None
             self._on_change()
+            self._on_end()
 
     async def _until_ready(self) -> bool:
         """Wait for what a prompt waits for. False if `stop` has ended that."""

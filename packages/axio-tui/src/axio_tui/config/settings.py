@@ -181,6 +181,13 @@ SETTINGS = (
     Setting("servers_wait", "number", "seconds that a prompt waits for slow MCP servers", 5),
     Setting("mouse", "flag", "the full screen takes the mouse", True),
     Setting(
+        "notify",
+        "text",
+        "full screen: what a window without focus sends when a question comes or a run has ended",
+        "bell",
+        choices=("bell", "osc9", "off"),
+    ),
+    Setting(
         "exit_print",
         "text",
         "what stays in the terminal after the full screen",

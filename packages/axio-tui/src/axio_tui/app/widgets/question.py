@@ -60,6 +60,8 @@ class QuestionBar(Vertical):
         self.questions = questions
         self.composer = composer
         self.waiting = waiting
+        self.call_back: Callable[[str], object] = lambda words: None
+        """Says so to a person whose window has no focus."""
         self.sheet = Sheet()
         self._title, self._why, self._kept, self._keys = (
             Static(id=name, markup=False) for name in ("title", "why", "rule", "keys")
@@ -132,7 +134,7 @@ class QuestionBar(Vertical):
         if self.app.app_focus:
             self.call_after_refresh(self._seen)
         else:
-            self.app.bell()
+            self.call_back("a question")
 
     def _seen(self) -> None:
         self._arming.seen(monotonic())
