@@ -81,6 +81,7 @@ def spawn(postgres: Cluster, schema: str) -> Iterator[Spawn]:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            cwd=HERE,  # They may import what stands here.
         )
         started.append(process)
         return process
@@ -90,3 +91,30 @@ def spawn(postgres: Cluster, schema: str) -> Iterator[Spawn]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+class Nursery:
+    """Workers of a program that calls `nursery.serve`."""
+
+    def __init__(self, process: subprocess.Popen[str], effects: Path) -> None:
+        self._process = process
+        self._effects = effects
+
+    def live(self, id: str, kill: int) -> int:
+        """Let a worker live until its moment number `kill`; the status with which it ended."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f'["{id}", {kill}]\n')
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def effects(self) -> list[str]:
+        """The effects since this was asked last."""
+        lines = self._effects.read_text().splitlines() if self._effects.exists() else []
+        self._effects.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture
+def nursery(spawn: Spawn, tmp_path: Path) -> Callable[[str], Nursery]:
+    """`nursery(source)` of the program."""
+    return lambda source: Nursery(spawn(source, tmp_path / "effects"), tmp_path / "effects")

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
-from pathlib import Path
-from subprocess import Popen
+from typing import Any
 
 import pytest
 
@@ -19,40 +18,14 @@ from axio.messages import Message
 from axio_context_postgres import Postgres
 from support.postgres import Cluster
 
-Spawn = Callable[..., "Popen[str]"]
+MakeNursery = Callable[[str], Any]
 
-# Forks a worker for every line it reads, so that nothing has to be imported again. Its line says at
-# which of its moments the worker kills itself: before and after every statement that it sends, and
-# before and after the effect of every tool.
-NURSERY = """
-import asyncio, json, os, signal, sys
+PROGRAM = """
+import asyncio, json
 from axio import Agent, Tool
 from axio.events import IterationEnd, TextDelta, ToolInputDelta, ToolUseStart
 from axio.types import StopReason, Usage
-from axio_context_postgres import Postgres
-
-dsn, schema, effects = sys.argv[1:]
-left = 0
-
-def moment():
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def effect(line):
-    moment()
-    fd = os.open(effects, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(fd, (line + "\\n").encode())
-    os.close(fd)
-    moment()
-
-class Watched(Postgres):
-    async def run(self, work, *, repeat=False):
-        moment()
-        result = await super().run(work, repeat=repeat)
-        moment()
-        return result
+from nursery import effect, moment, serve
 
 class Transport:
     def stream(self, messages, tools, system):
@@ -81,53 +54,20 @@ async def put(key: str) -> str:
 async def read(key: str) -> str:
     return "did " + key
 
-async def main(id, again):
+async def main(database, id):
     tools = [Tool("put", put, idempotent=True), Tool("read", read, read_only=True)]
     agent = Agent("", Transport(), [Tool("change", change), *tools])
-    async with Watched(dsn, schema=schema) as database:
-        store = database.session(id)
-        if again:
-            await store.take_over()  # as a scheduler does that has seen the death
-        stored = await store.get_history()
-        stream = agent.resume(store) if stored else agent.run_stream("go", store)
-        async for event in stream:
-            if type(event).__name__ == "ToolResult":
-                moment()
+    store = database.session(id)
+    await store.take_over()  # as a scheduler does that has seen a death
+    stored = await store.get_history()
+    stream = agent.resume(store) if stored else agent.run_stream("go", store)
+    async for event in stream:
+        if type(event).__name__ == "ToolResult":
+            moment()
+    return 0
 
-for line in sys.stdin:
-    id, kill, again = json.loads(line)
-    worker = os.fork()
-    if worker == 0:
-        left = kill
-        asyncio.run(main(id, again))
-        os._exit(0)
-    _, status = os.waitpid(worker, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
+serve(main)
 """
-
-
-class Nursery:
-    def __init__(self, process: Popen[str], effects: Path) -> None:
-        self._process = process
-        self._effects = effects
-
-    def live(self, id: str, kill: int, again: bool) -> int:
-        """Let a worker live until its moment number `kill`; the status with which it ended."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(f'["{id}", {kill}, {str(again).lower()}]\n')
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def effects(self) -> list[str]:
-        """The effects since this was asked last."""
-        lines = self._effects.read_text().splitlines() if self._effects.exists() else []
-        self._effects.unlink(missing_ok=True)
-        return lines
-
-
-@pytest.fixture
-def nursery(spawn: Spawn, tmp_path: Path) -> Nursery:
-    return Nursery(spawn(NURSERY, tmp_path / "effects"), tmp_path / "effects")
 
 
 def judge(history: list[Message], effects: list[str], killed: bool) -> int:
@@ -156,18 +96,19 @@ def judge(history: list[Message], effects: list[str], killed: bool) -> int:
 
 @pytest.mark.timeout(400)  # ten seconds on an idle machine
 async def test_a_run_survives_a_kill_at_every_moment(
-    nursery: Nursery, database: Postgres, postgres: Cluster, schema: str
+    nursery: MakeNursery, database: Postgres, postgres: Cluster, schema: str
 ) -> None:
     await database.migrate()
+    workers = nursery(PROGRAM)
     unknown = moments = 0
     while True:
         id = f"killed at {moments + 1}"
-        if nursery.live(id, moments + 1, False) == 0:
+        if workers.live(id, moments + 1) == 0:
             break
         moments += 1
-        assert nursery.live(id, 0, True) == 0
-        unknown += judge(await database.session(id).get_history(), nursery.effects(), True)
-    assert judge(await database.session(id).get_history(), nursery.effects(), False) == 0
+        assert workers.live(id, 0) == 0
+        unknown += judge(await database.session(id).get_history(), workers.effects(), True)
+    assert judge(await database.session(id).get_history(), workers.effects(), False) == 0
     assert moments > 40
     # Only a call that was at work when the kill came is not known.
     assert 0 < unknown < moments
@@ -182,15 +123,15 @@ async def test_a_run_survives_a_kill_at_every_moment(
     ],
 )
 async def test_a_run_survives_many_kills(
-    nursery: Nursery, database: Postgres, sessions: int
+    nursery: MakeNursery, database: Postgres, sessions: int
 ) -> None:
     await database.migrate()
+    workers = nursery(PROGRAM)
     seed = int(os.environ.get("AXIO_SEED", random.randrange(1000)))
     print("seed", seed)
     moments = random.Random(seed)
     for number in range(sessions):
-        again = False
-        while nursery.live(f"session {number}", moments.randint(1, 60), again) != 0:
-            again = True
+        while workers.live(f"session {number}", moments.randint(1, 60)) != 0:
+            pass
         history = await database.session(f"session {number}").get_history()
-        judge(history, nursery.effects(), True)
+        judge(history, workers.effects(), True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from subprocess import Popen
+from typing import Any
 
 import pytest
 
@@ -15,40 +14,16 @@ from axio.messages import Message
 from axio_context_postgres import Postgres
 from support.postgres import Cluster
 
-Spawn = Callable[..., "Popen[str]"]
+MakeNursery = Callable[[str], Any]
 
-# Forks a worker for every line it reads: the id of a session, and at which of its moments the
-# worker kills itself. A worker decides what waits, and goes on with the session.
-NURSERY = """
-import asyncio, json, os, signal, sys
+# A worker decides what waits, and goes on with the session; its exit code says why it has ended.
+PROGRAM = """
+import asyncio
 from axio import RUN, Agent, PermissionGuard, Tool
 from axio.approval import answer, decide, pending, waiting
 from axio.exceptions import Deferred
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
-from axio_context_postgres import Postgres
-
-dsn, schema, effects = sys.argv[1:]
-left = 0
-
-def moment():
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def effect(line):
-    moment()
-    fd = os.open(effects, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(fd, (line + "\\n").encode())
-    os.close(fd)
-    moment()
-
-class Watched(Postgres):
-    async def run(self, work, *, repeat=False):
-        moment()
-        result = await super().run(work, repeat=repeat)
-        moment()
-        return result
+from nursery import effect, serve
 
 class AskLater(PermissionGuard):
     async def check(self, tool, **kwargs):
@@ -76,32 +51,25 @@ async def script() -> str:
         said += [str(result.content) for result in await asyncio.gather(*calls)]
     return "; ".join(said)
 
-async def main(id):
+async def main(database, id):
     tools = [Tool("script", script, idempotent=True), Tool("change", change)]
     tools += [Tool("ask", ask, guards=(AskLater(),)), Tool("order", order)]
-    async with Watched(dsn, schema=schema) as database:
-        store = database.session(id)
-        await store.take_over()  # as a scheduler does that has seen a death
-        history = await store.get_history()
-        for call in pending(history):
-            await decide(store, call, approve=True)
-        for call in waiting(history):
-            await answer(store, call, "came " + call.input["key"])
-        turns = [make_text_response("done")]
-        if not any(message.role == "assistant" for message in history):
-            turns.insert(0, make_tool_use_response("script", "a", {}))
-        agent = Agent("", StubTransport(turns), tools)
-        stream = agent.resume(store) if history else agent.run_stream("go", store)
-        end = await stream.get_session_end()
-        return end.reason
+    store = database.session(id)
+    await store.take_over()  # as a scheduler does that has seen a death
+    history = await store.get_history()
+    for call in pending(history):
+        await decide(store, call, approve=True)
+    for call in waiting(history):
+        await answer(store, call, "came " + call.input["key"])
+    turns = [make_text_response("done")]
+    if not any(message.role == "assistant" for message in history):
+        turns.insert(0, make_tool_use_response("script", "a", {}))
+    agent = Agent("", StubTransport(turns), tools)
+    stream = agent.resume(store) if history else agent.run_stream("go", store)
+    end = await stream.get_session_end()
+    return {"": 0, "approval": 1, "waiting": 2}[end.reason]
 
-for line in sys.stdin:
-    id, left = json.loads(line)
-    worker = os.fork()
-    if worker == 0:
-        os._exit({"": 0, "approval": 1, "waiting": 2}[asyncio.run(main(id))])
-    _, status = os.waitpid(worker, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
+serve(main)
 """
 
 
@@ -126,33 +94,28 @@ def judge(history: list[Message], effects: list[str]) -> bool:
     ],
 )
 async def test_calls_inside_survive_a_kill_at_every_moment_of_every_process(
-    spawn: Spawn, database: Postgres, postgres: Cluster, schema: str, tmp_path: Path, step: int
+    nursery: MakeNursery, database: Postgres, postgres: Cluster, schema: str, step: int
 ) -> None:
     await database.migrate()
-    effects = tmp_path / "effects"
-    nursery = spawn(NURSERY, effects)
+    workers = nursery(PROGRAM)
     sessions = known = 0
     for number in range(3):  # of the process that dies
         moment, died = 0, True
         while died:
             moment += step
-            died = play(nursery, f"{number} {moment}", number, moment)
+            died = play(workers, f"{number} {moment}", number, moment)
             history = await database.session(f"{number} {moment}").get_history()
             sessions += 1
-            known += judge(history, effects.read_text().splitlines())
-            effects.unlink()
+            known += judge(history, workers.effects())
     assert sessions > 100 / step
     assert sessions / 2 < known < sessions
     assert postgres.execute(f"SELECT count(*) FROM {schema}.axio_calls") == [(0,)]
 
 
-def play(nursery: Popen[str], id: str, number: int, moment: int) -> bool:
+def play(workers: Any, id: str, number: int, moment: int) -> bool:
     """Work on a session until it is done, where process `number` dies at that moment; False if it
     was done before."""
-    assert nursery.stdin is not None and nursery.stdout is not None
     ends: list[int] = []
     while not ends or ends[-1] != 0:
-        nursery.stdin.write(f'["{id}", {moment if len(ends) == number else 0}]\n')
-        nursery.stdin.flush()
-        ends.append(int(nursery.stdout.readline()))
+        ends.append(workers.live(id, moment if len(ends) == number else 0))
     return -9 in ends
