@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import TypeVar
 
 from axio.context import SessionInfo
 from axio_context_postgres import ledger, sessions, work
+from axio_context_postgres.closing import Closing
 from axio_context_postgres.server import Server
 from axio_context_postgres.store import PostgresContextStore
 
 __all__ = ("Postgres",)
 
-D = TypeVar("D", bound="Postgres")
 
-
-class Postgres(Server):
+class Postgres(Server, Closing):
     """Sessions in one schema of one PostgreSQL database.
 
         async with Postgres("postgresql://user:password@host/database") as database:
@@ -70,14 +67,3 @@ class Postgres(Server):
         """Sessions that were given to an agent and have work that no living run does, the longest
         unchanged first."""
         return await work.unfinished(self, limit)
-
-    async def __aenter__(self: D) -> D:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()

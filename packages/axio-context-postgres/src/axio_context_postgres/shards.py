@@ -13,11 +13,11 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
-from types import TracebackType
 from typing import TypeVar
 
 from axio.context import SessionInfo
 from axio.exceptions import AxioError, wrong_kind
+from axio_context_postgres.closing import Closing
 from axio_context_postgres.connections import Connection, Pool
 from axio_context_postgres.database import Postgres
 from axio_context_postgres.errors import StoreError
@@ -28,7 +28,6 @@ from axio_context_postgres.store import PostgresContextStore
 __all__ = ("Shards", "chosen")
 
 T = TypeVar("T")
-S = TypeVar("S", bound="Shards")
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ def chosen(key: str, names: Sequence[str]) -> str:
     return max(names, key=lambda name: sha256(f"{name}\0{key}".encode()).digest())
 
 
-class Shards:
+class Shards(Closing):
     """Sessions in several PostgreSQL databases, used like one `Postgres`.
 
         database = Shards({"one": "postgresql://...", "two": "postgresql://..."})
@@ -193,17 +192,6 @@ class Shards:
 
     async def _all(self, ask: Callable[[Postgres], Awaitable[T]]) -> list[T]:
         return await asyncio.gather(*(ask(database) for database in self.databases.values()))
-
-    async def __aenter__(self: S) -> S:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 class _Shard(Server):
