@@ -6,42 +6,22 @@ import asyncio
 
 import pytest
 
-from axio.approval import waiting_note
-from axio.blocks import TextBlock, ToolResultBlock, ToolUseBlock
-from axio.exceptions import SessionBusy
+from axio.blocks import TextBlock, ToolUseBlock
 from axio.journal import Outcome
 from axio.messages import Message
 from axio_context_postgres import PostgresContextStore, SessionLost
+from support.journals import CALL, check_another_process, check_rewinding
 from support.postgres import Cluster
-
-CALL = ToolUseBlock("a\udfff\0/é", "tool", {"x": [1, "\ud83d"]})
 
 
 async def test_another_process_reads_the_notes_and_makes_none(
     store: PostgresContextStore, other: PostgresContextStore
 ) -> None:
-    result = ToolResultBlock(CALL.id, "done")
-    async with store.own():
-        await store.journal.finish(CALL, result)
-        assert await other.journal.outcome(CALL) == result
-        with pytest.raises(SessionBusy):
-            await other.journal.begin(CALL)
+    await check_another_process(store, other)
 
 
 async def test_calls_go_with_the_messages_that_make_them(store: PostgresContextStore) -> None:
-    kept, gone = ToolUseBlock("a", "tool", {}), ToolUseBlock("b", "tool", {})
-    inside = ToolUseBlock("b/1", "tool", {})
-    for call in (kept, gone):
-        note = waiting_note(call.id, "tool", {}, "")
-        await store.append(Message("assistant", [call]))
-        await store.append(Message("user", [ToolResultBlock(call.id, note, True)]))
-    async with store.own():
-        for call in (kept, gone, inside):
-            await store.journal.begin(call)
-        await store.rewind(2)
-        assert await store.journal.outcome(kept) is Outcome.UNKNOWN
-        for call in (gone, inside):
-            assert await store.journal.outcome(call) is Outcome.NOT_BEGUN
+    await check_rewinding(store, store)
 
 
 async def test_calls_go_with_their_session(
