@@ -5,6 +5,7 @@ After a change that is meant run `make pictures`, and look at them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -29,12 +31,18 @@ from axio.types import StopReason, Usage
 from axio_tools_local.edit_file import edit_file
 from axio_tui.app import entry_rows
 from axio_tui.app.app import AgentApp
+from axio_tui.app.screens.pager import Pager
 from axio_tui.app.widgets import activity
+from axio_tui.chat.attached import drawn
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import Failure, Note, Reasoning
 from axio_tui.chat.offers import Offer
+from axio_tui.chat.pictures import picture_in
 from axio_tui.chat.remarks import Mark, Said
+from axio_tui.doctor.findings import Finding
+from axio_tui.doctor.report import to_text
 from axio_tui_guards import Decision, Rule
+from support.drawing import png
 from support.screen import Offering, Puppet, app_over, until, words_on
 from support.workspace import ROOT
 
@@ -59,6 +67,15 @@ async def run(agent):
     return await agent.run("hello")  # once
 ```
 """
+
+
+FOUND = [
+    Finding("ok", "terminal", "TERM=xterm-256color, kitty(0.40.1)"),
+    Finding("ok", "key of openai", "in OPENAI_API_KEY"),
+    Finding("warning", "tmux keys", "extended-keys is off", "tmux set -s extended-keys on"),
+    Finding("broken", "disk", "nothing can be written at /data: the disk is full", "make room"),
+    Finding("warning", "sandbox by bubblewrap", "bwrap is not installed", "install bubblewrap"),
+]
 
 
 def asked(text: str) -> Message:
@@ -267,11 +284,29 @@ async def shown_to_readers(app: AgentApp, pilot: Pilot[None]) -> None:
 READERS_FOLDER = "/home/me/work/code"  # as long as the one it stands for
 READERS_CODE = "def add(*numbers):\n    return sum(numbers)"
 
+
+async def pasted_picture(app: AgentApp, pilot: Pilot[None]) -> None:
+    await asyncio.to_thread(Path("shot.png").write_bytes, png(640, 480))
+    picture = picture_in(png(640, 480), "shot.png")
+    words = TextBlock(f"What is wrong with [image 1: {picture.told}]")
+    drawing = drawn([(f"[image 1: {picture.told}]", picture.block)])
+    show(app, [Message("user", [words, *drawing]), said("The button is **cut**.")])
+    app.composer.area.post_message(events.Paste(f"{Path.cwd()}/shot.png\r"))
+    await until(pilot, lambda: "640x480" in words_on(app))
+    await pilot.press("space", *"like this")
+
+
+async def doctor(app: AgentApp, pilot: Pilot[None]) -> None:
+    app.push_screen(Pager("", to_text(FOUND, 68)))
+    await until(pilot, lambda: "bubblewrap" in words_on(app))
+
+
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
         nothing_said, transcript, opened, queue, offered, question, sessions, models, permissions,
         rewind, rewind_what, detail, help, rename, log, leaving, agents, tasks, agent,
+        pasted_picture, doctor,
     )
 }  # fmt: skip
 

@@ -73,6 +73,8 @@ def test_a_line_has_state_name_finding_and_advice() -> None:
         "broken   disk  it is full; to do: make room",
         "ok       a     b",
     ]
+    narrow = to_text(findings, 24).splitlines()
+    assert narrow[:3] == ["broken   disk  it is", "         full; to do:", "         make room"]
     told = json.loads(to_json(findings))
     assert told["ok"] is False
     assert told["findings"][0] == {

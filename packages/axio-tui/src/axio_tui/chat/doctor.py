@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from functools import partial
 
 from axio_tui.chat.commands import CommandFailed, Host, Outcome, SlashCommand
 
 __all__ = ("DOCTOR",)
+
+_FRAME = 12  # columns around a text on a screen of its own
 
 
 async def _doctor(host: Host, arguments: str) -> Outcome:
@@ -17,7 +20,8 @@ async def _doctor(host: Host, arguments: str) -> Outcome:
     from axio_tui.doctor.checks import diagnosis
     from axio_tui.doctor.report import to_text
 
-    return to_text(await asyncio.to_thread(partial(diagnosis, online=arguments == "online")))
+    findings = await asyncio.to_thread(partial(diagnosis, online=arguments == "online"))
+    return to_text(findings, shutil.get_terminal_size().columns - _FRAME)
 
 
 DOCTOR = SlashCommand(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 
 __all__ = ("main",)
@@ -27,7 +29,8 @@ def main(argv: Sequence[str], say: Say) -> int:
 
     logging.getLogger().addHandler(logging.NullHandler())  # the report says it, and no secret
     findings = diagnosis(online=args.online, asks_terminal=True, limit=args.limit)
-    print(to_json(findings) if args.json else to_text(findings))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(to_json(findings) if args.json else to_text(findings, width))
     return 0 if is_well(findings) else 1
 
 
