@@ -190,3 +190,10 @@ def test_approvals_that_cannot_be_read_are_made_anew(text: str, tmp_path: Path) 
     path = tmp_path / "approvals.json"
     path.write_text(text)
     assert Approvals(path).changes(odd(), []) == {} and Approvals(path).known_changes(odd()) == []
+
+
+def test_a_long_definition_is_compared_in_the_time_that_it_takes_to_read() -> None:
+    before, now = ({"d": [f"{word} {n}" for n in range(20_000)]} for word in ("old", "new"))
+    lines = ToolChange("s", "t", before, now).difference()
+    assert (lines[0], lines[-1]) == ('-   "old 0",', '+   "new 19999"')
+    assert len(lines) == 40_000

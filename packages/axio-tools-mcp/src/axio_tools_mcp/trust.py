@@ -42,8 +42,14 @@ class ToolChange:
         """The lines that have changed, each behind a sign: - as it was, + as it is."""
         if self.before is None:
             return [f"+ {line}" for line in _lines(self.now)]
-        lines = difflib.ndiff(_lines(self.before), _lines(self.now))
-        return [line for line in lines if line[0] in "+-"]
+        before, now = _lines(self.before), _lines(self.now)
+        lines = []
+        # Not `difflib.ndiff`, which takes hours for what a stranger can write.
+        for _, start, end, first, last in difflib.SequenceMatcher(None, before, now).get_opcodes():
+            if before[start:end] != now[first:last]:
+                lines += [f"- {line}" for line in before[start:end]]
+                lines += [f"+ {line}" for line in now[first:last]]
+        return lines
 
 
 AskChange: TypeAlias = Callable[[ToolChange], Awaitable[bool]]

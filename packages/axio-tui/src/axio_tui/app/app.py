@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio_tui.app.opening import Open, Opened
     from axio_tui.app.widgets.question import QuestionBar
     from axio_tui.app.widgets.transcript import Transcript
-    from axio_tui.chat.permissions import Asked
     from axio_tui.chat.questions import Questions
     from axio_tui.chat.session import ChatSession
     from axio_tui.chat.shell_escape import Ran
@@ -79,7 +78,7 @@ class AgentApp(Actions):
         self.life: asyncio.Task[None] | None = None
         self._is_to_close = asyncio.Event()
         self._inputs: asyncio.Queue[Composer.Sent] = asyncio.Queue()
-        self.questions: Questions[Asked]
+        self.questions: Questions[Any]
         self.question_bar: QuestionBar
         self.stage = Vertical(id="stage")
         self.activity = Activity(is_ascii=is_ascii)

@@ -14,6 +14,7 @@ from signal import SIGHUP, SIGTERM
 from axio_tui.app.app import AgentApp
 from axio_tui.app.driver import TERMINAL_GONE
 from axio_tui.app.opening import opening
+from axio_tui.app.server_person import ServerPerson
 from axio_tui.app.themes import theme_for
 from axio_tui.errors import CommandError, explain
 from axio_tui.logs import RecentLog
@@ -32,8 +33,9 @@ async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
     is_ascii = "utf" not in locale.getpreferredencoding(False).lower() or _is_c()
     log = RecentLog(config["log_level"], config["log_file"])
     log.start()
-    app = AgentApp(
-        opening(args),
+    person = ServerPerson()
+    app = person.app = AgentApp(
+        opening(args, person),
         theme=theme_for(os.environ, config["theme"] or ""),
         is_ascii=is_ascii,
         keys=config.below("keys"),

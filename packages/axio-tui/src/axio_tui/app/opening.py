@@ -13,6 +13,7 @@ from axio.context import ContextStore
 
 if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
+    from axio_tui.app.server_person import ServerPerson
     from axio_tui.chat.library import Library
     from axio_tui.chat.models import Models
     from axio_tui.chat.permissions import Ask
@@ -61,9 +62,9 @@ Open: TypeAlias = "Callable[[Ask, Callable[[str], object]], AbstractAsyncContext
 """Given the way to ask the person, and a way to tell them something in a line."""
 
 
-def opening(args: argparse.Namespace) -> Open:
+def opening(args: argparse.Namespace, person: ServerPerson | None = None) -> Open:
     """All that the options name. Nothing is imported for it before it is opened: the first frame is
-    on the screen by then."""
+    on the screen by then. `person` answers the questions of MCP servers."""
 
     @asynccontextmanager
     async def opened(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
@@ -72,6 +73,7 @@ def opening(args: argparse.Namespace) -> Open:
         from axio_tui.choose import OFFLINE
         from axio_tui.equip import equipped
         from axio_tui.limits import budget_of
+        from axio_tui.server_tools import NOBODY
 
         def tell(words: str) -> None:
             if not words.startswith("using "):  # the status line says so
@@ -79,8 +81,17 @@ def opening(args: argparse.Namespace) -> Open:
 
         days = retention_in(args.config)
         patience = args.config["servers_wait"]
+        asks = NOBODY if person is None else person.asks
         async with (
-            equipped(args, ask, tell, keeps=True, patience=patience, shows_status=True) as parts,
+            equipped(
+                args,
+                ask,
+                tell,
+                keeps=True,
+                servers=asks,
+                patience=patience,
+                shows_status=True,
+            ) as parts,
             open_library(say=say, keep=not args.no_save, retention=days) as library,
         ):
             models = parts.models

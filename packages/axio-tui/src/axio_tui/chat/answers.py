@@ -21,7 +21,12 @@ KEYS: dict[str, tuple[Choice, str]] = {
 
 
 class Answers:
-    """To one question. The person may write another rule for it."""
+    """To one question about a call. The person may write another rule for it."""
+
+    asks_reason = True
+    """A refusal may have a reason, which the model is told."""
+    leaving = "refuse"
+    """The words on Escape."""
 
     def __init__(self, question: Question) -> None:
         self.question = question

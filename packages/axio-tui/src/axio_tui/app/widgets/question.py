@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -19,10 +20,8 @@ from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.diff import Sheet
 from axio_tui.chat.answers import KEYS, Answers
 from axio_tui.chat.arming import Arming
-from axio_tui.chat.asked_rows import rows_for, title_of
-from axio_tui.chat.permissions import Asked
 from axio_tui.chat.questions import Questions, Standing
-from axio_tui.chat.shown import shown_line
+from axio_tui.chat.server_questions import ServerAnswers, answers_to, head_of, rows_of_question
 
 __all__ = ("QuestionBar",)
 
@@ -49,7 +48,7 @@ class QuestionBar(Vertical):
 
     def __init__(
         self,
-        questions: Questions[Asked],
+        questions: Questions[Any],
         composer: Composer,
         *,
         waiting: Callable[[], int] = lambda: 0,
@@ -67,13 +66,13 @@ class QuestionBar(Vertical):
             Static(id=name, markup=False) for name in ("title", "why", "rule", "keys")
         )
         self.field = Input(compact=True, select_on_focus=False)
-        self.shown: Standing[Asked] | None = None
+        self.shown: Standing[Any] | None = None
         """The question on the screen."""
         self._arming = Arming()
         self._armed_at = float("inf")
         self._focused_at = float("-inf")
         self._was_left = False
-        self._answers: Answers | None = None
+        self._answers: Answers | ServerAnswers | None = None
         self._asks_for = ""
         self._is_cut = False
 
@@ -108,7 +107,7 @@ class QuestionBar(Vertical):
         if current is not self.shown:
             self._disarm()
             self.shown, self._arming, self._was_left = current, Arming(), False
-            self._answers = None if current is None else Answers(current.asked.question)
+            self._answers = None if current is None else answers_to(current.asked)
             self._end_text()
             self.set_class(False, "-stands")
             if isinstance(self.app.screen, WholeQuestion):
@@ -120,13 +119,13 @@ class QuestionBar(Vertical):
         self._say()
 
     @work(group="question", exclusive=True)
-    async def _show(self, standing: Standing[Asked]) -> None:
-        rows = await asyncio.to_thread(rows_for, standing.asked)
+    async def _show(self, standing: Standing[Any]) -> None:
+        rows = await asyncio.to_thread(rows_of_question, standing.asked)
         if standing is not self.shown:
             return
         self.sheet.rows = rows
-        why = f"Asked because {shown_line(standing.asked.question.reason)}"
-        self._title.update(Content(title_of(standing.asked, standing.who)))
+        title, why = head_of(standing.asked, standing.who)
+        self._title.update(Content(title))
         self._why.update(Content(why))
         self._say()
         self._fit()
@@ -176,7 +175,9 @@ class QuestionBar(Vertical):
         assert self._answers is not None
         edits = ["e edit the rule"] * (self._answers.pattern is not None)
         return Content(
-            " · ".join([*self._answers.offered, *edits, "Ctrl+F all of it", "Esc refuse"])
+            " · ".join(
+                [*self._answers.offered, *edits, "Ctrl+F all of it", f"Esc {self._answers.leaving}"]
+            )
             + self._rest()
         )
 
@@ -305,7 +306,7 @@ class QuestionBar(Vertical):
             return
         if key == "escape":
             self._answer(standing, "no")
-        elif key == "n":
+        elif key == "n" and answers.asks_reason:
             self._ask_for("reason", "")
         elif key == "e":
             if answers.pattern is not None:
@@ -313,7 +314,7 @@ class QuestionBar(Vertical):
         elif answers.offers(key):
             self._answer(standing, answers.reply(key))
 
-    def _answer(self, standing: Standing[Asked], answer: str) -> None:
+    def _answer(self, standing: Standing[Any], answer: str) -> None:
         self._disarm()
         self.composer.focus()
         self.questions.answer(standing, answer)
