@@ -172,6 +172,35 @@ async def test_ctrl_s_puts_a_prompt_into_the_run_that_goes_on(tmp_path: Path) ->
         assert "steers" not in words_on(app)
 
 
+async def changes(place: str) -> str:
+    """Change something."""
+    return "changed"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (20, 6)])
+async def test_escape_refuses_what_is_asked_in_a_window_of_any_size_and_twice_stops(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    tools = [Tool(name="changes", handler=changes)]
+    async with running(tmp_path, size, guarded=tools) as (app, puppet, pilot):
+        await app.runs.send(app.session, "do it")
+        app.composer.load("typed ahead")  # so that it is never armed
+        for number in (1, 2):
+            puppet.call("changes", '{"place": "here"}')
+            await until(pilot, lambda: app.question_bar.has_class("-stands"))
+            await pilot.press("escape")
+            await until(pilot, lambda n=number: len(puppet.requests) == n + 1)  # type: ignore[misc]
+            (result,) = puppet.requests[-1][-1].tool_results
+            assert result.is_error and app.runs.is_busy
+            await pilot.pause(0.7)  # two presses belong together only if they are near
+        puppet.call("changes", '{"place": "here"}')
+        await until(pilot, lambda: app.question_bar.has_class("-stands"))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: not app.runs.is_busy)
+        assert app.composer.kept == "typed ahead"
+        assert all(call.result != "changed" for call in entries(app, ToolCall))
+
+
 async def test_escape_stops_a_tool_that_works(tmp_path: Path) -> None:
     tool = Tool(name="waits", handler=waits, read_only=True)
     async with running(tmp_path, tools=[tool]) as (app, puppet, pilot):

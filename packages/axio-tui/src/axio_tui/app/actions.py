@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio_tui.app.foreign import Foreign
     from axio_tui.app.host import ScreenHost
     from axio_tui.app.runs import Runs
+    from axio_tui.app.widgets.question import QuestionBar
     from axio_tui.app.widgets.transcript import Transcript
     from axio_tui.app.writing import Writing
     from axio_tui.chat.session import ChatSession
@@ -41,6 +42,7 @@ class Actions(App[None]):
     writing: Writing
     host: ScreenHost
     transcript: Transcript
+    question_bar: QuestionBar
     composer: Composer
     notice: Notice
     ready: asyncio.Event
@@ -91,8 +93,9 @@ class Actions(App[None]):
         return super().check_action(action, parameters)
 
     def action_escape(self) -> None:
-        """Stop the run; twice when nothing goes on: choose a prompt to go back to."""
-        if self.writing.stop():
+        """Refuse the question that stands, else stop the run; twice when nothing goes on: choose a
+        prompt to go back to."""
+        if self.writing.stop() or self.question_bar.refuse():
             return
         if self.runs.is_busy:
             self.runs.stop(self.session)

@@ -166,9 +166,9 @@ class AgentApp(Actions):
             waits_for=self.arrivals,
             on_end=lambda: self._call_back("the run has ended"),
         )
-        self.questions = Questions(self._place_of)
         self.host = ScreenHost(self)
         self.transcript = Transcript(is_ascii=self.is_ascii, id="transcript")
+        self.questions = Questions(self.transcript.place_of)
         self.transcript.agents_of = lambda call: [
             agent_line(self.session.conversation, agent) for agent in call.agents
         ]
@@ -205,6 +205,7 @@ class AgentApp(Actions):
     async def show_session(self, session: ChatSession) -> None:
         """Open a conversation, close the one before, and show it."""
         from axio.exceptions import SessionBusy
+        from axio_tui.chat.crash_note import note_crash
 
         before = getattr(self, "session", None)
         try:
@@ -221,22 +222,13 @@ class AgentApp(Actions):
             await before.close()
         self.session = session
         self.is_open = True
-        await self._tell_of_a_crash()
+        await note_crash(session)
         self.transcript.show(session.conversation)
         draft = await session.draft()
         if draft and self.composer.is_empty:  # what was typed meanwhile stays
             self.composer.pastes.know(session.drawn)
             self.composer.load(draft)
         self.refresh_lines()
-
-    async def _tell_of_a_crash(self) -> None:
-        """Say below a prompt or a call that the program ended there: no other words do."""
-        from axio_tui.chat.entries import Note, ToolCall, User
-
-        conversation = self.session.conversation
-        ends_open = isinstance(next(reversed(conversation.entries), None), User | ToolCall)
-        if ends_open and await self.session.is_unfinished():
-            conversation.note(Note("crash"))
 
     async def change_to(self, session: ChatSession) -> None:
         """Go on with another conversation, as the person has chosen it."""
@@ -310,12 +302,6 @@ class AgentApp(Actions):
     def _undecided(self) -> int:
         permissions = self.session.permissions if self.is_open else None
         return 0 if permissions is None else permissions.waiting
-
-    def _place_of(self, call_id: str) -> int | None:
-        for index in range(len(self.transcript.items) - 1, -1, -1):
-            if getattr(self.transcript.items[index].entry, "call_id", None) == call_id:
-                return index
-        return None
 
     # ── what is typed ─────────────────────────────────────────────────────────────────────────
 

@@ -25,6 +25,7 @@ from axio_tui.chat.server_questions import ServerAnswers, answers_to, head_of, r
 
 __all__ = ("QuestionBar",)
 
+_TWICE = 0.6  # seconds between two presses of Escape that belong together
 AFTER_FOCUS = 0.5  # seconds in which a click may be the one that gave the window its focus
 
 
@@ -71,6 +72,7 @@ class QuestionBar(Vertical):
         self._arming = Arming()
         self._armed_at = float("inf")
         self._focused_at = float("-inf")
+        self._refused_at = float("-inf")
         self._was_left = False
         self._answers: Answers | ServerAnswers | None = None
         self._asks_for = ""
@@ -164,7 +166,9 @@ class QuestionBar(Vertical):
             return Content(f"{asked}, then Enter · Esc back{rest}")
         if not self._looks_armed:
             how = "Enlarge the window" if self._is_cut else hint(self.app, "complete", "")
-            return Content(f"{how} to answer{rest}").stylize("bold")
+            refuse = hint(self.app, "stop", "refuse")
+            told = " · ".join([f"{how} to answer", *[refuse] * bool(refuse)])
+            return Content(told + rest).stylize("bold")
         return self._offered()
 
     def _rest(self) -> str:
@@ -305,7 +309,7 @@ class QuestionBar(Vertical):
         if standing is None or answers is None:
             return
         if key == "escape":
-            self._answer(standing, "no")
+            self.refuse()
         elif key == "n" and answers.asks_reason:
             self._ask_for("reason", "")
         elif key == "e":
@@ -313,6 +317,16 @@ class QuestionBar(Vertical):
                 self._ask_for("pattern", answers.pattern)
         elif answers.offers(key):
             self._answer(standing, answers.reply(key))
+
+    def refuse(self) -> bool:
+        """Refuse the question that is shown, armed or not: nothing runs by that. False if there is
+        none, or one was refused a moment ago: Escape twice stops the run."""
+        now = monotonic()
+        if self.shown is None or not self.has_class("-stands") or now < self._refused_at + _TWICE:
+            return False
+        self._refused_at = now
+        self._answer(self.shown, "no")
+        return True
 
     def _answer(self, standing: Standing[Any], answer: str) -> None:
         self._disarm()

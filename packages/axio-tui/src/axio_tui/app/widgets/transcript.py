@@ -94,6 +94,13 @@ class Transcript(Rows, can_focus=True):
     def items(self) -> Sequence[Item]:
         return self._column.items
 
+    def place_of(self, call_id: str) -> int | None:
+        """The index of the item of a call; None if it is not there."""
+        for index in range(len(self.items) - 1, -1, -1):
+            if getattr(self.items[index].entry, "call_id", None) == call_id:
+                return index
+        return None
+
     def show(self, conversation: Conversation) -> None:
         """Show another conversation, from its end."""
         self.conversation = conversation
