@@ -7,20 +7,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from support.parts import requires
 
-__all__ = ("temporal",)
+__all__ = ("start_temporal", "temporal")
 
 PATIENCE = 120.0  # seconds
 
 
-@pytest.fixture(scope="session")
-def temporal() -> Iterator[str]:
-    """The address of a server, started when the first test wants it."""
+@contextmanager
+def start_temporal() -> Iterator[str]:
+    """The address of a server while the block lasts."""
     program = requires("temporal")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -41,6 +42,13 @@ def temporal() -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[str]:
+    """The address of a server, started when the first test wants it."""
+    with start_temporal() as address:
+        yield address
 
 
 def _until_it_answers(program: Path, address: str, process: subprocess.Popen[bytes]) -> None:
