@@ -21,7 +21,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from axio_tools_mcp import MCPServerConfig, MCPSession
+from axio_tools_mcp import MCPRegistry, MCPServerConfig, MCPSession
 from axio_tools_mcp.errors import ConnectError, MCPServerError
 from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.tokens import TokenFile, token_file
@@ -341,3 +341,31 @@ def test_a_file_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
     file.write({"tokens": {}})
     assert json.loads(file.path.read_text()) == {"tokens": {}}
     assert file.forget() and not os.path.exists(file.path)
+
+
+async def test_a_registry_lets_a_person_sign_in_and_has_the_tools_then() -> None:
+    async with protected(600) as server:
+        registry = MCPRegistry()
+        await registry.connect_all([MCPServerConfig("p", url=server.url, timeout=40)])
+        assert "sign in with `axio mcp login p`" in registry.server_error("p")
+        shown: list[str] = []
+        opened: asyncio.Queue[str] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def browse(page: str) -> None:  # called in a thread
+            loop.call_soon_threadsafe(opened.put_nowait, page)
+
+        async def person() -> None:
+            back = await sign_in(await opened.get(), callback="/callback")
+            async with aiohttp.ClientSession() as browser, browser.get(back) as answer:
+                assert "go back to axio" in await answer.text()
+
+        reading = asyncio.create_task(person())
+        try:
+            await registry.sign_in("p", shown.append, browse)
+            await reading
+            assert [tool.name for tool in registry.server_tools("p")] == ["p__meet"]
+            assert shown[0].startswith("sign in at http") and registry.server_error("p") == ""
+        finally:
+            reading.cancel()
+            await registry.close()
