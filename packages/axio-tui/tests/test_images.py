@@ -26,6 +26,8 @@ class Provider(ThreadingHTTPServer):
     """Keeps each request, and answers it with a text in the protocol of its address."""
 
     daemon_threads = True
+    call: dict[str, Any] | None = None
+    """The arguments with which the tool `vision` is called by the first answer."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -55,6 +57,15 @@ ANTHROPIC: list[dict[str, Any]] = [
 ]
 
 
+def _calling(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    function = {"name": "vision", "arguments": json.dumps(arguments)}
+    calls = [{"index": 0, "id": "c1", "type": "function", "function": function}]
+    return [
+        {"id": "1", "choices": [{"index": 0, "delta": {"tool_calls": calls}}]},
+        {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
+    ]
+
+
 class Handler(BaseHTTPRequestHandler):
     server: Provider
 
@@ -62,13 +73,15 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append(json.loads(body))
         events = ANTHROPIC if self.path.endswith("/messages") else OPENAI
+        if self.server.call is not None:
+            events, self.server.call = _calling(self.server.call), None
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         for event in events:
             kind = f"event: {event['type']}\n" if "type" in event else ""
             self.wfile.write(f"{kind}data: {json.dumps(event)}\n\n".encode())
-        if events is OPENAI:
+        if not self.path.endswith("/messages"):
             self.wfile.write(b"data: [DONE]\n\n")
 
     def log_message(self, format: str, *args: object) -> None:
@@ -177,6 +190,39 @@ def test_a_model_that_sees_none_is_wrong_use_and_those_that_see_are_named(
 def test_a_picture_needs_a_prompt(axio: Any, provider: Provider) -> None:
     done = axio(*RUN, "--image", "shot.png", stdin=None)
     assert done.code == 2 and "prompt" in done.line
+
+
+# ── the tool that looks ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("offered", [(), ("--tools", "vision")], ids=["by role", "by name"])
+def test_the_model_of_the_role_looks_at_a_file_for_the_other(
+    axio: Any, provider: Provider, offered: tuple[str, ...]
+) -> None:
+    axio.environment["AXIO_MODELS_VISION"] = "anthropic:claude-sonnet-4-5"
+    provider.call = {"path": "shot.png", "prompt": "Which colour is it?"}
+    done = axio("run", "-t", "openai", "--yes", *offered, "What is in shot.png?")
+    assert done.code == 0 and "-> vision(" in done.out, done.err
+    first, looking, last = provider.requests
+    assert "vision" in [tool["function"]["name"] for tool in first["tools"]]
+    assert looking["model"] == "claude-sonnet-4-5" and "tools" not in looking
+    words, image = looking["messages"][-1]["content"]
+    assert words["text"] == "Which colour is it?"
+    assert base64.b64decode(image["source"]["data"]) == SHOT
+    assert last["messages"][-1]["role"] == "tool" and last["messages"][-1]["content"] == "Seen."
+
+
+def test_without_the_role_it_is_not_offered_and_a_file_that_is_too_large_is_an_error(
+    axio: Any, provider: Provider
+) -> None:
+    assert axio("run", "-t", "openai", "Hello.").code == 0
+    names = [tool["function"]["name"] for tool in provider.requests[-1]["tools"]]
+    assert "vision" not in names and "read_file" in names
+    (axio.home / "big.png").write_bytes(png(more=6 << 20))
+    provider.call = {"path": "big.png"}
+    done = axio(*RUN[:1], "-t", "openai", "--tools", "vision", "--yes", "Look at big.png")
+    assert done.code == 0 and len(provider.requests) == 3, done.err
+    assert "at most 5,242,880" in provider.requests[-1]["messages"][-1]["content"]
 
 
 # ── conversations ─────────────────────────────────────────────────────────────────────────────

@@ -151,4 +151,8 @@ def _read_image(path: str) -> ImageBlock | str:
     media_type = _IMAGES.get(file.suffix.lower())
     if media_type is None:
         return f"Unsupported image format {file.suffix!r}: {', '.join(sorted(_IMAGES))} work"
+    from axio_tui.chat.pictures import MAX_BYTES  # Late: most programs look at no image.
+
+    if (size := file.stat().st_size) > MAX_BYTES:
+        return f"{path} has {size:,} bytes: at most {MAX_BYTES:,} can be looked at"
     return ImageBlock(media_type, file.read_bytes())

@@ -85,6 +85,14 @@ def test_one_that_hangs_is_named_and_what_comes_after_it_is_loaded(
     assert "bad" in findings["plug-in zzz_bad"].found
 
 
+def test_one_that_is_switched_off_is_not_loaded(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins(home, monkeypatch, {"acme_off": "raise RuntimeError('loaded')"})
+    monkeypatch.setenv("AXIO_PLUGINS_DISABLED", "acme_off")
+    assert "loaded" not in str([*look_at_plugins(LONG)])
+
+
 def test_a_name_of_ours_is_told_and_not_taken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugins(home, monkeypatch, {"shell": "async def part(): ..."})
     told = [one.found for one in look_at_plugins(LONG) if one.state == "warning"]

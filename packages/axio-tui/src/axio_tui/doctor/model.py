@@ -17,7 +17,7 @@ from axio_tui.config.values import Config
 from axio_tui.connect import connect, reach_loopback_directly
 from axio_tui.doctor.findings import Finding
 from axio_tui.doctor.known import words_of_others
-from axio_tui.doctor.settings import config_here
+from axio_tui.doctor.settings import config_here, parts_here
 from axio_tui.errors import CommandError, address_of, explain
 
 __all__ = ("look_at_model", "look_at_transports")
@@ -26,7 +26,7 @@ _QUESTION = "Answer with the one word: ready"
 
 
 def look_at_transports() -> Iterator[Finding]:
-    names = Installed(lambda words: None).names(TRANSPORT_GROUP)
+    names = parts_here().names(TRANSPORT_GROUP)
     if names:
         yield Finding("ok", "transports", ", ".join(names))
     else:
@@ -41,7 +41,7 @@ def look_at_model(limit: float, *, online: bool) -> Iterator[Finding]:
 
 async def _look(patience: float, online: bool) -> list[Finding]:
     config = config_here()
-    parts = Installed(lambda words: None)
+    parts = parts_here()
     reach_loopback_directly()
     end = time.monotonic() + patience
     try:

@@ -18,9 +18,10 @@ from axio.plugins import (
     TOOLS_SETTINGS_GROUP,
     TRANSPORT_GROUP,
     TRANSPORT_SETTINGS_GROUP,
-    Installed,
     PluginError,
 )
+from axio_tui.doctor.settings import parts_here
+from axio_tui.parts import Parts
 
 GROUPS = (
     TOOLS_GROUP,
@@ -44,7 +45,7 @@ def main() -> None:
             answers.write(f"{json.dumps(words)}\n")
             answers.flush()
 
-        parts = Installed(tell if not known else lambda words: None)
+        parts = parts_here(tell if not known else lambda words: None)
         for group in GROUPS:
             for name in parts.names(group):
                 if (group, name) not in known:
@@ -54,7 +55,7 @@ def main() -> None:
         os._exit(0)  # a plug-in may have left threads, and handlers for the end
 
 
-def _problem(parts: Installed, group: str, name: str) -> str:
+def _problem(parts: Parts, group: str, name: str) -> str:
     load: Callable[[], object]
     if group == TOOLS_GROUP:
         load = lambda: parts.load_tool(name)  # noqa: E731

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from axio.plugins import TRANSPORT_GROUP, Installed
+from axio.plugins import TRANSPORT_GROUP
 from axio_tui.chat.trust import Trust, look_at, project_folders
 from axio_tui.config import keyring
 from axio_tui.config.file import ConfigFile, Problem, read_config
@@ -15,8 +15,9 @@ from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config, resolve
 from axio_tui.doctor.findings import Finding, State
 from axio_tui.doctor.known import words_of_others
+from axio_tui.parts import Parts, disabled_in
 
-__all__ = ("config_here", "look_at_config", "look_at_keys", "look_at_trust")
+__all__ = ("config_here", "look_at_config", "look_at_keys", "look_at_trust", "parts_here")
 
 _NAMED = 20
 ACCOUNT = "codex"
@@ -41,6 +42,11 @@ def config_here(environment: Mapping[str, str] = os.environ) -> Config:
     if problem:
         config.problems.append(Problem(problem))
     return config
+
+
+def parts_here(report: Callable[[str], object] = lambda line: None) -> Parts:
+    """The installed parts without those that are switched off here."""
+    return Parts(report, off=disabled_in(config_here()))
 
 
 def _trusted() -> list[ConfigFile]:
@@ -76,7 +82,7 @@ def look_at_keys() -> Iterator[Finding]:
     problems: list[str] = []
     secrets = Secrets(say=problems.append)
     sources = secrets.sources()
-    installed = Installed(problems.append).names(TRANSPORT_GROUP)
+    installed = parts_here().names(TRANSPORT_GROUP)
     for name, source in sources.items():
         if name in installed:
             yield Finding("ok", f"key of {name}", f"in {source}")
