@@ -13,7 +13,7 @@ from axio.models import Capability, ModelSpec
 from axio.tool import AnyTool
 from axio.types import StopReason, Usage
 
-__all__ = ("Talker", "messages")
+__all__ = ("Talker", "answer", "messages")
 
 _PARAGRAPH = (
     "The agent asks the model, runs **each tool** that it names, and stores `every word`, with a "
@@ -29,7 +29,7 @@ _PARTS = (
 _SIZE = 5  # characters of a delta
 
 
-def _answer(number: int) -> str:
+def answer(number: int) -> str:
     part = _PARTS[number % len(_PARTS)]
     return f"## Part {number}\n\n{_PARAGRAPH * 2}\n\n{part}\n{_PARAGRAPH}\n\n"
 
@@ -37,7 +37,7 @@ def _answer(number: int) -> str:
 def messages(count: int) -> Iterator[Message]:
     for number in range(count):
         if number % 2:
-            yield Message("assistant", [TextBlock(_answer(number))])
+            yield Message("assistant", [TextBlock(answer(number))])
         else:
             yield Message("user", [TextBlock(f"What about part {number}?")])
 
@@ -66,7 +66,7 @@ class Talker:
             lines = (f"def f{n}(x: int) -> str:  # line {n}\n" for n in range(int(rate * seconds)))
             text = "```python\n" + "".join(lines)
         else:
-            text = "".join(_answer(n) for n in range(int(rate * seconds * _SIZE / 400) + 2))
+            text = "".join(answer(n) for n in range(int(rate * seconds * _SIZE / 400) + 2))
         start = time.perf_counter()
         for number in range(int(rate * seconds)):
             due = start + number / rate - time.perf_counter()

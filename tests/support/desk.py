@@ -18,7 +18,7 @@ import pytest
 from support.model_server import ModelServer, model_server
 from support.tmux import Window
 
-__all__ = ("Desk", "children_of", "desk", "model")
+__all__ = ("AXIO", "Desk", "children_of", "desk", "model")
 
 KEY = "sk-test-0123456789"
 DEADLINE = 30.0
