@@ -1,4 +1,4 @@
-"""The full screen in a real terminal: what it leaves there, and what comes back after a pause."""
+"""The full screen in a real terminal, over a scripted transport: settings, a kill, odd bytes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,6 @@ import pytest
 from support.tmux import Window
 
 COMMAND = ("-m", "axio_tui", "--transport", "scripted")
-CRASHING = """
-import sys
-from axio_tui.app.app import AgentApp
-from axio_tui.__main__ import main
-
-async def broken(app, *given):
-    hidden = "a value of a variable"
-    raise RuntimeError("broken [/] on purpose")
-
-AgentApp.action_next_mode = broken
-sys.exit(main(["--transport", "scripted"]))
-"""
 TELLING = """
 import os, sys
 from axio_tui.__main__ import main
@@ -54,30 +42,6 @@ def opened(axio: Any) -> Iterator[Open]:
     finally:
         for window in windows:
             window.close()
-
-
-def flags(window: Window) -> str:
-    """Alternate screen, mouse and cursor, as the terminal has them."""
-    return window(
-        "display", "-p", "-t", "a", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}"
-    ).strip()
-
-
-def test_the_last_exchange_and_the_way_back_stay_and_the_terminal_is_as_it_was(
-    opened: Open,
-) -> None:
-    window = opened(script=[["A **bold** answer."]])
-    assert flags(window).startswith("11")
-    window.type("hello")
-    window.until("A bold answer.")
-    window.keys("C-q")
-    lines = window.until("END=0")
-    assert "> hello" in lines and "A **bold** answer." in lines
-    (line,) = [line for line in lines if "axio --resume" in line]
-    assert flags(window) == "001"
-    window("kill-server")
-    again = opened("--resume", line.rpartition(" ")[2], script=[["Two."]])
-    again.until("A bold answer.")
 
 
 def test_what_is_wrong_in_the_configuration_stands_in_the_transcript(
@@ -129,43 +93,6 @@ def test_an_answer_that_was_killed_is_told_when_its_conversation_goes_on(
     assert any("hello" in line for line in again.until("the program ended in the middle"))
     again.type("go on")
     again.until("Two.")
-
-
-def test_a_crash_says_so_in_a_line_and_leaves_the_terminal_as_it_was(opened: Open) -> None:
-    window = opened(script=[["One."]], command=("-c", CRASHING))
-    window.type("hello")
-    window.until("One.")
-    window.keys("BTab")
-    lines = window.until("END=1")
-    assert flags(window) == "001"
-    text = "".join(lines)
-    assert "RuntimeError: broken [/] on purpose" in text and "crash-" in text
-    assert "a value of a variable" not in text and "Traceback" not in text
-    assert "axio --resume" in text
-
-
-@pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"NO_COLOR": "1"}, {"TERM": "xterm"}])
-def test_it_works_in_terminals_that_know_less(opened: Open, variables: dict[str, str]) -> None:
-    window = opened(script=[["# Head\n\n- one\n\n| a |\n|---|\n| b |"]], **variables)
-    window.type("hello")
-    lines = window.until("one")
-    window.until("a")
-    if "LC_ALL" in variables:
-        assert "".join(lines).isascii()
-    window.keys("F1")
-    window.until("Keys in")
-    window.keys("Escape", "C-q")
-    window.until("END=0")
-
-
-def test_its_size_may_change_to_any_while_it_answers(opened: Open) -> None:
-    window = opened(script=[["\n\n".join(f"part {n} of the answer" for n in range(200))]])
-    window.type("hello")
-    for width, height in (("1", "1"), ("3", "2"), ("300", "100"), ("20", "5"), ("80", "24")):
-        window("resize-window", "-t", "a", "-x", width, "-y", height)
-    window.until("part 199 of the answer")
-    window.keys("C-q")
-    window.until("END=0")
 
 
 def test_no_byte_of_a_terminal_ends_it_or_is_a_key_in_a_paste(opened: Open) -> None:

@@ -59,7 +59,7 @@ def test_terminals_that_know_less(
     (desk.folder / "calc.py").write_text("a = 1\n")
     edit = {"file_path": "calc.py", "old_text": "a = 1", "new_text": "a = 2"}
     model.answer(Call("edit_file", edit))
-    model.answer("| a |\n|---|\n| b |\n\nIt is **done**.")
+    model.answer("# Head\n\n- one\n\n| a |\n|---|\n| b |\n\nIt is **done**.")
     window = desk.open(**variables)
     window.type("go")
     lines = window.until("y once")
@@ -74,6 +74,10 @@ def test_terminals_that_know_less(
     coloured = window("capture-pane", "-p", "-e", "-t", "a")
     if "NO_COLOR" in variables or variables.get("TERM") == "xterm":
         assert "38;2;" not in coloured
+    window.keys("F1")
+    window.until("Keys in")
+    window.keys("Escape")
+    window.until_gone("Keys in")
     window.keys("C-q")
     window.until("END=0")
 
@@ -106,7 +110,7 @@ from axio_tui.__main__ import main
 
 async def broken(app, *given):
     hidden = "a value of a variable"
-    raise RuntimeError("broken on purpose")
+    raise RuntimeError("broken [/] on purpose")
 
 AgentApp.action_next_mode = broken
 sys.exit(main([]))
@@ -131,6 +135,7 @@ def test_the_terminal_is_as_it_was(desk: Desk, model: ModelServer, crashes: bool
     assert "> hello" in lines and "A **bold** answer." in lines
     assert (desk.folder / "code").read_text().strip() == str(int(crashes))
     text = "".join(lines)
+    assert ("RuntimeError: broken [/] on purpose" in text) is crashes
     assert ("crash-" in text) is crashes and "a value of" not in text and "Traceback" not in text
     (line,) = [line for line in lines if "axio --resume" in line]
     again = desk.open("--resume", line.rpartition(" ")[2])
