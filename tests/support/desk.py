@@ -16,12 +16,11 @@ from typing import Any
 import pytest
 
 from support.model_server import ModelServer, model_server
-from support.tmux import Window
+from support.tmux import DEADLINE, Window
 
 __all__ = ("AXIO", "Desk", "children_of", "desk", "model")
 
 KEY = "sk-test-0123456789"
-DEADLINE = 30.0
 AXIO = str(Path(sys.executable).with_name("axio"))
 
 
@@ -50,14 +49,19 @@ class Desk:
         return Path(f"{self.axio.home}-data", "axio-tui/axio.db")
 
     def open(
-        self, *args: str, wait: str = "F1 help", command: tuple[str, ...] = (AXIO,), **given: Any
+        self,
+        *args: str,
+        wait: str = "F1 help",
+        seconds: float = DEADLINE,
+        command: tuple[str, ...] = (AXIO,),
+        **given: Any,
     ) -> Window:
         """A window in which the command takes keys."""
         window = Window(self.axio, command)
         self.windows.append(window)
         window.start(*args, **{"folder": self.folder, **given})
         if wait:
-            window.until(wait)
+            window.until(wait, seconds=seconds)
         return window
 
     def pid(self, window: Window) -> int:

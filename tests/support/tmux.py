@@ -16,6 +16,7 @@ from support.parts import requires
 
 __all__ = ("Window",)
 
+DEADLINE = 30.0
 _SOCKETS = count()  # a server that ends may still hold the socket that it had
 
 
@@ -81,17 +82,17 @@ class Window:
         """The lines on the screen."""
         return self("capture-pane", "-p", "-t", "a").splitlines()
 
-    def until(self, words: str, count: int = 1) -> list[str]:
+    def until(self, words: str, count: int = 1, seconds: float = DEADLINE) -> list[str]:
         """All lines, once `words` are in so many of them."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + seconds
         while sum(words in line for line in self.lines()) < count:
             assert time.monotonic() < deadline, "\n".join(self.lines())
             time.sleep(0.1)
         return self.lines()
 
-    def until_gone(self, words: str) -> None:
+    def until_gone(self, words: str, seconds: float = DEADLINE) -> None:
         """Return once no line on the screen has the words."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + seconds
         while any(words in line for line in self.shown()):
             assert time.monotonic() < deadline, "\n".join(self.shown())
             time.sleep(0.1)
