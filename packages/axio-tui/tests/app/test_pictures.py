@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -28,17 +28,22 @@ from axio.events import IterationEnd, NestedEvent, TextDelta, ToolUseStart
 from axio.messages import Message
 from axio.tool import Tool
 from axio.types import StopReason, Usage
+from axio.wire.address import check_address
 from axio_tools_local.edit_file import edit_file
 from axio_tui.app import entry_rows
 from axio_tui.app.app import AgentApp
+from axio_tui.app.asker import ScreenAsker
 from axio_tui.app.screens.pager import Pager
 from axio_tui.app.widgets import activity
+from axio_tui.chat.asking import Choosing, Offered
 from axio_tui.chat.attached import drawn
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import Failure, Note, Reasoning
 from axio_tui.chat.offers import Offer
 from axio_tui.chat.pictures import picture_in
+from axio_tui.chat.providers import Provider
 from axio_tui.chat.remarks import Mark, Said
+from axio_tui.config.forms import Field, Form
 from axio_tui.doctor.findings import Finding
 from axio_tui.doctor.report import to_text
 from axio_tui_guards import Decision, Rule
@@ -301,12 +306,68 @@ async def doctor(app: AgentApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: "bubblewrap" in words_on(app))
 
 
+def ask(app: AgentApp, job: Coroutine[Any, Any, object]) -> None:
+    app.run_worker(job, exit_on_error=False)
+
+
+async def connecting(app: AgentApp, pilot: Pilot[None]) -> None:
+    standing = (
+        Provider("openai", "available", "its key is in OPENAI_API_KEY"),
+        Provider("ollama", "available", "it runs on this machine"),
+        Provider("local", "available", "it needs no key"),
+        Provider("anthropic", "not set up", "it needs a key"),
+        Provider("codex", "not set up", "not signed in"),
+        Provider("openai-custom", "not set up", "it needs: Address"),
+        Provider("acme[/]", "error", "'acme' cannot be imported: ModuleNotFoundError: no [b]"),
+    )
+    offered = [Offered(one.name, one.title, str(one)) for one in standing]
+    ask(app, ScreenAsker(app).choose(Choosing("Connect to", offered)))
+    await until(pilot, lambda: "Connect to" in words_on(app))
+    await pilot.press("down")
+
+
+async def form(app: AgentApp, pilot: Pilot[None]) -> None:
+    fields = [
+        Field("api_key", "secret", "API key", help="from acme.example/keys"),
+        Field("base_url", label="Address", default="https://acme.example/v1", check=check_address),
+        Field("wire", "choice", "Protocol", choices=("chat", "responses"), default="chat"),
+        Field("thinking", "bool", "Thinking"),
+    ]
+    values = {"api_key": "sk-test-0123456789-wxyz", "wire": "responses"}
+    notes = ("Organisation: a [/] of ACME_ORG, which comes first",)
+    ask(app, ScreenAsker(app).fill(Form("Acme [b]", fields, values, notes)))
+    await until(pilot, lambda: "Thinking" in words_on(app))
+    app.screen.query(Input)[0].cursor_blink = False
+    await pilot.press("down", *"nowhere")
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: "an address begins with" in words_on(app))
+    app.screen.query(Input)[1].cursor_blink = False
+    await pilot.press("down")
+
+
+async def again(app: AgentApp, pilot: Pilot[None]) -> None:
+    steps = ("give the key or the address again", "choose another model", "keep it all the same")
+    title = (
+        "OpenAI: the key was refused: OpenAI API error 401: Incorrect API key provided: ***. "
+        "(https://api.openai.com/v1). Nothing is saved yet"
+    )
+    ask(app, ScreenAsker(app).choose(Choosing(title, [Offered(step, step) for step in steps])))
+    await until(pilot, lambda: "Nothing is saved yet" in words_on(app))
+
+
+async def waiting(app: AgentApp, pilot: Pilot[None]) -> None:
+    words = "Asking gpt-4.1-mini of OpenAI for one word"
+    ask(app, ScreenAsker(app).wait(words, asyncio.Event().wait()))
+    await until(pilot, lambda: "Esc stops it" in words_on(app))
+
+
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
         nothing_said, transcript, opened, queue, offered, question, sessions, models, permissions,
         rewind, rewind_what, detail, help, rename, log, leaving, agents, tasks, agent,
         pasted_picture, doctor,
+        connecting, form, again, waiting,
     )
 }  # fmt: skip
 

@@ -73,7 +73,7 @@ class FormScreen(Window[dict[str, str] | None]):
     ]
     DEFAULT_CSS = """
     FormScreen VerticalScroll { height: auto; }
-    FormScreen FieldRow { height: auto; padding-bottom: 1; }
+    FormScreen FieldRow { height: auto; }
     FormScreen FieldRow Static { height: auto; }
     FormScreen FieldRow .wrong { color: $text-error; }
     FormScreen FieldRow Input { margin-left: 2; background: $boost; }
