@@ -15,7 +15,16 @@ from axio_tui.own_servers import split_name
 from axio_tui.owners import is_ours, owners_of
 from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers, find_servers
 
-__all__ = ("COMPATIBLE", "KEYS", "OFFLINE", "Choice", "available", "choose", "choose_named")
+__all__ = (
+    "COMPATIBLE",
+    "KEYS",
+    "NOTHING",
+    "OFFLINE",
+    "Choice",
+    "available",
+    "choose",
+    "choose_named",
+)
 
 OFFLINE = "local"
 # The transport for any server that speaks the Chat Completions protocol.
@@ -39,6 +48,10 @@ class Choice:
     settings: Mapping[str, Any] = field(default_factory=dict)
     models: tuple[str, ...] = ()
     own: str = ""
+
+
+NOTHING = Choice("none", "", "no model, /connect takes one")
+"""Where nothing can be used: what is asked fails, and says what to do."""
 
 
 def available(parts: Installed) -> list[str]:

@@ -7,17 +7,20 @@ import difflib
 import inspect
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from axio.exceptions import AxioError
+from axio.events import StreamEvent
+from axio.exceptions import AxioError, StreamError
+from axio.messages import Message
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
+from axio.tool import AnyTool
 from axio.transport import CompletionTransport
-from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE, Choice
+from axio_tui.choose import COMPATIBLE, KEYS, NOTHING, OFFLINE, Choice
 from axio_tui.config.forms import arguments
 from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError, WrongUse, explain
@@ -58,6 +61,9 @@ async def connect(
     Raises `WrongUse` for a missing key and for a model that is known not to be there, and
     `CommandError` for a transport that does not load.
     """
+    if choice is NOTHING:
+        yield _Unconnected()
+        return
     if model is not None and choice.models and model not in choice.models:
         raise _no_such_model(choice, model, choice.models)
     try:
@@ -76,6 +82,18 @@ async def connect(
                 setattr(transport, name, value)
         await _settle_model(choice, transport, model)
         yield transport
+
+
+class _Unconnected:
+    """Stands where no model can be used."""
+
+    async def stream(
+        self, messages: list[Message], tools: list[AnyTool], system: str
+    ) -> AsyncGenerator[StreamEvent, None]:
+        nothing: list[StreamEvent] = []
+        for event in nothing:
+            yield event
+        raise StreamError("no model is connected: /connect takes one")
 
 
 async def _own(choice: Choice, model: str | None, parts: Installed, opened: AsyncExitStack) -> Any:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from axio.agent import Agent
 from axio.context import ContextStore
-from axio.plugins import Installed
 from axio.tool import AnyTool
 from axio.transport import CompletionTransport, model_of
+from axio_tui.beginning import Beginning
 from axio_tui.chat.hooked import make_session
 from axio_tui.chat.hooks import Hooks, read_hooks
 from axio_tui.chat.instructions import instructions_of
@@ -26,7 +26,7 @@ from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.skills import Skill, Skills, find_skills
 from axio_tui.chat.subagents import NAME as SUBAGENT, SubAgents
-from axio_tui.choose import OFFLINE, Choice, choose, choose_named
+from axio_tui.choose import NOTHING, OFFLINE, Choice
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.config.secrets import Secrets
 from axio_tui.connect import reach_loopback_directly
@@ -123,8 +123,9 @@ async def equipped(
     reach_loopback_directly()
     trusted = args.project.covers(Path.cwd())
     secrets = Secrets(say=say)
-    choice = await _chosen(args.transport, parts, secrets)
-    known = Providers(parts, args.config, secrets)
+    known, keys = Providers(parts, args.config, secrets), secrets.sources
+    beginning = Beginning(args, parts, secrets, say)
+    choice = await beginning.choice()
     roles = {role: name for role, name in args.config.below("models").items() if name}
     async with (
         AsyncExitStack() as opened,
@@ -133,10 +134,10 @@ async def equipped(
         server_tools(
             server_tools_in(args.tools, parts), trusted, say, servers, patience=patience
         ) as more,
-        Models(parts, choice, args.model, roles, kept=known.kept, keys=secrets.sources) as models,
+        Models(parts, choice, beginning.model, roles, kept=known.kept, keys=keys) as models,
     ):
-        transport = await models.of("chat")
-        _tell_of_model(args, choice, transport, say)
+        transport = await beginning.transport(models)
+        _tell_of_model(args, models.choice, transport, say)
         instructions, skills, hooks = _brought(args, say)
         tools = await tools_of(args.tools, parts, extensions, say)
         permissions = _permissions(args, ask, keeps, hooks)
@@ -158,12 +159,6 @@ async def equipped(
         opened.enter_context(hosted(agent, subagents, models))
         rest = (subagents, more, known, place, skills.by_name, hooks, system, extensions)
         yield Equipment(agent, permissions, models, *rest)
-
-
-async def _chosen(named: str | None, parts: Installed, secrets: Secrets) -> Choice:
-    if named is not None:
-        return await choose_named(named, parts)
-    return await choose(os.environ, parts, kept=secrets.sources())
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +249,7 @@ def _subagents(
 
 
 def _tell_of_model(args: argparse.Namespace, choice: Choice, transport: object, say: Say) -> None:
-    if args.transport is None:
+    if args.transport is None and choice is not NOTHING:
         say(_what_was_chosen(choice, transport))
     if args.max_cost is not None:
         _check_price(choice, transport, say)

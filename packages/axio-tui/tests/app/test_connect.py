@@ -10,6 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from axio.plugins import Installed
+from axio_tui.args import build_parser
+from axio_tui.beginning import Beginning
+from axio_tui.config.load import configure
+from axio_tui.config.secrets import Secrets
+from axio_tui.errors import WrongUse
+from axio_tui.project import open_for
+from axio_tui.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from support.loopback import serving
 from support.provider import provider
 from support.screen import until, words_on
@@ -183,3 +191,43 @@ async def test_a_key_of_the_environment_is_named_and_not_asked_for(
             assert "API key: ...wxyz, in OPENAI_API_KEY, which comes first" in words_on(app)
             await pilot.press("escape")
             await until(pilot, lambda: "OpenAI is set as it was" in words_on(app))
+
+
+async def test_without_any_model_it_opens_and_a_connection_is_enough(
+    start: Start, tmp_path: Path
+) -> None:
+    rows = ProjectConfig(tmp_path / ".local/share/axio-tui/axio.db")
+    await rows.set("transports.disabled", "local, codex, anthropic, openai, nebius, openrouter")
+    await rows.close()
+    async with serving(provider(key=KEY)) as server, start() as (app, pilot):
+        assert "no model, /connect takes one" in words_on(app)
+        await answered(app, pilot, "hello", "no model is connected: /connect takes one")
+        await command(app, pilot, "/connect openai-custom", "> Address")
+        await enter(app, pilot, server.url, "> API key")
+        await pilot.press(*KEY, "ctrl+s")
+        await until(pilot, lambda: "Model of another server" in words_on(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Going on with small" in words_on(app))
+        await answered(app, pilot, "again", "small says: ready")
+
+
+async def test_a_saved_model_that_cannot_be_had_is_named_and_another_begins(
+    start: Start, tmp_path: Path
+) -> None:
+    rows = ProjectConfig(tmp_path / ".local/share/axio-tui/axio.db", GLOBAL_PROJECT)
+    for saved, words in (
+        ("openai:gpt-4.1-mini", "the transport openai needs a key"),
+        ("gone:model", "no transport 'gone'"),
+    ):
+        await rows.set("model.chat", saved)
+        async with start() as (app, pilot):
+            await until(pilot, lambda words=words: words in words_on(app))  # type: ignore[misc]
+            assert "/connect takes another" in words_on(app)
+            assert "offline model" in words_on(app)
+    await rows.close()
+    args = build_parser().parse_args(["run", "--tools", "none", "hello"])
+    args.literal = False
+    args.project = open_for(args, lambda text: None)
+    configure(args, lambda text: None, args.project.configs)
+    with pytest.raises(WrongUse, match="no transport 'gone'"):
+        await Beginning(args, Installed(), Secrets(), print).choice()

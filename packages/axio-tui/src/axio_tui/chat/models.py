@@ -91,6 +91,10 @@ class Models:
         """The name of the model of the conversation."""
         return f"{self.choice.name}:{self._model}" if self._model else self.choice.name
 
+    def begin_with(self, choice: Choice) -> None:
+        """Let the conversation have the transport's own model, before anything was said."""
+        self.choice, self._model = choice, None
+
     async def of(self, role: Role) -> CompletionTransport:
         """The transport of a role. `CommandError` when it cannot be had."""
         name = self._roles.get(role)
