@@ -62,7 +62,7 @@ def transport() -> Any:
     return LocalTransport()
 
 
-# With PostgreSQL: Postgres("postgresql://user@host/database", lease=6)
+# With PostgreSQL: Postgres("postgresql://user@host/database", lease=5)
 database = SQLite(os.environ.get("DATABASE", "durable.db"))
 
 durable = Durable(database, agents={"support": make_agent})

@@ -256,7 +256,7 @@ async def simulate(seed: int) -> World:
     if chance.random() < 0.2:
         tasks.append(asyncio.create_task(watch(program(person), world, seen)))
     try:
-        async with asyncio.timeout(100_000):
+        async with asyncio.timeout(5_000):
             while not all(task.done() for task in tasks[2:]):
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

@@ -147,7 +147,7 @@ async def test_sessions_end_while_workers_are_killed_at_random(
 async def test_many_sessions_end_while_workers_are_killed_at_random(
     durable: Durable, program: Any
 ) -> None:
-    waited = await soak(durable, program, 200, 100, seed=2, LEASE="6", LOOK_EVERY="2", PACE="0.2")
+    waited = await soak(durable, program, 200, 100, seed=2, LEASE="5", LOOK_EVERY="2", PACE="0.2")
     middle, late = waited[len(waited) // 2], waited[int(len(waited) * 0.99)]
     print(
         f"{len(waited)} sessions lost their worker, and had another after {middle:.1f} s "

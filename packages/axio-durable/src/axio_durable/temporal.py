@@ -44,7 +44,7 @@ class _Session:
                 session_id,
                 start_to_close_timeout=timedelta(days=365),
                 heartbeat_timeout=_DEAD_AFTER,
-                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+                retry_policy=RetryPolicy(backoff_coefficient=1.0),  # a second between two tries
             )
 
 
@@ -83,6 +83,7 @@ class Temporal:
             task_queue=self._queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal="poke",
+            task_timeout=_DEAD_AFTER,
         )
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
@@ -100,6 +101,10 @@ class Temporal:
             workflows=[_Session],
             activities=[serve],
             max_concurrent_activities=concurrency,
+            # A worker that hangs still takes as many tasks as it was asking for at that time, and
+            # each of them has to be missed.
+            max_concurrent_activity_task_polls=1,
+            max_concurrent_workflow_task_polls=2,
             workflow_runner=UnsandboxedWorkflowRunner(),
             # Else a dead worker delays what is next for its sessions by ten seconds.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
