@@ -82,3 +82,10 @@ def test_a_store_that_breaks_its_word_is_found(
     monkeypatch.setattr(Store, name, wrong)
     with pytest.raises((AssertionError, TimeoutError)):
         run(range(2_000))
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(36_000)
+def test_many_random_schedules() -> None:
+    """`python -m support.schedules` tries more of them, in several processes."""
+    assert run(range(1_000, 101_000))["death"] > 100_000
