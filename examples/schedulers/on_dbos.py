@@ -7,7 +7,7 @@ import asyncio
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, run_dbos_database_migrations
 
-from axio_durable.scheduler import Advance, UnderWay
+from axio_durable.scheduler import Advance
 
 
 class OnDBOS:
@@ -30,7 +30,7 @@ class OnDBOS:
         )
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
-        calls, loop, patience = UnderWay(advance), asyncio.get_running_loop(), 0
+        loop, patience = asyncio.get_running_loop(), 0
         DBOS(
             config={
                 "name": self._queue,
@@ -42,7 +42,7 @@ class OnDBOS:
 
         @DBOS.workflow(name=self._queue)
         async def serve(session_id: str) -> None:  # in a thread of DBOS
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(calls(session_id), loop))
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(advance(session_id), loop))
 
         try:
             await self._client.register_queue_async(self._queue, worker_concurrency=concurrency)
@@ -50,8 +50,6 @@ class OnDBOS:
             await stop.wait()
             patience = 365 * 24 * 3600
         finally:
-            if not patience:
-                calls.cancel()
             await asyncio.to_thread(
                 DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=patience
             )

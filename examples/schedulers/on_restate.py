@@ -13,7 +13,7 @@ import hypercorn.asyncio
 import restate
 from hypercorn.config import Config
 
-from axio_durable.scheduler import Advance, UnderWay
+from axio_durable.scheduler import Advance
 
 
 class OnRestate:
@@ -38,14 +38,14 @@ class OnRestate:
         await (await self._http.post(url, skip_auto_headers=("Content-Type",))).read()
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
-        calls, turn, a_year = UnderWay(advance), asyncio.Semaphore(concurrency), timedelta(days=365)
+        turn, a_year = asyncio.Semaphore(concurrency), timedelta(days=365)
         # One call at a time for a session; that long it may say nothing to Restate.
         sessions = restate.VirtualObject(self._name, inactivity_timeout=a_year)
 
         @sessions.handler()
         async def serve(ctx: restate.ObjectContext) -> None:
             async with turn:
-                await calls(ctx.key())
+                await advance(ctx.key())
 
         config = Config.from_mapping(bind=self._address.partition("://")[2], graceful_timeout=1e9)
         serving = asyncio.create_task(
@@ -56,7 +56,6 @@ class OnRestate:
             await self._http.post(f"{self._admin}/deployments", json=deployment)
             await asyncio.wait((serving,))
         finally:
-            calls.cancel()
             config.graceful_timeout = 0
             serving.cancel()
             await asyncio.wait((serving,))

@@ -153,7 +153,7 @@ async def test_many_sessions_end_while_workers_are_killed_at_random(
         f"{len(waited)} sessions lost their worker, and had another after {middle:.1f} s "
         f"(median), {late:.1f} s (99 %), {waited[-1]:.1f} s (the last)"
     )
-    assert len(waited) > 50
+    assert len(waited) >= 20
     assert waited[-1] < 10
 
 
