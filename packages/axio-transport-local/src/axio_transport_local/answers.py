@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from axio.blocks import (
@@ -52,7 +53,18 @@ def _result(block: ToolResultBlock, name: str) -> str:
         text = f"{text[:SHOWN]}\n[{len(text) - SHOWN} more characters]"
     if block.is_error:
         return f"{name} failed: {text or 'it gave no reason'}"
-    return f"{name} gave:\n{text}" if text.strip() else f"{name} is done; it gave no output."
+    if not text.strip():
+        return f"{name} is done; it gave no output."
+    if "\n" in text:
+        text = _fenced(text)
+    return f"{name} gave:\n{text}"
+
+
+def _fenced(text: str) -> str:
+    """Lines that stay lines where an answer is shown as Markdown."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _text(content: str | Sequence[ContentBlock]) -> str:

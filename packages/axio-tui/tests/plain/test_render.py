@@ -69,6 +69,9 @@ def test_a_whole_run_reads_from_top_to_bottom() -> None:
     ("output", "answer", "printed"),
     [
         ("a\nb\n", "list_files gave:\na\nb", "(the answer is the output above)\n"),
+        ("a\nb", "list_files gave:\n```\na\nb\n```", "(the answer is the output above)\n"),
+        ("a\n```\nb", "It is:\n````\na\n```\nb\n````", "(the answer is the output above)\n"),
+        ("a\nb", "It gave:\n```\na\nc\n```", "It gave:\n```\na\nc\n```\n"),
         ("no such file", "read_file failed: no such file", "(the answer is the output above)\n"),
         ("391", "391", "391\n"),
         ("a\nb", "They are:\nb\na", "They are:\nb\na\n"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from axio_tui.harmless import plain
 from axio_tui.plain.style import Style
 
@@ -12,6 +14,8 @@ SHOWN_CHARACTERS = 20_000
 OUTPUT_MARK = "  | "
 ERROR_MARK = "  ! "
 ANSWERED = "(the answer is the output above)\n"
+_FENCED = re.compile(r"(.*?\n)(`{3,})\n(.*)\n\2", re.DOTALL)
+_BEGUN = re.compile(r"(`+)(?:\n|\Z)")
 _OPENING = 200  # characters of a line that announces an output
 
 
@@ -30,8 +34,11 @@ def result_lines(content: str, is_error: bool, style: Style) -> tuple[str, bool]
 
 
 def repeats(answer: str, output: str) -> bool:
-    """True if an answer is one line that announces the output above it, and that output."""
+    """True if an answer is one line that announces the output above it, and that output, which may
+    stand in a fence of Markdown."""
     said, shown = answer.strip(), output.strip()
+    if fence := _FENCED.fullmatch(said):
+        said = fence[1] + fence[3]
     opening = said.removesuffix(shown).rstrip()
     return bool(shown) and said.endswith(shown) and opening[-1:] == ":" and "\n" not in opening
 
@@ -44,4 +51,7 @@ def may_repeat(begun: str, output: str) -> bool:
     if "\n" not in said:
         return len(said) <= _OPENING + len(shown)
     opening, _, rest = said.partition("\n")
-    return opening.rstrip()[-1:] == ":" and shown.startswith(rest.strip())
+    rest = rest.strip()
+    if fence := _BEGUN.match(rest):
+        rest = rest[fence.end() :].removesuffix(fence[1]).rstrip("`").strip()
+    return opening.rstrip()[-1:] == ":" and shown.startswith(rest)

@@ -36,7 +36,7 @@ def serve(listen: str, given: Sequence[str], say: Say) -> int:
     missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
     if missing:
         raise WrongUse(
-            f"--serve needs {' and '.join(missing)}: pip install 'axio-tui[serve]', or "
+            f"--serve needs {' and '.join(missing)}, not installed here: "
             f"pip install {' '.join(missing)}"
         )
     with ExitStack() as stack:
