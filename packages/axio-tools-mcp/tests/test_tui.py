@@ -1,0 +1,147 @@
+"""The screens of the servers, driven as a person would, over servers that run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from axio_tools_mcp import MCPRegistry, MCPServerConfig
+from axio_tools_mcp.tui import MCPHubScreen, MCPServerEditScreen
+from support.mcp_servers import ODD, assert_nothing_left
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Rows(dict[str, str]):
+    """Settings in memory."""
+
+    async def get_prefix(self, prefix: str) -> dict[str, str]:
+        return {key: value for key, value in self.items() if key.startswith(prefix)}
+
+    async def set(self, key: str, value: str) -> None:
+        self[key] = value
+
+    async def delete_prefix(self, prefix: str) -> None:
+        for key in [key for key in self if key.startswith(prefix)]:
+            del self[key]
+
+
+class Host(App[None]):
+    """Shows a screen at once and keeps its answer."""
+
+    def __init__(self, screen: Any) -> None:
+        super().__init__()
+        self.first = screen
+        self.answers: list[Any] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(self.first, self.answers.append)
+
+    def fill(self, **values: str) -> None:
+        for name, value in values.items():
+            self.screen.query_one(f"#{name}", Input).value = value
+
+    @property
+    def words(self) -> str:
+        return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
+
+
+async def until(pilot: Pilot[None], what: Callable[[], object]) -> None:
+    for _ in range(3000):
+        if what():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(pilot.app.words)  # type: ignore[attr-defined]
+
+
+@asynccontextmanager
+async def hub(rows: Rows) -> AsyncIterator[tuple[Host, MCPRegistry, Pilot[None]]]:
+    registry = MCPRegistry()
+    try:
+        await registry.init(Rows(), rows)
+        app = Host(MCPHubScreen(registry))
+        async with app.run_test(size=(100, 40)) as pilot:
+            await pilot.pause()
+            yield app, registry, pilot
+    finally:
+        await registry.close()
+    assert_nothing_left()
+
+
+async def test_a_server_is_added_changed_switched_and_removed() -> None:
+    rows = Rows({"mcp.b[/]ad.command": "no-such-command-xyz"})
+    async with hub(rows) as (app, registry, pilot):
+        assert "[global] b[/]ad  error: MCP server 'b[/]ad': there is no program" in app.words
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, MCPServerEditScreen))
+        app.fill(name="odd", command=sys.executable, args=str(ODD), type="other")
+        await pilot.press("enter")
+        await until(pilot, lambda: "the type is stdio or http" in app.words)
+        app.fill(type="stdio")
+        await pilot.press("enter")
+        await until(pilot, lambda: "[global] odd  connected, " in app.words)
+        assert rows["mcp.odd.command"] == sys.executable and "mcp.odd.args" in rows
+        await pilot.press("down", "o")
+        await until(pilot, lambda: "[global] odd  off, 0 tools" in app.words)
+        await pilot.press("r")
+        await pilot.press("o")
+        await until(pilot, lambda: "[global] odd  connected, " in app.words)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MCPServerEditScreen))
+        app.fill(name="even", scope="project")
+        await pilot.press("enter")
+        await until(pilot, lambda: "[project] even  connected, " in app.words)
+        await pilot.press("d")
+        await until(pilot, lambda: "even" not in app.words)
+        assert registry.server_names == ["b[/]ad"]
+        await pilot.press("escape")
+        await until(pilot, lambda: app.answers == [None])
+
+
+async def edited(config: MCPServerConfig | None, **values: str) -> tuple[Any, str]:
+    """The end of the settings of a server with these values, and the words on the screen."""
+    app = Host(MCPServerEditScreen(config))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.pause()
+        app.fill(**values)
+        await pilot.press("enter")
+        await pilot.pause()
+        return (app.answers[0] if app.answers else None), app.words
+
+
+async def test_what_the_lines_do_not_ask_for_stays() -> None:
+    before = MCPServerConfig("s", command="x", args=["a,b", "c"], env={"K": "v"}, timeout=7)
+    assert (await edited(before))[0] == before
+    after, _ = await edited(before, args="d, e")
+    assert after == MCPServerConfig("s", command="x", args=["d", "e"], env={"K": "v"}, timeout=7)
+
+
+async def test_a_server_elsewhere_has_an_address_and_headers() -> None:
+    given = {"name": "s", "type": "http", "url": "https://h/mcp", "headers": "A:b, C: d:e"}
+    made, _ = await edited(None, **given, scope="project")
+    headers = {"A": "b", "C": "d:e"}
+    assert made == MCPServerConfig("s", url="https://h/mcp", headers=headers, scope="project")
+    assert (await edited(made, headers="A:b, C:d:e"))[0] == made
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({}, "needs a name that can be read"),
+        ({"name": "s"}, "Exactly one of command and url must be given"),
+        ({"name": "s", "command": "x", "scope": "mine"}, "the scope global or project"),
+        ({"name": "s", "type": "http", "url": "http://h", "headers": "secret"}, "has to be K:V"),
+    ],
+)
+async def test_what_makes_no_sense_is_told_and_a_key_is_not(
+    values: dict[str, str], why: str
+) -> None:
+    made, words = await edited(None, **values)
+    assert made is None and why in words
