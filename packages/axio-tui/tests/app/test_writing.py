@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -25,9 +26,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[AgentApp, Puppet, Pilot[None]]]:
+async def running(
+    folder: Path, **given: Any
+) -> AsyncIterator[tuple[AgentApp, Puppet, Pilot[None]]]:
     puppet = Puppet()
-    app = app_over(puppet, folder)
+    app = app_over(puppet, folder, **given)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, app.ready.is_set)
         yield app, puppet, pilot
@@ -120,9 +123,15 @@ async def test_escape_stops_a_command_of_the_person(folder: Path) -> None:
 
 
 async def test_prompts_are_there_again_in_the_next_conversation(folder: Path) -> None:
-    async with running(folder) as (app, puppet, pilot):
+    async with running(folder, keeps=True) as (app, puppet, pilot):
         await write(app, pilot, "the first prompt")
         await until(pilot, lambda: puppet.requests)
+    async with running(folder) as (app, puppet, pilot):
+        await write(app, pilot, "kept nowhere")
+        await until(pilot, lambda: puppet.requests)
+        for prompt in ("kept nowhere", "the first prompt"):
+            await pilot.press("up")
+            await until(pilot, lambda prompt=prompt: app.composer.area.text == prompt)  # type: ignore[misc]
     async with running(folder) as (app, _, pilot):
         await pilot.press("up")
         await until(pilot, lambda: app.composer.area.text == "the first prompt")

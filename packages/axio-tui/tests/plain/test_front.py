@@ -18,6 +18,7 @@ PROMPTS = ("--plain", "--transport", "prompts", "--tools", "none", "--system", "
 CALL = ["acme_change", {"path": "made"}]
 QUESTION = "Run it? [yes / session / project / no REASON / never] "
 YOU = "you: "
+HOW = "Take it over, or go on in a fork of it? [take / fork / no] "
 
 
 GO = {"file": "go"}  # the model waits until this file is there
@@ -418,7 +419,7 @@ def test_what_was_queued_survives_the_death_of_the_program(terminal: Any) -> Non
     os.kill(tty.process.pid, signal.SIGKILL)
     tty.process.wait(25)
     tty = terminal(*SCRIPTED, "-c", script=[["Two."], ["Three."]])
-    tty.until("you: first\nparked: second\nparked: third\n")
+    tty.until("you: first\naxio: (the program ended here)\nparked: second\nparked: third\n")
     asked(tty, "")
     seen = tty.until("Three.")
     assert seen.index("you: second") < seen.index("Two.") < seen.index("you: third")
@@ -433,11 +434,11 @@ def test_a_conversation_that_is_open_elsewhere_is_taken_over_only_after_asking(
     first.until("tokens in")
     first.until(YOU)
     second = terminal(*PROMPTS, "-c")
-    second.until("Take it over? [yes / no] ")
+    second.until(HOW)
     second.send("no\n")
     assert second.end()[0] == 1
     third = terminal(*PROMPTS, "-c")
-    third.until("Take it over? [yes / no] ")
+    third.until(HOW)
     third.send("yes\n")
     third.until("you: first\n")
     asked(third, "second")
@@ -447,6 +448,52 @@ def test_a_conversation_that_is_open_elsewhere_is_taken_over_only_after_asking(
     first.until("error: ")
     first.send("\x04")
     assert '"third"' not in first.end()[1]
+
+
+def test_a_conversation_that_is_open_elsewhere_goes_on_in_a_fork(terminal: Any) -> None:
+    first = terminal(*PROMPTS)
+    asked(first, "first")
+    first.until("tokens in")
+    second = terminal(*PROMPTS, "-c")
+    second.until(HOW)
+    second.send("fork\n")
+    second.until("you: first\n")
+    asked(second, "second")
+    second.until('["first", ')
+    left(second)
+    asked(first, "third")
+    assert '"second"' not in first.until("tokens in")
+    left(first)
+
+
+def test_an_answer_that_was_killed_is_told_when_its_conversation_goes_on(terminal: Any) -> None:
+    first = terminal(*SCRIPTED, script=[["One.\n", 600]])
+    asked(first, "first")
+    first.until("One.")
+    first.process.kill()
+    first.process.wait(60)
+    second = terminal(*SCRIPTED, "-c", script=[["Two."]])
+    second.until("the program ended here")
+    left(second)
+
+
+def test_up_offers_the_prompts_of_before_but_no_answers_to_questions(terminal: Any) -> None:
+    first = terminal(*PROMPTS)
+    asked(first, "one of before")
+    first.until("tokens in")
+    left(first)
+    second = terminal(*PROMPTS, "--no-save")
+    second.until(YOU)
+    second.send("\x1b[A\n")
+    second.until('["one of before"')
+    asked(second, "kept nowhere")
+    second.until('"kept nowhere"')
+    left(second)
+    third = terminal(*PROMPTS)
+    third.until(YOU)
+    third.send("\x1b[A\n")
+    third.until('["one of before"')
+    left(third)
 
 
 def test_a_copy_goes_on_without_telling_all_again(terminal: Any) -> None:

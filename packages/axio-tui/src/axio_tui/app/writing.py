@@ -37,6 +37,8 @@ class Writing:
     def __init__(self, app: AgentApp) -> None:
         self._app = app
         self.history = PromptHistory(data_folder() / "prompts", os.getcwd())
+        self._unkept: list[str] = []
+        """Of a conversation of which nothing is kept."""
         self._command: asyncio.Task[Ran] | None = None
 
     # ── what is offered ───────────────────────────────────────────────────────────────────────
@@ -57,9 +59,12 @@ class Writing:
 
     async def recall(self) -> list[str]:
         """The prompts of this project, oldest first."""
-        return await asyncio.to_thread(self.history.read)
+        return [*await asyncio.to_thread(self.history.read), *self._unkept]
 
     async def remember(self, kept: str) -> None:
+        if not self._app.opened.library.is_kept:
+            self._unkept.append(kept)
+            return
         with suppress(OSError):  # a disk that is full costs no prompt
             await asyncio.to_thread(self.history.add, kept)
 

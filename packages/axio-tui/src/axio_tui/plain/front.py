@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from axio.context import ContextStore
 from axio.events import StreamEvent
 from axio.messages import Prompt
-from axio_context_sqlite import SessionInUse
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import (
     CommandFailed,
@@ -46,7 +45,9 @@ from axio_tui.limits import budget_of
 from axio_tui.place import Place
 from axio_tui.plain.asker import LineAsker
 from axio_tui.plain.keyboard import Complete, Keyboard
+from axio_tui.plain.opened import opened
 from axio_tui.plain.person import Person, where_to_ask
+from axio_tui.plain.recall import Recall
 from axio_tui.plain.teller import AXIO, YOU
 from axio_tui.plain.telling import Telling
 from axio_tui.plain.waiting import wait_for
@@ -87,6 +88,7 @@ class Front:
         self._entered: asyncio.Queue[str] = asyncio.Queue()
         self._files = FileIndex()
         self._writing = Writing(self._tell)
+        self._recall = Recall(keeps=not args.no_save)
         self._picks: dict[str, Pick] = {}
         self._is_leaving = False
 
@@ -125,21 +127,15 @@ class Front:
 
     async def show(self, session: ChatSession) -> None:
         """Open this conversation, close the one before, and go on with it."""
-        await self._open(session)
+        session = await self._open(session)
         before, self.session = self.session, session
         await before.close()
         if [*before.conversation.entries] != [*session.conversation.entries]:
             self._begin_with(session)
         self._telling.session = session
 
-    async def _open(self, session: ChatSession) -> None:
-        try:
-            await session.open()
-        except SessionInUse as error:
-            self._tell(str(error))
-            if not await self._asks("Take it over? [yes / no] "):
-                raise CommandFailed("it was left where it is") from error
-            await session.open(take_over=True)
+    async def _open(self, session: ChatSession) -> ChatSession:
+        return await opened(session, self._tell, self._answered)
 
     def _begin_with(self, session: ChatSession) -> None:
         self.session = session
@@ -156,8 +152,8 @@ class Front:
         background = [asyncio.create_task(self._attend()), asyncio.create_task(self._warm())]
         try:
             with self._keyboard.modes_restored():
-                await self._open(session)
-                self._begin_with(session)
+                self._begin_with(await self._open(session))
+                await self._recall.begin()
                 while not self._is_leaving:
                     await self._next()
         except CommandFailed as failed:
@@ -195,6 +191,7 @@ class Front:
     async def _take(self, text: str) -> None:
         """Do what a text says that was entered while nothing goes on."""
         words = text.strip()
+        await self._recall.add(text)
         if words in ("exit", "quit"):
             self._is_leaving = True
         elif words == "/":
@@ -223,8 +220,10 @@ class Front:
         return await self._asks(f"{AXIO}{plain(question)} [yes / no] ")
 
     async def _asks(self, question: str) -> bool:
-        answer = await self._keyboard.line(question, lambda line: [])
-        return (answer or "").strip().lower() in ("y", "yes")
+        return (await self._answered(question)).strip().lower() in ("y", "yes")
+
+    async def _answered(self, question: str) -> str:
+        return await self._keyboard.line(question, lambda line: []) or ""
 
     async def _shell(self, command: str, is_shared: bool) -> None:
         running = asyncio.create_task(run_command(command, on_output=self._print_plain))
