@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.screen_model import Talker, messages
+from benchmarks.screen_plugins import compare, ready
 
 ROUNDS = 3
 RATE = 200
@@ -324,6 +325,8 @@ def _rows(parts: list[str], seconds: float) -> None:
         empty, first = _middle("cpu", "empty"), _middle("cpu", "first")
         ratio = f"{first / empty:.2f} ({first:.2f} / {empty:.2f} s)"
         _row("first frame, over an empty Textual application", ratio, "1.5")
+    if "plugins" in parts:
+        compare(_middle, _row)
     if "open" in parts:
         few, many = measured("open", 20), measured("open", 2000)
         _row("opening 2,000 messages over 20, CPU", _over(many, few, "cold", 1000, "ms"), "2")
@@ -373,7 +376,7 @@ def main() -> None:
     parser.add_argument("--part", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part is None:
-        all_parts = ["first", "open", "stream", "fence", "idle", "keys"]
+        all_parts = ["first", "plugins", "open", "stream", "fence", "idle", "keys"]
         _rows(options.parts or all_parts, options.seconds)
         return
     name, *rest = options.parts
@@ -381,6 +384,7 @@ def main() -> None:
     found = {
         "empty": lambda: _empty(),
         "first": lambda: _first(),
+        "ready": lambda: {"cpu": ready(_cpu)},
         "open": lambda: _open(int(numbers[0])),
         "stream": lambda: _stream(int(numbers[0]), numbers[1], False),
         "fence": lambda: _stream(int(numbers[0]), numbers[1], True),

@@ -76,6 +76,32 @@ def test_the_exit_code_tells_of_those_that_were_named(axio: Any) -> None:
     assert done.code == 2 and done.line == "axio: error: no plug-in 'nope' is installed"
 
 
+@pytest.mark.usefixtures("weather")
+def test_plug_ins_work_in_a_run(axio: Any) -> None:
+    told = axio("run", "--transport", "cloud", "hi", env={"AXIO_SELECTOR_ACTIVE": "only-weather"})
+    assert told.out.strip() == "cloud-1 in eu: station_read,weather"
+    named = axio("run", "--transport", "cloud", "--tools", "weather,station_read", "hi")
+    assert named.out.strip() == "cloud-1 in eu: station_read,weather"
+    call = [[["acme_change", {"path": "storm.txt"}]], ["Done."]]
+    done = axio("run", "--yes", "--transport", "scripted", "go", script=call)
+    assert done.code == 0 and not (axio.home / "storm.txt").exists()
+    assert "no storms" in done.err
+    env = {"AXIO_GUARDS_DISABLED": "no-storms"}
+    axio("run", "--yes", "--transport", "scripted", "go", script=call, env=env)
+    assert (axio.home / "storm.txt").exists()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("broken")
+def test_a_run_goes_on_without_those_that_are_broken(axio: Any) -> None:
+    done = axio("run", "--transport", "cloud", "hi")
+    assert done.code == 0
+    names = done.out.strip().partition(": ")[2].split(",")
+    assert {"weather", "station_read", "acme_fine", "read_file"} <= {*names}
+    for words in ("'exits' of acme-broken 1.0: import: SystemExit: 4", "'initblocks'", "'hangs'"):
+        assert done.err.count(words) == 1, done.err
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.usefixtures("weather")
 def test_one_that_is_switched_off_is_not_used_until_it_is_switched_on(axio: Any) -> None:

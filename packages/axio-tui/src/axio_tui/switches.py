@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from axio.plugins import GROUPS, SELECTOR_GROUP, Installed
 from axio_tui.config.paths import data_folder, database_file, own_folder
 from axio_tui.config.sqlite_config import ProjectConfig
+from axio_tui.config.values import Config
 from axio_tui.parts import setting_of
 
-__all__ = ("groups_of", "save_role", "switch", "use_selector")
+__all__ = ("groups_of", "names_of", "save_names", "save_role", "switch", "use_selector")
 
 
 def groups_of(name: str, parts: Installed) -> list[str]:
@@ -43,6 +44,17 @@ async def use_selector(name: str, parts: Installed) -> None:
         raise LookupError(f"no selector {name!r}; there is: {there_is}")
     async with _here() as config:
         await config.set("selector.active", "" if name == "none" else name)
+
+
+def names_of(config: Config, group: str) -> set[str]:
+    """The names of the parts of a group that are switched off."""
+    return set(config[setting_of(group)] or ())
+
+
+async def save_names(setting: str, names: Iterable[str]) -> None:
+    """Keep names for a setting. None is kept as none, and does not fall back to a default."""
+    async with _here() as config:
+        await config.set(setting, ",".join(sorted(names)))
 
 
 async def save_role(role: str, model: str) -> None:

@@ -194,12 +194,12 @@ class Actions(App[None]):
         elif len(self.screen_stack) > 1:
             self.screen.dismiss(None)
         else:
-            from axio_tui.app.screens.ask import quit_question
+            from axio_tui.app.screens.ask import QuitDialog
 
-            self.push_screen(quit_question(False), self._quit_answered)
+            self.push_screen(QuitDialog(), self._quit_answered)
 
-    def _quit_answered(self, answer: str | None) -> None:
-        if answer == "y":
+    def _quit_answered(self, answer: bool | None) -> None:
+        if answer:
             self.action_leave()
 
     def action_leave_if_empty(self) -> None:

@@ -20,6 +20,7 @@ from axio_tui.app.actions import Actions
 from axio_tui.app.crash import report_crash
 from axio_tui.app.driver import TerminalDriver
 from axio_tui.app.keys import KEYS, keymap
+from axio_tui.app.opening import Open, Opened, usual
 from axio_tui.app.widgets.activity import Activity
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.notice import Notice
@@ -29,7 +30,6 @@ from axio_tui.chat.composer import Command, Input, Shell, Words
 
 if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio.events import StreamEvent
-    from axio_tui.app.opening import Open, Opened
     from axio_tui.app.widgets.question import QuestionBar
     from axio_tui.app.widgets.transcript import Transcript
     from axio_tui.chat.questions import Questions
@@ -55,7 +55,7 @@ class AgentApp(Actions):
 
     def __init__(
         self,
-        open: Open,
+        open: Open | None = None,
         *,
         theme: str = "",
         is_ascii: bool = False,
@@ -67,7 +67,7 @@ class AgentApp(Actions):
         self._notify_how = notify
         self.log_kept = log
         self.keys = keys
-        self._open = open
+        self._open = usual() if open is None else open
         self._wanted_theme = theme
         self.is_ascii = is_ascii
         self.ready = asyncio.Event()

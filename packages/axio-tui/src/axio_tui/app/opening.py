@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from axio_tui.place import Place
     from axio_tui.server_tools import ServerTools
 
-__all__ = ("Open", "Opened", "opening")
+__all__ = ("Open", "Opened", "opening", "usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,27 @@ def opening(args: argparse.Namespace, person: ServerPerson | None = None) -> Ope
                 parts.providers,
                 parts.place,
             )
+
+    return opened
+
+
+def usual() -> Open:
+    """All that `axio` opens without options. What a folder brings is not used, if it is not trusted
+    already."""
+
+    @asynccontextmanager
+    async def opened(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
+        from pathlib import Path
+
+        from axio_tui.args import build_parser
+        from axio_tui.config.load import configure
+        from axio_tui.project import open_project
+
+        args = build_parser().parse_args([])
+        args.project = open_project(Path.cwd(), lambda words: None, ask=None)
+        configure(args, lambda words: None, args.project.configs)
+        async with opening(args)(ask, say) as everything:
+            yield everything
 
     return opened
 

@@ -39,6 +39,7 @@ def screen_commands(app: AgentApp) -> Mapping[str, SlashCommand]:
         own("rewind", _rewind),
         own("permissions", _permissions),
         own("model", _models),
+        own("plugins", _plugins),
         own("mcp", _servers),
         SlashCommand("tasks", "", "the agents that work for this conversation", tasks, None, True),
     ]
@@ -105,6 +106,12 @@ async def _models(app: AgentApp) -> None:
 
     model = model_of(app.session.agent.transport)
     app.push_screen(ModelsScreen(app.host.models.offers, model.id if model else ""), chosen)
+
+
+async def _plugins(app: AgentApp) -> None:
+    from axio_tui.app.plugin_screens import show_plugins
+
+    await show_plugins(app)
 
 
 async def _tasks(app: AgentApp) -> None:

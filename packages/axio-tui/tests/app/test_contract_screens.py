@@ -1,0 +1,178 @@
+"""The screens by the names that plug-ins know: from what is handed over to an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from axio.context import SessionInfo
+from axio.models import Capability, ModelSpec
+from axio.tool import Tool
+from axio_tui import screens
+from axio_tui.app import DB_PATH, AgentApp, ModelRole, ModelRoleSelectScreen
+from axio_tui.config.paths import database_file
+from support.screen import until, words_on
+
+
+async def answer(screen: Any, *keys: str, before: Callable[[Any], object] | None = None) -> Any:
+    """The value that the screen gives after these keys."""
+    app: App[None] = App()
+    given: list[Any] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(screen, given.append)
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.pause()
+        if before is not None:
+            before(app)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, lambda: given)
+    return given[0]
+
+
+async def handler() -> str:
+    """Do something."""
+    return ""
+
+
+TOOLS: list[Any] = [Tool(name=name, handler=handler) for name in ("look", "change")]
+MODELS = [
+    ("acme", ModelSpec("one", frozenset({Capability.text}))),
+    ("acme", ModelSpec("two", frozenset({Capability.vision}))),
+]
+SESSIONS = [SessionInfo("a", 2, "first [/]", "2026-01-01 10:00"), SessionInfo("b", 1, "second", "")]
+
+
+async def test_a_model_and_a_conversation_are_chosen_or_none() -> None:
+    assert await answer(screens.ModelSelectScreen(MODELS), "down", "enter") == MODELS[1]
+    assert await answer(screens.ModelSelectScreen(MODELS), *"two", "enter") == MODELS[1]
+    assert await answer(screens.ModelSelectScreen(MODELS), "escape") is None
+    assert await answer(screens.SessionSelectScreen(SESSIONS), "enter") is SESSIONS[0]
+    assert await answer(screens.SessionSelectScreen([]), "escape") is None
+
+
+async def test_a_selector_is_chosen_by_its_label() -> None:
+    class Only:
+        label = "Only [red] tools"
+        description = "shows few"
+
+    def shown(app: Any) -> None:
+        assert "Only [red] tools" in words_on(app) and "shows few" in words_on(app)
+
+    screen = screens.SelectorSelectScreen({"only": Only}, "")
+    assert await answer(screen, "down", "enter", before=shown) == "only"
+    assert await answer(screens.SelectorSelectScreen({"only": Only}, "only"), "enter") == ""
+    assert await answer(screens.SelectorSelectScreen({"only": Only}, "only"), "escape") is None
+
+
+async def test_tools_and_transports_are_switched_off_and_on() -> None:
+    tools = screens.ToolSelectScreen({"acme": TOOLS}, {"change"})
+    assert await answer(tools, "enter", "down", "enter", "escape") == {"look"}
+    reloads: list[int] = []
+
+    async def reload() -> dict[str, int]:
+        reloads.append(1)
+        return {"a": 7}
+
+    screen = screens.TransportSelectScreen(["a"], ["a", "b"], {"a": 2}, {"b"}, reload)
+    assert await answer(screen, "r", "enter", "escape") == {"a", "b"}
+    assert reloads == [1]
+
+
+async def test_a_guard_is_given_its_tools_and_an_empty_set_stays_empty() -> None:
+    screen = screens.GuardToolsScreen("path", "asks for paths", True, {"look"}, TOOLS)
+    assert await answer(screen, "down", "enter", "escape") == (True, set())
+    screen = screens.GuardToolsScreen("path", "asks for paths", True, {"look"}, TOOLS)
+    assert await answer(screen, "enter", "escape") == (False, {"look"})
+    all = screens.GuardSelectScreen(["llm", "path"], {"llm"}, {"path": {"look"}}, TOOLS)
+    answered = await answer(all, "down", "enter", "down", "enter", "escape", "escape")
+    assert answered == ({"llm"}, {"path": set()})
+
+
+async def test_a_hub_opens_what_is_pointed_at_and_shows_what_is_broken() -> None:
+    entries = [("tools", "Tools", "on and off"), ("plugin acme", "Acme", "its settings")]
+
+    def shown(app: Any) -> None:
+        assert "broken: acme [/] fails" in words_on(app)
+
+    screen = screens.PluginHubScreen(entries, ["acme [/] fails"])
+    assert await answer(screen, "down", "enter", before=shown) == "plugin acme"
+    assert await answer(screens.PluginHubScreen(entries), "escape") is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "leaves"),
+    [(["y"], True), (["n"], False), (["escape"], False), (["enter"], False),
+     (["left", "enter"], True), (["right", "enter"], True)],
+)  # fmt: skip
+async def test_the_way_out_asks_first(keys: list[str], leaves: bool) -> None:
+    assert await answer(screens.QuitDialog(), *keys) is leaves
+
+
+async def test_a_call_is_shown_whole() -> None:
+    def shown(app: Any) -> None:
+        for words in ("shell", "ls [/]", "failed", "no such [red]file"):
+            assert words in words_on(app)
+
+    screen = screens.ToolDetailScreen("shell", {"command": "ls [/]"}, "no such [red]file", True)
+    assert await answer(screen, "escape", before=shown) is None
+
+
+async def test_a_role_is_chosen() -> None:
+    assert [role.value for role in ModelRole] == [
+        "chat", "compact", "subagent", "guard", "vision", "reasoning",
+    ]  # fmt: skip
+    assert await answer(ModelRoleSelectScreen(), "down", "enter") is ModelRole.COMPACT
+    assert await answer(ModelRoleSelectScreen(), "escape") is None
+
+
+def test_names_are_there_and_cost_nothing_until_they_are_used() -> None:
+    assert database_file() == DB_PATH
+    assert len(screens.__all__) == 10
+    code = "import sys, axio_tui.app; assert 'textual' not in sys.modules; axio_tui.app.AgentApp"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+async def test_the_application_opens_by_itself_and_tells_when_it_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    for name in ("ANTHROPIC", "OPENAI", "OPENROUTER", "NEBIUS"):
+        monkeypatch.delenv(f"{name}_API_KEY", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("AXIO_TRANSPORT", "local")
+    app = AgentApp()
+    assert not app.ready.is_set()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await asyncio.wait_for(app.ready.wait(), 50)
+        assert app.failure is None
+        assert "offline model" in words_on(app)
+        await _plugins(pilot, app)
+    await app.close()
+
+
+async def _plugins(pilot: Pilot[None], app: Any) -> None:
+    app.composer.load("/plugins")
+    await pilot.press("escape", "enter")
+    await until(pilot, lambda: "which of them are asked" in words_on(app), "the hub")
+    await pilot.press("enter")
+    await until(pilot, lambda: "[x] read_file" in words_on(app), "the tools")
+    await pilot.press(*"shell", "enter", "escape")
+    await until(pilot, lambda: "from the next start" in words_on(app), "told")
+    app.composer.load("/plugins")
+    await pilot.press("escape", "enter")
+    await until(pilot, lambda: "which of them are asked" in words_on(app), "the hub again")
+    await pilot.press("enter")
+    await until(pilot, lambda: "[ ] shell" in words_on(app), "what was kept")
+    await pilot.press("escape")

@@ -1,0 +1,130 @@
+"""The guards `path` and `llm` in the application: they ask as the rules do, in the same queue."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axio.agent import Agent
+from axio.blocks import ToolResultBlock
+from axio.context import MemoryContextStore
+from axio.permission import AllowAllGuard, PermissionGuard
+from axio.testing import StubTransport, make_text_response, make_tool_use_response
+from axio.tool import Tool, tool_options
+from axio_tui.chat.installed import limited, own_guards
+from axio_tui.chat.permissions import Asked, Permissions
+from axio_tui.chat.questions import Questions
+
+
+@tool_options(read_only=True)
+async def look(path: str) -> str:
+    """Look at a file."""
+    return f"seen {path}"
+
+
+class Person:
+    """Answers what is asked, and remembers it."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked: list[Asked] = []
+
+    async def __call__(self, asked: Asked) -> str:
+        self.asked.append(asked)
+        return self.answers.pop(0)
+
+
+async def result(permissions: Permissions, *guards: PermissionGuard, path: str = "a.txt") -> str:
+    """The result of a call in a run, guarded so."""
+    tool = Tool(name="look", handler=look, read_only=True, guards=guards)
+    model = StubTransport([
+        make_tool_use_response("look", "c1", {"path": path}), make_text_response("done"),
+    ])  # fmt: skip
+    store = MemoryContextStore()
+    await Agent("Help.", model, [tool]).run("go", store)
+    blocks = [b for m in await store.get_history() for b in m.content]
+    (block,) = [b for b in blocks if isinstance(b, ToolResultBlock)]
+    return str(block.content)
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        ("once", "seen"),
+        ("no", "the person refused this path"),
+        ("never", "refused this path for good"),
+        ("it is private", "it is private"),
+    ],
+)
+async def test_the_path_guard_asks_the_person_about_the_call(
+    tmp_path: Path, answer: str, end: str
+) -> None:
+    person = Person(answer)
+    permissions = Permissions(person, root=tmp_path)
+    guard = own_guards(["path"], permissions)["path"]
+    assert end in await result(permissions, guard, path=str(tmp_path / "[red]a"))
+    (asked,) = person.asked
+    question = asked.question
+    assert question.choices == ("once", "no", "never")
+    assert question.call.tool == "look" and question.call.places == (str(tmp_path / "[red]a"),)
+    assert "a guard asks: 'look' wants to use:" in question.reason
+    assert question.rule_for("session") is None and question.rule_for("never") is not None
+
+
+async def test_what_the_guard_was_told_holds_for_the_next_call(tmp_path: Path) -> None:
+    person = Person("once")
+    permissions = Permissions(person, root=tmp_path)
+    guard = own_guards(["path"], permissions)["path"]
+    for name in ("a.txt", "b.txt"):
+        assert "seen" in await result(permissions, guard, path=str(tmp_path / name))
+    assert len(person.asked) == 1
+
+
+async def test_the_reviewing_guard_asks_with_the_model_of_its_role(tmp_path: Path) -> None:
+    verdict = {"verdict": "RISKY", "reason": "it may be secret", "category": "read files"}
+    reviewer = Agent(
+        "Judge.",
+        StubTransport([make_tool_use_response("confirm", "r1", verdict), make_text_response("ok")]),
+    )
+    person = Person("no")
+    permissions = Permissions(person, root=tmp_path, reviewer=reviewer)
+    guard = own_guards(["llm"], permissions)["llm"]
+    assert "the person refused this call" in await result(permissions, guard)
+    assert "it may be secret" in person.asked[0].question.reason
+
+
+async def test_without_a_model_the_reviewing_guard_lets_nothing_run(tmp_path: Path) -> None:
+    permissions = Permissions(Person(), root=tmp_path)
+    guard = own_guards(["llm"], permissions)["llm"]
+    assert "'llm' cannot be used (it has no model)" in await result(permissions, guard)
+
+
+async def test_a_guard_is_asked_about_its_tools_alone(tmp_path: Path) -> None:
+    permissions = Permissions(Person("no"), root=tmp_path)
+    path = own_guards(["path"], permissions)["path"]
+    assert "seen" in await result(permissions, limited(path, frozenset({"other"})))
+    assert "seen" in await result(permissions, limited(path, frozenset()))
+    assert "refused" in await result(permissions, limited(path, None))
+    assert limited(path, None) is path
+    assert "seen" in await result(permissions, AllowAllGuard())
+
+
+async def test_questions_of_guards_stand_in_the_one_queue(tmp_path: Path) -> None:
+    questions: Questions[Asked] = Questions()
+    permissions = Permissions(questions.ask, root=tmp_path)
+    guard = own_guards(["path"], permissions)["path"]
+    both = asyncio.Event()
+    questions.changed = lambda: both.set() if questions.others == 1 else None
+    runs = [asyncio.create_task(result(permissions, guard, path=f"/{n}/a")) for n in "ab"]
+    other: Any = asyncio.create_task(questions.ask(Asked("another")))  # type: ignore[arg-type]
+    await asyncio.wait_for(both.wait(), 30)
+    questions.changed = lambda: None
+    questions.refuse_all("once")
+    assert await other == "once"
+    while not all(run.done() for run in runs):
+        questions.refuse_all("once")
+        await asyncio.wait(runs, timeout=0.05)
+    assert ["seen" in run.result() for run in runs] == [True, True]
