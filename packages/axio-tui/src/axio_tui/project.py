@@ -7,13 +7,11 @@ import os
 import sys
 import termios
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from axio_tui.chat.trust import Brought, State, Trust, look_at, project_folders
-from axio_tui.config.file import ConfigFile
+from axio_tui.chat.trust import Brought, Project, State, Trust, look_at, project_folders
 from axio_tui.harmless import visible
 
 __all__ = ("Project", "open_for", "open_project", "trust_question")
@@ -22,22 +20,6 @@ Say = Callable[[str], None]
 
 _ESCAPE = b"\x1b"
 _ANSWERS = {b"y": True, b"yes": True, b"n": False, b"no": False, _ESCAPE: False}
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """All that trusted folders bring, from the root of the project down."""
-
-    trusted: tuple[Brought, ...] = ()
-
-    @property
-    def configs(self) -> list[ConfigFile]:
-        return [one.config for one in self.trusted if one.config is not None]
-
-    def covers(self, folder: Path) -> bool:
-        """True if all of a folder that is there may be used."""
-        real = folder.resolve()
-        return any(one.folder == real and not one.problems for one in self.trusted)
 
 
 def open_for(args: argparse.Namespace, say: Say) -> Project:

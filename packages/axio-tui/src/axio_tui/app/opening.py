@@ -131,11 +131,13 @@ def usual() -> Open:
         from pathlib import Path
 
         from axio_tui.args import build_parser
+        from axio_tui.chat.trust import Project, Trust, look_at, project_folders
         from axio_tui.config.load import configure
-        from axio_tui.project import open_project
 
         args = build_parser().parse_args([])
-        args.project = open_project(Path.cwd(), lambda words: None, ask=None)
+        brought = [one for folder in project_folders(Path.cwd()) if (one := look_at(folder))]
+        trust = Trust()
+        args.project = Project(tuple(one for one in brought if trust.state(one) == "trusted"))
         configure(args, lambda words: None, args.project.configs)
         async with opening(args)(ask, say) as everything:
             yield everything

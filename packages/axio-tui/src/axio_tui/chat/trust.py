@@ -23,6 +23,7 @@ from axio_tui.config.reading import read_at_most
 
 __all__ = (
     "Brought",
+    "Project",
     "State",
     "Trust",
     "Trusted",
@@ -272,3 +273,19 @@ def _trusted(folder: str, answer: Mapping[str, Any]) -> Trusted:
         int(answer["owner"]),
         str(answer["since"]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that trusted folders bring, from the root of the project down."""
+
+    trusted: tuple[Brought, ...] = ()
+
+    @property
+    def configs(self) -> list[ConfigFile]:
+        return [one.config for one in self.trusted if one.config is not None]
+
+    def covers(self, folder: Path) -> bool:
+        """True if all of a folder that is there may be used."""
+        real = folder.resolve()
+        return any(one.folder == real and not one.problems for one in self.trusted)
