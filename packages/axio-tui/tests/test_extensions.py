@@ -17,6 +17,7 @@ from axio.plugins import (
     SELECTOR_GROUP,
     TOOLS_GROUP,
     TOOLS_SETTINGS_GROUP,
+    TRANSPORT_GROUP,
     PluginError,
     is_own,
 )
@@ -161,6 +162,25 @@ async def test_each_broken_plug_in_is_told_once_and_the_rest_works() -> None:
         "close: it has blocked the application for 1 s",
         "close: RuntimeError: close",
     ]
+
+
+@pytest.mark.usefixtures("broken")
+async def test_a_transport_that_cannot_be_imported_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = {"axio.transport": {"stuck": "broken_hangs:Transport", "bad": "broken_raises:T"}}
+    put(tmp_path / "site", "acme-stuck", groups, {})
+    told: list[str] = []
+    parts = Parts(told.append)
+    extensions = Extensions(parts, told.append)
+    extensions.import_transports()
+    await asyncio.wait_for(extensions.arrived(), 40)
+    assert sum("'stuck' of acme-stuck 1.0: import: it took more than" in one for one in told) == 1
+    monkeypatch.setattr(parts, "call", lambda problem, code: pytest.fail("it is tried again"))
+    for name in ("stuck", "bad"):
+        with pytest.raises(PluginError, match=name):
+            parts.load_class(TRANSPORT_GROUP, name)
+    await extensions.close()
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 
-from axio.plugins import Installed
 from axio_tui.chat.offers import offers
+from axio_tui.config.load import load_config
 from axio_tui.config.secrets import Secrets
 from axio_tui.harmless import visible
+from axio_tui.parts import Parts, disabled_in
 
 __all__ = ("main",)
 
@@ -19,7 +20,8 @@ Say = Callable[[str], None]
 def main(argv: Sequence[str], say: Say) -> int:
     """Run `axio models` and return its exit code."""
     args = _parser().parse_args(argv)
-    found = asyncio.run(offers(Installed(say), Secrets(say=say).sources()))
+    parts = Parts(say, off=disabled_in(load_config({})))
+    found = asyncio.run(offers(parts, Secrets(say=say).sources()))
     lines = [visible(str(offer)) for offer in found]
     for line in lines:
         if all(word.lower() in line.lower() for word in args.words):

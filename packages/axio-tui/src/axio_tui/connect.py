@@ -9,6 +9,7 @@ import ipaddress
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
 from axio_tui.own_servers import load_own
 from axio_tui.servers import models_in
+from axio_tui.steps import in_thread
 
 __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
 
@@ -158,10 +160,9 @@ async def _construct(
     if "session" in parameters and not closes_itself and choice.transport != OFFLINE:
         settings["session"] = await _session(opened)
     try:
-        transport = make(**settings)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the message of a foreign constructor is the best
+        transport = await in_thread("its constructor", partial(make, **settings))
+    except PluginError as failed:
+        error = failed.__cause__ or failed  # the message of a foreign constructor is the best
         kind = WrongUse if isinstance(error, LookupError | ValueError) else CommandError
         words = str(error) if isinstance(error, Exception) else f"{type(error).__name__}: {error}"
         raise kind(f"the transport {choice.transport} cannot be used: {words}") from error

@@ -152,6 +152,8 @@ async def equipped(
             once(say),
             host_tools(parts, models, shows_status) if args.tools is None else list,
         )
+        if patience is not None:
+            extensions.import_transports()
         await extensions.arrived(None if patience is None else GRACE)
         outfit()
         more.on_change = extensions.on_change = place.on_change = outfit

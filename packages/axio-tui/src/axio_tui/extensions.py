@@ -11,23 +11,36 @@ await extensions.close()
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
+from typing import Any
 
 from axio.messages import Message
 from axio.plugins import (
     SELECTOR_GROUP,
     TOOLS_GROUP,
     TOOLS_SETTINGS_GROUP,
+    TRANSPORT_GROUP,
     PluginError,
     ToolsPlugin,
+    is_own,
 )
 from axio.selector import ToolSelector
 from axio.tool import AnyTool
 from axio_tui.config.paths import database_file
 from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
-from axio_tui.parts import Begun, Parts, begin, end, load_selector, load_tool, named, tools_of
+from axio_tui.parts import (
+    Begun,
+    Parts,
+    begin,
+    end,
+    import_class,
+    load_selector,
+    load_tool,
+    named,
+    tools_of,
+)
 from axio_tui.steps import on_loop
 
 __all__ = ("Extensions", "Held", "in_turn")
@@ -90,14 +103,32 @@ class Extensions:
         jobs += [self._plugin(name) for name in plugins]
         jobs += [self._select_with(selector)] if selector else []
         for job in jobs:
-            task = asyncio.create_task(job)
-            self._loading.add(task)
-            task.add_done_callback(self._loading.discard)
+            self._begin(job)
+
+    def _begin(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job)
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
+
+    def import_transports(self) -> None:
+        """Begin to import those of others, so that none of them is waited for when it is needed."""
+        for name in self.parts.names(TRANSPORT_GROUP):
+            entry = self.parts.entry(TRANSPORT_GROUP, name)
+            if entry is not None and not is_own(entry):
+                self._begin(self._transport(entry))
 
     async def arrived(self, seconds: float | None = None) -> None:
         """Wait until all have come, or have failed; not longer than so many seconds."""
         if self._loading:
             await asyncio.wait(set(self._loading), timeout=seconds)
+
+    async def _transport(self, entry: EntryPoint) -> None:
+        with self._telling(entry):
+            try:
+                await import_class(entry)
+            except PluginError as error:
+                self.parts.failed[entry] = error
+                raise
 
     async def _tool(self, name: str) -> None:
         entry = self.parts.entry(TOOLS_GROUP, name)

@@ -76,9 +76,20 @@ class Parts(Installed):
     ) -> None:
         reserved = {TRANSPORT_GROUP: frozenset(server.name for server in SERVERS)}
         super().__init__(report, reserved=reserved, off=off or {})
+        self.failed: dict[EntryPoint, PluginError] = {}
+        """Those that could not be imported: they are not tried again."""
 
     def call(self, problem: str, code: Callable[[], T]) -> T:
         return held(problem, code)
+
+    def import_entry(self, entry: EntryPoint) -> Any:
+        if entry in self.failed:
+            raise self.failed[entry]
+        try:
+            return super().import_entry(entry)
+        except PluginError as error:
+            self.failed[entry] = error
+            raise
 
 
 def disabled_in(config: Config) -> dict[str, tuple[str, ...]]:

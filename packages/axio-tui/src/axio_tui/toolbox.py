@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from axio.plugins import TOOLS_GROUP, Installed, PluginError
+from axio.plugins import TOOLS_GROUP, PluginError
+from axio_tui.config.load import load_config
 from axio_tui.harmless import one_line
+from axio_tui.parts import Parts, disabled_in
 
 __all__ = ("main",)
 
@@ -16,7 +18,7 @@ Say = Callable[[str], None]
 def main(argv: Sequence[str], say: Say) -> int:
     """Run `axio tools` and return its exit code."""
     _parser().parse_args(argv)
-    parts = Installed(say)
+    parts = Parts(say, off=disabled_in(load_config({})))
     names = parts.names(TOOLS_GROUP)
     width = max(map(len, names), default=0)
     for name in names:

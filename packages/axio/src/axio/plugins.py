@@ -134,7 +134,7 @@ class Installed:
         if name not in entries:
             offered = ", ".join(entries) or "none is installed"
             raise PluginError(f"{group} has no {name!r}; there is: {offered}")
-        return self._import(entries[name])
+        return self.import_entry(entries[name])
 
     def load_class(self, group: str, name: str) -> type:
         """The class behind one entry point. Raises `PluginError`."""
@@ -167,7 +167,7 @@ class Installed:
         """Every part of `group` that `convert(name, part)` accepts; what it raises is reported."""
         for entry in self._entries(group).values():
             try:
-                imported = self._import(entry)
+                imported = self.import_entry(entry)
                 part = self.call(
                     "it cannot be made", functools.partial(convert, entry.name, imported)
                 )
@@ -210,7 +210,8 @@ class Installed:
             )
         return used
 
-    def _import(self, entry: metadata.EntryPoint) -> Any:
+    def import_entry(self, entry: metadata.EntryPoint) -> Any:
+        """The object behind an entry point. Raises `PluginError`."""
         return self.call(f"{entry.name!r} ({_origin(entry)}) cannot be imported", entry.load)
 
 
