@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,7 +157,7 @@ def test_a_conversation_that_is_resumed_still_has_it_and_so_has_its_export(
     assert [p["source"]["media_type"] for p in first if p["type"] == "image"] == ["image/png"]
     session = axio("sessions").out.split()[0]
     exported = axio("sessions", "export", session)
-    assert "shot.png, 640x480" in exported.out + Path(axio.home / "x.md").name
+    assert "[image 1: shot.png, 640x480" in exported.out
 
 
 @pytest.mark.parametrize(
@@ -244,6 +244,24 @@ def test_in_lines_a_mention_and_a_dropped_path_send_it(
     window.until("you: ")
     window.send("/rewind 2 conversation\n")
     window.until("back before that prompt")
+
+
+def test_in_lines_paste_takes_the_image_of_the_clipboard(
+    axio: Any, provider: Provider, terminal: Any
+) -> None:
+    programs = axio.home / "programs"
+    programs.mkdir()
+    listing = f'case "$*" in *TARGETS*) echo image/png;; *) cat "{axio.home}/shot.png";; esac'
+    (programs / "xclip").write_text(f"#!/bin/sh\n{listing}\n")
+    (programs / "xclip").chmod(0o755)
+    axio.environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "DISPLAY": ":99"}
+    window = terminal("--plain", "-t", "openai", "--tools", "none")
+    window.until("you: ")
+    window.send("/paste\n")
+    window.until(f"[image 1: clipboard, 640x480, {len(SHOT)} bytes] ")
+    window.send("what is it\n")
+    window.until("Seen.")
+    assert provider.images()[0]["image_url"]["url"] == data_url("image/png", SHOT)
 
 
 def test_in_lines_it_is_refused_before_it_is_sent(

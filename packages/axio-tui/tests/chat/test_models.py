@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from axio import Agent
-from axio.blocks import ReasoningBlock, TextBlock
+from axio.blocks import ImageBlock, ReasoningBlock, TextBlock
 from axio.events import SessionEndEvent
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
@@ -28,6 +28,7 @@ from axio_tui.chat.session import ChatSession
 from axio_tui.choose import Choice
 from axio_tui.errors import CommandError, WrongUse
 from axio_tui.servers import RunningServer, Server
+from support.drawing import png
 from support.llama import Llama
 
 OPENAI = Choice("openai", "openai", "openai")
@@ -139,6 +140,16 @@ async def test_reasoning_that_only_another_provider_can_read_is_named(models: Mo
     assert "reasoning" not in back.text
     history = await session.store.get_history()
     assert thought in history[1].content, "it is kept for the way back"
+
+
+async def test_pictures_that_the_next_model_does_not_see_are_named(models: Models) -> None:
+    session = ChatSession(Agent("", await models.of("chat")))
+    words = "not known to see the pictures in this conversation"
+    assert words not in (await models.switch(session, "local")).text
+    picture = ImageBlock("image/png", png())
+    await session.store.append(Message("user", [TextBlock("look"), picture]))
+    assert words in (await models.switch(session, "local")).text
+    assert words not in (await models.switch(session, "openai:gpt-4.1")).text
 
 
 async def test_the_model_is_not_changed_under_a_run(models: Models) -> None:

@@ -27,6 +27,7 @@ from axio_tui.chat.export import to_jsonl, to_markdown, write_new
 from axio_tui.chat.filling import within
 from axio_tui.chat.meter import in_all
 from axio_tui.chat.model_commands import MODEL
+from axio_tui.chat.paste import PASTE
 from axio_tui.chat.permissions import Mode, Permissions
 from axio_tui.chat.plugin_commands import PLUGINS
 from axio_tui.chat.sandbox import SANDBOX
@@ -325,6 +326,7 @@ BUILTIN = {
         PLUGINS,
         SANDBOX,
         SlashCommand("tools", "", "what the model may call", _tools, any_time=True),
+        PASTE,
         DOCTOR,
         SlashCommand("quit", "", "leave; so do exit and Ctrl-D", _leave, any_time=True),
     )

@@ -15,13 +15,14 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Literal, TypeAlias, get_args
 
-from axio.blocks import ReasoningBlock
-from axio.models import Capability
+from axio.blocks import ImageBlock, ReasoningBlock
+from axio.messages import Message
 from axio.plugins import Installed
 from axio.transport import CompletionTransport, model_of
 from axio_tui.chat.entries import Note
 from axio_tui.chat.offers import Find, Offer, is_free, offers, told
 from axio_tui.chat.session import ChatSession
+from axio_tui.chat.sight import can_see
 from axio_tui.choose import Choice, available, choose_named
 from axio_tui.connect import connect
 from axio_tui.errors import WrongUse
@@ -105,9 +106,7 @@ class Models:
     async def seeing(self) -> CompletionTransport | None:
         """That of the role "vision"; None if its model is not known to see images."""
         transport = await self.of("vision")
-        model = model_of(transport)
-        sees = model is not None and Capability.vision in model.capabilities
-        return transport if sees or "vision" in self._roles else None
+        return transport if can_see(transport) or "vision" in self._roles else None
 
     async def use(self, role: Role, name: str) -> CompletionTransport:
         """Give a role the model that is named so. After a `CommandError` all is as it was."""
@@ -171,6 +170,8 @@ class Models:
         }
         if left:
             words.append(f"without the reasoning that only {', '.join(sorted(left))} can read")
+        if not can_see(transport) and any(map(_has_pictures, history)):
+            words.append("not known to see the pictures in this conversation")
         return ", ".join(words)
 
     async def _chosen(self, name: str) -> tuple[Choice, str | None]:
@@ -193,3 +194,7 @@ class Models:
             if spec is not None and is_free(choice.name):
                 self.free.add(spec.id)
         return known
+
+
+def _has_pictures(message: Message) -> bool:
+    return any(isinstance(block, ImageBlock) for block in message.content)

@@ -61,6 +61,7 @@ ACTIONS: Mapping[str, Action] = {
         ("complete", "tab", "complete; answer a question"),
         ("search", "ctrl+r", "search earlier prompts"),
         ("editor", "ctrl+g", "write in your editor"),
+        ("paste", "ctrl+v", "paste the image of the clipboard, or what was copied"),
         ("older", "up", "earlier prompt"),
         ("newer", "down", "later prompt"),
     )

@@ -142,6 +142,8 @@ def _abilities(terminal: Terminal) -> Iterator[Finding]:
     yield _mode("mouse", mouse, "mouse = false in the settings leaves it to the terminal")
     yield _mode("bracketed paste", paste, "a paste of several lines is sent at its first")
     yield Finding("ok", "images", _images(terminal.environment, answers))
+    words = "sent to the terminal (OSC 52), which does not tell if it takes it"
+    yield Finding("ok", "copying", words)
 
 
 def _mode(name: str, answer: bool | None, without: str) -> Finding:

@@ -51,6 +51,7 @@ class Composer(Vertical):
         Binding("escape", "close", ACTIONS["stop"].words, show=False),
         binding("search", "search"),
         binding("editor", "edit"),
+        binding("paste", "paste"),
         binding("older", "older"),
         binding("newer", "newer"),
     ]
@@ -289,6 +290,9 @@ class Composer(Vertical):
     def _send(self, kind: type[Sent], input: Input) -> None:
         self.post_message(kind(input, self.pastes.whole(self.area.text), self.kept))
         self.clear()
+
+    async def action_paste(self) -> None:
+        await self.area.action_paste()
 
     def action_newline(self) -> None:
         self.area.write("\n")

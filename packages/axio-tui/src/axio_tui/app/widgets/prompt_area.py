@@ -18,7 +18,7 @@ from axio_tui.chat.composer import Pastes
 
 __all__ = ("PromptArea",)
 
-_NOT_OURS = {"f6", "f7", "pageup", "pagedown", "ctrl+z,super+z"}
+_NOT_OURS = {"f6", "f7", "pageup", "pagedown", "ctrl+z,super+z", "ctrl+v,super+v"}
 """Keys of a text area that mean something else in the whole application."""
 
 
