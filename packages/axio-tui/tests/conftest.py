@@ -407,15 +407,30 @@ def terminal(axio: Axio) -> Iterator[Any]:
         one.close()
 
 
+SERVING = """
+import sys
+from axio_tui.__main__ import main
+from axio_tui.serve import command
+
+command.GRACE = float(sys.argv.pop(1))
+sys.exit(main())
+"""
+
+
 @pytest.fixture
-def serve(axio: Any) -> Iterator[Callable[..., Served]]:
-    """Starts `axio --serve` with these arguments, at a port that is free."""
+def serve(axio: Axio) -> Iterator[Callable[..., Served]]:
+    """Starts `axio --serve` with these arguments, at a port that is free. The application goes on
+    without a page for longer than a slow machine takes to load one, or for `grace` seconds."""
     started: list[Served] = []
 
-    def start(*args: str, script: Any = (("One.",),), listen: str = "localhost:0") -> Served:
-        command = [Path(sys.executable).with_name("axio"), "--serve", "--web-listen", listen]
+    def start(
+        *args: str, script: Any = (("One.",),), listen: str = "localhost:0", grace: float = 300
+    ) -> Served:
         process = axio.start(
-            command=[*command, "--transport", "scripted", *args],
+            command=[
+                *(sys.executable, "-P", "-c", SERVING, str(grace)),
+                *("--serve", "--web-listen", listen, "--transport", "scripted", *args),
+            ],
             script=script,
             env={"LC_ALL": "C.UTF-8"},
         )

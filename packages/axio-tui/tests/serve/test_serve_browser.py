@@ -76,9 +76,7 @@ async def paste(page: Page, text: str) -> None:
     await page.press("", "v", 86, modifiers=2, commands=["paste"])
 
 
-async def test_it_is_typed_to_resized_loaded_again_and_ends_with_the_browser(
-    serve: Serve,
-) -> None:
+async def test_it_is_typed_to_resized_and_loaded_again(serve: Serve) -> None:
     served = serve(script=[["The **first** answer."], ["The second."], ["The third."]])
     async with chromium() as page:
         await open_application(page, served.url)
@@ -119,12 +117,12 @@ async def test_it_is_typed_to_resized_loaded_again_and_ends_with_the_browser(
         assert len(urls) > 6 and all(url.startswith((served.origin, "data:")) for url in urls)
         assert len(sockets) == 2 and all(u.startswith(f"ws://{served.host}/") for u in sockets)
         assert not [e for e in page.events if e["method"] == "Runtime.exceptionThrown"]
-    await until(lambda: not is_alive(pid), "gone with the browser")
-    assert served.process.poll() is None
 
 
-async def test_leaving_says_so_in_the_page_and_a_button_begins_again(serve: Serve) -> None:
-    served = serve()
+async def test_leaving_says_so_a_button_begins_again_and_it_ends_with_the_browser(
+    serve: Serve,
+) -> None:
+    served = serve(grace=2)
     async with chromium() as page:
         await open_application(page, served.url)
         (pid,) = served.applications()
@@ -134,7 +132,9 @@ async def test_leaving_says_so_in_the_page_and_a_button_begins_again(serve: Serv
         at = len(bytes_of(page, "webSocketFrameReceived"))
         await page.press("\r", "Enter", 13)  # the button has the focus
         await shows(page, "F1 help", at)
-        assert len(served.applications()) == 1
+        (pid,) = served.applications()
+    await until(lambda: not is_alive(pid), "gone with the browser")
+    assert served.process.poll() is None
 
 
 ATTACK = """

@@ -18,6 +18,8 @@ from support.served import PATIENCE, Served, is_alive, shown, until
 
 Serve = Callable[..., Served]
 
+pytestmark = pytest.mark.timeout(300)
+
 
 async def test_a_prompt_is_answered_and_a_page_that_is_loaded_again_shows_all(
     serve: Serve,

@@ -16,6 +16,8 @@ from support.served import PATIENCE, is_alive, until
 
 Start = Callable[..., Awaitable[Terminal]]
 
+pytestmark = pytest.mark.timeout(300)
+
 ECHO = """
 import sys, tty
 tty.setraw(0)

@@ -55,7 +55,7 @@ _POLICY = (
 )
 
 _STUCK = 20.0  # seconds that an application may take nothing of what is typed
-_HEARTBEAT = 20.0
+_HEARTBEAT = 60.0  # seconds; half of it later a browser that is gone is noticed
 
 _REFUSED = "403: open the address that axio --serve has printed.\n"
 _USED = (
