@@ -24,8 +24,8 @@ OF_THE_STORE = pytest.mark.parametrize("program", ["sqlite", "postgres"], indire
 """For what no scheduler has a part in."""
 
 
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(150):
+async def until(condition: Callable[[], Awaitable[object]], within: float = 150) -> None:
+    async with asyncio.timeout(within):
         while not await condition():  # noqa: ASYNC110 - other processes set no event
             await asyncio.sleep(0.05)
 
@@ -175,7 +175,7 @@ async def children(durable: Durable, program: Any, number: int) -> None:
         standing = await durable.database.session("parent").work.standing()
         return standing.is_at_rest and standing.reason == "end_turn"
 
-    await until(is_done)
+    await until(is_done, within=100 + 10 * number)
     history = await durable.history("parent")
     assert check(history) == []
     assert len(history) == 2 * number + 2
@@ -297,6 +297,13 @@ async def test_a_database_that_stops_and_starts_in_mid_turn_loses_nothing(
             own_cluster.stop()
             await asyncio.sleep(0.5)
             own_cluster.start()
+            began, done = time.monotonic(), len(program.effects())
+
+            async def goes_on(done: int = done) -> bool:
+                return len(program.effects()) > done
+
+            await until(goes_on)
+            print(f"goes on {time.monotonic() - began:.1f} s after the database is back")
 
         async def is_at_rest() -> bool:
             return bool((await durable.database.session("s").work.standing()).is_at_rest)

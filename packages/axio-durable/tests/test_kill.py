@@ -75,6 +75,7 @@ async def test_a_worker_may_be_killed_at_every_access_of_the_store(
     number = 0
     while await killed_at(durable, program, number):
         number += 1
+    print(f"killed at each of {number} accesses")
     assert number > 40
 
 
