@@ -2,8 +2,9 @@
 
 `DATABASE` is a folder for SQLite, a connection string, or several by name with `LISTS` of the
 names; `SCHEDULER` the engine's name and place; `EFFECTS` a file that gets a line for each call that
-changes something; `ATTEMPTS` one with lines when a process tries to work on a session, begins and
-ends; `KILL_AT` the number of an access of the store, on behalf of a session, at which to die.
+changes something; `ATTEMPTS` one with lines when a process works, and when it tries to work on a
+session, begins and ends; `KILL_AT` the number of an access of the store, on behalf of a session, at
+which to die.
 """
 
 from __future__ import annotations
@@ -220,7 +221,11 @@ def begins(session: str, standing: Standing) -> Iterator[Watched]:
 
 
 class Noting(Durable):
-    """Notes when a process tries to work on a session, begins and is done."""
+    """Notes when a process works, tries to work on a session, begins and is done."""
+
+    async def work(self, *options: Any, **more: Any) -> None:
+        note_attempt("works", "")
+        await super().work(*options, **more)
 
     async def advance(self, session: str) -> End:
         WORKS.set(True)  # in the task that was made for it

@@ -91,7 +91,7 @@ class Program:
         return self.effects_file.read_text().splitlines()
 
     def attempts(self) -> list[tuple[float, int, str, str]]:
-        """When which process tries to work on which session, begins and ends."""
+        """When which process works, tries to work on which session, begins and ends."""
         lines = self.attempts_file.read_text().splitlines()
         fields = (line.split(" ", 3) for line in lines)
         return [(float(at), int(pid), what, session) for at, pid, what, session in fields]

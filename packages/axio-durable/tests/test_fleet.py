@@ -70,9 +70,14 @@ def at_work(program: Any, process: subprocess.Popen[str]) -> set[str]:
     """The sessions that a process has begun with and not ended."""
     found: set[str] = set()
     for _, pid, what, session in program.attempts():
-        if pid == process.pid and what != "tries":
+        if pid == process.pid and what in ("begins", "ends"):
             (found.add if what == "begins" else found.discard)(session)
     return found
+
+
+def works(program: Any, process: subprocess.Popen[str]) -> bool:
+    """True once the process takes sessions."""
+    return any((pid, what) == (process.pid, "works") for _, pid, what, _ in program.attempts())
 
 
 def delays(program: Any, deaths: dict[int, float]) -> list[float]:
@@ -90,7 +95,7 @@ def delays(program: Any, deaths: dict[int, float]) -> list[float]:
             found.append(at - died.pop(session))
         if what == "ends":
             has_it.pop((pid, session), None)
-        else:
+        elif session:
             has_it[pid, session] = True
     return sorted(found)
 
@@ -117,7 +122,7 @@ async def soak(
         for _ in range(kills):
             await post(-(-sessions // kills))
             victim = chance.randrange(2)
-            while not at_work(program, workers[victim]):
+            while not (at_work(program, workers[victim]) and works(program, workers[1 - victim])):
                 if all(client.done() for client in clients.values()):
                     await post(1)
                     break

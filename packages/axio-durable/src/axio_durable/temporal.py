@@ -23,7 +23,7 @@ __all__ = ("Temporal",)
 _ACTIVITY = "axio_advance"
 _WORKFLOW = "axio_session"
 _BEAT = 1.0  # seconds between two signs of life of an activity
-_DEAD_AFTER = timedelta(seconds=5)
+_DEAD_AFTER = timedelta(seconds=3)
 
 
 @workflow.defn(name=_WORKFLOW)
@@ -83,7 +83,7 @@ class Temporal:
             task_queue=self._queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal="poke",
-            task_timeout=_DEAD_AFTER,
+            task_timeout=2 * _DEAD_AFTER,
         )
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
