@@ -12,6 +12,7 @@ import pytest
 from axio.agent import Agent
 from axio.approval import ApprovalError
 from axio.events import StreamEvent, TextDelta
+from axio.history import calls_of
 from axio.messages import Message
 from axio.tool import Tool
 from axio_durable import Durable, Rested, Stored, UnknownAgent
@@ -142,6 +143,21 @@ async def test_a_child_works_in_a_session_of_its_own(durable: Durable, program: 
     children = {effect.split()[0] for effect in program.effects()}
     assert len(children) == len(program.effects()) == 2
     assert all(child.startswith("s/") for child in children)
+
+
+async def test_a_worker_that_comes_late_gives_a_child_its_task_no_second_time(
+    durable: Durable, program: Any
+) -> None:
+    async with working(durable):
+        await durable.post("s", "child:effect thanks", agent="worker", id="1")
+        assert await rested(durable, "s") == Rested("end_turn")
+    [call] = calls_of((await durable.history("s"))[1])
+    child = f"s/{call.id}"
+    before = await durable.history(child)
+    await durable._begin_child("s", call.id, "helper", "effect")
+    await durable.advance(child)
+    assert await durable.history(child) == before
+    assert len(program.effects()) == 1
 
 
 # ── what is wrong ────────────────────────────────────────────────────────────────────────────────
