@@ -83,7 +83,7 @@ class Temporal:
             task_queue=self._queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal="poke",
-            task_timeout=2 * _DEAD_AFTER,
+            task_timeout=_DEAD_AFTER,
         )
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
