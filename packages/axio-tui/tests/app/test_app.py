@@ -346,7 +346,7 @@ async def test_a_large_paste_is_sent_whole(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: puppet.requests)
         assert puppet.requests[0][-1].text == text.replace("\r", "\n")
-        assert "470 more lines" in words_on(app)
+        await until(pilot, lambda: "470 more lines" in words_on(app))
 
 
 async def test_what_is_typed_before_all_is_open_is_kept_and_sent(tmp_path: Path) -> None:

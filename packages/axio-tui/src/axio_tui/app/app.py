@@ -280,7 +280,7 @@ class AgentApp(Actions):
             return
         if self._ticking is not None:
             (self._ticking.resume if self.runs.is_busy else self._ticking.pause)()
-        self.transcript.touch()
+        (self.transcript.touch if self.runs.is_busy else self.transcript.paint)()
         self.queue_lines.tell(self.session.inbox.waiting)
         self._tell_activity()
         self._tell_status()
