@@ -27,14 +27,16 @@ def open_for(args: argparse.Namespace, say: Say) -> Project:
     single prompt may come from a program."""
     from axio_tui.plain.person import where_to_ask
 
+    args.typed_ahead = ""
     where = where_to_ask(json=args.format != "text") if args.prompt is None else None
-    ask = None if where is None else partial(_ask, where)
+    ask = None if where is None else partial(_ask, where, args)
     return open_project(Path.cwd(), say, trust_all=args.trust, ask=ask)
 
 
-def _ask(where: TextIO, question: str) -> bool | None:
+def _ask(where: TextIO, args: argparse.Namespace, question: str) -> bool | None:
     """True for a plain yes, False for a plain no or Escape, None at end of input. Anything else is
-    no answer, and is asked about again."""
+    no answer, and is asked about again. `args.typed_ahead` has what was typed before."""
+    args.typed_ahead += _typed_on(sys.stdin.fileno())
     while (line := _line(where, question)) is not None:
         answer = _ANSWERS.get(line.strip().lower())
         if answer is not None:
@@ -43,12 +45,30 @@ def _ask(where: TextIO, question: str) -> bool | None:
     return None
 
 
+def _typed_on(terminal: int) -> str:
+    """All that was typed and not read: it does not answer what could not be read, and is kept."""
+    from axio_tui.plain.keys import Typed
+
+    modes = termios.tcgetattr(terminal)
+    at_once = [*modes[6]]
+    at_once[termios.VMIN], at_once[termios.VTIME] = 0, 0
+    typed = Typed()
+    termios.tcsetattr(
+        terminal, termios.TCSANOW, [*modes[:3], modes[3] & ~termios.ICANON, *modes[4:6], at_once]
+    )
+    try:
+        while keys := os.read(terminal, 4096):
+            typed.feed(keys)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
+    return "\n".join([*typed.lines, typed.rest])
+
+
 def _line(where: TextIO, question: str) -> bytes | None:
     """The line that is typed, `_ESCAPE` for one that Escape ends, None at end of input."""
     terminal = sys.stdin.fileno()
     modes = termios.tcgetattr(terminal)
-    # Escape ends a line as Enter does. What was typed before the question is dropped: it does not
-    # answer what could not be read.
+    # Escape ends a line as Enter does. What is typed before the question stands is no answer.
     letters = [*modes[6]]
     letters[termios.VEOL] = _ESCAPE
     termios.tcsetattr(terminal, termios.TCSAFLUSH, [*modes[:6], letters])

@@ -22,6 +22,16 @@ with open("pid", "w") as file:
 sys.exit(main(["--transport", "scripted"]))
 """
 
+WAITING = """
+import os, sys, time
+
+while not os.path.exists("go"):
+    time.sleep(0.05)
+from axio_tui.__main__ import main
+
+sys.exit(main(["--transport", "scripted"]))
+"""
+
 Open = Callable[..., Window]
 
 
@@ -78,6 +88,26 @@ def test_keys_of_the_configuration_hold_and_alt_enter_is_a_new_line(
     lines = window.until("xy")
     at = next(index for index, line in enumerate(lines) if line.strip() == "xy")
     assert lines[at + 1].strip() == "z"
+
+
+def test_what_was_typed_before_a_question_about_the_folder_is_in_the_composer(
+    axio: Any,
+) -> None:
+    (axio.home / "AGENTS.md").write_text("Be brief.")
+    window = Window(axio, ("-c", WAITING))
+    try:
+        window.start(script=[["One."]])
+        window.keys("-l", "yes please")
+        window.until("yes please")
+        (axio.home / "go").touch()
+        window.until("Do you trust who wrote them?")
+        window.type("no")
+        window.until("F1 help")
+        window.until("yes please")
+        window.keys("Enter")
+        window.until("One.")
+    finally:
+        window.close()
 
 
 def test_an_answer_that_was_killed_is_told_when_its_conversation_goes_on(

@@ -391,15 +391,20 @@ def test_a_single_prompt_asks_nobody(axio: Any, terminal: Any) -> None:
     assert session.end()[0] == 0
 
 
-def test_what_was_typed_before_does_not_answer(axio: Any, terminal: Any) -> None:
+def test_what_was_typed_before_does_not_answer_and_is_kept(axio: Any, terminal: Any) -> None:
     put(axio.home / "AGENTS.md")
     session = terminal(*CONVERSATION)
-    session.send("yes\n")
+    session.send("yes\nand mo")  # before it has even started
     session.until("[yes / no] ")
     session.send("no\n")
+    session.until("you: yes\n")
+    session.until('["yes"')
+    session.until("and mo")
+    session.send("re\n")
+    session.until('"and more"')
     session.until("you: ")
     session.send("\x04")
-    session.end()
+    assert session.end()[0] == 0
     assert axio("config", "trusted").out.startswith("refused")
 
 

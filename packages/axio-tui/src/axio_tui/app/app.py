@@ -62,9 +62,11 @@ class AgentApp(Actions):
         keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
         log: RecentLog | None = None,
         notify: str = "bell",
+        typed_ahead: str = "",
     ) -> None:
         super().__init__()
         self._notify_how = notify
+        self._typed_ahead = typed_ahead
         self.log_kept = log
         self.keys = keys
         self._open = usual() if open is None else open
@@ -114,6 +116,8 @@ class AgentApp(Actions):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        if self._typed_ahead:
+            self.composer.write(self._typed_ahead.rstrip("\n"))
         self.life = asyncio.create_task(self._live())
 
     async def _live(self) -> None:

@@ -41,6 +41,7 @@ async def _open(args: argparse.Namespace, say: Callable[[str], None]) -> int:
         keys=config.below("keys"),
         log=log,
         notify=config["notify"],
+        typed_ahead=args.typed_ahead,
     )
     with _signals_to(app.exit) as received:
         try:

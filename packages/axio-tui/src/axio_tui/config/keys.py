@@ -37,7 +37,7 @@ ACTIONS: Mapping[str, Action] = {
     for name, keys, words in (
         ("help", "f1", "help on the keys here"),
         ("palette", "ctrl+p", "all commands"),
-        ("stop", "escape", "refuse what is asked, else stop; twice: go back to a prompt"),
+        ("stop", "escape", "refuse, else stop; twice: go back to a prompt"),
         ("mode", "shift+tab", "next mode: ask, plan, accept edits, auto"),
         ("select_up", "alt+up", "select an entry, Enter opens it"),
         ("select_down", "alt+down", "select the entry below"),

@@ -80,6 +80,7 @@ class Front:
         self._interrupts = interrupts
         self._telling = Telling(debug=args.debug)
         self._keyboard = Keyboard(self._typed)
+        self._keyboard.take(args.typed_ahead)
         self.person = Person(
             where_to_ask(json=False), self._keyboard, self._keep, self._telling.head_of_question
         )

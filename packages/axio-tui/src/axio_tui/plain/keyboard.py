@@ -43,6 +43,12 @@ class Keyboard:
         self._pieces = b""
         self._burst: asyncio.TimerHandle | None = None
         self.draft = ""
+        self._ahead: list[str] = []
+
+    def take(self, text: str) -> None:
+        """Take what was typed before: lines to be sent, and one that is not complete."""
+        *lines, self.draft = text.split("\n")
+        self._ahead = [line for line in lines if line.strip()]
 
     @contextmanager
     def modes_restored(self) -> Iterator[None]:
@@ -58,7 +64,8 @@ class Keyboard:
 
     def typed_ahead(self) -> list[str | None]:
         """The lines that wait, each by itself: typed before the program could read."""
-        lines: list[str | None] = []
+        lines: list[str | None] = [*self._ahead]
+        self._ahead = []
         while self._has_more(0):
             piece = os.read(self._terminal, 4096)
             if not piece:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -34,7 +35,7 @@ class PermissionsScreen(ChoiceList[None, Decision]):
 
     def _list(self) -> None:
         found = self._permissions.decided_in(self._session_id)
-        self.fill([Row(decision.explain(), decision) for decision in found])
+        self.fill([Row(_told(decision), decision) for decision in found])
 
     def chosen(self, thing: Decision) -> None:
         self.tell_keys(self.key_words)
@@ -43,3 +44,19 @@ class PermissionsScreen(ChoiceList[None, Decision]):
         if self.thing is not None:
             self._permissions.decisions.revoke(self.thing.id)
             self._list()
+
+
+def _told(decision: Decision) -> str:
+    """All that it says, with its times as people write them."""
+    told = decision.explain()
+    for word, moment in (("until", decision.until), ("since", decision.created)):
+        if moment:
+            told = told.replace(f", {word} {moment}", f", {word} {_minute(moment)}")
+    return told
+
+
+def _minute(moment: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return moment
