@@ -68,7 +68,7 @@ async def test_servers_are_listed_switched_and_tried(tmp_path: Path, user: Path)
     ):
         await until(pilot, lambda: "> odd: connecting" in words_on(app) or not tools.connecting)
         await until(pilot, lambda: " tools  stdio " in words_on(app))
-        await until(pilot, lambda: "bad: error: MCP server 'bad': there is no" in words_on(app))
+        await until(pilot, lambda: "bad: error: there is no program" in words_on(app))
         await pilot.press("o")
         await until(pilot, lambda: "> odd: off" in words_on(app))
         assert "odd is off, and stays so" in words_on(app)
@@ -130,3 +130,23 @@ async def test_hostile_names_and_descriptions_are_text(tmp_path: Path, user: Pat
         await pilot.press("y")
         await until(pilot, lambda: "1 of them changed" not in words_on(app))
         assert registry.changes(HOSTILE) == []
+
+
+async def test_a_server_that_dies_in_a_call_is_told_to_the_model_and_comes_back(
+    tmp_path: Path, user: Path
+) -> None:
+    async with shown(tmp_path, user, odd=ODD_ENTRY) as (app, _tools, pilot):
+        puppet: Any = app.session.agent.transport
+        await until(pilot, lambda: " tools  stdio " in words_on(app))
+        await pilot.press("escape")
+        await app.runs.send(app.session, "go")
+        puppet.call("odd__leave", "{}")
+        await until(pilot, lambda: len(puppet.requests) == 2)
+        (result,) = puppet.requests[-1][-1].content
+        assert result.is_error and "look before calling it again" in str(result.content)
+        puppet.call("odd__echo", '{"message": "back"}')
+        await until(pilot, lambda: len(puppet.requests) == 3)
+        (result,) = puppet.requests[-1][-1].content
+        assert "back" in str(result.content) and not result.is_error
+        puppet.answer("done")
+        await until(pilot, lambda: not app.runs.is_busy)

@@ -70,7 +70,7 @@ def _state(servers: ServerTools, registry: MCPRegistry, name: str) -> str:
     if not registry.server_config(name).enabled:
         return "off"
     if error := registry.server_error(name):
-        return f"error: {error}"
+        return f"error: {error.removeprefix(f'MCP server {name!r}: ')}"
     if registry.server_status(name) != "connected":
         return "not connected"
     count, changed = registry.server_tool_count(name), len(registry.changes(name))
