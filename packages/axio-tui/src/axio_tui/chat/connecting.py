@@ -74,16 +74,23 @@ class Connecting:
         name = self._choice.transport
         if self._is_set_up:
             return "model"
-        if name != ACCOUNT:
-            settings = await filled_in(name, self._providers, self._asker, self._settings)
-        else:
-            saved = await self._providers.saved(name)
-            is_new = self._settings is not None or not saved.get("api_key")
-            tokens = await signed_in(self._asker) if is_new else saved
-            settings = {**saved, **tokens} if tokens else None
+        if name == ACCOUNT:
+            return await self._sign_in()
+        settings = await filled_in(name, self._providers, self._asker, self._settings)
         if settings is None:
             return "provider"
         self._settings = settings
+        return "model"
+
+    async def _sign_in(self) -> Step:
+        """An account is kept at once: each use of its tokens may replace them."""
+        saved = await self._providers.saved(ACCOUNT)
+        if not saved.get("api_key") or self._trial.step == "settings":
+            tokens = await signed_in(self._asker)
+            if not tokens:
+                return "provider"
+            await self._providers.save(ACCOUNT, {**saved, **tokens})
+            self._trial = Trial(False, "")
         return "model"
 
     async def _choose_model(self) -> Step:
@@ -97,16 +104,24 @@ class Connecting:
         choosing = Choosing(f"Model of {self._title}", offered, "the name of a model")
         model = found[0] if len(found) == 1 else await self._asker.choose(choosing)
         if model is None:
-            return "provider" if self._is_set_up else "settings"
+            return "settings" if await self._has_form() else "provider"
         self._model = model
         return "trial"
+
+    async def _has_form(self) -> bool:
+        """True if there is something to fill in that one can go back to."""
+        name = self._choice.transport
+        if self._is_set_up or name == ACCOUNT:
+            return False
+        return bool((await self._providers.form(name)).fields)
 
     async def _models(self) -> list[str] | Trial:
         """The models there are, the transport's own choice first."""
         if self._choice.models:
             return list(self._choice.models)
         try:
-            async with connect(self._choice, None, *self._parts) as opened:
+            kept = await self._kept()
+            async with connect(self._choice, None, self._providers.parts, kept) as opened:
                 transport: Any = opened
                 if self._choice.name == ACCOUNT:
                     await transport.fetch_models()
@@ -127,15 +142,18 @@ class Connecting:
         if self._choice.name == OFFLINE:
             return Trial(True, "it is on this machine")
         try:
-            async with connect(self._choice, self._model, *self._parts) as transport:
-                return await try_out(transport)
+            kept = await self._kept()
+            async with connect(self._choice, self._model, self._providers.parts, kept) as transport:
+                return await try_out(transport, self._choice.name)
         except CommandError as error:
             return failed(error)
 
-    @property
-    def _parts(self) -> tuple[Any, dict[str, str]]:
-        name = self._choice.transport
-        return self._providers.parts, self._providers.with_settings(name, self._settings or {})
+    async def _kept(self) -> dict[str, str]:
+        """The settings that a transport is opened with, before they are saved."""
+        name, settings = self._choice.transport, self._settings
+        if settings is None:
+            settings = await self._providers.saved(name)
+        return self._providers.with_settings(name, settings)
 
     async def _again(self) -> Step:
         """The step with which the person goes on after a trial that has failed."""
@@ -151,7 +169,8 @@ class Connecting:
         offered = [Offered(step, words[step]) for step in steps]
         if self._model:
             offered.append(Offered("keep", "keep it all the same"))
-        title = f"{self._title}: {self._trial.words}. Nothing is saved yet"
+        title = f"{self._title}: {self._trial.words}"
+        title += "" if is_account else ". Nothing is saved yet"
         chosen = await self._asker.choose(Choosing(title, offered))
         return next((step for step in (*steps, "keep") if step == chosen), "left")
 

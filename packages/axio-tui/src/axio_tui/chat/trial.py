@@ -35,8 +35,11 @@ class Trial:
     step: Step = ""
 
 
-async def try_out(transport: Any, patience: float = PATIENCE) -> Trial:
-    """Ask for one word, and stop at the first sign of an answer. Nothing is tried again."""
+async def try_out(transport: Any, name: str = "", patience: float = PATIENCE) -> Trial:
+    """Ask for one word, and stop at the first sign of an answer. Nothing is tried again.
+
+    `name` is what `--transport` takes for it.
+    """
     once = getattr(transport, "without_retries", None)
     asked = once() if callable(once) else transport
     messages = [Message("user", [TextBlock("Answer with the one word: ready")])]
@@ -52,7 +55,7 @@ async def try_out(transport: Any, patience: float = PATIENCE) -> Trial:
     except TimeoutError:
         return Trial(False, f"no answer came within {patience:.0f} s", "settings")
     except Exception as error:  # of a transport of others too
-        return failed(error, transport)
+        return failed(error, transport, name)
     if not came:
         return Trial(False, "an answer came that has nothing in it", "model")
     return Trial(True, f"it has answered after {monotonic() - began:.1f} s")
