@@ -71,6 +71,7 @@ async def test_a_token_is_exchanged_once_for_a_strict_cookie(serve: Serve) -> No
         assert served.token not in cookie[0]
         async with http.get(served.url) as again:
             assert again.status == 403 and "was used" in await again.text()
+            assert again.headers["Server"] == "axio"  # nothing of versions
         async with http.get(served.origin + place) as page:
             assert (
                 "default-src 'none'; script-src 'self';" in page.headers["Content-Security-Policy"]

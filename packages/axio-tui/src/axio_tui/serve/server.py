@@ -45,6 +45,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), clipboard-read=(), geolocation=(), microphone=()",
         "Referrer-Policy": "no-referrer",
+        "Server": "axio",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
