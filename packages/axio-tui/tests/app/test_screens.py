@@ -54,8 +54,8 @@ async def test_the_report_of_the_doctor_is_shown_and_the_terminal_is_not_asked(
     monkeypatch.setattr("axio_tui.doctor.terminal.ask_terminal", asked.append)
     async with running(tmp_path) as (app, pilot):
         await command(app, pilot, "/doctor")
-        await until(pilot, lambda: "axio-transport-local" in words_on(app))
-        assert "Python" in words_on(app) and "warning" in words_on(app)
+        await until(pilot, lambda: "packages" in words_on(app))
+        assert "Python" in words_on(app) and "terminal" in words_on(app)
         assert not asked
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)

@@ -73,7 +73,7 @@ async def test_one_that_hangs_is_ended_with_its_children(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.program("xclip", get=f'echo $$ > "{desk.folder}/pid"; sleep 300')
-    monkeypatch.setattr(clipboard, "PATIENCE", 3.0)
+    monkeypatch.setattr(clipboard, "PATIENCE", 8.0)
     assert await clipboard_image() is None
     deadline = time.monotonic() + 30
     pid = int((desk.folder / "pid").read_text())

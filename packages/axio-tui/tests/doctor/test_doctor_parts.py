@@ -80,7 +80,7 @@ def test_one_that_hangs_is_named_and_what_comes_after_it_is_loaded(
 ) -> None:
     hanging = {"aaa_hangs": "import time\ntime.sleep(300)", "zzz_bad": "raise ValueError('bad')"}
     plugins(home, monkeypatch, hanging)
-    findings = named(look_at_plugins(16))
+    findings = named(look_at_plugins(40))
     assert "not loaded within" in findings["plug-in aaa_hangs"].found
     assert "bad" in findings["plug-in zzz_bad"].found
 

@@ -96,7 +96,7 @@ def test_a_console_is_asked_nothing_that_it_would_print() -> None:
 
 
 def test_a_dumb_terminal_is_not_asked() -> None:
-    assert ask_terminal("dumb") is None and ask_terminal("") is None
+    assert ask_terminal("dumb", 40) is None and ask_terminal("", 40) is None
 
 
 # ── a real one ────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +105,7 @@ DOCTOR = ("doctor", "--limit", "40")
 
 
 def test_the_terminal_is_asked_and_put_back(terminal: Any) -> None:
-    window = terminal(*DOCTOR, env={"TERM": "xterm"})
+    window = terminal("doctor", "--limit", "320", env={"TERM": "xterm"})
     window.until("\x1b[c")
     window.send(KITTY)
     window.until("kitty(0.40.1)")

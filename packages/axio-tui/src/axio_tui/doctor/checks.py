@@ -26,7 +26,7 @@ def checks(
     return [
         Check("Python", machine.look_at_python, usual),
         Check("packages", machine.look_at_packages, usual),
-        Check("terminal", partial(terminal.look_at_terminal, asks=asks_terminal), usual),
+        Check("terminal", partial(terminal.look_at_terminal, usual, asks=asks_terminal), usual),
         Check("clipboard images", machine.look_at_clipboard, usual),
         Check("configuration", settings.look_at_config, usual),
         Check("folder", settings.look_at_trust, usual),

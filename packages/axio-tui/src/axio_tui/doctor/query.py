@@ -16,8 +16,6 @@ from dataclasses import dataclass
 
 __all__ = ("Answers", "ask_terminal", "questions")
 
-PATIENCE = 0.5
-
 _NAME = "\x1b[>q"  # XTVERSION
 _KITTY_KEYS = "\x1b[?u"
 _SGR_MOUSE = "\x1b[?1006$p"  # DECRQM, as the two that follow
@@ -81,7 +79,7 @@ def questions(term: str) -> str:
     return "".join(asked)
 
 
-def ask_terminal(term: str, patience: float = PATIENCE) -> Answers | None:
+def ask_terminal(term: str, patience: float) -> Answers | None:
     """The answers of the terminal of this process; None where none may be asked: without one, for
     a dumb one, and in the background, where changing its modes would stop the process."""
     if term in ("", "dumb"):

@@ -31,12 +31,13 @@ class Terminal:
     tmux: Mapping[str, str] = field(default_factory=dict)
 
 
-def look_at_terminal(*, asks: bool) -> Iterator[Finding]:
-    """`asks` unless another part of the program reads the terminal."""
-    yield from terminal_findings(terminal_here(asks=asks))
+def look_at_terminal(limit: float, *, asks: bool) -> Iterator[Finding]:
+    """`asks` unless another part of the program reads the terminal. It may take a small part of the
+    limit to answer."""
+    yield from terminal_findings(terminal_here(limit / 8, asks=asks))
 
 
-def terminal_here(*, asks: bool) -> Terminal:
+def terminal_here(patience: float, *, asks: bool) -> Terminal:
     """The terminal of this process. It is asked only if both input and output are one."""
     environment = dict(os.environ)
     is_one = _is_terminal(0) and _is_terminal(1)
@@ -48,7 +49,7 @@ def terminal_here(*, asks: bool) -> Terminal:
         environment,
         locale.getpreferredencoding(False),
         size,
-        ask_terminal(environment.get("TERM", "")) if asks and is_one else None,
+        ask_terminal(environment.get("TERM", ""), patience) if asks and is_one else None,
         _tmux_options() if environment.get("TMUX") else {},
     )
 
