@@ -82,6 +82,7 @@ def ready(cpu: Callable[[], float]) -> float:
             await app.close()
 
     asyncio.run(main())
+    assert app.failure is None, app.failure
     return cpu()
 
 

@@ -108,7 +108,7 @@ def test_one_that_is_switched_off_is_not_used_until_it_is_switched_on(axio: Any)
     def tools() -> list[str]:
         done = axio("run", "--transport", "cloud", "hi")
         assert done.code == 0, done.err
-        return done.out.splitlines()[0].partition(": ")[2].split(",")
+        return str(done.out).splitlines()[0].partition(": ")[2].split(",")
 
     assert {"weather", "station_read"} <= set(tools())
     done = axio("plugins", "--disable", "weather", "--disable", "stations")

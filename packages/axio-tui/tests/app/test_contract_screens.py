@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from axio.context import SessionInfo
 from axio.models import Capability, ModelSpec
@@ -19,6 +20,8 @@ from axio.tool import Tool
 from axio_tui import screens
 from axio_tui.app import DB_PATH, AgentApp, ModelRole, ModelRoleSelectScreen
 from axio_tui.config.paths import database_file
+from axio_tui.sqlite_config import ProjectConfig
+from support.plugs import WEATHER, WEATHER_GROUPS, put
 from support.screen import until, words_on
 
 
@@ -143,14 +146,8 @@ def test_names_are_there_and_cost_nothing_until_they_are_used() -> None:
 
 
 async def test_the_application_opens_by_itself_and_tells_when_it_is_ready(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    for name in ("ANTHROPIC", "OPENAI", "OPENROUTER", "NEBIUS"):
-        monkeypatch.delenv(f"{name}_API_KEY", raising=False)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("AXIO_TRANSPORT", "local")
     app = AgentApp()
     assert not app.ready.is_set()
@@ -160,6 +157,52 @@ async def test_the_application_opens_by_itself_and_tells_when_it_is_ready(
         assert "offline model" in words_on(app)
         await _plugins(pilot, app)
     await app.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    for name in ("ANTHROPIC", "OPENAI", "OPENROUTER", "NEBIUS"):
+        monkeypatch.delenv(f"{name}_API_KEY", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    yield tmp_path
+    sys.modules.pop("weather_parts", None)
+
+
+async def test_a_plug_in_of_before_is_used_and_set_up_in_the_application(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home / "site", "acme-weather", WEATHER_GROUPS, {"weather_parts": WEATHER}, "2.1")
+    monkeypatch.setenv("AXIO_TRANSPORT", "cloud")
+    app = AgentApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await asyncio.wait_for(app.ready.wait(), 50)
+        assert app.failure is None
+        wanted = {"weather", "station_read", "read_file"}
+        await until(pilot, lambda: wanted <= {t.name for t in app.session.agent.tools}, "tools")
+        app.composer.load("/plugins")
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: "Weather stations" in words_on(app), "the hub")
+        await pilot.press(*"stations", "enter")
+        await until(pilot, lambda: type(app.screen).__name__ == "StationsScreen", "its screen")
+        app.screen.query_one("#url", Input).value = "http://south.test"
+        await pilot.click("#btn-save")
+        await until(pilot, lambda: len(app.screen_stack) == 1, "closed")
+        assert app.opened.extensions is not None
+        plugin: Any = app.opened.extensions.plugins["stations"]
+        assert plugin.urls == ["default", "http://south.test"]
+        config = ProjectConfig(database_file())
+        assert await config.get("stations.url") == "http://south.test"
+        await config.close()
+        app.composer.load("hello")
+        await pilot.press("enter")
+        await until(pilot, lambda: "cloud-1 in eu:" in words_on(app), "an answer")
+        assert "station_read" in words_on(app)
+    await app.close()
+    assert sys.modules["weather_parts"].calls == ["init", "close"]
 
 
 async def _plugins(pilot: Pilot[None], app: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from axio.tool import Tool, tool_options
 from axio_tui.chat.installed import limited, own_guards
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.questions import Questions
+from axio_tui.config.load import load_config
+from axio_tui.offered import guards_for
+from axio_tui.parts import Parts
+from axio_tui.switches import save_names
 
 
 @tool_options(read_only=True)
@@ -110,6 +115,24 @@ async def test_a_guard_is_asked_about_its_tools_alone(tmp_path: Path) -> None:
     assert "refused" in await result(permissions, limited(path, None))
     assert limited(path, None) is path
     assert "seen" in await result(permissions, AllowAllGuard())
+
+
+async def test_a_guard_that_was_given_no_tool_is_asked_about_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def guards(**given: Any) -> list[PermissionGuard]:
+        args = argparse.Namespace(config=load_config({}), guards=None, **given)
+        return guards_for(args, Parts(print), Permissions(Person(), root=tmp_path))
+
+    assert guards() == []
+    await save_names("guards.path.tools", {"look"})
+    (guard,) = guards()
+    assert "IndexError" in await result(Permissions(Person()), guard), "the person was asked"
+    await save_names("guards.path.tools", ())
+    assert load_config({})["guards.path.tools"] == () and guards() == []
 
 
 async def test_questions_of_guards_stand_in_the_one_queue(tmp_path: Path) -> None:
