@@ -8,10 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from axio.budget import Budget
-from axio.context import ContextStore
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a first frame needs nothing of it
+    from axio.budget import Budget
+    from axio.context import ContextStore
     from axio_tools_local.workspace import Workspace
     from axio_tui.app.server_person import ServerPerson
     from axio_tui.chat.library import Library
