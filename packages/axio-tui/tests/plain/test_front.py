@@ -621,8 +621,7 @@ def test_a_run_waits_for_all_servers_and_names_the_limit(axio: Any, terminal: An
 
 
 def test_servers_are_listed_and_switched_in_lines(axio: Any, terminal: Any) -> None:
-    gate = slow_server(axio)
-    gate.touch()
+    slow_server(axio)
     tty = terminal(*ALL_TOOLS, script=[["Never."]])
     asked(tty, "/mcp")
     tty.until("late  connecting  stdio ")
