@@ -160,3 +160,13 @@ def test_settings_are_changed_in_lines(axio: Any, terminal: Any, address: str) -
     tty.send("exit\n")
     assert tty.end()[0] == 0
     assert files_with(axio, KEY) == ["secrets.toml"]
+
+
+def test_a_screen_that_lines_cannot_show_is_said(terminal: Any) -> None:
+    tty = terminal(*LINES, env={"TERM": "xterm"})
+    tty.until(YOU)
+    tty.send("/settings several openai-custom\n")
+    tty.until("are on a screen of its own: open axio without --plain")
+    tty.until(YOU)
+    tty.send("exit\n")
+    assert tty.end()[0] == 0
