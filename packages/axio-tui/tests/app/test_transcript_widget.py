@@ -242,3 +242,21 @@ async def test_nothing_is_painted_while_nothing_changes() -> None:
                 break
         assert timer_of(transcript) is None
         assert screen_of(transcript)[-1].strip() == "x"
+
+
+@pytest.mark.parametrize("scrolls", [True, False])
+async def test_who_reads_in_the_end_stays_there_when_the_rest_comes(scrolls: bool) -> None:
+    messages = long_history(200)
+    async with shown([]) as (transcript, _, pilot):
+        conversation = Conversation()
+        conversation.reload(messages[-40:], ())
+        await transcript.show_first(conversation)
+        if scrolls:
+            transcript.action_page(-1)
+            await pilot.pause()
+        before = screen_of(transcript)
+        conversation.reload(messages, ())
+        transcript.show_rest(conversation)
+        await pilot.pause()
+        assert screen_of(transcript) == before
+        assert is_behind(transcript) is scrolls

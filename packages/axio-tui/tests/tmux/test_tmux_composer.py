@@ -11,6 +11,8 @@ from support.desk import Desk
 from support.model_server import ModelServer
 from support.parts import requires
 
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
+
 
 def editor(folder: Path, script: str) -> str:
     """A program that stands for the editor of the person."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.desk import Desk
 from support.model_server import Call, ModelServer
+
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
 
 CODE = "def add(a, b):\n    return a + b\n"
 

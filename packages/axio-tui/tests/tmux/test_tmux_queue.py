@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from support.desk import Desk
 from support.model_server import Call, ModelServer
+
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
 
 
 def test_a_prompt_that_waits_is_shown_and_sent_when_the_turn_ends(

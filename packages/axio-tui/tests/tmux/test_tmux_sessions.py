@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.desk import Desk
 from support.model_server import Call, ModelServer
 from support.tmux import Window
+
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
 
 
 def said(desk: Desk, model: ModelServer, *prompts: str) -> Window:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from itertools import chain
 
+import pytest
+
 from axio.blocks import TextBlock
 from axio.messages import Message
 from axio_tui.chat.library import open_library
 from support.desk import Desk, children_of
 from support.model_server import Call, ModelServer, Thought, paced
+
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
 
 TABLE = "| part | size |\n|---|---:|\n| alpha | 10 |\n| beta | 200 |\n\n"
 CODE = "```python\nprint('in a fence')\n```\n\n"

@@ -108,6 +108,8 @@ import sys
 from axio_tui.app.app import AgentApp
 from axio_tui.__main__ import main
 
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
+
 async def broken(app, *given):
     hidden = "a value of a variable"
     raise RuntimeError("broken [/] on purpose")

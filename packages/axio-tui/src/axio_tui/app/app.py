@@ -227,7 +227,7 @@ class AgentApp(Actions):
         self.session = session
         self.is_open = True
         await note_crash(session)
-        self.transcript.show(session.conversation)
+        self.transcript.show_rest(session.conversation)
         draft = await session.draft()
         if draft and self.composer.is_empty:  # what was typed meanwhile stays
             self.composer.pastes.know(session.drawn)

@@ -112,12 +112,22 @@ class Transcript(Rows, can_focus=True):
 
     async def show_first(self, conversation: Conversation) -> None:
         """Show the end of a conversation, and wait until it is on the screen. The rest comes by
-        `show`."""
+        `show_rest`."""
         self.show(conversation)
         painted = asyncio.Event()
         self.call_after_refresh(painted.set)
         with suppress(TimeoutError):  # nothing is painted while the application ends
             await asyncio.wait_for(painted.wait(), _FIRST_PAINT)
+
+    def show_rest(self, conversation: Conversation) -> None:
+        """Show all of it. Where the reader has scrolled up in the end already, they stay there."""
+        is_read = self.conversation is conversation and not self._follows
+        anchor, known = self._anchor, len(self.items)
+        self.show(conversation)
+        if is_read:
+            above = len(conversation.entries) - known
+            self._follows, self._anchor = False, Place(max(0, anchor.item + above), anchor.row)
+            self._place()
 
     def clear_view(self) -> None:
         """Show only what comes from now on; when it is clear already, everything again."""
