@@ -98,14 +98,13 @@ def _first() -> dict[str, float]:
 
 
 def _opening(talker: Talker, count: int) -> Any:
-    from axio.agent import Agent
-    from axio_tui.app.opening import Opened
-    from axio_tui.chat.library import open_library
-    from axio_tui.chat.session import ChatSession
-
     @asynccontextmanager
-    async def open(ask: object, say: object) -> AsyncIterator[Opened]:
+    async def open(ask: object, say: object) -> AsyncIterator[Any]:
+        from axio.agent import Agent  # Late, as in the command: a first frame needs none of it.
         from axio_tools_local.local import LocalWorkspace
+        from axio_tui.app.opening import Opened
+        from axio_tui.chat.library import open_library
+        from axio_tui.chat.session import ChatSession
 
         folder = Path(tempfile.mkdtemp(prefix="axio-bench-"))
         async with open_library(folder / "axio.db", folder) as library:
