@@ -57,6 +57,7 @@ async def test_help_lists_what_the_terminal_does_not_send(
     async with app.run_test(size=(80, 40)) as pilot:
         await ready(app, pilot)
         lines = help_on(app.screen)._text.splitlines()
+        assert any(line.split() == ["Up", "earlier", "prompt"] for line in lines)
         (last,) = [line for line in lines if line.startswith("This terminal does not send: ")]
         assert "Shift+Enter (new line)" in last and "Ctrl+Enter (send it into the run" in last
         assert sum("Shift+Enter" in line or "Ctrl+Enter" in line for line in lines) == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from textual.binding import ActiveBinding
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.widgets import Input, TextArea
 
 from axio_tui.app.keys import NO_KEY
 from axio_tui.app.screens.pager import Pager
+from axio_tui.app.widgets.prompt_area import PromptArea
 from axio_tui.config.keys import ACTIONS, is_always_told, told_key
 
 __all__ = ("help_on", "key_lines")
@@ -21,8 +23,13 @@ def _bound(screen: Screen[object]) -> Iterator[tuple[str, str, int]]:
     """Each key that means something now, with its words: 0 for one of the part with the focus, 1
     for one of the application, 2 for one that moves a cursor or a view."""
     places = {action: place for place, action in enumerate(ACTIONS)}
-    bound = screen.active_bindings.items()
-    for key, active in sorted(bound, key=lambda one: places.get(one[1].binding.id or "", 99)):
+    bound = {**screen.active_bindings}
+    if isinstance(screen.focused, PromptArea):  # the keys of the composer come before its own
+        node, composer = screen._binding_chain[1]
+        bound |= {key: ActiveBinding(node, one, True, "") for key, one in composer}
+    for key, active in sorted(
+        bound.items(), key=lambda one: places.get(one[1].binding.id or "", 99)
+    ):
         words = active.binding.description
         if words and key != NO_KEY and "super" not in key:
             of_text = isinstance(active.node, TextArea | Input | ScrollView)
