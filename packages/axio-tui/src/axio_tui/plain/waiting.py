@@ -20,8 +20,11 @@ async def wait_for(
         await servers.ready()
         return True
     names = ", ".join(map(visible, servers.awaited))
-    tell(f"connecting to {names}; next, in {servers.patience:g} s at most: the prompt")
     waiting = asyncio.create_task(servers.ready())
-    with interrupts.ending(waiting.cancel):
-        await asyncio.wait([waiting])
+    try:
+        with interrupts.ending(waiting.cancel):  # before it is told: Ctrl-C may come at once
+            tell(f"connecting to {names}; next, in {servers.patience:g} s at most: the prompt")
+            await asyncio.wait([waiting])
+    finally:
+        waiting.cancel()
     return not waiting.cancelled()
