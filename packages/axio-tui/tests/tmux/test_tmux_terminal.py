@@ -13,6 +13,8 @@ from support.desk import AXIO, Desk
 from support.model_server import Call, ModelServer, paced
 from support.tmux import Window
 
+pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
+
 BASH = ("-c", "import os; os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])")
 HOSTILE = (
     "markup [/] [red]red[/red] [@click=app.exit]x[/]",
@@ -107,8 +109,6 @@ CRASHING = """
 import sys
 from axio_tui.app.app import AgentApp
 from axio_tui.__main__ import main
-
-pytestmark = pytest.mark.timeout(180)  # many starts of the command, on a busy machine
 
 async def broken(app, *given):
     hidden = "a value of a variable"
