@@ -101,6 +101,15 @@ async def test_a_guard_is_given_its_tools_and_an_empty_set_stays_empty() -> None
     assert answered == ({"llm"}, {"path": set()})
 
 
+async def test_a_guard_keeps_the_tools_that_are_not_there_now() -> None:
+    assigned = {"look", "github__push", "write_file"}
+    all = screens.GuardSelectScreen(["path"], (), {"path": assigned}, TOOLS)
+    assert await answer(all, "enter", "escape", "escape") == (set(), {"path": assigned})
+    screen = screens.GuardToolsScreen("path", "", True, assigned, TOOLS)
+    changed = {"change", "github__push", "write_file"}
+    assert await answer(screen, *["down", "enter"] * 2, "escape") == (True, changed)
+
+
 async def test_a_hub_opens_what_is_pointed_at_and_shows_what_is_broken() -> None:
     entries = [("tools", "Tools", "on and off"), ("plugin acme", "Acme", "its settings")]
 

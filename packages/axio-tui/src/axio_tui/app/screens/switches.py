@@ -124,7 +124,8 @@ class TransportSelectScreen(Switches[set[str]]):
 
 
 class GuardToolsScreen(Switches[tuple[bool, set[str]]]):
-    """Gives whether a guard is on, and the names of the tools that it is asked about."""
+    """Gives whether a guard is on, and the names of the tools that it is asked about. Those among
+    `assigned` that are not in `tools` stay."""
 
     def __init__(
         self,
@@ -136,6 +137,7 @@ class GuardToolsScreen(Switches[tuple[bool, set[str]]]):
     ) -> None:
         self._tools = [*map(_name, tools)]
         super().__init__({tool for tool in self._tools if tool not in assigned})
+        self._absent = set(assigned) - set(self._tools)
         self.title_words = f"The guard {name} is asked about: {description}".rstrip(": ")
         self._enabled = enabled
         self.rows = self.lines()
@@ -152,7 +154,7 @@ class GuardToolsScreen(Switches[tuple[bool, set[str]]]):
             self._refresh_rows()
 
     def result(self) -> tuple[bool, set[str]]:
-        return self._enabled, {tool for tool in self._tools if tool not in self.off}
+        return self._enabled, self._absent | (set(self._tools) - self.off)
 
 
 class GuardSelectScreen(Switches[tuple[set[str], dict[str, set[str]]]]):
