@@ -14,6 +14,7 @@ from axio.models import Capability, ModelRegistry, ModelSpec
 from axio_tui import steps, transport_registry
 from axio_tui.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from axio_tui.transport_registry import RoleBinding, TransportRegistry
+from support.started import files_with
 
 SEES = frozenset({Capability.text, Capability.vision})
 SPECS = [ModelSpec("small", frozenset({Capability.text})), ModelSpec("wide:8b", SEES)]
@@ -44,6 +45,25 @@ class Acme:
 
     async def stream(self, messages: Any, tools: Any, system: str) -> Any:
         yield
+
+
+class Fielded(Acme):
+    FIELDS = (
+        {"name": "pin", "kind": "secret"},
+        {"name": "strict", "kind": "bool"},
+        {"name": "depth", "kind": "number"},
+        {"name": "tags", "kind": "list"},
+    )
+
+    def __init__(
+        self, pin: str = "", strict: bool = True, depth: int = 0, tags: Any = (), **others: Any
+    ) -> None:
+        super().__init__(**others)
+        self.pin, self.strict, self.depth, self.tags = pin, strict, depth, tags
+
+    @property
+    def set_up(self) -> tuple[object, ...]:
+        return self.pin, self.strict, self.depth, self.tags
 
 
 class Exits(Acme):
@@ -187,3 +207,27 @@ async def test_without_rows_there_is_nothing_to_read_and_nothing_is_written() ->
     await registry.save_settings("acme", {"api_key": "sk-4"})
     assert registry.get_transport("acme").api_key == "sk-4"
     assert "sk-4" not in repr(registry)
+
+
+async def test_fields_come_as_their_kinds_say_and_a_secret_one_is_kept_apart(
+    found: dict[str, type], rows: Rows, tmp_path: Path
+) -> None:
+    found["acme"] = Fielded
+    registry = await opened(rows)
+    saved = {"pin": "4321-secret", "strict": "false", "depth": "3", "tags": "a, b", "region": "1"}
+    await registry.save_settings("acme", saved)
+    for one in (registry, await opened(rows)):
+        first, copy = one.get_transport("acme"), one.make_transport("acme", "small")
+        for made in (first, copy):
+            assert made.set_up == ("4321-secret", False, 3, ["a", "b"])
+            assert made.region == "1", "what is no field is a text"
+    assert "transport.acme.pin" not in await rows[1].all()
+    assert files_with(tmp_path, "4321-secret") == ["secrets.toml"]
+
+
+async def test_a_field_whose_text_does_not_fit_any_more_is_left_out(
+    found: dict[str, type], rows: Rows
+) -> None:
+    found["acme"] = Fielded
+    await rows[1].set("transport.acme.depth", "deep")
+    assert (await opened(rows)).get_transport("acme").set_up == ("", True, 0, ())

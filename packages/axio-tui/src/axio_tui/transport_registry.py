@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import PluginError, discover_transport_settings, discover_transports
+from axio_tui.config.forms import arguments, secret_names
 from axio_tui.config.saved import SavedSettings
 from axio_tui.config.secrets import Secrets
 from axio_tui.steps import in_thread, on_loop
@@ -162,8 +163,9 @@ class TransportRegistry:
         shared = {"api_key": getattr(first, "api_key", ""), "session": self._session}
         if hasattr(first, "base_url"):
             shared["base_url"] = first.base_url
-        given = {**self.get_settings(name), **shared, "model": spec, "models": models}
-        made = type(first)(**given)
+        kind = type(first)
+        saved = arguments(kind, self.get_settings(name))
+        made = kind(**{**saved, **shared, "model": spec, "models": models})
         self._follow(name, made)
         return made
 
@@ -182,7 +184,8 @@ class TransportRegistry:
     async def _keep(self, name: str, settings: dict[str, str]) -> None:
         self._saved[name] = dict(settings)
         if self._settings is not None:
-            await self._settings.replace(name, settings)
+            apart = secret_names(self._classes.get(name))
+            await self._settings.replace(name, settings, apart)
 
     def _follow(self, name: str, transport: Any) -> None:
         """Save the tokens that it renews."""
@@ -218,7 +221,8 @@ class TransportRegistry:
         if kind is None:
             return
         self.problems.pop(name, None)
-        make = partial(kind, session=self._session, **self.get_settings(name))
+        settings = arguments(kind, self.get_settings(name))
+        make = partial(kind, session=self._session, **settings)
         try:
             made = await in_thread(f"transport {name!r} cannot be made", make)
         except PluginError as error:

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from axio.plugins import TRANSPORT_GROUP, TRANSPORT_SETTINGS_GROUP, Installed, PluginError
 from axio_tui.choose import COMPATIBLE, OFFLINE, Choice
-from axio_tui.config.forms import Field, Form, fields_of, shown
+from axio_tui.config.forms import Field, Form, fields_of, secret_names, shown
 from axio_tui.config.paths import database_file, own_folder
 from axio_tui.config.saved import ACCOUNT, SavedSettings, saved_rows, saved_secrets
 from axio_tui.config.secrets import KEYS, Secrets
@@ -213,9 +213,8 @@ class Providers:
 
         own_folder(self._database.parent)
         secret: set[str] = set()
-        with suppress(PluginError, ValueError):
-            fields = fields_of(self.parts.load_class(TRANSPORT_GROUP, name))
-            secret = {field.name for field in fields if field.is_secret}
+        with suppress(PluginError):
+            secret = secret_names(self.parts.load_class(TRANSPORT_GROUP, name))
         rows = ProjectConfig(self._database, GLOBAL_PROJECT)
         try:
             return await SavedSettings(rows, self._secrets).replace(name, settings, secret)

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from axio.wire.secret import Secret, blotted
 from axio_tui.config.settings import is_secret
 
-__all__ = ("CLEAR", "Field", "Form", "Kind", "arguments", "fields_of", "shown")
+__all__ = ("CLEAR", "Field", "Form", "Kind", "arguments", "fields_of", "secret_names", "shown")
 
 Kind: TypeAlias = Literal["text", "secret", "number", "choice", "bool", "list"]
 """A text, one that is shown nowhere, a number, one of `choices`, yes or no, several texts."""
@@ -219,6 +219,14 @@ def fields_of(kind: object) -> tuple[Field, ...]:
     if len(set(names)) < len(names):
         raise ValueError("its FIELDS have a name twice")
     return fields
+
+
+def secret_names(kind: object) -> set[str]:
+    """The names of the fields of a class that are secrets; none for `FIELDS` that are none."""
+    try:
+        return {one.name for one in fields_of(kind) if one.is_secret}
+    except ValueError:
+        return set()
 
 
 def arguments(kind: object, saved: Mapping[str, str]) -> dict[str, Any]:
