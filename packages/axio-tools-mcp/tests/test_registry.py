@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from axio.exceptions import StoreError
 from axio.plugins import ToolsPlugin, discover_tools_plugins
 from axio_tools_mcp import MCPPlugin, MCPRegistry, MCPServerConfig, MCPSession
 from axio_tools_mcp.errors import ConfigError
 from axio_tools_mcp.files import find_servers
 from axio_tools_mcp.own_files import FileRegistry
+from axio_tools_mcp.rows import read_rows
 from axio_tools_mcp.trust import Approvals
 from axio_tools_mcp.tui import MCPHubScreen
 from support.mcp_servers import assert_nothing_left, odd, real, said
@@ -173,6 +175,73 @@ async def test_a_server_is_switched_off_and_on_and_that_is_kept(registry: MCPReg
     assert changes[0] == 0 < changes[-1]
 
 
+class SlowRows(Rows):
+    """Settings that take a while, as those of a database do."""
+
+    async def get_prefix(self, prefix: str) -> dict[str, str]:
+        await asyncio.sleep(0)
+        return await super().get_prefix(prefix)
+
+    async def set(self, key: str, value: str) -> None:
+        await asyncio.sleep(0)
+        await super().set(key, value)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        await asyncio.sleep(0)
+        await super().delete_prefix(prefix)
+
+
+OTHER_WAYS = [
+    MCPServerConfig("s", url="http://127.0.0.1:9/mcp"),
+    MCPServerConfig("t", command="no-such-other", args=["-v"]),
+    MCPServerConfig("s", command="no-such-command-xyz", timeout=9, scope="project"),
+]
+
+
+@pytest.mark.parametrize("new", OTHER_WAYS, ids=["way", "name", "scope"])
+async def test_a_change_that_is_given_up_at_any_point_leaves_one_whole_server(
+    registry: MCPRegistry, monkeypatch: pytest.MonkeyPatch, new: MCPServerConfig
+) -> None:
+    old = dataclasses.replace(MISSING, name="s", args=["-x"], enabled=False)
+
+    async def for_ever(session: MCPSession) -> None:
+        await asyncio.Event().wait()
+
+    for steps in range(40):
+        project, everywhere = SlowRows(), SlowRows()
+        made = MCPRegistry()
+        await made.init(project, everywhere)
+        await made.add_server(old)
+        with monkeypatch.context() as patch:
+            patch.setattr(MCPSession, "close", for_ever)
+            work = asyncio.create_task(made.update_server("s", new, new.scope))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            work.cancel()
+            await asyncio.wait([work])
+        kept = await read_rows(project, "project") + await read_rows(everywhere, "global")
+        assert kept in ([old], [new]), steps
+        await made.close()
+    assert kept == [new]
+
+
+async def test_a_server_whose_change_cannot_be_kept_stays_as_it_was(
+    registry: MCPRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = Rows()
+    await registry.init(None, rows)
+    await registry.add_server(MISSING)
+    before = dict(rows)
+
+    async def full(self: Rows, key: str, value: str) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Rows, "set", full)
+    with pytest.raises(StoreError):
+        await registry.update_server("missing", dataclasses.replace(MISSING, args=["-x"]))
+    assert rows == before and registry.server_config("missing") == MISSING
+
+
 async def test_a_server_that_died_is_connected_anew(registry: MCPRegistry) -> None:
     await registry.connect_all([odd()])
     before = said(await registry.server_session("odd").call_tool("pid"))
@@ -224,7 +293,11 @@ async def test_servers_are_kept_in_the_files_of_people(
         ("b", "global", True),
     }
     await registry.switch("a", True)
-    await registry.remove_server("b")
+    await registry.update_server("b", MCPServerConfig("b", command="no-such", args=["-y"]))
+    assert find_servers().servers["b"].args == ["-y"]
+    await registry.update_server("b", MCPServerConfig("c", command="no-such"))
+    assert [*find_servers().servers] == ["a", "c"]
+    await registry.remove_server("c")
     assert json.loads(user.read_text())["mcpServers"] == {"a": {"command": "x", "note": "mine"}}
     user.write_text("{ // by hand\n}")
     with pytest.raises(ConfigError, match="edited by hand"):

@@ -20,6 +20,7 @@ from axio_tools_mcp.kept import alone, replace
 
 __all__ = (
     "add_entry",
+    "change_entry",
     "entry_from",
     "entry_of",
     "file_for",
@@ -54,6 +55,13 @@ def add_entry(path: Path, name: str, entry: Mapping[str, Any]) -> None:
     with _servers_in(path) as servers:
         if name in servers:
             raise ConfigError(f"{path} has a server {quoted(name)} already; remove it first")
+        servers[name] = dict(entry)
+
+
+def change_entry(path: Path, name: str, entry: Mapping[str, Any]) -> None:
+    """Put an entry in the place of the one of this name. `ConfigError` if there is none."""
+    with _servers_in(path) as servers:
+        _known(path, servers, name)
         servers[name] = dict(entry)
 
 

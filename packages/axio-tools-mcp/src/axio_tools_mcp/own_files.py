@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from axio_tools_mcp.edit import add_entry, entry_of, file_for, remove_entry, switch_entry
+from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.edit import (
+    add_entry,
+    change_entry,
+    entry_of,
+    file_for,
+    remove_entry,
+    switch_entry,
+)
 from axio_tools_mcp.errors import ConfigError
-from axio_tools_mcp.registry import MCPRegistry, Server
+from axio_tools_mcp.registry import MCPRegistry
 
 __all__ = ("FileRegistry",)
 
@@ -14,15 +22,21 @@ class FileRegistry(MCPRegistry):
     the working folder, changed there and taken out. `ConfigError` for a file that has to be edited
     by hand."""
 
-    async def _write(self, server: Server) -> None:
-        add_entry(file_for(server.scope), server.config.name, entry_of(server.config))
+    async def _write(self, config: MCPServerConfig) -> None:
+        add_entry(file_for(config.scope), config.name, entry_of(config))
 
-    async def _erase(self, server: Server) -> None:
-        remove_entry(file_for(server.scope, server.config.name), server.config.name)
+    async def _erase(self, config: MCPServerConfig) -> None:
+        remove_entry(file_for(config.scope, config.name), config.name)
 
-    async def _keep_switch(self, server: Server) -> None:
-        name = server.config.name
+    async def _replace(self, old: MCPServerConfig, new: MCPServerConfig) -> None:
+        if (old.name, old.scope) == (new.name, new.scope):
+            change_entry(file_for(new.scope, new.name), new.name, entry_of(new))
+        else:
+            await super()._replace(old, new)
+
+    async def _keep_switch(self, config: MCPServerConfig) -> None:
+        name = config.name
         try:
-            switch_entry(file_for(server.scope, name), name, server.config.enabled)
+            switch_entry(file_for(config.scope, name), name, config.enabled)
         except (ConfigError, OSError) as error:
             raise ConfigError(f"it holds until the program ends: {error}") from error

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from axio.tool import Tool
 from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.elicitation import Elicit
-from axio_tools_mcp.errors import ConfigError
+from axio_tools_mcp.rows import ConfigRows, erase_rows, read_rows, write_rows
 from axio_tools_mcp.session import MCPSession
 from axio_tools_mcp.tools import load_tools
 from axio_tools_mcp.trust import Approvals, ChangedTool, ToolChange
@@ -21,18 +21,7 @@ __all__ = ("ConfigRows", "MCPRegistry")
 
 logger = logging.getLogger(__name__)
 
-_PREFIX = "mcp."
 _SAID = 4000  # characters of what a server may say of itself
-
-
-class ConfigRows(Protocol):
-    """Where settings are kept, as texts under keys."""
-
-    async def get_prefix(self, prefix: str) -> dict[str, str]: ...
-
-    async def set(self, key: str, value: str) -> None: ...
-
-    async def delete_prefix(self, prefix: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -78,7 +67,7 @@ class MCPRegistry:
         for scope in ("global", "project"):
             rows = self._rows[scope]
             if rows is not None:
-                servers += _configs_in(await rows.get_prefix(_PREFIX), scope)
+                servers += await read_rows(rows, scope)
         await self.connect_all(servers)
 
     async def connect_all(self, servers: Iterable[MCPServerConfig]) -> None:
@@ -108,8 +97,8 @@ class MCPRegistry:
             raise ValueError(f"MCP server {cfg.name!r} already exists")
         server = self._put(cfg, scope or cfg.scope)
         try:
-            await self._write(server)
-        except BaseException:
+            await _whole(self._write(server.config))
+        except Exception:
             del self._servers[cfg.name]
             raise
         await self._connect(server)
@@ -117,7 +106,7 @@ class MCPRegistry:
 
     async def remove_server(self, name: str) -> None:
         """Close a server and forget it. `KeyError` when there is none of this name."""
-        await self._erase(self._servers[name])
+        await _whole(self._erase(self._servers[name].config))
         server = self._servers.pop(name)
         await server.session.close()
         self._tell()
@@ -130,21 +119,20 @@ class MCPRegistry:
         if cfg.name != name and cfg.name in self._servers:
             raise ValueError(f"MCP server {cfg.name!r} already exists")
         same = _connection_of(old.config) == _connection_of(cfg)
-        await self._erase(old)
+        cfg = dataclasses.replace(cfg, scope=scope or old.scope)
+        await _whole(self._replace(old.config, cfg))
         if same:
-            old.scope = scope or old.scope
+            old.scope = cfg.scope
             old.config = cfg
             old.session.config = cfg
-            await self._write(old)
             if old.session.is_connected:
                 await self._load(old)
             self._tell()
             return
         await old.session.close()
-        server = self._put(cfg, scope or old.scope)
+        server = self._put(cfg, cfg.scope)
         order = {cfg.name if key == name else key: value for key, value in self._servers.items()}
         self._servers = {**order, cfg.name: server}
-        await self._write(server)
         await self._connect(server)
         self._tell()
 
@@ -164,7 +152,7 @@ class MCPRegistry:
             await server.session.close()
             server.tools, server.error, server.session.error = [], "", ""
             self._tell()
-        await self._keep_switch(server)
+        await _whole(self._keep_switch(server.config))
 
     async def sign_in(
         self,
@@ -321,20 +309,33 @@ class MCPRegistry:
         if self.on_change is not None:
             self.on_change()
 
-    async def _write(self, server: Server) -> None:
-        rows = self._rows.get(server.scope)
+    async def _write(self, config: MCPServerConfig) -> None:
+        rows = self._rows.get(config.scope)
         if rows is not None:
-            for key, value in server.config.to_dict().items():
-                await rows.set(f"{_PREFIX}{_key(server.config.name)}.{key}", value)
+            await write_rows(rows, config)
 
-    async def _keep_switch(self, server: Server) -> None:
-        await self._erase(server)
-        await self._write(server)
-
-    async def _erase(self, server: Server) -> None:
-        rows = self._rows.get(server.scope)
+    async def _erase(self, config: MCPServerConfig) -> None:
+        rows = self._rows.get(config.scope)
         if rows is not None:
-            await rows.delete_prefix(f"{_PREFIX}{_key(server.config.name)}.")
+            await erase_rows(rows, config)
+
+    async def _replace(self, old: MCPServerConfig, new: MCPServerConfig) -> None:
+        await self._write(new)
+        if (old.name, old.scope) != (new.name, new.scope):
+            await self._erase(old)
+
+    async def _keep_switch(self, config: MCPServerConfig) -> None:
+        await self._write(config)
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Do all of it, also when this is cancelled meanwhile: a part of a server is of no use."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _all(work: Iterable[Any]) -> None:
@@ -357,27 +358,3 @@ def _connection_of(config: MCPServerConfig) -> MCPServerConfig:
     kept = MCPServerConfig("", command="-")
     names = ("timeout", "total_timeout", "scope", "tools", "without", "always", "max_result")
     return dataclasses.replace(config, **{name: getattr(kept, name) for name in names})
-
-
-def _key(name: str) -> str:
-    """A name as part of a key, where a dot stands between parts."""
-    return name.replace("=", "=3D").replace(".", "=2E")
-
-
-def _name(key: str) -> str:
-    return key.replace("=2E", ".").replace("=3D", "=")
-
-
-def _configs_in(rows: dict[str, str], scope: str) -> list[MCPServerConfig]:
-    servers: dict[str, dict[str, str]] = {}
-    for row, value in rows.items():
-        server, _, setting = row.removeprefix(_PREFIX).rpartition(".")
-        servers.setdefault(_name(server), {})[setting] = value
-    configs = []
-    for name, settings in servers.items():
-        try:
-            config = MCPServerConfig.from_dict(name, settings)
-            configs.append(dataclasses.replace(config, scope=scope))
-        except ConfigError as error:
-            logger.warning("%s", error)
-    return configs
