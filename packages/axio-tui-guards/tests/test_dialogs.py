@@ -72,6 +72,23 @@ async def test_a_review_is_answered_by_a_key_or_a_reason(keys: list[str], answer
         assert await pressed(dialog, *keys) == answer
 
 
+@pytest.mark.parametrize(
+    "text", ["y", "Y", "yes", " always ", "ALWAYS", "once", "run", "session", "project", "s", "p"]
+)
+async def test_words_that_would_allow_are_no_reason_and_refuse(text: str) -> None:
+    dialog = LLMGuardDialog("Reviewer: RISKY")
+    app: App[None] = App()
+    given: list[Any] = []
+    async with app.run_test() as pilot:
+        app.push_screen(dialog, given.append)
+        await until(pilot, lambda: app.screen is dialog and app.focused is not None)
+        dialog.query_one(Input).value = text
+        dialog.query_one(Input).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: given)
+    assert given == ["n"]
+
+
 async def test_a_long_question_is_cut_and_nothing_in_it_is_hidden() -> None:
     app: App[None] = App()
     async with app.run_test() as pilot:

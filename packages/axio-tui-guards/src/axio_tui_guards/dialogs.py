@@ -18,7 +18,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from axio_tui_guards.asking import MAX_QUESTION
+from axio_tui_guards.asking import MAX_QUESTION, choice_of
 from axio_tui_guards.showing import visible
 
 __all__ = ("LLMGuardDialog", "PathGuardDialog")
@@ -82,7 +82,10 @@ class PathGuardDialog(_Dialog):
 
 
 class LLMGuardDialog(_Dialog):
-    """Gives "y", "always", "n", or the text that was written: the reason to refuse."""
+    """Gives "y", "always", "n", or the text that was written: the reason to refuse.
+
+    A text that is an answer itself, such as "always", is no reason, and gives "n".
+    """
 
     choices = (("Allow", "y"), ("Always", "always"), ("Deny", "n"))
 
@@ -91,4 +94,7 @@ class LLMGuardDialog(_Dialog):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.dismiss(event.value.strip() or "n")
+        text = event.value.strip()
+        answers = {answer for _words, answer in self.choices}
+        is_answer = text.lower() in answers or choice_of(text) is not None
+        self.dismiss("n" if is_answer else text)
