@@ -100,9 +100,11 @@ async def test_servers_are_added_changed_and_removed(hub: Path) -> None:
     app = Host(CustomHubScreen({}))
     async with app.run_test() as pilot:
         await pilot.press("a")
-        app.fill(name="a/b", base_url="http://h/v1")
-        await app.save(pilot)
-        assert isinstance(app.screen, ProviderEditScreen)
+        for name in ("a/b", "a:b"):
+            app.fill(name=name, base_url="http://h/v1")
+            await app.save(pilot)
+            assert isinstance(app.screen, ProviderEditScreen)
+            assert "without / and :" in str(app.screen.query_one(".wrong", Label).render())
         app.fill(name="mine", base_url="nowhere")
         await app.save(pilot)
         assert "http://" in str(app.screen.query_one(".wrong", Label).render())

@@ -35,8 +35,8 @@ class ProviderEditScreen(Dialog[OpenAICompatibleTransport | None]):
 
     def save(self) -> None:
         name, address = self.text_of("name"), self.text_of("base-url")
-        if not name.isprintable() or not name or "/" in name:
-            self.tell("a name is needed, without /")
+        if not name.isprintable() or not name or "/" in name or ":" in name:
+            self.tell("a name is needed, without / and :")
             return
         try:
             check_address(address)
