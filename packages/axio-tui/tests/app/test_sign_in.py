@@ -85,6 +85,27 @@ async def test_an_account_is_signed_in_to_and_out_of(
     await rows.close()
 
 
+async def test_a_browser_of_the_terminal_draws_nothing_over_the_screen(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noisy = tmp_path / "lynx"
+    noisy.write_text(
+        f'#!/bin/sh\necho drawn over; printf %s "$1" > {tmp_path}/new\n'
+        f"mv {tmp_path}/new {tmp_path}/asked\n"
+    )
+    noisy.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(noisy))
+    async with start() as (app, pilot):
+        await command(app, pilot, "/connect codex", "Open this address in a browser")
+        screen = app.screen
+        assert isinstance(screen, FormScreen)
+        await until(pilot, (tmp_path / "asked").exists)
+        assert (tmp_path / "asked").read_text() == screen.form.notes[1]
+        await pilot.press("escape")
+        await until(pilot, lambda: "Connect to" in words_on(app))
+    assert "drawn over" not in "".join(capfd.readouterr())
+
+
 async def test_leaving_the_sign_in_changes_nothing(start: Start) -> None:
     async with start() as (app, pilot):
         await command(app, pilot, "/connect codex", "Open this address in a browser")

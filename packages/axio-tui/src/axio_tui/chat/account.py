@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from axio_tui.browser import open_page
 from axio_tui.chat.asking import Asker
 from axio_tui.config.forms import Field, Form
 
@@ -47,9 +49,7 @@ async def sign_in(asker: Asker, environment: Mapping[str, str] = os.environ) -> 
 
 
 def _opener(environment: Mapping[str, str]) -> Callable[[str], object]:
-    import webbrowser
-
     names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     if sys.platform == "darwin" or any(environment.get(name) for name in names):
-        return webbrowser.open
-    return lambda url: None  # one of the terminal would draw over what is there
+        return partial(open_page, environment=environment)
+    return lambda url: False  # none could be seen
