@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -224,6 +224,55 @@ async def test_stopping_the_run_takes_the_question_away(
         await until(pilot, lambda: not isinstance(app.screen, FormScreen))
         await until(pilot, lambda: not app.runs.is_busy)
         assert app.questions.current is None
+
+
+class Later:
+    """An application whose messages are handled when the test says so."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], object]] = []
+
+    def call_later(self, call: Callable[[], object]) -> None:
+        self.calls.append(call)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_a_job_ends_with_the_server_that_asked_whenever_that_is_cancelled(
+    turns: int,
+) -> None:
+    person, app = ServerPerson(), Later()
+    person.app = app  # type: ignore[assignment]
+
+    async def job() -> None:
+        await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    asking = asyncio.ensure_future(person._in_app(job))
+    await asyncio.sleep(0)
+    app.calls.pop()()
+    for _turn in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+    for _turn in range(10):
+        await asyncio.sleep(0)
+    assert asking.cancelled() and asyncio.all_tasks() == before
+
+
+async def test_a_job_does_not_begin_once_the_server_has_gone() -> None:
+    person, app = ServerPerson(), Later()
+    person.app = app  # type: ignore[assignment]
+    begun: list[str] = []
+
+    async def job() -> None:
+        begun.append("begun")
+
+    asking = asyncio.ensure_future(person._in_app(job))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    app.calls.pop()()
+    await asyncio.sleep(0)
+    assert asking.cancelled() and begun == []
 
 
 @pytest.mark.parametrize(("key", "approved"), [("y", True), ("n", False), ("escape", False)])

@@ -89,8 +89,8 @@ class ServerPerson:
                 begun.set_result(asyncio.ensure_future(job()))
 
         self.app.call_later(begin)
-        task = await begun
         try:
-            return await task
-        finally:
-            task.cancel()
+            return await (await begun)
+        finally:  # it may have begun although `await begun` was cancelled
+            if begun.done() and not begun.cancelled():
+                begun.result().cancel()
