@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from axio_tui.config import keyring
-from axio_tui.config.secrets import Found, Secrets, shown
+from axio_tui.config.forms import shown
+from axio_tui.config.secrets import Found, Secrets
 from axio_tui.config.settings import is_secret
 
 KEY = "sk-test-0123456789-wxyz"

@@ -14,9 +14,10 @@ from pathlib import Path
 from axio.plugins import TRANSPORT_GROUP, Installed
 from axio_tui.chat.trust import Trust, look_at, project_folders
 from axio_tui.config.file import read_config, replace
+from axio_tui.config.forms import shown
 from axio_tui.config.load import load_config
 from axio_tui.config.paths import config_file, locked
-from axio_tui.config.secrets import KEYS, Secrets, shown
+from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.settings import Setting, find_setting, is_secret, path_of
 from axio_tui.config.values import Value
 from axio_tui.errors import CommandError, WrongUse, explain

@@ -15,12 +15,11 @@ from typing import Any
 from axio.wire.secret import Secret
 from axio_tui.config import keyring
 from axio_tui.config.file import replace
-from axio_tui.config.forms import shown
 from axio_tui.config.paths import config_folder, database_file, locked
 from axio_tui.config.reading import read_at_most
 from axio_tui.config.settings import is_secret
 
-__all__ = ("KEYS", "Found", "Secrets", "shown")
+__all__ = ("KEYS", "Found", "Secrets")
 
 # In the order in which they are preferred.
 KEYS = {
