@@ -27,8 +27,9 @@ from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError, WrongUse, explain
 from axio_tui.harmless import visible
 from axio_tui.own_servers import load_own
+from axio_tui.parts import class_of
 from axio_tui.servers import models_in
-from axio_tui.steps import in_thread
+from axio_tui.steps import in_thread, on_loop
 
 __all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
 
@@ -69,7 +70,7 @@ async def connect(
     if model is not None and choice.models and model not in choice.models:
         raise _no_such_model(choice, model, choice.models)
     try:
-        make = parts.load_class(TRANSPORT_GROUP, choice.transport)
+        make = await class_of(parts, TRANSPORT_GROUP, choice.transport)
     except PluginError as error:
         raise CommandError(f"the transport cannot be used: {error}") from error
     async with AsyncExitStack() as opened:
@@ -203,9 +204,12 @@ async def _settle_model(choice: Choice, transport: Any, wanted: str | None) -> N
         return
     if name not in registry and hasattr(transport, "fetch_models"):
         try:
-            await transport.fetch_models()
-        except AxioError as error:
-            raise CommandError(explain(error, transport)) from error
+            problem = f"{choice.title} cannot tell its models"
+            await on_loop(problem, transport.fetch_models)
+        except PluginError as failed:
+            error = failed.__cause__  # that of a server is explained
+            words = explain(error, transport) if isinstance(error, AxioError) else str(failed)
+            raise CommandError(words) from failed
     if isinstance(transport.model, str):
         able = frozenset({Capability.text, Capability.tool_use})
         transport.model = transport.models.get(name) or ModelSpec(name, able)

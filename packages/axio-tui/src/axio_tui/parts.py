@@ -7,6 +7,7 @@ distribution and the step that has failed.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -41,6 +42,7 @@ __all__ = (
     "Begun",
     "Parts",
     "begin",
+    "class_of",
     "disabled_in",
     "end",
     "import_class",
@@ -120,6 +122,20 @@ async def load_tool(entry: EntryPoint) -> AnyTool:
 async def import_class(entry: EntryPoint) -> type:
     part = await _step(entry, "import", entry.load)
     return await _step(entry, "import", lambda: as_class(entry.name, part))
+
+
+async def class_of(parts: Installed, group: str, name: str) -> type:
+    """`parts.load_class` while the event loop goes on."""
+    entry = parts.entry(group, name)
+    if entry is None or not isinstance(parts, Parts):
+        return await asyncio.to_thread(parts.load_class, group, name)
+    if entry in parts.failed:
+        raise parts.failed[entry]
+    try:
+        return await import_class(entry)
+    except PluginError as error:
+        parts.failed[entry] = error
+        raise
 
 
 async def load_guard(entry: EntryPoint) -> PermissionGuard:

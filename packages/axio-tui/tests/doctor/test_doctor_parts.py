@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import sys
 import threading
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from select import select
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
@@ -72,6 +75,33 @@ def test_each_plug_in_that_fails_is_named_and_the_others_are_loaded(
     assert "fell over" in findings["plug-in raising"].found
     assert "ends the program" in findings["plug-in ending"].found
     assert findings["plug-ins"].state == "ok", "all others were loaded"
+
+
+STARTS = """
+import os, subprocess
+file = os.open({fifo!r}, os.O_WRONLY)
+subprocess.Popen(["sh", "-c", "echo $$; exec sleep 300"], stdout=file, stderr=subprocess.DEVNULL)
+os._exit(4)
+"""
+
+
+def test_what_a_plug_in_has_started_is_ended_with_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(home / "alive")
+    plugins(home, monkeypatch, {"starting": STARTS.format(fifo=str(home / "alive"))})
+    alive, said = os.open(home / "alive", os.O_RDONLY | os.O_NONBLOCK), b""
+    try:
+        assert "ends the program" in named(look_at_plugins(LONG))["plug-in starting"].found
+        while select([alive], [], [], 20)[0]:
+            if not (more := os.read(alive, 100)):
+                break  # none is left that could write
+            said += more
+        else:
+            os.kill(int(said), signal.SIGKILL)
+            pytest.fail("it goes on")
+    finally:
+        os.close(alive)
 
 
 @pytest.mark.heavy  # it waits for the limit

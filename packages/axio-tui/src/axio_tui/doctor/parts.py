@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -96,7 +98,8 @@ def _go_on(trial: _Trial, deadline: float, patience: float) -> bool:
             f"it is not loaded within {patience:.1f} s"
         )
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # also what the plug-ins have started
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

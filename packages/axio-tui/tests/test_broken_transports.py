@@ -1,0 +1,95 @@
+"""A transport of others that breaks while it is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from axio_tui import steps
+from axio_tui.choose import Choice
+from axio_tui.connect import connect
+from axio_tui.errors import CommandError
+from axio_tui.parts import Parts
+from support.plugs import put
+
+TRANSPORT = """
+import asyncio, threading
+from axio.exceptions import StreamError
+from axio.models import ModelRegistry
+
+gate = threading.Event()
+
+class Transport:
+    models = ModelRegistry()
+    model = "one"
+
+    async def stream(self, messages, tools, system):
+        return
+        yield
+
+
+class Wrong(Transport):
+    async def fetch_models(self):
+        raise TypeError("models are no list")
+
+
+class Refused(Transport):
+    async def fetch_models(self):
+        raise StreamError("the server is full")
+
+
+class Hanging(Transport):
+    async def fetch_models(self):
+        await asyncio.Event().wait()
+"""
+GROUPS = {
+    "axio.transport": {
+        "acme-wrong": "acme_models:Wrong",
+        "acme-refused": "acme_models:Refused",
+        "acme-hanging": "acme_models:Hanging",
+        "acme-slow": "acme_slow:Transport",
+    }
+}
+SLOW = """
+import acme_models
+assert acme_models.gate.wait(60)
+class Transport(acme_models.Transport): ...
+"""
+
+
+@pytest.fixture
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    put(tmp_path / "site", "acme-models", GROUPS, {"acme_models": TRANSPORT, "acme_slow": SLOW})
+    yield Parts(lambda words: None)
+    for name in ("acme_models", "acme_slow"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("acme-wrong", "acme-wrong cannot tell its models: TypeError: models are no list"),
+        ("acme-refused", "the server is full"),
+        ("acme-hanging", "acme-hanging cannot tell its models: it took more than 1 s"),
+    ],
+)
+async def test_a_transport_that_cannot_tell_its_models_is_told(
+    parts: Parts, name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "LIMIT", 1.0)
+    connecting = connect(Choice(name, name, name), None, parts)
+    with pytest.raises(CommandError, match=words):
+        await asyncio.wait_for(connecting.__aenter__(), 40)
+
+
+async def test_the_event_loop_goes_on_while_a_transport_is_imported(parts: Parts) -> None:
+    import acme_models  # type: ignore[import-not-found]
+
+    asyncio.get_running_loop().call_soon(acme_models.gate.set)
+    async with connect(Choice("acme-slow", "acme-slow", "slow"), None, parts) as transport:
+        assert type(transport).__module__ == "acme_slow"
