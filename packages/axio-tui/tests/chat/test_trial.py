@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from axio.events import Error
+from axio.exceptions import StreamError
 from axio.wire.http import Timeouts
 from axio_transport_anthropic import AnthropicTransport
 from axio_transport_openai import OpenAITransport
@@ -108,3 +110,12 @@ def test_words_on_a_transport_that_cannot_be_made() -> None:
     assert failed(WrongUse("the transport openai needs a key")).step == "settings"
     assert failed(WrongUse("openai has no model 'x'; it has: y")).step == "model"
     assert failed(CommandError("it does not answer")).step == "settings"
+
+
+async def test_an_error_that_a_transport_tells_as_an_event_is_the_failure() -> None:
+    class Telling:
+        async def stream(self, messages: Any, tools: Any, system: str) -> Any:
+            yield Error(StreamError("no such key", status=401))
+
+    trial = await try_out(Telling())
+    assert (trial.works, trial.step) == (False, "settings") and "no such key" in trial.words

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Literal, TypeAlias
 
 from axio.blocks import TextBlock
-from axio.events import IterationEnd, ReasoningDelta, TextDelta, ToolUseStart
+from axio.events import Error, IterationEnd, ReasoningDelta, TextDelta, ToolUseStart
 from axio.exceptions import AxioError, ConnectionFailed, StreamError
 from axio.messages import Message
 from axio_tui.config.saved import ACCOUNT
@@ -63,6 +63,8 @@ async def try_out(transport: Any, name: str = "", patience: float = PATIENCE) ->
 
 async def _first(events: Any) -> bool:
     async for event in events:
+        if isinstance(event, Error):
+            raise event.exception
         if isinstance(event, _ANSWERS):
             return True
     return False
