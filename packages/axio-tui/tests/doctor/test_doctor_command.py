@@ -200,6 +200,46 @@ def test_a_model_that_answers_is_ok(axio: Any) -> None:
     assert findings(done)["request"]["state"] == "ok" and done.code == 0
 
 
+FIELDED = """
+from axio.events import IterationEnd, TextDelta
+from axio.types import StopReason, Usage
+
+class Fielded:
+    FIELDS = ({"name": "region", "required": True}, {"name": "pin", "kind": "secret"})
+
+    def __init__(self, region, pin, session=None, model=None):
+        self.model = model
+        if (region, pin) != ("north", "4321"):
+            raise ValueError("no such region")
+
+    async def stream(self, messages, tools, system):
+        yield TextDelta(0, "ready")
+        yield IterationEnd(1, StopReason.end_turn, Usage(1, 1))
+"""
+
+
+def test_a_transport_is_opened_with_all_that_was_saved_for_it(axio: Any) -> None:
+    parts = axio.home / "parts"
+    parts.mkdir()
+    (parts / "fielded.py").write_text(FIELDED)
+    install(parts, "fielded", "[axio.transport]\nfielded = fielded:Fielded\n")
+    config = axio.home / ".config" / "axio"
+    config.mkdir(parents=True, mode=0o700)
+    (config / "secrets.toml").write_text('[fielded]\npin = "4321"\n')
+    (config / "secrets.toml").chmod(0o600)
+    data = Path(f"{axio.home}-data") / "axio-tui"
+    data.mkdir(parents=True, mode=0o700)
+    db = sqlite3.connect(data / "axio.db")
+    with db:
+        db.execute("CREATE TABLE axio_config (project, key, value, PRIMARY KEY (project, key))")
+        row = ("<global>", "transport.fielded.region", "north")
+        db.execute("INSERT INTO axio_config VALUES (?, ?, ?)", row)
+    db.close()
+    axio.environment |= {"PYTHONPATH": f"{axio.acme}:{parts}", "AXIO_TRANSPORT": "fielded"}
+    told = findings(axio(*DOCTOR, "--json", "--online"))
+    assert (told["model"]["state"], told["request"]["state"]) == ("ok", "ok"), told
+
+
 @pytest.mark.heavy  # it waits for the limit
 def test_a_model_that_never_answers_is_broken_at_the_limit(axio: Any) -> None:
     axio.environment["AXIO_TRANSPORT"] = "scripted"

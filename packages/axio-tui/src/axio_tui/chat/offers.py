@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
 from axio_tui.choose import COMPATIBLE, KEYS, OFFLINE
+from axio_tui.config.saved import ACCOUNT
 from axio_tui.own_servers import load_own
 from axio_tui.servers import SERVERS, RunningServer, Server, find_own_servers
 
@@ -20,7 +21,6 @@ __all__ = ("Offer", "is_free", "offers", "told")
 
 Find = Callable[[Sequence[Server]], Awaitable[list[RunningServer]]]
 
-_ACCOUNT = "codex"
 _OF_THIS_MACHINE = frozenset({OFFLINE, *(server.name for server in SERVERS)})
 
 
@@ -79,14 +79,14 @@ async def offers(
         if name in installed and name in keys
         for offer in _known(name, parts)
     ]
-    if _ACCOUNT in installed and _is_signed_in():
-        found += _known(_ACCOUNT, parts)
+    if ACCOUNT in installed and _is_signed_in():
+        found += _known(ACCOUNT, parts)
     if COMPATIBLE in installed:
         running = await find(SERVERS)
         found += [Offer(one.server.name, id) for one in running for id in one.models]
     for name in installed:
         found += await asyncio.to_thread(_own, name, parts)
-    others = [name for name in installed if name not in (*KEYS, _ACCOUNT, COMPATIBLE, OFFLINE)]
+    others = [name for name in installed if name not in (*KEYS, ACCOUNT, COMPATIBLE, OFFLINE)]
     for name in (*others, *([OFFLINE] if OFFLINE in installed else [])):
         found += _known(name, parts)
     return found

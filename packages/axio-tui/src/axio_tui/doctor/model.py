@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from axio.events import Error, IterationEnd
-from axio.messages import Message, as_message
 from axio.plugins import TRANSPORT_GROUP, Installed
 from axio.transport import CompletionTransport, model_of
+from axio_tui.chat.providers import Providers
+from axio_tui.chat.trial import Step, try_out
 from axio_tui.choose import OFFLINE, Choice, choose, choose_named
-from axio_tui.config.secrets import KEYS, Secrets
+from axio_tui.config.secrets import Secrets
 from axio_tui.config.values import Config
 from axio_tui.connect import connect, reach_loopback_directly
 from axio_tui.doctor.findings import Finding
 from axio_tui.doctor.known import words_of_others
 from axio_tui.doctor.settings import config_here, parts_here
-from axio_tui.errors import CommandError, address_of, explain
+from axio_tui.errors import CommandError, address_of
 
 __all__ = ("look_at_model", "look_at_transports")
-
-_QUESTION = "Answer with the one word: ready"
 
 
 def look_at_transports() -> Iterator[Finding]:
@@ -46,7 +44,7 @@ async def _look(patience: float, online: bool) -> list[Finding]:
     end = time.monotonic() + patience
     try:
         choice = await _chosen(config, parts)
-        kept = await asyncio.to_thread(_kept, choice, config)
+        kept = await asyncio.to_thread(Providers(parts, config, Secrets()).kept, choice)
         async with (
             asyncio.timeout(patience),
             connect(choice, config["model"], parts, kept) as transport,
@@ -54,7 +52,7 @@ async def _look(patience: float, online: bool) -> list[Finding]:
             told = Finding("ok", "model", _told(choice, transport), _hint(choice, online))
             if not online:
                 return [told]
-            return [told, await _asked(transport, end - time.monotonic())]
+            return [told, await _asked(transport, choice.transport, end - time.monotonic())]
     except CommandError as error:
         return [Finding("broken", "model", words_of_others(str(error)), "axio models lists others")]
     except TimeoutError:
@@ -66,17 +64,6 @@ async def _chosen(config: Config, parts: Installed) -> Choice:
     if config["transport"] is not None:
         return await choose_named(config["transport"], parts)
     return await choose(os.environ, parts, kept=Secrets().sources())
-
-
-def _kept(choice: Choice, config: Config) -> dict[str, str]:
-    found = Secrets().of(choice.transport)
-    kept = {
-        name: secret.value.reveal()
-        for name, secret in found.items()
-        if secret.source != KEYS.get(choice.transport)
-    }
-    address = config.below("transports").get(f"{choice.transport}.base_url")
-    return kept if address is None else {**kept, "base_url": address}
 
 
 def _told(choice: Choice, transport: CompletionTransport) -> str:
@@ -93,27 +80,16 @@ def _hint(choice: Choice, online: bool) -> str:
     return "" if online else "axio doctor --online tries a small request"
 
 
-async def _asked(transport: CompletionTransport, patience: float) -> Finding:
-    begin = time.monotonic()
-    try:
-        async with asyncio.timeout(max(0.1, patience)):
-            failure = await _answer(transport, as_message(_QUESTION))
-    except TimeoutError:
-        words = f"no answer within {time.monotonic() - begin:.1f} s"
-        return Finding("broken", "request", words, "axio doctor --online --limit N waits longer")
-    except Exception as error:
-        failure = error
-    if failure is not None:
-        words = words_of_others(explain(failure, transport))
-        return Finding("broken", "request", words, "axio models lists other models")
-    return Finding("ok", "request", f"answered in {time.monotonic() - begin:.1f} s")
+async def _asked(transport: CompletionTransport, name: str, patience: float) -> Finding:
+    trial = await try_out(transport, name, max(0.1, patience))
+    words = words_of_others(trial.words)
+    if trial.works:
+        return Finding("ok", "request", words)
+    return Finding("broken", "request", words, _ADVICE[trial.step])
 
 
-async def _answer(transport: CompletionTransport, message: Message) -> BaseException | None:
-    """None once all of the answer is there; otherwise why it is not."""
-    async for event in transport.stream([message], [], ""):
-        if isinstance(event, Error):
-            return event.exception
-        if isinstance(event, IterationEnd):
-            return None
-    return RuntimeError("the answer ended before its end")
+_ADVICE: Mapping[Step, str] = {
+    "settings": "/connect changes its settings, and --limit N waits longer",
+    "model": "axio models lists other models",
+    "": "axio models lists other models",
+}

@@ -11,6 +11,7 @@ from axio_tui.chat.trust import Trust, look_at, project_folders
 from axio_tui.config import keyring
 from axio_tui.config.file import ConfigFile, Problem, read_config
 from axio_tui.config.paths import config_file, database_file
+from axio_tui.config.saved import ACCOUNT
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config, resolve
 from axio_tui.doctor.findings import Finding, State
@@ -20,7 +21,6 @@ from axio_tui.parts import Parts, disabled_in
 __all__ = ("config_here", "look_at_config", "look_at_keys", "look_at_trust", "parts_here")
 
 _NAMED = 20
-ACCOUNT = "codex"
 
 
 def config_here(environment: Mapping[str, str] = os.environ) -> Config:
