@@ -324,5 +324,28 @@ async def test_the_plug_in_connects_the_users_file(
     await plugin.close()
 
 
+async def test_a_server_of_a_file_is_changed_in_its_file_alone(
+    registry: MCPRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = {"command": "nothing-x", "env": {"TOKEN": "secret"}}
+    (tmp_path / ".mcp.json").write_text(json.dumps({"mcpServers": {"gh": entry}}))
+    project, everywhere = Rows(), Rows({"mcp.own.command": "nothing-x"})
+    found = find_servers(trusted=True, user=tmp_path / "none").servers
+    await registry.init(project, everywhere, others=found.values())
+    changed = dataclasses.replace(found["gh"], timeout=9)
+    for work in (
+        registry.switch("gh", False),
+        registry.remove_server("gh"),
+        registry.update_server("gh", changed),
+        registry.update_server("gh", changed, scope="global"),
+    ):
+        with pytest.raises(ConfigError, match=r"'gh' comes from a file: edit .*\.mcp\.json"):
+            await work
+    assert registry.server_config("gh") == found["gh"]
+    await registry.switch("own", False)
+    assert project == {} and {key.split(".")[1] for key in everywhere} == {"own"}
+
+
 def test_the_plug_in_is_found_by_applications() -> None:
     assert type(discover_tools_plugins()["mcp"]) is MCPPlugin

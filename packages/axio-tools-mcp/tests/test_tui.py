@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +14,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from axio.exceptions import StoreError
 from axio_tools_mcp import MCPRegistry, MCPServerConfig
 from axio_tools_mcp.tui import MCPHubScreen, MCPServerEditScreen
 from support.mcp_servers import ODD, assert_nothing_left
@@ -40,9 +43,14 @@ class Host(App[None]):
         super().__init__()
         self.first = screen
         self.answers: list[Any] = []
+        self.told: list[str] = []
 
     def on_mount(self) -> None:
         self.push_screen(self.first, self.answers.append)
+
+    def notify(self, message: str, **how: Any) -> None:
+        assert how["markup"] is False
+        self.told.append(message)
 
     def fill(self, **values: str) -> None:
         for name, value in values.items():
@@ -129,6 +137,56 @@ async def test_a_server_elsewhere_has_an_address_and_headers() -> None:
     headers = {"A": "b", "C": "d:e"}
     assert made == MCPServerConfig("s", url="https://h/mcp", headers=headers, scope="project")
     assert (await edited(made, headers="A:b, C:d:e"))[0] == made
+
+
+async def test_a_fault_of_the_store_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(self: Rows, prefix: str) -> None:
+        raise StoreError("the [disk] is full")
+
+    async with hub(Rows({"mcp.a.command": "no-such-command-xyz"})) as (app, registry, pilot):
+        monkeypatch.setattr(Rows, "delete_prefix", broken)
+        await pilot.press("d")
+        await until(pilot, lambda: "the [disk] is full" in app.words)
+        assert registry.server_names == ["a"]
+
+
+async def test_a_closed_list_gives_up_nothing() -> None:
+    goes_on = asyncio.Event()
+
+    class WaitingRows(Rows):
+        async def delete_prefix(self, prefix: str) -> None:
+            await goes_on.wait()
+            raise StoreError("the [disk] is full")
+
+    async with hub(WaitingRows({"mcp.a.command": "no-such-command-xyz"})) as (app, _, pilot):
+        await pilot.press("d", "escape")
+        await until(pilot, lambda: app.answers == [None])
+        goes_on.set()
+        await until(pilot, lambda: app.told == ["the [disk] is full"])
+
+
+SECRET = MCPServerConfig(
+    "s",
+    url="https://me:pass-word-1@h/mcp?token=abcdefgh4321",
+    headers={"Authorization": "Bearer long-secret-9876", "Short": "pin", "Own": "Bearer ${KEY}"},
+)
+
+
+async def test_no_secret_stands_on_the_screen_and_none_is_lost() -> None:
+    before = SECRET
+    app = Host(MCPServerEditScreen(before))
+    async with app.run_test(size=(200, 40)) as pilot:
+        await pilot.pause()
+        assert "9876, Short:" in app.words and "4321" in app.words and "${KEY}" in app.words
+        for secret in ("long-secret", "pin", "pass-word", "abcdefgh"):
+            assert secret not in app.words
+    assert (await edited(before, name="t"))[0] == dataclasses.replace(before, name="t")
+    after, _ = await edited(before, headers="Short:…, Authorization:Bearer new", url="http://n/")
+    assert after.headers == {"Short": "pin", "Authorization": "Bearer new"}
+    assert after.url == "http://n/"
+    for values in ({"headers": "Other:…9876"}, {"url": "https://other/mcp…4321"}):
+        made, words = await edited(before, **values)
+        assert made is None and "write" in words
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 from axio.tool import Tool
 from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.elicitation import Elicit
+from axio_tools_mcp.errors import ConfigError
 from axio_tools_mcp.rows import ConfigRows, erase_rows, read_rows, write_rows
 from axio_tools_mcp.session import MCPSession
 from axio_tools_mcp.tools import load_tools
@@ -50,6 +51,7 @@ class MCPRegistry:
         self._servers: dict[str, Server] = {}
         self._rows: dict[str, ConfigRows | None] = {"project": None, "global": None}
         self._refreshing: set[asyncio.Task[None]] = set()
+        self._of_files: set[str] = set()
 
     async def init(
         self,
@@ -60,10 +62,12 @@ class MCPRegistry:
     ) -> None:
         """Load what is configured, and connect it side by side with `others`.
 
-        Of servers with one name that of `others` is used, else the global one.
+        Of servers with one name that of `others` is used, else the global one. Those of `others`
+        come from files, and are changed there alone: `ConfigError` names the file.
         """
         self._rows = {"project": config, "global": global_config}
         servers = [*others]
+        self._of_files.update(config.name for config in servers)
         for scope in ("global", "project"):
             rows = self._rows[scope]
             if rows is not None:
@@ -106,6 +110,7 @@ class MCPRegistry:
 
     async def remove_server(self, name: str) -> None:
         """Close a server and forget it. `KeyError` when there is none of this name."""
+        self._check_own(name)
         await _whole(self._erase(self._servers[name].config))
         server = self._servers.pop(name)
         await server.session.close()
@@ -116,6 +121,7 @@ class MCPRegistry:
     ) -> None:
         """Replace a server. It is connected anew only if its name or its connection has changed."""
         old = self._servers[name]
+        self._check_own(name)
         if cfg.name != name and cfg.name in self._servers:
             raise ValueError(f"MCP server {cfg.name!r} already exists")
         same = _connection_of(old.config) == _connection_of(cfg)
@@ -144,6 +150,7 @@ class MCPRegistry:
     async def switch(self, name: str, on: bool) -> None:
         """Switch a server on or off, and keep that."""
         server = self._servers[name]
+        self._check_own(name)
         server.config = dataclasses.replace(server.config, enabled=on)
         server.session.config = server.config
         if on:
@@ -258,6 +265,14 @@ class MCPRegistry:
 
     def get_server_scope(self, name: str) -> str:
         return self._servers[name].scope
+
+    def _check_own(self, name: str) -> None:
+        """Refuse what would hold here only until the file of the server is read again."""
+        if name in self._of_files:
+            from axio_tools_mcp.edit import file_for, quoted
+
+            file = file_for(self._servers[name].scope, name)
+            raise ConfigError(f"MCP server {quoted(name)} comes from a file: edit {file}")
 
     # ── one server ────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from axio.exceptions import AxioError
 from axio_tools_mcp.config import MCPServerConfig
 from axio_tools_mcp.edit import shown
 from axio_tools_mcp.errors import ConfigError
@@ -23,6 +25,9 @@ __all__ = ("MCPHubScreen", "MCPServerEditScreen")
 
 SCOPES = ("global", "project")
 _EVERY = 0.5  # seconds between two looks at the states
+_HIDES = "\N{HORIZONTAL ELLIPSIS}"  # stands in no header, and in no address
+_LONG_ENOUGH = 12  # characters of a secret whose last four do not give it away
+_VARIABLE = re.compile(r"(\w+ )?\$\{\w+\}")
 _LINES = ("name", "type", "command", "args", "url", "headers", "scope")
 _LABELS = {
     "name": "Name",
@@ -103,16 +108,22 @@ class MCPHubScreen(ModalScreen[None]):
         return names[place] if place is not None and place < len(names) else None
 
     def _do(self, work: Awaitable[None]) -> None:
-        """Do it in the background, and say what goes wrong."""
+        """Do it in the background, also when this screen is closed, and say what goes wrong."""
+        app = self.app
 
         async def doing() -> None:
             try:
                 await work
-            except (OSError, RuntimeError, ValueError, LookupError) as error:
-                self.query_one("#keys", Label).update(Content(shown(str(error))))
-            self._list()
+            except (AxioError, OSError, RuntimeError, ValueError, LookupError) as error:
+                words = shown(str(error))
+                if self in app.screen_stack:
+                    self.query_one("#keys", Label).update(Content(words))
+                else:
+                    app.notify(words, severity="error", markup=False)
+            if self in app.screen_stack:
+                self._list()
 
-        self.run_worker(doing(), group="servers")
+        app.run_worker(doing(), group="servers")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -192,6 +203,8 @@ class MCPServerEditScreen(ModalScreen[MCPServerConfig | None]):
             return _args_text(config)
         if name == "headers":
             return _headers_text(config)
+        if name == "url":
+            return _url_text(config)
         return str(getattr(config, name) or "")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -223,7 +236,7 @@ def _config(before: MCPServerConfig | None, texts: dict[str, str]) -> MCPServerC
         "name": name,
         "command": texts["command"] or None if kind == "stdio" else None,
         "args": _args(before, texts["args"]) if kind == "stdio" else [],
-        "url": texts["url"] or None if kind == "http" else None,
+        "url": _url(before, texts["url"]) or None if kind == "http" else None,
         "headers": _headers(before, texts["headers"]) if kind == "http" else {},
         "scope": scope,
     }
@@ -238,7 +251,30 @@ def _args_text(config: MCPServerConfig) -> str:
 
 
 def _headers_text(config: MCPServerConfig) -> str:
-    return ", ".join(f"{key}:{value}" for key, value in config.headers.items())
+    return ", ".join(f"{key}:{_hidden(value)}" for key, value in config.headers.items())
+
+
+def _url_text(config: MCPServerConfig) -> str:
+    """The address; of what may be secret in it the end alone."""
+    if not config.url or config.url == config.target:
+        return config.url or ""
+    return config.target + _hidden(config.url.removeprefix(config.target))
+
+
+def _hidden(value: str) -> str:
+    """A value that may be secret, as a person may see it; the name of a variable is none."""
+    if _VARIABLE.fullmatch(value):
+        return value
+    return _HIDES + (value[-4:] if len(value) >= _LONG_ENOUGH else "")
+
+
+def _url(before: MCPServerConfig | None, text: str) -> str:
+    """The address, as it was where nothing was changed in it."""
+    if before is not None and before.url and text == _url_text(before):
+        return before.url
+    if _HIDES in text:
+        raise ConfigError(f"a part of the URL is hidden ({_HIDES}): write the whole URL")
+    return text
 
 
 def _args(before: MCPServerConfig | None, text: str) -> list[str]:
@@ -256,5 +292,11 @@ def _headers(before: MCPServerConfig | None, text: str) -> dict[str, str]:
         name, colon, value = part.partition(":")
         if not colon or not name.strip():
             raise ConfigError("a header has to be K:V")  # the text is not shown: it may be a key
-        headers[name.strip()] = value.strip()
+        name, value = name.strip(), value.strip()
+        old = before.headers.get(name) if before is not None else None
+        if old is not None and value == _hidden(old).strip():
+            value = old
+        elif _HIDES in value:
+            raise ConfigError(f"the header {name} is hidden in part ({_HIDES}): write it whole")
+        headers[name] = value
     return headers
