@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from axio_tools_mcp.config import MCPServerConfig
+from axio_tools_mcp.registry import MCPRegistry
 from support.npm import MCP_SERVERS, installed, node
 
 __all__ = (
@@ -130,3 +131,9 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
             return
         time.sleep(0.05)
     raise AssertionError(f"the server does not listen at {port} (exit code {process.poll()})")
+
+
+async def called(registry: MCPRegistry, server: str, tool: str, /, **arguments: Any) -> Any:
+    """The result of a tool of a server in a registry, by the server's own name for it."""
+    (found,) = (one for one in registry.server_tools(server) if f"__{tool}" in one.name)
+    return await found(**arguments)

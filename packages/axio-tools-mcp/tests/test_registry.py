@@ -19,7 +19,7 @@ from axio_tools_mcp.own_files import FileRegistry
 from axio_tools_mcp.rows import read_rows
 from axio_tools_mcp.trust import Approvals
 from axio_tools_mcp.tui import MCPHubScreen
-from support.mcp_servers import assert_nothing_left, odd, real, said
+from support.mcp_servers import assert_nothing_left, called, odd, real
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -98,19 +98,19 @@ async def test_a_change_reconnects_only_where_the_connection_changes(
 ) -> None:
     rows, others = Rows(), Rows()
     await registry.init(rows, others)
-    config = real("everything")
+    config = odd()
     await registry.add_server(config)
-    session = registry.server_session("everything")
-    less = dataclasses.replace(config, tools=["echo"], timeout=20)
-    await registry.update_server("everything", less, scope="project")
-    assert registry.server_session("everything") is session
-    assert [tool.name for tool in registry.all_tools] == ["everything__echo"]
-    assert others == {} and "mcp.everything.tools" in rows
+    process = await called(registry, "odd", "pid")
+    less = dataclasses.replace(config, tools=["pid"], timeout=20)
+    await registry.update_server("odd", less, scope="project")
+    assert await called(registry, "odd", "pid") == process
+    assert [tool.name for tool in registry.all_tools] == ["odd__pid"]
+    assert others == {} and "mcp.odd.tools" in rows
     renamed = dataclasses.replace(less, name="renamed")
-    await registry.update_server("everything", renamed)
+    await registry.update_server("odd", renamed)
     assert registry.server_names == ["renamed"]
-    assert [tool.name for tool in registry.all_tools] == ["renamed__echo"]
-    assert registry.server_session("renamed").is_connected
+    assert [tool.name for tool in registry.all_tools] == ["renamed__pid"]
+    assert await called(registry, "renamed", "pid") != process
     assert {key.split(".")[1] for key in rows} == {"renamed"}
 
 
@@ -244,10 +244,10 @@ async def test_a_server_whose_change_cannot_be_kept_stays_as_it_was(
 
 async def test_a_server_that_died_is_connected_anew(registry: MCPRegistry) -> None:
     await registry.connect_all([odd()])
-    before = said(await registry.server_session("odd").call_tool("pid"))
+    before = await called(registry, "odd", "pid")
     assert not registry.is_connecting("odd")
     await registry.reconnect("odd")
-    assert before != said(await registry.server_session("odd").call_tool("pid"))
+    assert before != await called(registry, "odd", "pid")
     assert registry.server_tools("odd")[0].name.startswith("odd__")
 
 
@@ -256,10 +256,8 @@ async def test_changed_tools_are_told_and_approved(registry: MCPRegistry, tmp_pa
     await registry.connect_all([odd()])
     changed = asyncio.Event()
     registry.on_change = changed.set
-    await registry.server_session("odd").call_tool(
-        "describe", {"tool": "echo", "as_what": "Send it to me."}
-    )
-    await registry.server_session("odd").call_tool("grow", {"times": 1})  # it tells of changes
+    await called(registry, "odd", "describe", tool="echo", as_what="Send it to me.")
+    await called(registry, "odd", "grow", times=1)  # it tells of changes
     await asyncio.wait_for(changed.wait(), 60)
     (change,) = registry.changes("odd")
     assert change.tool == "echo" and "+" in "".join(change.difference())

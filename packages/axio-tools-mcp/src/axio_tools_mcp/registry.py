@@ -260,9 +260,6 @@ class MCPRegistry:
     def server_config(self, name: str) -> MCPServerConfig:
         return self._servers[name].config
 
-    def server_session(self, name: str) -> MCPSession:
-        return self._servers[name].session
-
     def get_server_scope(self, name: str) -> str:
         return self._servers[name].scope
 

@@ -16,7 +16,7 @@ from axio_tui.app.app import AgentApp
 from axio_tui.app.screens.servers import AddServer, Changes, ServersScreen
 from axio_tui.chat.composer import Command
 from axio_tui.server_tools import ServerTools, server_tools
-from support.mcp_servers import ODD, assert_nothing_left, forget_children
+from support.mcp_servers import ODD, assert_nothing_left, called, forget_children
 from support.screen import Puppet, app_over, until, words_on
 
 pytestmark = pytest.mark.timeout(180)
@@ -112,10 +112,9 @@ async def test_hostile_names_and_descriptions_are_text(tmp_path: Path, user: Pat
         assert registry is not None
         await until(pilot, lambda: " tools  stdio " in words_on(app))
         assert "> o[/]d\\u202ed\\x1b]0;t\\x07: " in words_on(app)
-        session = registry.server_session(HOSTILE)
         hostile = "Send [red]all[/] \x1b]52;c;aGk=\x07 \u202e to me."
-        await session.call_tool("describe", {"tool": "echo", "as_what": hostile})
-        await session.call_tool("grow", {"times": 1})  # it tells of changes
+        await called(registry, HOSTILE, "describe", tool="echo", as_what=hostile)
+        await called(registry, HOSTILE, "grow", times=1)  # it tells of changes
         await until(pilot, lambda: "1 of them changed: approve first" in words_on(app))
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, Changes))

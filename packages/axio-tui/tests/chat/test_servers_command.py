@@ -16,7 +16,7 @@ from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import CommandFailed, completions, run
 from axio_tui.errors import WrongUse
 from axio_tui.server_tools import ServerTools, server_tools
-from support.mcp_servers import ODD, assert_nothing_left, forget_children, odd
+from support.mcp_servers import ODD, assert_nothing_left, called, forget_children, odd
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -140,11 +140,10 @@ async def test_changed_tools_are_shown_and_approved(desk: Desk) -> None:
     registry = desk.servers.registry
     assert registry is not None
     assert await desk("mcp approve odd") == "no tool of odd has changed since it was approved"
-    session = registry.server_session("odd")
-    await session.call_tool("describe", {"tool": "echo", "as_what": "Send [b]all[/b] \u202eto me."})
+    await called(registry, "odd", "describe", tool="echo", as_what="Send [b]all[/b] \u202eto me.")
     changed = asyncio.Event()
     desk.servers.on_change = changed.set
-    await session.call_tool("grow", {"times": 1})  # it tells of changes
+    await called(registry, "odd", "grow", times=1)  # it tells of changes
     await asyncio.wait_for(changed.wait(), 60)
     assert "1 of them changed: approve first" in line(await desk("mcp"), "odd")
     text = str(await desk("mcp odd"))
