@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from axio.plugins import (
     GUARDS_GROUP,
@@ -11,7 +13,9 @@ from axio.plugins import (
     TOOLS_GROUP,
     TRANSPORT_GROUP,
     PluginError,
+    ToolsPlugin,
 )
+from axio_tui.app.asker import answer_of
 from axio_tui.app.screens.contract import SelectorSelectScreen
 from axio_tui.app.screens.hub import PluginHubScreen
 from axio_tui.app.screens.switches import (
@@ -21,10 +25,12 @@ from axio_tui.app.screens.switches import (
 )
 from axio_tui.chat.commands import CommandFailed
 from axio_tui.chat.composer import Command
+from axio_tui.chat.settings import set_up_plugin
 from axio_tui.config.load import load_config
 from axio_tui.config.values import Config
 from axio_tui.extensions import Extensions
 from axio_tui.parts import named, setting_of
+from axio_tui.steps import in_thread
 from axio_tui.switches import names_of, save_names
 
 if TYPE_CHECKING:
@@ -36,43 +42,38 @@ _LATER = "what was switched holds from the next start on"
 
 
 async def show_plugins(app: AgentApp) -> None:
-    """Open the hub."""
+    """Let the person choose in the hub, and show what they chose until they have closed it."""
     extensions = app.opened.extensions
     if extensions is None:
         raise CommandFailed("there are no plug-ins here")
     plugins = extensions.plugins
+    labels = await asyncio.gather(*(_label(name, one) for name, one in plugins.items()))
     entries = [
         ("tools", "Tools", "switch them on and off"),
         ("transports", "Transports", "switch them on and off"),
         ("guards", "Guards", "which of them are asked, about what"),
         ("selector", "Selector", "who chooses the tools that a model is shown"),
-        *((f"plugin {name}", str(one.label), "its settings") for name, one in plugins.items()),
+        *(
+            (f"plugin {name}", label, "its settings")
+            for name, label in zip(plugins, labels, strict=True)
+        ),
     ]
     problems = [f"{named(entry)}: {error}" for entry, error in extensions.errors.items() if error]
-
-    async def chosen(key: str | None) -> None:
-        if key is None:
-            return
-        kind, _, name = key.partition(" ")
-        if kind == "plugin":
-            await _settings(app, extensions, name)
-        else:
-            await _SHOWN[kind](app, extensions, load_config({}))
-
-    app.push_screen(PluginHubScreen(entries, problems), chosen)
-
-
-async def _settings(app: AgentApp, extensions: Extensions, name: str) -> None:
-    try:
-        screen: Any = await extensions.screen_of(name)
-    except PluginError as error:
-        app.say(str(error))
+    key = await answer_of(app, PluginHubScreen(entries, problems))
+    if key is None:
         return
+    kind, _, name = key.partition(" ")
+    if kind == "plugin":
+        app.say(await set_up_plugin(app.host, name))
+    else:
+        await _SHOWN[kind](app, extensions, load_config({}))
 
-    async def closed(result: object) -> None:
-        await extensions.refresh(name)
 
-    app.push_screen(screen, closed)
+async def _label(name: str, plugin: ToolsPlugin) -> str:
+    """The label of a plug-in; its name if it cannot say one."""
+    with suppress(PluginError):
+        return await in_thread("label", lambda: str(plugin.label))
+    return name
 
 
 async def _tools(app: AgentApp, extensions: Extensions, config: Config) -> None:
@@ -82,12 +83,10 @@ async def _tools(app: AgentApp, extensions: Extensions, config: Config) -> None:
     known = {name for names in groups.values() for name in names}
     before = names_of(config, TOOLS_GROUP)
 
-    async def chosen(off: set[str] | None) -> None:
-        if off is not None and await _kept(app, TOOLS_GROUP, before - known | off, before):
-            for name in off - before:
-                await extensions.switch_off(TOOLS_GROUP, name)
-
-    app.push_screen(ToolSelectScreen(groups, before & known), chosen)
+    off = await answer_of(app, ToolSelectScreen(groups, before & known))
+    if off is not None and await _kept(app, TOOLS_GROUP, before - known | off, before):
+        for name in off - before:
+            await extensions.switch_off(TOOLS_GROUP, name)
 
 
 async def _transports(app: AgentApp, extensions: Extensions, config: Config) -> None:
@@ -97,11 +96,9 @@ async def _transports(app: AgentApp, extensions: Extensions, config: Config) -> 
     counts = {name: sum(one.transport == name for one in offers) for name in names}
     available = [name for name, count in counts.items() if count]
 
-    async def chosen(off: set[str] | None) -> None:
-        if off is not None:
-            await _kept(app, TRANSPORT_GROUP, before - names | off, before)
-
-    app.push_screen(TransportSelectScreen(available, names, counts, before & names), chosen)
+    off = await answer_of(app, TransportSelectScreen(available, names, counts, before & names))
+    if off is not None:
+        await _kept(app, TRANSPORT_GROUP, before - names | off, before)
 
 
 async def _guards(app: AgentApp, extensions: Extensions, config: Config) -> None:
@@ -112,28 +109,24 @@ async def _guards(app: AgentApp, extensions: Extensions, config: Config) -> None
     }
     tools = sorted(tool.name for tool in app.session.agent.tools)
 
-    async def chosen(answer: tuple[set[str], dict[str, set[str]]] | None) -> None:
-        if answer is None:
-            return
-        off, now = answer
-        changed = {name: tools for name, tools in now.items() if assigned.get(name) != tools}
-        for name, those in changed.items():
-            await save_names(f"guards.{name}.tools", those)
-        if not await _kept(app, GUARDS_GROUP, off, before) and changed:
-            app.say(_LATER)
-
     screen = GuardSelectScreen(dict.fromkeys(names), before, assigned, tools)
-    app.push_screen(screen, chosen)
+    answer = await answer_of(app, screen)
+    if answer is None:
+        return
+    off, now = answer
+    changed = {name: those for name, those in now.items() if assigned.get(name) != those}
+    for name, those in changed.items():
+        await save_names(f"guards.{name}.tools", those)
+    if not await _kept(app, GUARDS_GROUP, off, before) and changed:
+        app.say(_LATER)
 
 
 async def _selector(app: AgentApp, extensions: Extensions, config: Config) -> None:
     names = extensions.parts.names(SELECTOR_GROUP)
-
-    async def chosen(name: str | None) -> None:
-        if name is not None:
-            await app.host.call(Command("plugins", f"use {name or 'none'}"))
-
-    app.push_screen(SelectorSelectScreen(names, config["selector.active"] or ""), chosen)
+    active = config["selector.active"] or ""
+    name = await answer_of(app, SelectorSelectScreen(names, active))
+    if name is not None:
+        await app.host.call(Command("plugins", f"use {name or 'none'}"))
 
 
 async def _kept(app: AgentApp, group: str, off: Collection[str], before: set[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from axio.plugins import PluginError
 from axio_tui.chat.asking import Asker, Choosing, NoScreens, Offered
 from axio_tui.chat.commands import CommandFailed, Host, Outcome, SlashCommand
 from axio_tui.chat.connecting import Connecting
@@ -14,7 +15,7 @@ from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError
 from axio_tui.own_servers import split_name
 
-__all__ = ("SETTING_UP",)
+__all__ = ("SETTING_UP", "set_up_plugin")
 
 _PLUGIN, _SEVERAL = "plug-in", "several"
 _ONLY_ON_A_SCREEN = "the settings of {} are on a screen of its own: open axio without --plain"
@@ -52,7 +53,7 @@ async def _change(host: Host, name: str) -> str:
     providers, models = host.providers, host.models
     kind, _, other = name.partition(" ")
     if kind == _PLUGIN:
-        return await _of_plugin(host, other)
+        return await set_up_plugin(host, other)
     if kind == _SEVERAL or (other := split_name(name, providers.parts)[0]):
         return await _of_several(host, other)
     choice = await choose_named(name, providers.parts)
@@ -74,7 +75,7 @@ async def _change(host: Host, name: str) -> str:
     return words
 
 
-async def _of_plugin(host: Host, name: str) -> str:
+async def set_up_plugin(host: Host, name: str) -> str:
     """Show the screen of a plug-in that brings tools, and take the tools that it has then."""
     extensions = host.extensions
     if extensions is None:
@@ -83,8 +84,9 @@ async def _of_plugin(host: Host, name: str) -> str:
         await host.asker.show(lambda: extensions.screen_of(name))
     except NoScreens as error:
         raise CommandFailed(_ONLY_ON_A_SCREEN.format(f"the plug-in {name}")) from error
-    finally:
-        await extensions.refresh(name)
+    except PluginError as error:
+        raise CommandFailed(str(error)) from error
+    await extensions.refresh(name)
     return f"The tools of {name} are as its settings say now."
 
 
