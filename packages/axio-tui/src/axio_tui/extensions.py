@@ -77,6 +77,11 @@ class Extensions:
         """Those that bring tools and have begun, by name."""
         return {name: begun.plugin for name, begun in self._begun.items()}
 
+    @property
+    def loaded(self) -> set[str]:
+        """The names of the parts of the group `axio.tools` that have been loaded."""
+        return {entry.name for entry in self._tools}
+
     def tools(self, taken: Collection[str] = ()) -> list[AnyTool]:
         """All tools, sorted by those who bring them. A name that is `taken`, or comes again, is
         told once and left out."""

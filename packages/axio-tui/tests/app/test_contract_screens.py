@@ -91,6 +91,54 @@ async def test_tools_and_transports_are_switched_off_and_on() -> None:
     assert reloads == [1]
 
 
+async def test_models_are_asked_for_again_only_where_they_can_be() -> None:
+    def no_key(app: Any) -> None:
+        assert "reloads the models" not in words_on(app)
+
+    screen = screens.TransportSelectScreen(["a"], ["a"], {"a": 2}, ())
+    assert await answer(screen, "r", "escape", before=no_key) == set()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_models_that_cannot_be_asked_for_are_told_and_may_be_asked_for_again(
+    waits: bool,
+) -> None:
+    is_broken = True
+
+    async def later() -> dict[str, int]:
+        if is_broken:
+            raise RuntimeError("no such [/] server")
+        return {"a": 7}
+
+    def reload() -> Any:
+        if is_broken and not waits:
+            raise RuntimeError("no such [/] server")
+        return later()
+
+    screen = screens.TransportSelectScreen(["a"], ["a", "b"], {"a": 2}, (), reload)
+    app: App[None] = App()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(screen)
+        await until(pilot, lambda: "2 models" in words_on(app))
+        await pilot.press("r")
+        await until(pilot, lambda: "that failed: no such" in words_on(app))
+        is_broken = False
+        await pilot.press("r")
+        await until(pilot, lambda: "7 models" in words_on(app) and "r reloads" in words_on(app))
+
+
+async def test_keys_count_while_models_are_asked_for() -> None:
+    asked = asyncio.Event()
+
+    async def never() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    screen = screens.TransportSelectScreen(["a"], ["a"], {"a": 2}, (), never)
+    assert await answer(screen, "r", "enter", "escape") == {"a"}
+    assert asked.is_set()
+
+
 async def test_a_guard_is_given_its_tools_and_an_empty_set_stays_empty() -> None:
     screen = screens.GuardToolsScreen("path", "asks for paths", True, {"look"}, TOOLS)
     assert await answer(screen, "down", "enter", "escape") == (True, set())
@@ -210,8 +258,24 @@ async def test_a_plug_in_of_before_is_used_and_set_up_in_the_application(
         await pilot.press("enter")
         await until(pilot, lambda: "cloud-1 in eu:" in words_on(app), "an answer")
         assert "station_read" in words_on(app)
+        await _tools(pilot, app, "[x] weather")
+        await pilot.press(*"weather", "enter", "escape")
+        await until(pilot, lambda: "weather: off now" in words_on(app), "told")
+        assert "next start" not in words_on(app)
+        assert "weather" not in {tool.name for tool in app.session.agent.tools}
+        await _tools(pilot, app, "[ ] weather")
+        await pilot.press(*"weather", "enter", "escape")
+        await until(pilot, lambda: "weather: on from the next start on" in words_on(app), "on")
     await app.close()
     assert sys.modules["weather_parts"].calls == ["init", "close"]
+
+
+async def _tools(pilot: Pilot[None], app: Any, seen: str) -> None:
+    app.composer.load("/plugins")
+    await pilot.press("escape", "enter")
+    await until(pilot, lambda: "which of them are asked" in words_on(app), "the hub")
+    await pilot.press("enter")
+    await until(pilot, lambda: seen in words_on(app), "the tools")
 
 
 async def _plugins(pilot: Pilot[None], app: Any) -> None:
@@ -221,7 +285,7 @@ async def _plugins(pilot: Pilot[None], app: Any) -> None:
     await pilot.press("enter")
     await until(pilot, lambda: "[x] read_file" in words_on(app), "the tools")
     await pilot.press(*"shell", "enter", "escape")
-    await until(pilot, lambda: "from the next start" in words_on(app), "told")
+    await until(pilot, lambda: "shell: off from the next start on" in words_on(app), "told")
     app.composer.load("/plugins")
     await pilot.press("escape", "enter")
     await until(pilot, lambda: "which of them are asked" in words_on(app), "the hub again")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from axio.exceptions import SessionBusy
+from axio_tui.app.asker import answer_of
 from axio_tui.app.screens.ask import Ask
 from axio_tui.chat.session import ChatSession
 
@@ -20,10 +20,8 @@ async def instead_of(
 ) -> ChatSession:
     """The session to go on with, opened: the person takes it over, goes on in a copy, or begins
     another. `before` if they stay where they were."""
-    answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     keys = {"t": "take it over from there", "f": "go on in a fork of it", "n": "begin another"}
-    app.push_screen(Ask(f"{error}.", keys), answer.set_result)
-    key = await answer
+    key = await answer_of(app, Ask(f"{error}.", keys))
     if key == "t":
         await session.open(take_over=True)
         return session

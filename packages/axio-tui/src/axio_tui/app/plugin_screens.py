@@ -23,8 +23,7 @@ from axio_tui.app.screens.switches import (
     ToolSelectScreen,
     TransportSelectScreen,
 )
-from axio_tui.chat.commands import CommandFailed
-from axio_tui.chat.composer import Command
+from axio_tui.chat.commands import CommandFailed, run
 from axio_tui.chat.settings import set_up_plugin
 from axio_tui.config.load import load_config
 from axio_tui.config.values import Config
@@ -41,8 +40,8 @@ __all__ = ("show_plugins",)
 _LATER = "what was switched holds from the next start on"
 
 
-async def show_plugins(app: AgentApp) -> None:
-    """Let the person choose in the hub, and show what they chose until they have closed it."""
+async def show_plugins(app: AgentApp) -> str:
+    """Let the person choose in the hub, and show what they chose. Words on what they changed."""
     extensions = app.opened.extensions
     if extensions is None:
         raise CommandFailed("there are no plug-ins here")
@@ -61,12 +60,11 @@ async def show_plugins(app: AgentApp) -> None:
     problems = [f"{named(entry)}: {error}" for entry, error in extensions.errors.items() if error]
     key = await answer_of(app, PluginHubScreen(entries, problems))
     if key is None:
-        return
+        return ""
     kind, _, name = key.partition(" ")
     if kind == "plugin":
-        app.say(await set_up_plugin(app.host, name))
-    else:
-        await _SHOWN[kind](app, extensions, load_config({}))
+        return await set_up_plugin(app.host, name)
+    return await _SHOWN[kind](app, extensions, load_config({}))
 
 
 async def _label(name: str, plugin: ToolsPlugin) -> str:
@@ -76,7 +74,7 @@ async def _label(name: str, plugin: ToolsPlugin) -> str:
     return name
 
 
-async def _tools(app: AgentApp, extensions: Extensions, config: Config) -> None:
+async def _tools(app: AgentApp, extensions: Extensions, config: Config) -> str:
     groups: dict[str, list[str]] = {}
     for entry in extensions.parts.all_entries(TOOLS_GROUP):
         groups.setdefault(entry.dist.name if entry.dist else "", []).append(entry.name)
@@ -84,24 +82,37 @@ async def _tools(app: AgentApp, extensions: Extensions, config: Config) -> None:
     before = names_of(config, TOOLS_GROUP)
 
     off = await answer_of(app, ToolSelectScreen(groups, before & known))
-    if off is not None and await _kept(app, TOOLS_GROUP, before - known | off, before):
-        for name in off - before:
-            await extensions.switch_off(TOOLS_GROUP, name)
+    if off is None or off == before & known:
+        return ""
+    await save_names(setting_of(TOOLS_GROUP), before - known | off)
+    here = extensions.loaded
+    for name in off - before:
+        await extensions.switch_off(TOOLS_GROUP, name)
+    now, later = (off - before) & here, (off - before) - here
+    on = before & known - off
+    states = {"off now": now, "off from the next start on": later, "on from the next start on": on}
+    words = [f"{', '.join(sorted(names))}: {state}" for state, names in states.items() if names]
+    return "; ".join(words)
 
 
-async def _transports(app: AgentApp, extensions: Extensions, config: Config) -> None:
+async def _transports(app: AgentApp, extensions: Extensions, config: Config) -> str:
     names = {entry.name for entry in extensions.parts.all_entries(TRANSPORT_GROUP)}
     before = names_of(config, TRANSPORT_GROUP)
-    offers = await app.host.models.offers()
-    counts = {name: sum(one.transport == name for one in offers) for name in names}
-    available = [name for name, count in counts.items() if count]
 
-    off = await answer_of(app, TransportSelectScreen(available, names, counts, before & names))
-    if off is not None:
-        await _kept(app, TRANSPORT_GROUP, before - names | off, before)
+    async def count() -> dict[str, int]:
+        offers = await app.host.models.offers()
+        return {name: sum(one.transport == name for one in offers) for name in names}
+
+    counts = await count()
+    available = [name for name, models in counts.items() if models]
+    screen = TransportSelectScreen(available, names, counts, before & names, count)
+    off = await answer_of(app, screen)
+    if off is None:
+        return ""
+    return await _kept(TRANSPORT_GROUP, before - names | off, before)
 
 
-async def _guards(app: AgentApp, extensions: Extensions, config: Config) -> None:
+async def _guards(app: AgentApp, extensions: Extensions, config: Config) -> str:
     names = sorted({entry.name for entry in extensions.parts.all_entries(GUARDS_GROUP)})
     before = names_of(config, GUARDS_GROUP)
     assigned = {
@@ -112,30 +123,29 @@ async def _guards(app: AgentApp, extensions: Extensions, config: Config) -> None
     screen = GuardSelectScreen(dict.fromkeys(names), before, assigned, tools)
     answer = await answer_of(app, screen)
     if answer is None:
-        return
+        return ""
     off, now = answer
     changed = {name: those for name, those in now.items() if assigned.get(name) != those}
     for name, those in changed.items():
         await save_names(f"guards.{name}.tools", those)
-    if not await _kept(app, GUARDS_GROUP, off, before) and changed:
-        app.say(_LATER)
+    return await _kept(GUARDS_GROUP, off, before) or (_LATER if changed else "")
 
 
-async def _selector(app: AgentApp, extensions: Extensions, config: Config) -> None:
+async def _selector(app: AgentApp, extensions: Extensions, config: Config) -> str:
     names = extensions.parts.names(SELECTOR_GROUP)
     active = config["selector.active"] or ""
     name = await answer_of(app, SelectorSelectScreen(names, active))
-    if name is not None:
-        await app.host.call(Command("plugins", f"use {name or 'none'}"))
+    if name is None:
+        return ""
+    return str(await run(app.host, "plugins", f"use {name or 'none'}"))
 
 
-async def _kept(app: AgentApp, group: str, off: Collection[str], before: set[str]) -> bool:
-    """Keep what is off in a group; False if nothing has changed."""
+async def _kept(group: str, off: Collection[str], before: set[str]) -> str:
+    """Keep what is off in a group; "" if nothing has changed."""
     if {*off} == before:
-        return False
+        return ""
     await save_names(setting_of(group), off)
-    app.say(_LATER)
-    return True
+    return _LATER
 
 
 _SHOWN = {"tools": _tools, "transports": _transports, "guards": _guards, "selector": _selector}

@@ -19,14 +19,13 @@ __all__ = ("open_agent", "screen_commands")
 def screen_commands(app: AgentApp) -> Mapping[str, SlashCommand]:
     """The commands that open screens of the application."""
 
-    def own(name: str, show: Callable[[AgentApp], Awaitable[None]]) -> SlashCommand:
+    def own(name: str, show: Callable[[AgentApp], Awaitable[str | None]]) -> SlashCommand:
         known = BUILTIN[name]
 
         async def run(host: Host, arguments: str) -> Outcome:
             if arguments:
                 return await known.run(host, arguments)
-            await show(app)
-            return ""
+            return await show(app) or ""
 
         return SlashCommand(name, known.arguments, known.help, run, known.complete, known.any_time)
 
@@ -108,10 +107,10 @@ async def _models(app: AgentApp) -> None:
     app.push_screen(ModelsScreen(app.host.models.offers, model.id if model else ""), chosen)
 
 
-async def _plugins(app: AgentApp) -> None:
+async def _plugins(app: AgentApp) -> str:
     from axio_tui.app.plugin_screens import show_plugins
 
-    await show_plugins(app)
+    return await show_plugins(app)
 
 
 async def _tasks(app: AgentApp) -> None:

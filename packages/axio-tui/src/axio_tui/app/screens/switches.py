@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from inspect import isawaitable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.binding import Binding, BindingType
 
+from axio.exceptions import message_of
 from axio.tool import AnyTool
 from axio_tui.app.screens.choice_list import ChoiceList, Row
 
@@ -75,14 +77,14 @@ class ToolSelectScreen(Switches[set[str]]):
 
 
 class TransportSelectScreen(Switches[set[str]]):
-    """Gives the names of the transports that are switched off; r tells their models again."""
+    """Gives the names of the transports that are switched off. Where `reload_cb` is given, r calls
+    it for the counts of models."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "reload", "reload the models", show=False, priority=True)
     ]
     has_search = False
     title_words = "Transports"
-    key_words = "Enter switches on or off, r reloads the models, Esc closes"
 
     def __init__(
         self,
@@ -97,26 +99,39 @@ class TransportSelectScreen(Switches[set[str]]):
         self._names = sorted({*discovered, *self._available})
         self._counts = model_counts
         self._reload = reload_cb
+        if reload_cb is not None:
+            self.key_words = "Enter switches on or off, r reloads the models, Esc closes"
         self.rows = self.lines()
 
     def lines(self) -> list[Row[str]]:
         return [self.row(name, more=self._told(name)) for name in self._names]
 
     def _told(self, name: str) -> str:
-        if name not in self._available:
-            return "not available"
         count = self._counts.get(name, 0)
+        if not count and name not in self._available:
+            return "not available"
         return f"{count} model{'s' * (count != 1)}"
 
     def result(self) -> set[str]:
         return self.off
 
-    async def action_reload(self) -> None:
-        if self._reload is None:
-            return
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "reload" and self._reload is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_reload(self) -> None:
+        if self._reload is not None:
+            self.run_worker(self._ask_again(self._reload), exclusive=True)
+
+    async def _ask_again(self, reload: Callable[[], Any]) -> None:
         self.tell_keys("asking for models")
-        again = self._reload()
-        counts = await again if hasattr(again, "__await__") else again
+        try:
+            again = reload()
+            counts = await again if isawaitable(again) else again
+        except Exception as error:  # it may be code of others
+            self.tell_keys(f"{self.key_words}; that failed: {message_of(error)}")
+            return
         if isinstance(counts, Mapping):
             self._counts = counts
         self.tell_keys(self.key_words)
