@@ -17,10 +17,10 @@ async def test_no_key_is_lost_or_ends_it(tmp_path: Path, monkeypatch: pytest.Mon
     opening, gate = asyncio.Event(), asyncio.Event()
     inner = ChatSession.open
 
-    async def late(self: ChatSession) -> Any:
+    async def late(self: ChatSession, **given: Any) -> Any:
         opening.set()
         await gate.wait()
-        return await inner(self)
+        return await inner(self, **given)
 
     monkeypatch.setattr(ChatSession, "open", late)
     puppet = Puppet()
