@@ -267,6 +267,21 @@ async def test_bad_servers_cost_one_line_each_and_nobody_else(
     assert_nothing_left()
 
 
+async def test_a_server_that_tells_its_own_secret_is_quoted_without_it(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    environment = {"TOKEN": "sk-kept-from-sight", "LONGER": "sk-kept-from-sight-2", "LEVEL": "7"}
+    environment["PLACE"] = str(tmp_path)
+    command = 'echo "$TOKEN, $LONGER, level $LEVEL, $PLACE" >&2; exit 3'
+    config = MCPServerConfig("telltale", command="sh", args=["-c", command], env=environment)
+    caplog.set_level("DEBUG")
+    tools, _ = await load_mcp_tools([config])
+    assert tools == []
+    quoted = f"it said: [secret removed], [secret removed], level 7, {tmp_path}"
+    assert quoted in caplog.text
+    assert "sk-kept" not in caplog.text
+
+
 async def test_nothing_is_left_of_many_connections() -> None:
     for _ in range(3):
         async with connected(real("everything")) as session:

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,10 +31,17 @@ _KEEPER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keep.py"))]
 
 
 class ServerProcess:
-    """`log` is called with each line that the server writes to stderr."""
+    """`log` is called with each line that the server writes to stderr, without the `secrets`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lifeline: int, log: Log) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        lifeline: int,
+        log: Log,
+        secrets: Iterable[str] = (),
+    ) -> None:
         self._process = process
+        self._secrets = sorted(secrets, key=len, reverse=True)  # one may be part of another
         self._lifeline: int | None = lifeline
         self._log = log
         self.last_words: deque[str] = deque(maxlen=_KEPT_WORDS)
@@ -42,7 +49,13 @@ class ServerProcess:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], *, environment: Mapping[str, str], cwd: str | None, log: Log
+        cls,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        cwd: str | None,
+        log: Log,
+        secrets: Iterable[str] = (),
     ) -> ServerProcess:
         """Raises `OSError` where the command cannot be started."""
         found = shutil.which(command[0], path=environment.get("PATH", os.defpath))
@@ -67,7 +80,7 @@ class ServerProcess:
             raise
         finally:
             os.close(keepers_end)
-        return cls(process, lifeline, log)
+        return cls(process, lifeline, log, secrets)
 
     async def write(self, line: bytes) -> None:
         """Raises `OSError` when the server does not take it any more."""
@@ -155,6 +168,8 @@ class ServerProcess:
 
     def _say(self, line: bytes) -> None:
         words = line.decode("utf-8", "replace").rstrip()
+        for secret in self._secrets:
+            words = words.replace(secret, "[secret removed]")
         if words:
             self.last_words.append(words)
             self._log(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -60,6 +61,7 @@ class StdioTransport:
             environment=environment_of(config),
             cwd=config.cwd,
             log=self._said,
+            secrets=[value for value in (config.env or {}).values() if _may_be_secret(value)],
         )
         # No wait until it is owned: a cancel in between would leave it running.
         inward, received = anyio.create_memory_object_stream[Any](0)
@@ -122,3 +124,8 @@ class StdioTransport:
             self._witness.junk = shown[:_SHOWN]
             self._said(f"(on stdout) {shown[:_SHOWN]}")
         return None
+
+
+def _may_be_secret(value: str) -> bool:
+    """True for a value of a server's own environment that tells nothing when it is shown."""
+    return len(value) >= 8 and not os.path.exists(value)
