@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -280,3 +281,79 @@ async def test_two_selectors_choose_one_after_the_other() -> None:
     assert names(await both.select([], tools)) == ["a", "b"]
     one = First(1)
     assert in_turn(one, None) is one and in_turn(None, one) is one and in_turn(None, None) is None
+
+
+SLOW = """
+import asyncio
+from axio.tool import Tool
+from axio_tui.plugin import ToolsPlugin
+
+calls = []
+began = asyncio.Event()
+
+
+class Slow:
+    label = "Slow"
+    all_tools = []
+
+    async def init(self, config=None, global_config=None):
+        calls.append("init")
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            calls.append("given up")
+
+    def settings_screen(self): ...
+
+    async def close(self):
+        calls.append("close")
+"""
+
+
+@pytest.mark.parametrize("way", ["switched off", "closed"])
+async def test_a_plug_in_that_still_begins_is_closed_when_it_is_given_up(
+    tmp_path: Path, way: str
+) -> None:
+    put(
+        tmp_path / "site",
+        "acme-slow",
+        {TOOLS_SETTINGS_GROUP: {"slow": "weather_slow:Slow"}},
+        {"weather_slow": SLOW},
+    )
+    module = import_module("weather_slow")
+    told: list[str] = []
+    extensions = Extensions(Parts(told.append), told.append)
+    try:
+        extensions.load([], ["slow"])
+        await asyncio.wait_for(module.began.wait(), 40)
+        if way == "switched off":
+            await extensions.switch_off(TOOLS_SETTINGS_GROUP, "slow")
+            assert extensions.plugins == {}
+            await asyncio.wait_for(extensions.arrived(), 40)
+    finally:
+        await extensions.close()
+    assert module.calls == ["init", "given up", "close"] and told == []
+
+
+@pytest.mark.usefixtures("weather")
+async def test_a_plug_in_that_was_switched_off_is_not_brought_back_by_its_settings() -> None:
+    async with loaded([]) as extensions:
+        asked = asyncio.create_task(extensions.refresh("stations"))
+        await asyncio.sleep(0)
+        await extensions.switch_off(TOOLS_SETTINGS_GROUP, "stations")
+        await asked
+        assert extensions.plugins == {}
+        await extensions.refresh("stations")
+        assert names(extensions.tools()) == ["weather"]
+
+
+@pytest.mark.usefixtures("weather")
+async def test_the_selector_that_was_chosen_last_is_used() -> None:
+    async with loaded([]) as extensions:
+        extensions.select_with("only-weather")
+        await asyncio.sleep(0)
+        extensions.select_with("")
+        await asyncio.wait_for(extensions.arrived(), 40)
+        assert extensions.selector is None

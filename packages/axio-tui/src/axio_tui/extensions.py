@@ -62,7 +62,7 @@ class Extensions:
         """The error of each that was loaded; "" for none."""
         self._say = say
         self._told: set[str] = set()
-        self._loading: set[asyncio.Task[None]] = set()
+        self._loading: dict[asyncio.Task[None], tuple[str, str]] = {}
         self._tools: dict[EntryPoint, AnyTool] = {}
         self._begun: dict[str, Begun] = {}
         self._config = (
@@ -104,23 +104,36 @@ class Extensions:
 
     def load(self, tools: Iterable[str], plugins: Iterable[str], selector: str = "") -> None:
         """Begin to load these, all at the same time."""
-        jobs = [self._tool(name) for name in tools]
-        jobs += [self._plugin(name) for name in plugins]
-        jobs += [self._select_with(selector)] if selector else []
-        for job in jobs:
-            self._begin(job)
+        for name in tools:
+            self._begin(TOOLS_GROUP, name, self._tool(name))
+        for name in plugins:
+            self._begin(TOOLS_SETTINGS_GROUP, name, self._plugin(name))
+        if selector:
+            self._begin(SELECTOR_GROUP, selector, self._select_with(selector))
 
-    def _begin(self, job: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, group: str, name: str, job: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(job)
-        self._loading.add(task)
-        task.add_done_callback(self._loading.discard)
+        self._loading[task] = group, name
+        task.add_done_callback(self._loading.pop)
+
+    def _give_up(self, group: str, name: str = "") -> list[asyncio.Task[None]]:
+        """Cancel what still loads of a group: the part of this name, or all. It changes nothing
+        any more, and may take its time to end."""
+        given_up = [
+            task
+            for task, (its_group, its_name) in self._loading.items()
+            if its_group == group and name in ("", its_name)
+        ]
+        for task in given_up:
+            task.cancel()
+        return given_up
 
     def import_transports(self) -> None:
         """Begin to import those of others, so that none of them is waited for when it is needed."""
         for name in self.parts.names(TRANSPORT_GROUP):
             entry = self.parts.entry(TRANSPORT_GROUP, name)
             if entry is not None and not is_own(entry):
-                self._begin(self._transport(entry))
+                self._begin(TRANSPORT_GROUP, name, self._transport(entry))
 
     async def arrived(self, seconds: float | None = None) -> None:
         """Wait until all have come, or have failed; not longer than so many seconds."""
@@ -161,6 +174,7 @@ class Extensions:
 
     def select_with(self, name: str) -> None:
         """Let this selector choose from now on; none for ""."""
+        self._give_up(SELECTOR_GROUP)
         self.selector = None
         if name:
             self.load((), (), name)
@@ -168,10 +182,14 @@ class Extensions:
 
     async def refresh(self, name: str) -> None:
         """Ask a plug-in for its tools again, as after its settings were changed."""
-        begun = self._begun[name]
+        begun = self._begun.get(name)
+        if begun is None:  # it was switched off
+            return
         with self._telling(begun.entry):
             tools = await tools_of(begun.entry, begun.plugin)
-            self._begun[name] = Begun(begun.entry, begun.plugin, tools)
+            now = self._begun.get(name)
+            if now is not None and now.plugin is begun.plugin:
+                self._begun[name] = Begun(begun.entry, begun.plugin, tools)
         self.on_change()
 
     # ── while it runs ─────────────────────────────────────────────────────────────────────────
@@ -190,7 +208,9 @@ class Extensions:
         return await on_loop(problem, make)
 
     async def switch_off(self, group: str, name: str) -> None:
-        """Leave out a part from now on."""
+        """Leave out a part from now on, also one that still loads."""
+        if given_up := self._give_up(group, name):
+            await asyncio.wait(given_up)
         if group == TOOLS_GROUP:
             self._tools = {entry: t for entry, t in self._tools.items() if entry.name != name}
         elif group == TOOLS_SETTINGS_GROUP and (begun := self._begun.pop(name, None)):

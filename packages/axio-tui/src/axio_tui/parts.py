@@ -168,15 +168,16 @@ class Begun:
 async def begin(
     entry: EntryPoint, config: ConfigRows | None, global_config: ConfigRows | None
 ) -> Begun:
-    """Make and begin a plug-in of the group `axio.tools.settings`. One that fails is ended."""
+    """Make and begin a plug-in of the group `axio.tools.settings`. One that fails, or is
+    cancelled, is ended."""
     part = await _step(entry, "import", entry.load)
     plugin = await _step(entry, "constructor", lambda: as_tools_plugin(entry.name, part))
     given = {"config": config, "global_config": global_config}
     try:
         await on_loop(f"{named(entry)}: init", lambda: plugin.init(**given))
         return Begun(entry, plugin, await tools_of(entry, plugin))
-    except PluginError:
-        await _ended(entry, plugin)
+    except BaseException:  # also where it is given up meanwhile
+        await asyncio.shield(_ended(entry, plugin))
         raise
 
 

@@ -140,6 +140,7 @@ async def on_loop(problem: str, code: Callable[[], Awaitable[T]]) -> T:
             await _alive(task)
         except asyncio.CancelledError:
             task.cancel()
+            await asyncio.wait([task], timeout=_TO_END)
             raise
         if not task.done():
             task.cancel()
