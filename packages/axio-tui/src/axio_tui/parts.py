@@ -30,6 +30,7 @@ from axio.plugins import (
     as_guard,
     as_tool,
     as_tools_plugin,
+    is_own,
 )
 from axio.selector import ToolSelector
 from axio.tool import AnyTool, Tool
@@ -70,7 +71,8 @@ _DISABLED = {
 class Parts(Installed):
     """The installed parts without those that are `off`; the names of model servers are reserved.
 
-    Code of others is held: it may neither end the program nor let it wait for ever.
+    Code of others is held: it may neither end the program nor let it wait for ever. Axio's own is
+    imported as it is, however long a busy machine takes.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Parts(Installed):
     ) -> None:
         reserved = {TRANSPORT_GROUP: frozenset(server.name for server in SERVERS)}
         super().__init__(report, reserved=reserved, off=off or {})
+        self._own = Installed(report)
         self.failed: dict[EntryPoint, PluginError] = {}
         """Those that could not be imported: they are not tried again."""
 
@@ -88,7 +91,7 @@ class Parts(Installed):
         if entry in self.failed:
             raise self.failed[entry]
         try:
-            return super().import_entry(entry)
+            return self._own.import_entry(entry) if is_own(entry) else super().import_entry(entry)
         except PluginError as error:
             self.failed[entry] = error
             raise

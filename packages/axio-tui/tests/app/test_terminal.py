@@ -73,7 +73,7 @@ def test_keys_of_the_configuration_hold_and_alt_enter_is_a_new_line(
     path = axio.home / ".config/axio/config.toml"
     path.parent.mkdir(parents=True)
     path.write_text("[keys]\nmode = 'f9'\nsteer = 'ctrl+o'\nsteeer = 'f10'\n")
-    window = opened(script=[["One."]], size="200x40")
+    window = opened(script=[["One."]], size="200x60")
     window.until("config.toml:3: Ctrl+O is for keys.steer, and not for keys.calls")
     window.until("config.toml:4: there is no setting 'keys.steeer'")
     window.keys("F9")

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from axio.blocks import ContentBlock
-from axio_tools_local.media import media_of
 from axio_tui.chat.attached import attached
 from axio_tui.chat.pictures import MAX_BYTES, NoPicture, is_picture, picture_in
 from axio_tui.chat.shown import shown_line
@@ -121,6 +120,8 @@ def _blocks(name: str, data: bytes, size: int, can_see: bool) -> list[ContentBlo
         return [attached(f"image {picture.told}"), picture.block]
     text = _text(data[:MAX_TEXT], is_cut=size > MAX_TEXT)
     if text is None:
+        from axio_tools_local.media import media_of  # Only where a file is mentioned.
+
         media = media_of(name, b"")
         if media is not None and media.kind == "image":
             raise MentionRefused(f"{name} is no png, jpeg, gif or webp: not sent")
