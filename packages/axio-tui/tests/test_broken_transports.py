@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from axio_tui import steps
+from axio_tui.chat.providers import Providers
 from axio_tui.choose import Choice
+from axio_tui.config.load import load_config
+from axio_tui.config.secrets import Secrets
 from axio_tui.connect import connect
 from axio_tui.errors import CommandError
 from axio_tui.parts import Parts
@@ -56,6 +59,7 @@ GROUPS = {
 }
 SLOW = """
 import acme_models
+acme_models.loop.call_soon_threadsafe(acme_models.gate.set)
 assert acme_models.gate.wait(60)
 class Transport(acme_models.Transport): ...
 """
@@ -90,6 +94,20 @@ async def test_a_transport_that_cannot_tell_its_models_is_told(
 async def test_the_event_loop_goes_on_while_a_transport_is_imported(parts: Parts) -> None:
     import acme_models  # type: ignore[import-not-found]
 
-    asyncio.get_running_loop().call_soon(acme_models.gate.set)
+    acme_models.loop = asyncio.get_running_loop()
     async with connect(Choice("acme-slow", "acme-slow", "slow"), None, parts) as transport:
         assert type(transport).__module__ == "acme_slow"
+
+
+async def test_the_event_loop_goes_on_while_the_fields_of_a_transport_are_looked_up(
+    parts: Parts, tmp_path: Path
+) -> None:
+    import acme_models
+
+    providers = Providers(
+        parts, load_config({}), Secrets({"XDG_CONFIG_HOME": str(tmp_path)}), tmp_path / "db"
+    )
+    acme_models.loop = asyncio.get_running_loop()
+    assert (await providers.form("acme-slow")).fields == []
+    assert "acme-slow" not in await providers.with_own()
+    assert not await providers.has_screen("acme-slow")

@@ -77,10 +77,10 @@ async def offers(
         offer
         for name in KEYS
         if name in installed and name in keys
-        for offer in _known(name, parts)
+        for offer in await asyncio.to_thread(_known, name, parts)
     ]
     if ACCOUNT in installed and _is_signed_in():
-        found += _known(ACCOUNT, parts)
+        found += await asyncio.to_thread(_known, ACCOUNT, parts)
     if COMPATIBLE in installed:
         running = await find(SERVERS)
         found += [Offer(one.server.name, id) for one in running for id in one.models]
@@ -88,7 +88,7 @@ async def offers(
         found += await asyncio.to_thread(_own, name, parts)
     others = [name for name in installed if name not in (*KEYS, ACCOUNT, COMPATIBLE, OFFLINE)]
     for name in (*others, *([OFFLINE] if OFFLINE in installed else [])):
-        found += _known(name, parts)
+        found += await asyncio.to_thread(_known, name, parts)
     return found
 
 

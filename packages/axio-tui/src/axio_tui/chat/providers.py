@@ -19,6 +19,7 @@ from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.stored import GLOBAL_PROJECT
 from axio_tui.config.values import Config
 from axio_tui.own_servers import names_of_own
+from axio_tui.parts import class_of
 from axio_tui.servers import SERVERS, find_own_servers
 from axio_tui.steps import in_thread, on_loop
 
@@ -157,7 +158,7 @@ class Providers:
         saved = await self.saved(name)
         notes: list[str] = []
         asked: list[Field] = []
-        for field in fields_of(self.parts.load_class(TRANSPORT_GROUP, name)):
+        for field in fields_of(await class_of(self.parts, TRANSPORT_GROUP, name)):
             if value := self._variable(field):
                 told = shown(value) if field.is_secret else value
                 notes.append(f"{field.title}: {told}, in {field.variable}, which comes first")
@@ -170,23 +171,24 @@ class Providers:
             asked = [field for field in asked if field.name != "base_url"]
         return Form(title_of(name), asked, saved, notes)
 
-    def has_screen(self, name: str) -> bool:
+    async def has_screen(self, name: str) -> bool:
         """True if a plug-in has a screen for the settings of a transport, and no fields."""
         has_one = name in self.parts.names(TRANSPORT_SETTINGS_GROUP)
-        return has_one and not hasattr(self._class(name), "FIELDS")
+        return has_one and not hasattr(await self._class(name), "FIELDS")
 
-    def with_own(self) -> list[str]:
+    async def with_own(self) -> list[str]:
         """The transports with fields whose screen keeps several, each with a name."""
-        kinds = {name: self._class(name) for name in self.parts.names(TRANSPORT_SETTINGS_GROUP)}
+        names = self.parts.names(TRANSPORT_SETTINGS_GROUP)
+        kinds = {name: await self._class(name) for name in names}
         return [
             name
             for name, kind in kinds.items()
             if hasattr(kind, "FIELDS") and hasattr(kind, "load_config")
         ]
 
-    def _class(self, name: str) -> type | None:
+    async def _class(self, name: str) -> type | None:
         with suppress(PluginError):
-            return self.parts.load_class(TRANSPORT_GROUP, name)
+            return await class_of(self.parts, TRANSPORT_GROUP, name)
         return None
 
     async def make_screen(self, name: str) -> object:
@@ -214,7 +216,7 @@ class Providers:
         own_folder(self._database.parent)
         secret: set[str] = set()
         with suppress(PluginError):
-            secret = secret_names(self.parts.load_class(TRANSPORT_GROUP, name))
+            secret = secret_names(await class_of(self.parts, TRANSPORT_GROUP, name))
         rows = ProjectConfig(self._database, GLOBAL_PROJECT)
         try:
             return await SavedSettings(rows, self._secrets).replace(name, settings, secret)

@@ -26,7 +26,7 @@ async def filled_in(
     `unsaved` are those that they have given before.
     """
     note = ""
-    if providers.has_screen(name):
+    if await providers.has_screen(name):
         try:
             return await _of_screen(name, providers, asker)
         except NoScreens:

@@ -41,7 +41,7 @@ async def _listed(host: Host, said: str) -> str | None:
     offered = [Offered(one.name, one.title, str(one)) for one in await providers.standing()]
     offered += [
         Offered(f"{_SEVERAL} {name}", f"{title_of(name)}: several", "each with a name of its own")
-        for name in providers.with_own()
+        for name in await providers.with_own()
     ]
     plugins = extensions.plugins if extensions is not None else {}
     offered += [Offered(f"{_PLUGIN} {name}", name, "plug-in with tools") for name in plugins]
