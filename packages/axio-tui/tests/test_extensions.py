@@ -51,7 +51,7 @@ def weather(tmp_path: Path) -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "LIMIT", 1.0)
+    monkeypatch.setattr(steps, "LIMIT", 4.0)
     put(tmp_path / "site", "acme-broken", BROKEN_GROUPS, BROKEN_MODULES)
 
 
@@ -126,18 +126,18 @@ EXPECTED = {
     "'raises' of acme-broken 1.0: import: RuntimeError: import",
     "'exits' of acme-broken 1.0: import: SystemExit: 4",
     "'interrupts' of acme-broken 1.0: import: KeyboardInterrupt",
-    "'hangs' of acme-broken 1.0: import: it took more than 1 s",
+    "'hangs' of acme-broken 1.0: import: it took more than 4 s",
     "'gone' of acme-broken 1.0: import: ModuleNotFoundError: No module named 'broken_gone'",
     "'constructorraises' of acme-broken 1.0: constructor: RuntimeError: constructor",
     "'constructorexits' of acme-broken 1.0: constructor: SystemExit: 5",
-    "'constructorhangs' of acme-broken 1.0: constructor: it took more than 1 s",
+    "'constructorhangs' of acme-broken 1.0: constructor: it took more than 4 s",
     "'initraises' of acme-broken 1.0: init: ConnectionError: init [/] [red]",
-    "'inithangs' of acme-broken 1.0: init: it took more than 1 s",
-    "'initblocks' of acme-broken 1.0: init: it has blocked the application for 1 s",
+    "'inithangs' of acme-broken 1.0: init: it took more than 4 s",
+    "'initblocks' of acme-broken 1.0: init: it has blocked the application for 4 s",
     "'initisnotasync' of acme-broken 1.0: init: TypeError: it is not async",
     "'initinterrupts' of acme-broken 1.0: init: KeyboardInterrupt",
     "'toolsraise' of acme-broken 1.0: all_tools: RuntimeError: all_tools",
-    "'toolshang' of acme-broken 1.0: all_tools: it took more than 1 s",
+    "'toolshang' of acme-broken 1.0: all_tools: it took more than 4 s",
     "'toolsarenone' of acme-broken 1.0: all_tools: str is no Tool",
 }
 
@@ -160,7 +160,7 @@ async def test_each_broken_plug_in_is_told_once_and_the_rest_works() -> None:
         assert "'not_async' is not a coroutine function" in lines
         before = len(told)
     assert [line.partition("1.0: ")[2] for line in sorted(told[before:])] == [
-        "close: it has blocked the application for 1 s",
+        "close: it has blocked the application for 4 s",
         "close: RuntimeError: close",
     ]
 
