@@ -56,7 +56,9 @@ async def follow(
         standing = await store.work.standing()  # first: what comes after it is seen below
         seen = await store.live.read(cursor)
         messages = seen.messages
-        is_held = bool(messages) and await _may_change(messages[-1], standing, store)
+        waits = bool(messages) and has_notes(messages[-1])
+        is_under_way = bool(messages) and await _is_under_way(messages[-1], standing, store)
+        is_held = waits or is_under_way
         if is_held:
             messages = messages[:-1]  # until it has the results it will keep
         for index, message in enumerate(messages, cursor.messages):
@@ -66,17 +68,16 @@ async def follow(
         for event in () if is_held else seen.events:  # they would be told with each look
             yield event
         cursor = Cursor(cursor.messages + len(messages)) if is_held else seen.cursor
-        if standing.is_at_rest and standing.reason != "waiting":
+        if standing.is_at_rest and standing.reason != "waiting" and not is_under_way:
             yield Rested(standing.reason, standing.words)
             return
         await asyncio.sleep(every)
 
 
-async def _may_change(last: Message, standing: Standing, store: DurableStore) -> bool:
-    """True while a call in it waits, or an approved one is under way: until that has ended, its
-    result is that the outcome is unknown."""
-    if has_notes(last):
-        return True
-    unknown = any(result.content == UNKNOWN_OUTCOME for result in last.tool_results)
+async def _is_under_way(last: Message, standing: Standing, store: DurableStore) -> bool:
+    """True while an approved call of it may be under way: until that has ended, its result is that
+    the outcome is unknown."""
+    if not any(result.content == UNKNOWN_OUTCOME for result in last.tool_results):
+        return False
     # It may have been approved since the session was seen at rest.
-    return unknown and not (standing.is_at_rest and standing == await store.work.standing())
+    return not standing.is_at_rest or standing.stirred != (await store.work.standing()).stirred
