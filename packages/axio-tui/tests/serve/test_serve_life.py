@@ -34,8 +34,8 @@ async def test_a_prompt_is_answered_and_a_page_that_is_loaded_again_shows_all(
         (pid,) = served.applications()
         await first.close()
         second = await served.connect(http, place)
-        again = await shown(second, "F1 help")
-        assert "hello" in again and "One." in again and "\x1b[?1049h" in again
+        again = await shown(second, "One.")
+        assert "hello" in again and "\x1b[?1049h" in again
         third = await served.connect(http, place)  # another tab takes it over
         await shown(third, "F1 help")
         while (await second.receive(PATIENCE)).type is aiohttp.WSMsgType.BINARY:
