@@ -2,7 +2,8 @@
 
 `DATABASE` is a folder for SQLite, a connection string, or several by name with `LISTS` of the
 names; `SCHEDULER` the engine's name and place; `EFFECTS` a file that gets a line for each call that
-changes something; `ATTEMPTS` one with lines when a process works, and when it tries to work on a
+changes something; `GATE` one with a letter for each of these that may be made, or none if all may;
+`ATTEMPTS` one with lines when a process works, and when it tries to work on a
 session, begins and ends; `KILL_AT` the number of an access of the store, on behalf of a session, at
 which to die.
 """
@@ -19,6 +20,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from axio.agent import Agent
@@ -98,9 +100,17 @@ def note(what: str) -> None:
         file.write(f"{what}\n")
 
 
+def is_held() -> bool:
+    """True while the test that watches allows no more effects."""
+    gate, done = Path(os.environ["GATE"]), Path(os.environ["EFFECTS"])
+    return gate.exists() and len(done.read_text().splitlines()) >= gate.stat().st_size
+
+
 async def effect() -> str:
-    """Change something."""
+    """Change something, once it may."""
     run = RUN.get()
+    while is_held():  # noqa: ASYNC110 - another process opens the gate
+        await asyncio.sleep(0.02)
     note(f"{run.store.session_id} {run.call_id}")
     return "changed"
 

@@ -40,6 +40,7 @@ class Program:
         self.effects_file.touch()
         self.attempts_file = folder / "attempts"
         self.attempts_file.touch()
+        self.gate = folder / "gate"
         self.log = folder / "log"
         self.settings = {
             "DATABASE": where,
@@ -47,6 +48,7 @@ class Program:
             "SCHEMA": f"durable_{next(_numbers)}",
             "EFFECTS": str(self.effects_file),
             "ATTEMPTS": str(self.attempts_file),
+            "GATE": str(self.gate),
         }
         self.started: list[subprocess.Popen[str]] = []
 
@@ -85,6 +87,14 @@ class Program:
             )
         self.started.append(process)
         return process
+
+    def allow(self, more: int) -> None:
+        """Let the workers make so many more effects and then wait, in mid-turn, however quick."""
+        with self.gate.open("a") as gate:
+            gate.write("." * more)
+
+    def allow_all(self) -> None:
+        self.gate.unlink()
 
     def effects(self) -> list[str]:
         """All that was done in the world, in order."""

@@ -165,21 +165,23 @@ async def test_many_sessions_end_while_workers_are_killed_at_random(
 async def children(durable: Durable, program: Any, number: int) -> None:
     prompts = "child:effect " * number + "end"
     await durable.post("parent", prompts, agent="worker", id="1")
+    for number_of_worker in range(3):
+        program.allow(number // 5)
+        worker = program.worker()
+
+        async def is_at_work(worker: Any = worker) -> bool:
+            return bool(at_work(program, worker))
+
+        await until(is_at_work)
+        await asyncio.sleep(0.2 * number_of_worker)
+        kill(worker)
 
     async def is_done() -> bool:
         standing = await durable.database.session("parent").work.standing()
         return standing.is_at_rest and standing.reason == "end_turn"
 
-    for number_of_worker in range(3):
-        worker = program.worker()
-
-        async def is_at_work(worker: Any = worker) -> bool:
-            # A quick machine may end all of it between two looks.
-            return bool(at_work(program, worker)) or await is_done()
-
-        await until(is_at_work)
-        await asyncio.sleep(0.2 * number_of_worker)
-        kill(worker)
+    assert not await is_done()
+    program.allow_all()
     program.worker()
     await until(is_done, within=100 + 10 * number)
     history = await durable.history("parent")
@@ -211,6 +213,7 @@ async def test_a_budget_holds_over_workers_that_die_after_every_request(
 
     for _ in range(12):
         before = len(program.effects())
+        program.allow(1)
         worker = program.worker(MOST_REQUESTS="10")
 
         async def has_moved(before: int = before) -> bool:
@@ -293,23 +296,24 @@ async def test_a_database_that_stops_and_starts_in_mid_turn_loses_nothing(
     prompt = "effect " * 30 + "end"
     async with program.durable() as durable:
         await durable.post("s", prompt, agent="worker", id="1")
+        done = 0
+
+        async def goes_on() -> bool:
+            return len(program.effects()) > done
+
+        program.allow(5)
         program.worker()
-        for number in range(1, 4):
-
-            async def has_moved(number: int = number) -> bool:
-                return len(program.effects()) > 3 * number
-
-            await until(has_moved)
+        await until(goes_on)
+        for _ in range(3):
             own_cluster.stop()
             await asyncio.sleep(0.5)
             own_cluster.start()
             began, done = time.monotonic(), len(program.effects())
-
-            async def goes_on(done: int = done) -> bool:
-                return len(program.effects()) > done
-
+            program.allow(5)
             await until(goes_on)
             print(f"goes on {time.monotonic() - began:.1f} s after the database is back")
+        assert len(program.effects()) < 30
+        program.allow_all()
 
         async def is_at_rest() -> bool:
             return bool((await durable.database.session("s").work.standing()).is_at_rest)
