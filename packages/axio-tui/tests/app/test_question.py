@@ -18,7 +18,9 @@ from axio_tools_local.edit_file import edit_file
 from axio_tools_local.shell import shell
 from axio_tui.app.screens.whole_question import WholeQuestion
 from axio_tui.app.widgets import question
+from axio_tui.app.widgets.brief import Brief
 from axio_tui.app.widgets.composer import Composer
+from axio_tui.app.widgets.diff import Sheet
 from axio_tui.app.widgets.question import QuestionBar
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.questions import Questions
@@ -267,6 +269,32 @@ async def test_all_of_it_is_shown_on_a_screen_that_takes_the_same_keys(folder: P
         await until(pilot, lambda: isinstance(app.screen, WholeQuestion))
         await pilot.press("y")
         assert await call == "ran"
+
+
+@pytest.mark.parametrize("width", [30, 80, 130])
+async def test_a_long_reason_and_rule_say_that_there_is_more_and_stand_whole_on_their_screen(
+    folder: Path, width: int
+) -> None:
+    deep = folder.joinpath(*(f"folder-{n:02}" for n in range(60)))
+    deep.mkdir(parents=True)
+    (deep / "a.py").write_text("old\n")
+    app = Host(folder)
+    async with app.run_test(size=(width, 50)) as pilot:
+        place = str(deep / "a.py")
+        app.ask(EDIT, file_path=place, old_text="old", new_text="new", replace_all=False)
+        await until(pilot, lambda: app.bar.is_armed)
+        for name in ("title", "why", "rule"):
+            part = app.bar.query_one(f"#{name}", Brief)
+            lines = [strip.text.rstrip() for strip in part.render_lines(part.size.region)]
+            is_whole = "".join("".join(lines).split()) == "".join(part.text.split())
+            assert is_whole != lines[-1].endswith("... more: Ctrl+F"), lines
+            assert len(lines) <= 3
+        assert place in app.bar.query_one("#rule", Brief).text
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: isinstance(app.screen, WholeQuestion))
+        shown = "".join(row.text for row in app.screen.query_one(Sheet).rows)
+        for name in ("title", "why", "rule"):
+            assert app.bar.query_one(f"#{name}", Brief).text in shown
 
 
 async def test_old_and_new_stand_side_by_side_where_there_is_room(folder: Path) -> None:

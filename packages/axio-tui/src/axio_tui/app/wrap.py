@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-__all__ = ("Row", "breaks", "folded", "row_of", "unstacked", "wrapped")
+__all__ = ("Row", "breaks", "fitting", "folded", "row_of", "unstacked", "wrapped")
 
 _WORD = re.compile(r"\s*\S+\s*|\s+")
 _STACKED = 8  # signs without a width of their own that are shown on one that has
@@ -97,7 +97,7 @@ def row_of(pieces: Sequence[Segment], width: int, fill: Style, joins: bool = Fal
             text = unstacked(text)
         length = cell_len(text)
         if length > room:
-            text = _fitting(text, room)
+            text = fitting(text, room)
             length = cell_len(text)
         parts.append(Segment(text, style))
         cells += length
@@ -119,7 +119,8 @@ def unstacked(text: str) -> str:
     return "".join(kept)
 
 
-def _fitting(text: str, room: int) -> str:
+def fitting(text: str, room: int) -> str:
+    """As much of the text as has room."""
     used = 0
     for offset, character in enumerate(text):
         used += cell_len(character)

@@ -16,10 +16,12 @@ from textual.widgets import Input, Static
 from axio_tui.app.keys import hint
 from axio_tui.app.screens.whole_question import WholeQuestion
 from axio_tui.app.sight import in_sight
+from axio_tui.app.widgets.brief import Brief
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.diff import Sheet
 from axio_tui.chat.answers import KEYS, Answers
 from axio_tui.chat.arming import Arming
+from axio_tui.chat.diff_rows import Row
 from axio_tui.chat.questions import Questions, Standing
 from axio_tui.chat.server_questions import ServerAnswers, answers_to, head_of, rows_of_question
 
@@ -40,9 +42,9 @@ class QuestionBar(Vertical):
     }
     QuestionBar.-stands { display: block; }
     QuestionBar.-armed { border: heavy $success; }
-    QuestionBar > Static { height: auto; }
-    QuestionBar > #title { text-style: bold; max-height: 3; }
-    QuestionBar > #why, QuestionBar > #rule { color: $text-muted; max-height: 3; }
+    QuestionBar > #keys { height: auto; }
+    QuestionBar > #title { text-style: bold; }
+    QuestionBar > #why, QuestionBar > #rule { color: $text-muted; }
     QuestionBar > Input { display: none; }
     QuestionBar.-asks-text > Input { display: block; }
     """
@@ -63,9 +65,8 @@ class QuestionBar(Vertical):
         self.call_back: Callable[[str], object] = lambda words: None
         """Says so to a person whose window has no focus."""
         self.sheet = Sheet()
-        self._title, self._why, self._kept, self._keys = (
-            Static(id=name, markup=False) for name in ("title", "why", "rule", "keys")
-        )
+        self._title, self._why, self._kept = (Brief(id=name) for name in ("title", "why", "rule"))
+        self._keys = Static(id="keys", markup=False)
         self.field = Input(compact=True, select_on_focus=False)
         self.shown: Standing[Any] | None = None
         """The question on the screen."""
@@ -127,8 +128,8 @@ class QuestionBar(Vertical):
             return
         self.sheet.rows = rows
         title, why = head_of(standing.asked, standing.who)
-        self._title.update(Content(title))
-        self._why.update(Content(why))
+        self._title.tell(title)
+        self._why.tell(why)
         self._say()
         self._fit()
         self.set_class(True, "-stands")
@@ -155,7 +156,7 @@ class QuestionBar(Vertical):
         """Tell what would be remembered, and the keys."""
         if self._answers is None:
             return
-        self._kept.update(Content(self._answers.remembers))
+        self._kept.tell(self._answers.remembers)
         self._keys.update(self.keys())
 
     def keys(self) -> Content:
@@ -336,8 +337,9 @@ class QuestionBar(Vertical):
     def action_whole(self) -> None:
         """All of it on a screen of its own, where the same keys answer."""
         if self.shown is not None and self.is_armed:
-            screen = WholeQuestion(self.sheet.rows, self.keys())
-            self.app.push_screen(screen, self._after_whole)
+            title, why, kept = (part.text for part in (self._title, self._why, self._kept))
+            rows = [Row("title", title), Row("text", why), *self.sheet.rows, Row("text", kept)]
+            self.app.push_screen(WholeQuestion(rows, self.keys()), self._after_whole)
 
     def _after_whole(self, key: str | None) -> None:
         if key is not None:
