@@ -84,8 +84,6 @@ class Desk:
 @pytest.fixture
 def desk(axio: Any, model: ModelServer) -> Iterator[Desk]:
     """For tests of axio-tui, whose fixture `axio` it needs."""
-    pytest.importorskip("axio_transport_openai")
-    pytest.importorskip("textual")
     axio.environment |= {
         "OPENAI_API_KEY": KEY,
         "OPENAI_BASE_URL": model.url,

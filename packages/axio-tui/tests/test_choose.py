@@ -157,7 +157,6 @@ class Ollama:
 @pytest.fixture
 async def ollama(axio: Any) -> Any:
     """The command with a running Ollama, at a port of its own for the time of the test."""
-    pytest.importorskip("axio_transport_openai")
     fake = Ollama()
     server = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -373,7 +373,6 @@ def left(axio: Any) -> list[str]:
     "command", ["sleep 61 & sleep 62", "setsid sleep 61 & sleep 62", "sleep 63"]
 )
 def test_ctrl_c_during_a_shell_command_leaves_no_process(axio: Any, command: str) -> None:
-    pytest.importorskip("axio_tools_local")
     process = axio.start(*SCRIPTED, "--yes", "hi", script=[[["shell", {"command": command}]]])
     while not any(line.startswith("sleep") for line in left(axio)):
         assert process.poll() is None
@@ -385,7 +384,6 @@ def test_ctrl_c_during_a_shell_command_leaves_no_process(axio: Any, command: str
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGQUIT, signal.SIGSEGV])
 def test_no_command_outlives_it_however_it_ends(axio: Any, signum: int) -> None:
-    pytest.importorskip("axio_tools_local")
     command = "trap '' TERM HUP QUIT; setsid sleep 61 & sleep 62; touch survived"
     process = axio.start(*SCRIPTED, "--yes", "hi", script=[[["shell", {"command": command}]]])
     while not all(any(line.startswith(f"sleep {n}") for line in left(axio)) for n in (61, 62)):

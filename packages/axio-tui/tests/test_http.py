@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("axio_transport_openai")
-
 KEY = "sk-test-0123456789"
 Answer = tuple[int, str, str]  # status, content type, body
 

@@ -16,9 +16,6 @@ import pytest
 from support.drawing import gif, jpeg, png, webp
 from support.tmux import Window
 
-pytest.importorskip("axio_transport_openai")
-pytest.importorskip("axio_transport_anthropic")
-
 SHOT = png(640, 480)
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from axio_tui.servers import Server, find_servers
 
-pytest.importorskip("axio_transport_openai")
-
 
 async def test_its_list_of_models_is_understood(llama_natural: Any) -> None:
     [found] = await find_servers(

@@ -358,7 +358,6 @@ def server() -> Iterator[Server]:
 def test_a_run_takes_its_key_and_address_from_where_they_are_kept_and_shows_them_nowhere(
     axio: Any, server: Server, tmp_path: Path
 ) -> None:
-    pytest.importorskip("axio_transport_openai")
     url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     axio("config", "set-key", "openai", input=KEY.encode())
     axio("config", "set", "transports.openai.base_url", url)
@@ -377,7 +376,6 @@ def test_a_run_takes_its_key_and_address_from_where_they_are_kept_and_shows_them
 
 
 def test_a_key_is_not_sent_to_the_server_of_another_transport(axio: Any, server: Server) -> None:
-    pytest.importorskip("axio_transport_openai")
     url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     axio("config", "set-key", "openai", input=KEY.encode())
     axio("config", "set", "transports.openai-custom.base_url", url)

@@ -253,7 +253,6 @@ def at(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 def test_an_engine_that_answers_is_told_with_its_runtimes(
     home: Path, at: Callable[[Path], None]
 ) -> None:
-    pytest.importorskip("axio_tools_docker")
     with ThreadingUnixStreamServer(str(home / "engine"), Engine) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -271,7 +270,6 @@ def test_an_engine_that_answers_is_told_with_its_runtimes(
 def test_an_engine_that_hangs_is_a_warning_or_broken_where_it_is_needed(
     home: Path, at: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("axio_tools_docker")
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(home / "engine"))
         silent.listen()
@@ -283,7 +281,6 @@ def test_an_engine_that_hangs_is_a_warning_or_broken_where_it_is_needed(
 
 
 def test_no_engine_is_told_with_what_to_do(home: Path, at: Callable[[Path], None]) -> None:
-    pytest.importorskip("axio_tools_docker")
     with suppress(FileNotFoundError):
         (home / "engine").unlink()
     at(home / "engine")
