@@ -18,17 +18,22 @@ _WITHOUT = "import sys; sys.modules[{package!r}] = None; import axio_durable.{mo
 
 
 @pytest.mark.parametrize(
-    ("module", "package"),
-    [("procrastinate", "procrastinate"), ("procrastinate", "psycopg"), ("temporal", "temporalio")],
+    ("module", "package", "extra"),
+    [
+        ("procrastinate", "procrastinate", "procrastinate"),
+        ("procrastinate", "psycopg", "procrastinate"),
+        ("temporal", "temporalio", "temporal"),
+        ("tracing", "opentelemetry", "otel"),
+    ],
 )
-def test_the_package_of_an_engine_that_is_not_there_is_named(module: str, package: str) -> None:
+def test_a_package_that_is_not_there_is_named(module: str, package: str, extra: str) -> None:
     source = _WITHOUT.format(module=module, package=package)
     found = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
     )
     assert found.stderr.splitlines()[-1] == (
         f"axio_durable.errors.MissingPackage: axio_durable.{module} needs the package {package!r}: "
-        f"pip install 'axio-durable[{module}]'"
+        f"pip install 'axio-durable[{extra}]'"
     )
 
 

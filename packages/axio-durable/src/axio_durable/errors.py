@@ -16,9 +16,9 @@ class UnknownAgent(DurableError):
 
 
 class MissingPackage(DurableError, ModuleNotFoundError):
-    """The package of an engine is not installed."""
+    """The package of an extra is not installed."""
 
-    def __init__(self, extra: str, error: ModuleNotFoundError) -> None:
-        words = f"axio_durable.{extra} needs the package {error.name!r}"
+    def __init__(self, extra: str, error: ModuleNotFoundError, module: str = "") -> None:
+        words = f"axio_durable.{module or extra} needs the package {error.name!r}"
         super().__init__(f"{words}: pip install 'axio-durable[{extra}]'")
         self.name = error.name

@@ -10,14 +10,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from opentelemetry import metrics, trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
-
 from axio.durable import Standing
 from axio.events import SessionEndEvent, StreamEvent
 from axio.stream import AgentStream
-from axio.tracing import traced_run
+from axio_durable.errors import MissingPackage
 from axio_durable.watch import Watched
+
+try:
+    from opentelemetry import metrics, trace
+    from opentelemetry.trace import SpanKind, Status, StatusCode
+
+    from axio.tracing import traced_run
+except ModuleNotFoundError as error:
+    raise MissingPackage("otel", error, "tracing") from error
 
 __all__ = ("Tracing",)
 
