@@ -20,8 +20,8 @@ PATIENCE = 120.0  # seconds
 
 
 @contextmanager
-def start_temporal() -> Iterator[str]:
-    """The address of a server while the block lasts."""
+def start_temporal(*options: str) -> Iterator[str]:
+    """The address of a server with those options while the block lasts."""
     program = requires("temporal")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -31,7 +31,7 @@ def start_temporal() -> Iterator[str]:
             [
                 *(program, "server", "start-dev", "--headless", "--ip", "127.0.0.1"),
                 *("--port", str(port), "--db-filename", Path(folder, "temporal.db")),
-                *("--log-level", "error"),
+                *("--log-level", "error", *options),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from hashlib import sha256
 
 import pytest
+from temporalio.client import Client
 
 from axio_durable import DurableError, InProcess
 from axio_durable.procrastinate import Procrastinate
 from axio_durable.scheduler import Advance
 from axio_durable.temporal import Temporal
 from axio_durable.testing import check_scheduler
+from support.durably import until
 from support.postgres import Cluster
+from support.temporal import start_temporal
 
 _queues = itertools.count(1)
 
@@ -29,6 +33,35 @@ async def test_procrastinate(postgres: Cluster) -> None:
 async def test_temporal(temporal: str) -> None:
     queue = f"check_{next(_queues)}"
     await check_scheduler(lambda: Temporal(temporal, queue=queue))
+
+
+async def test_temporal_keeps_a_short_history_of_a_session_that_never_rests() -> None:
+    limit = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=30")
+    served = 0
+    with start_temporal(*limit) as address:
+        scheduler = Temporal(address, queue="busy")
+
+        async def advance(session_id: str) -> None:
+            nonlocal served
+            served += 1
+            if served < 20:
+                await scheduler.poke(session_id)
+
+        await scheduler.open()
+        stop = asyncio.Event()
+        working = asyncio.create_task(scheduler.work(advance, 1, stop))
+        try:
+            await scheduler.poke("s")
+            await until(lambda: served == 20)
+            client = await Client.connect(address)
+            handle = client.get_workflow_handle(f"busy-{sha256(b's').hexdigest()}")
+            await handle.result()
+        finally:
+            stop.set()
+            await asyncio.wait_for(working, 60)
+        history = await handle.fetch_history()
+    assert len(history.events) < 60
+    assert served == 20
 
 
 class Forgetful(InProcess):

@@ -1,5 +1,10 @@
 """A scheduler on Temporal: a workflow for a session while it has work, whose only activity is to go
-on with it. What Temporal keeps is the session's id."""
+on with it. What Temporal keeps is the session's id.
+
+A workflow's history does not grow while the model, a tool or a retry takes long, and a session at
+rest, as one that waits for a decision, has no workflow at all. Each poke adds some ten events; a
+workflow that has many is continued as a new one.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +34,16 @@ _DEAD_AFTER = timedelta(seconds=3)
 @workflow.defn(name=_WORKFLOW)
 class _Session:
     def __init__(self) -> None:
-        self._pokes = 0
+        self._is_poked = False
 
     @workflow.signal
     def poke(self) -> None:
-        self._pokes += 1
+        self._is_poked = True
 
     @workflow.run
     async def run(self, session_id: str) -> None:
-        while self._pokes:
-            self._pokes = 0  # what comes from now on is for the next time
+        while True:
+            self._is_poked = False  # what comes from now on is for the next time
             await workflow.execute_activity(
                 _ACTIVITY,
                 session_id,
@@ -46,6 +51,10 @@ class _Session:
                 heartbeat_timeout=_DEAD_AFTER,
                 retry_policy=RetryPolicy(backoff_coefficient=1.0),  # a second between two tries
             )
+            if not self._is_poked:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(session_id)
 
 
 class Temporal:
