@@ -77,7 +77,7 @@ def judge(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
 
 async def failing(asking: Awaitable[Any]) -> BaseException:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asking
     except Exception as error:
         return error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from axio.approval import PendingCall
 from axio.history import UNKNOWN_OUTCOME, check
 from axio.messages import Message
 from axio_durable import Durable, Rested
+from support.waiting import until
 
 __all__ = ("asked", "judge", "rested", "unknown_in", "until", "waits", "words", "working")
 
@@ -33,12 +34,6 @@ async def rested(durable: Durable, session: str, within: float = 60) -> Rested:
     assert isinstance(last, Rested)
     assert check(await durable.history(session)) == []
     return last
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what it waits for sets no event
-            await asyncio.sleep(0.01)
 
 
 def words(history: list[Message]) -> list[str]:

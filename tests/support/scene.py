@@ -254,7 +254,7 @@ class Scene:
     async def check_that_it_goes_on(self, history: list[Message]) -> None:
         """The next run sends what is there, and nothing else."""
         again = PausingTransport([make_text_response("Here I am.")])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await Agent("", again).run("are you there?", self.store) == "Here I am."
         [request] = again.requests
         assert request.messages == [*history, Message("user", [TextBlock("are you there?")])]

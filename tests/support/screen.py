@@ -39,7 +39,7 @@ from axio_tui.server_tools import ServerTools
 
 __all__ = ("Offering", "Puppet", "app_over", "until", "words_on")
 
-DEADLINE = 30.0
+DEADLINE = 50.0
 
 
 class Puppet:

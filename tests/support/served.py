@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
+
+from support.waiting import until
 
 __all__ = ("PATIENCE", "Served", "is_alive", "shown", "until")
 
@@ -63,14 +64,6 @@ def is_alive(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
-
-
-async def until(condition: Callable[[], object], told: str = "") -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE
-    while not condition():
-        assert loop.time() < deadline, f"it never came to be {told}"
-        await asyncio.sleep(0.02)
 
 
 async def shown(socket: aiohttp.ClientWebSocketResponse, words: str) -> str:

@@ -16,7 +16,7 @@ from support.parts import requires
 
 __all__ = ("Window",)
 
-DEADLINE = 30.0
+DEADLINE = 50.0
 _SOCKETS = count()  # a server that ends may still hold the socket that it had
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,18 +50,6 @@ async def other(postgres: Cluster, schema: str) -> AsyncIterator[PostgresContext
     """The same session as another process has it, that does not wait long."""
     async with Postgres(postgres.dsn(), schema=schema, wait=0.1) as opened:
         yield opened.session("session")
-
-
-async def _until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(50):
-        while not condition():  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """`await until(condition)`: look again and again, until the test's time is up."""
-    return _until
 
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

@@ -16,6 +16,7 @@ from axio.messages import Message
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio_context_postgres import Postgres, PostgresContextStore, StoreUnreachable
 from support.postgres import Cluster
+from support.waiting import until
 
 
 def says(number: int) -> Message:
@@ -94,7 +95,6 @@ async def test_a_cancelled_change_leaves_all_of_it_or_nothing(
             assert await other.get_history() == history
 
 
-Until = Callable[[Callable[[], object]], Awaitable[None]]
 Restart = Callable[[], Awaitable[None]]
 
 
@@ -163,7 +163,7 @@ async def test_a_server_that_stays_away_is_an_error_after_a_while(
 
 
 async def test_without_an_owner_a_lost_connection_says_what_is_not_known(
-    store: PostgresContextStore, postgres: Cluster, schema: str, until: Until
+    store: PostgresContextStore, postgres: Cluster, schema: str
 ) -> None:
     await store.append(says(1))
     processes = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = %s AND query ~ %s"

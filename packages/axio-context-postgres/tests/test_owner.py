@@ -15,11 +15,11 @@ from axio.exceptions import SessionBusy
 from axio.messages import Message
 from axio_context_postgres import Postgres, PostgresContextStore, SessionLost
 from support.postgres import Cluster
+from support.waiting import until
 
 HI = Message("user", [TextBlock("hi")])
 
 Spawn = Callable[..., "Popen[str]"]
-Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 async def test_while_a_run_owns_a_session_others_may_read_and_not_write(
@@ -63,9 +63,7 @@ async def test_an_owner_sees_the_tokens_it_counts_and_others_when_it_ends(
     assert await other.get_context_tokens() == (8, 8)
 
 
-async def test_a_lease_that_is_renewed_does_not_end(
-    postgres: Cluster, schema: str, until: Until
-) -> None:
+async def test_a_lease_that_is_renewed_does_not_end(postgres: Cluster, schema: str) -> None:
     ends = f"SELECT until FROM {schema}.axio_sessions"
     async with Postgres(postgres.dsn(), schema=schema, lease=3.0) as database:
         store = database.session("session")

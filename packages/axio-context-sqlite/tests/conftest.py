@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,18 +38,6 @@ async def other(path: Path) -> AsyncIterator[SQLiteContextStore]:
     """The same session through a connection of its own, as another process has it."""
     async with SQLiteContextStore.open(path, "session", "project", wait=0.2) as opened:
         yield opened
-
-
-async def _until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - other threads and processes set no event
-            await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """`await until(condition)`: look again and again, for ten seconds at most."""
-    return _until
 
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

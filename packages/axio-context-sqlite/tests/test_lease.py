@@ -8,7 +8,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -20,9 +20,9 @@ from axio.blocks import TextBlock
 from axio.exceptions import SessionBusy
 from axio.messages import Message
 from axio_context_sqlite import SessionInUse, SessionLost, SQLiteContextStore, lease
+from support.waiting import until
 
 Spawn = Callable[..., "Popen[str]"]
-Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 OWNER = """
 import asyncio, sys
@@ -166,7 +166,7 @@ async def test_a_run_that_fails_gives_the_session_back(
 
 
 async def test_a_living_process_is_respected_and_a_killed_one_is_not(
-    conn: aiosqlite.Connection, spawn: Spawn, until: Until, path: Path
+    conn: aiosqlite.Connection, spawn: Spawn, path: Path
 ) -> None:
     process = spawn(OWNER, path)
     assert said(process) == "owned"
@@ -266,7 +266,6 @@ async def test_a_store_that_had_the_session_once_takes_part_like_any_other(
 
 async def test_the_heart_beats_and_a_missed_beat_is_no_end(
     conn: aiosqlite.Connection,
-    until: Until,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -53,7 +53,7 @@ class Marked:
 
     async def until(self, running: bool, text: str = "") -> None:
         """Wait until one whose command line holds `text` runs, or none any more."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             while any(text in line for line in self.alive()) != running:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

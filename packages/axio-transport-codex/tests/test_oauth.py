@@ -137,7 +137,7 @@ async def test_a_refusal_ends_the_wait_with_its_reason(server: str) -> None:
         asyncio.run_coroutine_threadsafe(refuse(url), loop)
 
     with pytest.raises(RuntimeError, match="OAuth flow failed: access_denied"):
-        await oauth.run_oauth_flow(open_browser=open_browser, port=0, timeout=10)
+        await oauth.run_oauth_flow(open_browser=open_browser, port=0, timeout=60)
 
 
 @pytest.mark.parametrize("form", ["address", "code", "code#state", "query"])
@@ -174,7 +174,7 @@ async def test_what_is_pasted_wrongly_is_told(server: str, pasted: str, words: s
         return pasted
 
     with pytest.raises(RuntimeError, match=words) as caught:
-        await oauth.run_oauth_flow(paste=paste, port=0, timeout=10)
+        await oauth.run_oauth_flow(paste=paste, port=0, timeout=60)
     assert "OAuth flow failed" in str(caught.value)
 
 

@@ -108,7 +108,7 @@ async def test_a_lock_that_is_kept_is_told_and_a_dead_holder_lets_go(tmp_path: P
             async with TokenFile(path).locked(timeout=0.1):
                 pass
         holder.kill()
-        async with TokenFile(path).locked(timeout=10):
+        async with TokenFile(path).locked(timeout=60):
             pass
     finally:
         await holder.wait()

@@ -186,7 +186,7 @@ WEATHER: list[Tool[Any]] = [Tool("weather", handler=weather)]
 async def until(events: AsyncIterator[StreamEvent], end: Any) -> list[StreamEvent]:
     """The events up to the first that is `end`, or of that class."""
     seen: list[StreamEvent] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for event in events:
             seen.append(event)
             if event == end or (isinstance(end, type) and isinstance(event, end)):

@@ -521,7 +521,7 @@ def runs_rm(shell: str, text: str, folder: Path) -> bool:
         env=env,
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=10,
+        timeout=60,
     )
     return mark.exists()
 

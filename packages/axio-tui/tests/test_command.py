@@ -391,7 +391,7 @@ def test_no_command_outlives_it_however_it_ends(axio: Any, signum: int) -> None:
         time.sleep(0.05)
     process.send_signal(signum)
     assert process.wait(25) == -signum
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left(axio):
         assert time.monotonic() < deadline, left(axio)
         time.sleep(0.05)

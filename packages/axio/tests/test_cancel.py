@@ -300,7 +300,7 @@ async def test_each_event_may_be_awaited_by_another_task() -> None:
     scene = Scene()
     while True:
         try:
-            scene.events.append(await asyncio.wait_for(anext(scene.stream), 5))
+            scene.events.append(await asyncio.wait_for(anext(scene.stream), 60))
         except StopAsyncIteration:
             break
     assert isinstance(scene.events[-1], SessionEndEvent)

@@ -85,7 +85,7 @@ async def test_the_loop_schedules_as_before() -> None:
     called = asyncio.Event()
     eager.start_at_once(work(), loop)
     assert "call_soon" not in vars(loop)
-    await asyncio.wait_for(called.wait(), 1)
+    await asyncio.wait_for(called.wait(), 60)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="asyncio makes such tasks itself")

@@ -817,7 +817,7 @@ async def test_progress_from_inside_any_tool_is_shown_while_it_runs() -> None:
 
     async def work() -> str:
         RUN.get().progress("half way")
-        await asyncio.wait_for(going.wait(), 5)
+        await asyncio.wait_for(going.wait(), 60)
         return "done"
 
     transport = StubTransport([make_tool_use_response("work"), make_text_response()])

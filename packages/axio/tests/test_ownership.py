@@ -36,7 +36,7 @@ async def test_one_who_gives_up_waiting_is_passed_over() -> None:
         patient = asyncio.ensure_future(store.own().__aenter__())
         await asyncio.sleep(0)
         impatient.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await patient
 
 
@@ -50,7 +50,7 @@ async def test_one_who_gives_up_waiting_lets_nobody_else_in() -> None:
         next_one = asyncio.ensure_future(store.own().__aenter__())
         await asyncio.sleep(0)
         assert not next_one.done()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await next_one
 
 
@@ -65,7 +65,7 @@ def test_one_who_waited_in_a_loop_that_is_closed_is_passed_over() -> None:
 
     async def release() -> None:
         await store.own().__aexit__(None, None, None)
-        async with asyncio.timeout(10), store.own():
+        async with asyncio.timeout(60), store.own():
             pass
 
     holding.run_until_complete(release())
@@ -87,7 +87,7 @@ def test_one_who_got_it_from_another_loop_holds_it_when_that_loop_is_closed() ->
         await asyncio.sleep(0)
         assert not third.done()
         await store.own().__aexit__(None, None, None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await third
 
     second.run_until_complete(hold())
@@ -100,7 +100,7 @@ async def test_one_who_gives_up_at_the_very_moment_passes_it_on() -> None:
         first, second = (asyncio.ensure_future(store.own().__aenter__()) for _ in range(2))
         await asyncio.sleep(0)
     first.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await second
 
 
@@ -114,7 +114,7 @@ def test_what_was_held_in_a_loop_that_is_closed_can_be_taken_over() -> None:
     loop.close()
 
     async def next_ones() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for _ in range(2):
                 async with store.own():
                     pass
@@ -129,7 +129,7 @@ def test_a_lock_whose_holder_cannot_come_back_is_free() -> None:
     loop.close()
 
     async def take() -> None:
-        async with asyncio.timeout(10), lock:
+        async with asyncio.timeout(60), lock:
             pass
 
     asyncio.run(take())
@@ -148,7 +148,7 @@ def test_a_run_goes_on_where_a_stream_was_dropped_with_its_loop() -> None:
     loop.close()
 
     async def go_on() -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await Agent("", StubTransport([make_text_response("b")])).run("2", store)
 
     assert asyncio.run(go_on()) == "b"
@@ -157,7 +157,7 @@ def test_a_run_goes_on_where_a_stream_was_dropped_with_its_loop() -> None:
 
 async def test_a_copy_of_a_store_is_not_held_by_who_holds_the_store() -> None:
     store = MemoryContextStore()
-    async with store.own(), asyncio.timeout(10), copy.deepcopy(store).own():
+    async with store.own(), asyncio.timeout(60), copy.deepcopy(store).own():
         pass
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from axio_tui.app.screens.prompt_search import PromptSearch
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.chat.composer import Command, Shell, Words
 from axio_tui.chat.file_index import FileIndex
+from support.screen import until
 
 FIVE_HUNDRED = "\n".join(map(str, range(1, 501)))
 
@@ -160,12 +159,6 @@ COMMANDS = {"compact": "shorten", "model": "another model", "models": "all model
 
 async def lines(text: str) -> list[tuple[str, str]]:
     return [(f"/{name}", help) for name, help in COMMANDS.items() if f"/{name}".startswith(text)]
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await pilot.pause(0.02)
 
 
 def listed(app: Host) -> list[str]:

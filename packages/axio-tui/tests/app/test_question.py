@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from textual import events
 from textual.app import App, ComposeResult
-from textual.pilot import Pilot
 from textual.widgets import Static
 
 from axio.exceptions import GuardError
@@ -24,6 +23,7 @@ from axio_tui.app.widgets.diff import Sheet
 from axio_tui.app.widgets.question import QuestionBar
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.questions import Questions
+from support.screen import until
 
 EDIT: AnyTool = Tool(name="edit_file", handler=edit_file)
 SHELL: AnyTool = Tool(name="shell", handler=shell)
@@ -77,13 +77,6 @@ class Host(App[None]):
         """All words of the question."""
         statics = " ".join(str(w.render()) for w in self.bar.query(Static))
         return statics + " " + "\n".join(row.text for row in self.bar.sheet.rows)
-
-
-async def until(pilot: Pilot[None], condition: Any) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await pilot.pause(0.02)
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
-from textual.pilot import Pilot
 
 from axio.exceptions import GuardError
 from axio.tool import AnyTool, Tool
@@ -18,6 +16,7 @@ from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.question import QuestionBar
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.questions import Questions
+from support.screen import until
 
 SHELL: AnyTool = Tool(name="shell", handler=shell)
 SMALL, USUAL = (20, 6), (80, 24)
@@ -58,12 +57,6 @@ class Host(App[None]):
     @property
     def painted(self) -> str:
         return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
-
-
-async def until(pilot: Pilot[None], condition: Any) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await pilot.pause(0.02)
 
 
 def says_enlarge(app: Host) -> bool:

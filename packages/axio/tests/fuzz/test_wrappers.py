@@ -78,7 +78,7 @@ async def judge(names: tuple[str, ...], fault: Fault, folder: Path) -> Iterator[
     if isinstance(fault, Stalls):
         await steps(40)
         task.cancel()
-    await asyncio.wait([task], timeout=10)
+    await asyncio.wait([task], timeout=60)
     ended = asyncio.CancelledError if task.cancelled() else type(task.exception())
     await steps(2)
     wrong = []
