@@ -45,6 +45,11 @@ class Refused(Transport):
         raise StreamError("the server is full")
 
 
+class Repeats(Transport):
+    def __init__(self, api_key="", region=""):
+        raise ValueError(f"the key {api_key} is wrong in {region}")
+
+
 class Hanging(Transport):
     async def fetch_models(self):
         await asyncio.Event().wait()
@@ -54,6 +59,7 @@ GROUPS = {
         "acme-wrong": "acme_models:Wrong",
         "acme-refused": "acme_models:Refused",
         "acme-hanging": "acme_models:Hanging",
+        "acme-repeats": "acme_models:Repeats",
         "acme-slow": "acme_slow:Transport",
     }
 }
@@ -89,6 +95,13 @@ async def test_a_transport_that_cannot_tell_its_models_is_told(
     connecting = connect(Choice(name, name, name), None, parts)
     with pytest.raises(CommandError, match=words):
         await asyncio.wait_for(connecting.__aenter__(), 40)
+
+
+async def test_the_words_of_a_constructor_hold_no_key(parts: Parts) -> None:
+    choice = Choice("acme-repeats", "acme-repeats", "repeats")
+    kept = {"api_key": "plainword", "region": "norway"}
+    with pytest.raises(CommandError, match=r"the key \*\*\* is wrong in norway"):
+        await connect(choice, None, parts, kept).__aenter__()
 
 
 async def test_the_event_loop_goes_on_while_a_transport_is_imported(parts: Parts) -> None:

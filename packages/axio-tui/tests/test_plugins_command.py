@@ -91,6 +91,40 @@ def test_plug_ins_work_in_a_run(axio: Any) -> None:
     assert (axio.home / "storm.txt").exists()
 
 
+LOUD = """
+import os
+print("imported")
+
+class Loud:
+    def __init__(self):
+        print("made")
+
+    async def __call__(self) -> str:
+        print("called")
+        return "quiet"
+
+class Leaks:
+    def __init__(self):
+        raise ValueError("login failed, password=" + os.environ["WORD"])
+"""
+
+
+def test_what_plug_ins_print_is_no_part_of_the_output_for_programs(
+    axio: Any, tmp_path: Path
+) -> None:
+    groups = {"axio.tools": {"loud": "loud_parts:Loud", "leaks": "loud_parts:Leaks"}}
+    site = put(tmp_path / "site", "acme-loud", groups, {"loud_parts": LOUD})
+    env = {"PYTHONPATH": f"{axio.acme}:{site}", "WORD": "hunter2hunter2"}
+    script = [[["loud", {}]], ["Done."]]
+    for form in ("json", "stream-json"):
+        options = ("--yes", "--transport", "scripted", "--format", form)
+        done = axio("run", *options, "go", script=script, env=env)
+        lines = [json.loads(line) for line in done.out.splitlines()]
+        assert done.code == 0 and (len(lines) == 1) == (form == "json"), done.err
+        assert [done.err.count(word) for word in ("imported", "made", "called")] == [1, 1, 1]
+        assert "'leaks' of acme-loud 1.0" in done.err and "hunter2" not in done.err
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.usefixtures("broken")
 def test_a_run_goes_on_without_those_that_are_broken(axio: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from axio.plugins import PluginError
 from axio_tui import steps
+from axio_tui.stdout import told_stdout
 from axio_tui.steps import held, in_thread, on_loop
 
 
@@ -57,6 +58,50 @@ async def test_steps_give_what_they_return_and_see_the_context_of_their_caller()
         return "there"
 
     assert await on_loop("acme", waits) == "there"
+
+
+SECRETS = {"sk-abcdefghij0123456789": "key", "hunter2hunter2": "password", "p4ss:w0rd@": "url"}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+async def test_the_words_of_an_error_hold_no_secret(secret: str) -> None:
+    words = {"key": "no {}", "password": "password={}", "url": "https://{}host/v1 is wrong"}
+    error = ValueError(words[SECRETS[secret]].format(secret))
+
+    async def waits() -> None:
+        raise error
+
+    for step in (in_thread("acme", lambda: thrown(error)), on_loop("acme", waits)):
+        with pytest.raises(PluginError, match=r"acme: ValueError: .*removed") as failed:
+            await step
+        assert secret not in str(failed.value)
+
+
+async def test_what_a_step_prints_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    async def waits() -> None:
+        print("from a coroutine")
+        await asyncio.sleep(0)
+        print("from a coroutine")
+
+    def fails_in_a_thread() -> None:
+        print("from a thread")
+        asyncio.get_running_loop()
+
+    with told_stdout():
+        steps = [on_loop("acme", waits), in_thread("acme", fails_in_a_thread)]
+        asyncio.get_running_loop().call_soon(print, "from the command")
+        await asyncio.gather(*steps)
+        held("acme", lambda: print("from another thread"))
+        print("from the command")
+    out, err = capsys.readouterr()
+    assert out == "from the command\n" * 2
+    assert sorted(err.splitlines()) == [
+        "from a coroutine",
+        "from a coroutine",
+        "from a thread",
+        "from a thread",
+        "from another thread",
+    ]
 
 
 async def test_a_step_that_is_not_async_is_told() -> None:

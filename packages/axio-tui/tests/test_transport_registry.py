@@ -66,6 +66,13 @@ class Fielded(Acme):
         return self.pin, self.strict, self.depth, self.tags
 
 
+class Repeats(Fielded):
+    """Says in its error what it was given."""
+
+    async def fetch_models(self) -> None:
+        raise ConnectionError(f"the pin {self.pin} is wrong in {self.region}")
+
+
 class Exits(Acme):
     def __init__(self, **settings: Any) -> None:
         raise SystemExit(3)
@@ -223,6 +230,17 @@ async def test_fields_come_as_their_kinds_say_and_a_secret_one_is_kept_apart(
             assert made.region == "1", "what is no field is a text"
     assert "transport.acme.pin" not in await rows[1].all()
     assert files_with(tmp_path, "4321-secret") == ["secrets.toml"]
+
+
+async def test_a_secret_that_was_saved_is_not_in_the_words_of_a_problem(
+    found: dict[str, type], rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    found["acme"] = Repeats
+    registry = await opened(rows)
+    await registry.save_settings("acme", {"pin": "plainword", "region": "norway"})
+    told = "cannot tell its models: ConnectionError: the pin *** is wrong in norway"
+    assert registry.problems["acme"].endswith(told)
+    assert told in caplog.text and "plainword" not in caplog.text
 
 
 async def test_a_field_whose_text_does_not_fit_any_more_is_left_out(

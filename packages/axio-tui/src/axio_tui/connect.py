@@ -24,7 +24,8 @@ from axio.transport import CompletionTransport
 from axio_tui.choose import COMPATIBLE, KEYS, NOTHING, OFFLINE, Choice
 from axio_tui.config.forms import arguments
 from axio_tui.config.saved import ACCOUNT
-from axio_tui.errors import CommandError, WrongUse, explain
+from axio_tui.config.settings import is_secret
+from axio_tui.errors import CommandError, WrongUse, blotted, explain, words_of_others
 from axio_tui.harmless import visible
 from axio_tui.own_servers import load_own
 from axio_tui.parts import class_of
@@ -166,6 +167,8 @@ async def _construct(
         error = failed.__cause__ or failed  # the message of a foreign constructor is the best
         kind = WrongUse if isinstance(error, LookupError | ValueError) else CommandError
         words = str(error) if isinstance(error, Exception) else f"{type(error).__name__}: {error}"
+        known = [text for name, text in settings.items() if is_secret(name)]
+        words = words_of_others(blotted(words, map(str, known)))
         raise kind(f"the transport {choice.transport} cannot be used: {words}") from error
     if closes_itself:
         opened.push_async_callback(transport.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,9 +16,11 @@ __all__ = (
     "CommandError",
     "WrongUse",
     "address_of",
+    "blotted",
     "check_current_directory",
     "explain",
     "traceback_of",
+    "words_of_others",
 )
 
 
@@ -56,9 +59,23 @@ def explain(error: BaseException, transport: object = None) -> str:
         if address and address not in text:
             text = f"{one_line(text)} ({address})"
     key = getattr(transport, "api_key", None)
-    if isinstance(key, str) and len(key) >= 6:
-        text = text.replace(key, "***")
-    return one_line(text, limit=1000)
+    return one_line(blotted(text, [key] if isinstance(key, str) else ()), limit=1000)
+
+
+def blotted(text: str, secrets: Iterable[str]) -> str:
+    """The text without these secrets. Those of less than six characters are not looked for."""
+    for secret in secrets:
+        if len(secret) >= 6:
+            text = text.replace(secret, "***")
+    return text
+
+
+def words_of_others(text: str) -> str:
+    """A text that this program did not write, without all that looks like a secret; at most 2,000
+    characters of it."""
+    from axio_tui_guards.redaction import without_secrets  # Late: it compiles many patterns.
+
+    return str(without_secrets(text))
 
 
 def traceback_of(error: BaseException) -> str:

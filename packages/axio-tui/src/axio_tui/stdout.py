@@ -10,11 +10,20 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, TextIO, TypeVar, cast
 
-__all__ = ("OutputClosed", "told_stdout", "why_not_written")
+__all__ = ("OutputClosed", "print_aside", "told_stdout", "why_not_written")
 
 T = TypeVar("T")
+
+_aside: ContextVar[bool] = ContextVar("axio_tui.stdout.aside", default=False)
+
+
+def print_aside() -> None:
+    """From now on, in this context, what is printed goes to stderr: code of others may print, and
+    what the command says on standard output is read by programs."""
+    _aside.set(True)
 
 
 class OutputClosed(Exception):
@@ -55,6 +64,8 @@ class _Told:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        if _aside.get():
+            return sys.stderr.write(text)
         return self._tried(lambda: self._stream.write(text))
 
     def flush(self) -> None:

@@ -5,7 +5,8 @@ found = await in_thread("'acme' cannot be imported", entry.load)      # code tha
 await on_loop("'acme' cannot begin", lambda: plugin.init(config))     # code that waits
 
 A step gets `LIMIT` seconds. A thread that does not come back is left alone; a coroutine that blocks
-the event loop is broken into.
+the event loop is broken into. What a step prints goes to stderr, and no secret is in the words of
+its error.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
 from axio.plugins import PluginError
+from axio_tui.errors import words_of_others
+from axio_tui.stdout import print_aside
 
 __all__ = ("LIMIT", "held", "in_thread", "on_loop")
 
@@ -52,8 +55,12 @@ class _Came(Generic[T]):
 
 
 def _came_of(code: Callable[[], T]) -> _Came[T]:
+    def run() -> T:
+        print_aside()
+        return code()
+
     try:
-        return _Came(code())
+        return _Came(contextvars.copy_context().run(run))
     except BaseException as error:
         return _Came(error=error)
 
@@ -107,7 +114,7 @@ async def in_thread(problem: str, code: Callable[[], T]) -> T:
 def _start(code: Callable[[], T], tell: Callable[[_Came[T]], object]) -> None:
     """A thread of its own, for which no end of the program waits."""
     context = contextvars.copy_context()
-    run = lambda: tell(_came_of(lambda: context.run(code)))  # noqa: E731
+    run = lambda: tell(context.run(_came_of, code))  # noqa: E731
     threading.Thread(target=run, name="plug-in", daemon=True).start()
 
 
@@ -124,6 +131,7 @@ async def on_loop(problem: str, code: Callable[[], Awaitable[T]]) -> T:
     """The result of a coroutine on this event loop. `PluginError` begins with the problem."""
 
     async def run() -> _Came[T]:
+        print_aside()
         try:
             awaitable = code()
             if not inspect.isawaitable(awaitable):
@@ -225,6 +233,7 @@ def _failure(problem: str, error: BaseException) -> PluginError:
         words = " ".join(str(error).split())
     except BaseException:
         words = ""
+    words = words_of_others(words)
     if isinstance(error, PluginError | _Broken):
         return PluginError(f"{problem}: {words}")
     return PluginError(f"{problem}: {type(error).__name__}: {words}".rstrip(": "))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from axio.plugins import PluginError, discover_transport_settings, discover_tran
 from axio_tui.config.forms import arguments, secret_names
 from axio_tui.config.saved import SavedSettings
 from axio_tui.config.secrets import Secrets
+from axio_tui.errors import blotted
 from axio_tui.steps import in_thread, on_loop
 
 __all__ = ("ConfigRows", "RoleBinding", "TransportRegistry")
@@ -250,18 +251,20 @@ class TransportRegistry:
         if not hasattr(screen, "load_config"):
             return
         problem = f"what the settings of {name!r} keep cannot be read"
+
+        def load() -> dict[str, Any]:
+            return {f"{name}.{one.name}": one for one in screen.load_config(self._session)}
+
         try:
-            found: Iterable[Any] = await in_thread(
-                problem, lambda: screen.load_config(self._session)
-            )
-            for transport in found:
-                self._transports[f"{name}.{transport.name}"] = transport
-        except (PluginError, TypeError, AttributeError) as error:
+            self._transports |= await in_thread(problem, load)
+        except PluginError as error:
             self._tell(name, error)
 
-    def _tell(self, name: str, error: BaseException) -> None:
-        self.problems[name] = str(error)
-        logger.warning("%s", error)
+    def _tell(self, name: str, error: PluginError) -> None:
+        saved, secret = self.get_settings(name), secret_names(self._classes.get(name))
+        words = blotted(str(error), (saved[one] for one in secret & saved.keys()))
+        self.problems[name] = words
+        logger.warning("%s", words)
 
 
 async def _discovered(discover: Callable[[], dict[str, type]]) -> dict[str, type]:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.settings import is_secret
 
-__all__ = ("known_secrets", "shown_url", "words_of_others")
+__all__ = ("known_secrets", "shown_url")
 
 _PLACES: tuple[Callable[[Mapping[str, str]], Iterator[str]], ...]
 
@@ -29,13 +29,6 @@ def known_secrets(environment: Mapping[str, str] = os.environ) -> frozenset[str]
         with suppress(Exception):
             found.update(place(environment))
     return frozenset(value for value in found if value.strip())
-
-
-def words_of_others(text: str) -> str:
-    """A text that this program did not write, with all that looks like a secret removed."""
-    from axio_tui_guards.redaction import without_secrets  # Late: it compiles many patterns.
-
-    return str(without_secrets(text))
 
 
 def shown_url(url: str) -> str:

@@ -16,9 +16,8 @@ from axio_tui.config.secrets import Secrets
 from axio_tui.config.values import Config
 from axio_tui.connect import connect, reach_loopback_directly
 from axio_tui.doctor.findings import Finding
-from axio_tui.doctor.known import words_of_others
 from axio_tui.doctor.settings import config_here, parts_here
-from axio_tui.errors import CommandError, address_of
+from axio_tui.errors import CommandError, address_of, words_of_others
 
 __all__ = ("look_at_model", "look_at_transports")
 

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import IO
 
 from axio_tui.doctor.findings import Finding
-from axio_tui.doctor.known import words_of_others
+from axio_tui.errors import words_of_others
 
 __all__ = ("look_at_plugins",)
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from axio_tui.doctor.findings import Finding, State
-from axio_tui.doctor.known import shown_url, words_of_others
+from axio_tui.doctor.known import shown_url
 from axio_tui.doctor.settings import config_here
+from axio_tui.errors import words_of_others
 
 __all__ = ("look_at_engine", "look_at_sandbox")
 

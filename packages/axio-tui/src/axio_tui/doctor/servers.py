@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from axio_tui.chat.trust import Trust, look_at
 from axio_tui.doctor.findings import Finding, State
-from axio_tui.doctor.known import words_of_others
+from axio_tui.errors import words_of_others
 
 if TYPE_CHECKING:
     from axio_tools_mcp.config import MCPServerConfig

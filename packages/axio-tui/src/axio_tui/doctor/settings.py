@@ -15,7 +15,7 @@ from axio_tui.config.saved import ACCOUNT
 from axio_tui.config.secrets import KEYS, Secrets
 from axio_tui.config.values import Config, resolve
 from axio_tui.doctor.findings import Finding, State
-from axio_tui.doctor.known import words_of_others
+from axio_tui.errors import words_of_others
 from axio_tui.parts import Parts, disabled_in
 
 __all__ = ("config_here", "look_at_config", "look_at_keys", "look_at_trust", "parts_here")

@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 import time
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -54,16 +54,17 @@ class Once:
         end: SessionEndEvent | None = None
         waiting = asyncio.get_running_loop().call_later(SILENCE, self._say_that_it_waits)
         try:
-            sent = self.session.send(prompt, budget=budget, output=self.schema)
-            async with aclosing(sent) as stream:
-                async for event in stream:
-                    waiting.cancel()
-                    async with self.person.busy:
-                        self.output.write(printer.feed(event))
-                    if isinstance(event, Error):
-                        failure = event.exception
-                    elif isinstance(event, SessionEndEvent):
-                        end = event
+            with self._apart():
+                sent = self.session.send(prompt, budget=budget, output=self.schema)
+                async with aclosing(sent) as stream:
+                    async for event in stream:
+                        waiting.cancel()
+                        async with self.person.busy:
+                            self.output.write(printer.feed(event))
+                        if isinstance(event, Error):
+                            failure = event.exception
+                        elif isinstance(event, SessionEndEvent):
+                            end = event
             if self.schema is not None and failure is None:
                 self.value = await self.session.answer()
         except OutputError as error:
@@ -72,6 +73,10 @@ class Once:
             waiting.cancel()
             self.output.write(printer.close())
         return await self._end(failure, end)
+
+    def _apart(self) -> AbstractContextManager[object]:
+        """Prints of tools go to stderr where the output is for programs."""
+        return nullcontext() if self.args.format == "text" else redirect_stdout(sys.stderr)
 
     async def _end(self, failure: BaseException | None, end: SessionEndEvent | None) -> int:
         """Say in one line what went wrong, if something did; with --debug its traceback above."""
