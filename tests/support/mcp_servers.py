@@ -137,3 +137,17 @@ async def called(registry: MCPRegistry, server: str, tool: str, /, **arguments: 
     """The result of a tool of a server in a registry, by the server's own name for it."""
     (found,) = (one for one in registry.server_tools(server) if f"__{tool}" in one.name)
     return await found(**arguments)
+
+
+class Rows(dict[str, str]):
+    """Settings in memory."""
+
+    async def get_prefix(self, prefix: str) -> dict[str, str]:
+        return {key: value for key, value in self.items() if key.startswith(prefix)}
+
+    async def set(self, key: str, value: str) -> None:
+        self[key] = value
+
+    async def delete_prefix(self, prefix: str) -> None:
+        for key in [key for key in self if key.startswith(prefix)]:
+            del self[key]

@@ -19,23 +19,9 @@ from axio_tools_mcp.own_files import FileRegistry
 from axio_tools_mcp.rows import read_rows
 from axio_tools_mcp.trust import Approvals
 from axio_tools_mcp.tui import MCPHubScreen
-from support.mcp_servers import assert_nothing_left, called, odd, real
+from support.mcp_servers import Rows, assert_nothing_left, called, odd, real
 
 pytestmark = pytest.mark.timeout(180)
-
-
-class Rows(dict[str, str]):
-    """Settings in memory."""
-
-    async def get_prefix(self, prefix: str) -> dict[str, str]:
-        return {key: value for key, value in self.items() if key.startswith(prefix)}
-
-    async def set(self, key: str, value: str) -> None:
-        self[key] = value
-
-    async def delete_prefix(self, prefix: str) -> None:
-        for key in [key for key in self if key.startswith(prefix)]:
-            del self[key]
 
 
 @pytest.fixture

@@ -17,23 +17,9 @@ from textual.widgets import Input
 from axio.exceptions import StoreError
 from axio_tools_mcp import MCPRegistry, MCPServerConfig
 from axio_tools_mcp.tui import MCPHubScreen, MCPServerEditScreen
-from support.mcp_servers import ODD, assert_nothing_left
+from support.mcp_servers import ODD, Rows, assert_nothing_left
 
 pytestmark = pytest.mark.timeout(180)
-
-
-class Rows(dict[str, str]):
-    """Settings in memory."""
-
-    async def get_prefix(self, prefix: str) -> dict[str, str]:
-        return {key: value for key, value in self.items() if key.startswith(prefix)}
-
-    async def set(self, key: str, value: str) -> None:
-        self[key] = value
-
-    async def delete_prefix(self, prefix: str) -> None:
-        for key in [key for key in self if key.startswith(prefix)]:
-            del self[key]
 
 
 class Host(App[None]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 import support
 from axio_tools_mcp import MCPServerConfig, MCPSession
+from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from support.mcp_servers import free_port, odd, real, said
 
 if TYPE_CHECKING:
@@ -70,9 +72,11 @@ def test_servers_that_are_added_at_once_are_all_kept(axio: Axio, user: Path) -> 
 
 def test_a_name_with_controls_does_not_reach_the_terminal(axio: Axio, user: Path) -> None:
     name = "it's\x1b[2J é"
-    keep(user, **{name: {"command": "x\u202ey"}})
-    assert axio("mcp", "list").out == "it's\\x1b[2J é  global  stdio  x\\u202ey\n"
-    assert "'x'; there is: it's\\x1b[2J é" in axio("mcp", "remove", "x").line
+    keep(user, **{name: {"command": "x"}, "ok": {"command": "x\u202ey"}})
+    listed = axio("mcp", "list")
+    assert (listed.code, listed.out) == (1, "ok  global  stdio  x\\u202ey\n")
+    assert 'a server needs a name that can be read, not "it\'s\\x1b[2J é"' in listed.line
+    assert "'x'; there is: it's\\x1b[2J é, ok" in axio("mcp", "remove", "x").line
     assert axio("mcp", "remove", name).line == f"axio: server 'it's\\x1b[2J é' is no more in {user}"
 
 
@@ -91,7 +95,7 @@ def test_a_token_that_is_made_up_is_told(axio: Axio) -> None:
     assert lines[0].startswith("axio: the token is ") and "serving at http://" in lines[1]
 
 
-@pytest.mark.parametrize("command", ["list", "add", "approve", "remove", "login", "serve"])
+@pytest.mark.parametrize("command", ["list", "add", "approve", "off", "remove", "login", "serve"])
 def test_an_option_that_is_not_there_shows_the_usage_of_its_command(
     axio: Axio, command: str
 ) -> None:
@@ -99,6 +103,68 @@ def test_an_option_that_is_not_there_shows_the_usage_of_its_command(
     refused = axio("mcp", command, *words, "--bogus")
     assert refused.code == 2 and f"usage: axio mcp {command} " in refused.err
     assert f"axio mcp {command}: error: unrecognized arguments: --bogus" in refused.err
+
+
+def test_a_server_is_switched_off_and_on_in_its_file(axio: Axio, user: Path) -> None:
+    keep(user, s={"command": "x"}, other={"command": "y", "disabled": True})
+    off = axio("mcp", "off", "s")
+    assert (off.code, off.line) == (0, f"axio: server 's' is off in {user}")
+    assert axio("mcp", "list").out.splitlines()[0] == "s  global  stdio  x  switched off"
+    assert axio("mcp", "on", "other").line == f"axio: server 'other' is on in {user}"
+    assert axio("mcp", "on", "s").code == 0
+    kept = json.loads(user.read_text())["mcpServers"]
+    assert kept == {"s": {"command": "x"}, "other": {"command": "y", "disabled": False}}
+    missing = axio("mcp", "off", "--project", "s")
+    assert (missing.code, "has no server 's'; there is: none" in missing.line) == (2, True)
+
+
+def save_as_before(axio: Axio, rows: dict[str, str]) -> Path:
+    """Save rows for all folders in the database of the command, as release 0.9.6 did."""
+    database = Path(f"{axio.home}-data", "axio-tui", "axio.db")
+
+    async def save() -> None:
+        config = ProjectConfig(database, GLOBAL_PROJECT)
+        try:
+            for key, value in rows.items():
+                await config.set(key, value)
+        finally:
+            await config.close()
+
+    asyncio.run(save())
+    return database
+
+
+def test_a_server_that_release_0_9_6_saved_is_there_with_its_source(axio: Axio, user: Path) -> None:
+    secret = "sk-0123456789"
+    rows = {"mcp.a.b.url": "http://h/mcp", "mcp.a.b.headers": json.dumps({"K": secret})}
+    database = save_as_before(axio, {**rows, "mcp.c.command": "x", "mcp..command": "x"})
+    listed = axio("mcp", "list")
+    assert listed.out.splitlines() == [
+        f"a.b  global  http  http://h/mcp  in {database}",
+        f"c  global  stdio  x  in {database}",
+    ]
+    assert f"{database}: a server needs a name that can be read, not ''" in listed.line
+    assert axio("mcp", "off", "a.b").line == f"axio: server 'a.b' is off in {database}"
+    first, _ = json.loads(axio("mcp", "list", "--json").out)
+    assert (first["source"], first["enabled"]) == (str(database), False)
+    assert axio("mcp", "on", "a.b").code == 0
+    doctor = axio("doctor")
+    assert f"in {database}" in doctor.out and secret not in doctor.out + doctor.err
+    assert axio("mcp", "remove", "a.b").line == f"axio: server 'a.b' is no more in {database}"
+    assert axio("mcp", "remove", "a.b").line.startswith(f"axio: error: {user} has no server")
+    assert axio("mcp", "list").out == f"c  global  stdio  x  in {database}\n"
+    assert not user.exists()
+
+
+def test_run_offers_the_tools_of_a_saved_server(axio: Axio) -> None:
+    config = odd()
+    rows = {"mcp.old.command": str(config.command), "mcp.old.args": json.dumps(config.args)}
+    save_as_before(axio, rows)
+    script = [[["old__echo", {"message": "from before"}]], ["Done."]]
+    run = axio("run", "--transport", "scripted", "--yes", "--json", "go", script=script)
+    results = [json.loads(line) for line in run.out.splitlines()]
+    (result,) = (event for event in results if event["type"] == "tool_result")
+    assert (result["is_error"], result["content"]) == (False, "from before"), run.err
 
 
 def test_a_projects_server_is_added_to_its_folder_and_needs_trust(axio: Axio) -> None:
@@ -146,7 +212,7 @@ def test_the_list_is_json_for_programs(axio: Axio, user: Path) -> None:
     assert [one["enabled"] for one in listed] == [True, False, True]
     assert listed[2] == {
         "name": "far", "scope": "global", "transport": "http", "target": "http://127.0.0.1:1/mcp",
-        "enabled": True, "changed_tools": [],
+        "enabled": True, "source": str(user), "changed_tools": [],
     }  # fmt: skip
     done = axio("mcp", "list", "--json", "--check")
     checked = json.loads(done.out)
@@ -362,6 +428,7 @@ async def test_the_command_serves_tools_and_refuses_changes(axio: Axio) -> None:
     ("words", "line"),
     [
         (["serve", "--tools", "absent"], "axio.tools has no 'absent'"),
+        (["add", "", "--", "true"], "a server needs a name that can be read, not ''"),
         (["add", " ", "--", "true"], "a server needs a name that can be read, not ' '"),
         (["add", "e\x1b[31m", "--", "true"], "not 'e\\x1b[31m'"),
         (["add", "files", "ftp://host"], "begins with http:// or https://"),

@@ -13,9 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from axio_tools_mcp.config import TRANSPORTS, MCPServerConfig
-from axio_tools_mcp.edit import add_entry, entry_from, file_for, quoted, remove_entry, shown
+from axio_tools_mcp.edit import (
+    add_entry,
+    entry_from,
+    file_for,
+    has_entry,
+    quoted,
+    remove_entry,
+    shown,
+    switch_entry,
+)
 from axio_tools_mcp.errors import ConfigError, MCPServerError
-from axio_tools_mcp.files import PROJECT_FILES, find_servers
+from axio_tools_mcp.files import PROJECT_FILES
+from axio_tools_mcp.saved import (
+    database_file,
+    find_all_servers,
+    remove_saved,
+    saved_servers,
+    switch_saved,
+)
 from axio_tools_mcp.trust import Approvals, ToolChange, approvals_file
 
 __all__ = ("main",)
@@ -71,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("name", metavar="NAME")
     _add_place(remove)
     remove.set_defaults(run=_remove, parser=remove)
+    for word, on in (("on", True), ("off", False)):
+        switch = commands.add_parser(word, help=f"switch a server {word}, and keep that")
+        switch.add_argument("name", metavar="NAME")
+        _add_place(switch)
+        switch.set_defaults(run=_switch, parser=switch, on=on)
     login = commands.add_parser("login", help="sign in to a server in a browser")
     login.add_argument("name", metavar="NAME")
     login.add_argument("--trust", action="store_true", help="a server of this folder")
@@ -118,7 +139,7 @@ def _serve(args: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-# ── add and remove ────────────────────────────────────────────────────────────────────────────
+# ── add, remove and switch ────────────────────────────────────────────────────────────────────
 
 
 def _add(args: argparse.Namespace, say: Say) -> int:
@@ -137,18 +158,44 @@ def _add(args: argparse.Namespace, say: Say) -> int:
 
 
 def _remove(args: argparse.Namespace, say: Say) -> int:
-    path = _path(args)
-    remove_entry(path, args.name)
+    path, saved = _place(args)
+    if saved is None:
+        remove_entry(path, args.name)
+    else:
+        remove_saved(saved)
     say(f"server {quoted(args.name)} is no more in {path}")
     return 0
 
 
+def _switch(args: argparse.Namespace, say: Say) -> int:
+    path, saved = _place(args)
+    if saved is None:
+        switch_entry(path, args.name, args.on)
+    else:
+        switch_saved(saved, args.on)
+    say(f"server {quoted(args.name)} is {'on' if args.on else 'off'} in {path}")
+    return 0
+
+
+def _place(args: argparse.Namespace) -> tuple[Path, MCPServerConfig | None]:
+    """The file that a server is in, or the database, and then the server."""
+    path = _path(args)
+    saved = saved_servers().servers.get(args.name)
+    if saved is None or has_entry(path, args.name) or saved.scope != _scope(args):
+        return path, None
+    return Path(saved.source), saved
+
+
 def _path(args: argparse.Namespace) -> Path:
-    return file_for("project" if args.project else "global", args.name)
+    return file_for(_scope(args), args.name)
+
+
+def _scope(args: argparse.Namespace) -> str:
+    return "project" if args.project else "global"
 
 
 def _named(args: argparse.Namespace) -> MCPServerConfig:
-    servers = find_servers(trusted=args.trust).servers
+    servers = find_all_servers(trusted=args.trust).servers
     if args.name not in servers:
         raise ConfigError(
             f"no server {quoted(args.name)}; there is: {', '.join(map(shown, servers)) or 'none'}"
@@ -193,7 +240,7 @@ async def _approve_now(config: MCPServerConfig) -> tuple[int, list[ToolChange]]:
 
 
 def _list(args: argparse.Namespace, say: Say) -> int:
-    found = find_servers(trusted=args.trust)
+    found = find_all_servers(trusted=args.trust)
     for problem in found.problems:
         say(problem)
     for path in found.untrusted:
@@ -221,6 +268,7 @@ def _told(config: MCPServerConfig, state: int | str | None) -> dict[str, Any]:
         "transport": config.transport,
         "target": config.target,
         "enabled": config.enabled,
+        "source": config.source,
         "changed_tools": [change.tool for change in changes],
         **checked,
     }
@@ -233,7 +281,9 @@ def _print(server: dict[str, Any], say: Say) -> None:
     elif "tools" in server:
         state = f"{server['tools']} tools"
     changed = ", ".join(server["changed_tools"])
-    words = [*(server[key] for key in ("name", "scope", "transport", "target")), state]
+    is_saved = server["source"] == str(database_file())
+    where = f"in {server['source']}" if is_saved else ""
+    words = [*(server[key] for key in ("name", "scope", "transport", "target")), where, state]
     words.append(f"changed since it was approved: {changed}" if changed else "")
     print("  ".join(shown(word) for word in words if word))
     if changed:

@@ -75,8 +75,12 @@ class MCPServerConfig:
     """The only authorization server that gets the credentials of such a program."""
     oauth_private_key: str | None = None
     """Its key, as PEM text, in place of `oauth_client_secret`."""
+    source: str = field(default="", compare=False)
+    """The file that it was read from; "" if it comes from elsewhere."""
 
     def __post_init__(self) -> None:
+        if not self.name.strip() or not self.name.isprintable():
+            raise ConfigError(f"a server needs a name that can be read, not {self.name!r}")
         if (self.command is None) == (self.url is None):
             raise ConfigError(
                 f"server {self.name!r}: Exactly one of command and url must be given, "
@@ -143,7 +147,7 @@ class MCPServerConfig:
         return {
             item.name: _to_text(getattr(self, item.name))
             for item in fields(self)
-            if item.name not in ("name", "scope")
+            if item.name not in ("name", "scope", "source")
             and (
                 getattr(self, item.name) != getattr(plain, item.name)
                 or (item.name in ("command", "url") and getattr(self, item.name) is not None)

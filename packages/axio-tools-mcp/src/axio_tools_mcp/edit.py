@@ -24,6 +24,7 @@ __all__ = (
     "entry_from",
     "entry_of",
     "file_for",
+    "has_entry",
     "quoted",
     "remove_entry",
     "shown",
@@ -37,10 +38,11 @@ def file_for(scope: str, name: str = "") -> Path:
     if scope != "project":
         return user_file()
     files = [Path.cwd() / file for file in PROJECT_FILES]
-    return next((file for file in files if name and _has(file, name)), files[0])
+    return next((file for file in files if name and has_entry(file, name)), files[0])
 
 
-def _has(file: Path, name: str) -> bool:
+def has_entry(file: Path, name: str) -> bool:
+    """True if the file can be read, and has a server of this name."""
     try:
         return name in _load(file)[1]
     except (OSError, ConfigError):
@@ -49,8 +51,6 @@ def _has(file: Path, name: str) -> bool:
 
 def add_entry(path: Path, name: str, entry: Mapping[str, Any]) -> None:
     """Put a server in. `ConfigError` if there is one of this name, or the entry makes no sense."""
-    if not name.strip() or not name.isprintable():
-        raise ConfigError(f"a server needs a name that can be read, not {quoted(name)}")
     config_of(name, entry, "global")  # refuses what makes no sense
     with _servers_in(path) as servers:
         if name in servers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from axio_tools_mcp.config import MCPServerConfig
@@ -77,7 +77,7 @@ def read_servers(path: Path, scope: str = "global") -> Found:
         return found
     for name, entry in entries:
         try:
-            found.servers[name] = config_of(name, entry, scope)
+            found.servers[name] = replace(config_of(name, entry, scope), source=str(path))
         except ConfigError as error:
             found.problems.append(f"{path}: {error}")
     return found

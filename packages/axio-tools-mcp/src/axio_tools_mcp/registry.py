@@ -125,7 +125,7 @@ class MCPRegistry:
         if cfg.name != name and cfg.name in self._servers:
             raise ValueError(f"MCP server {cfg.name!r} already exists")
         same = _connection_of(old.config) == _connection_of(cfg)
-        cfg = dataclasses.replace(cfg, scope=scope or old.scope)
+        cfg = dataclasses.replace(cfg, scope=scope or old.scope, source="")
         await _whole(self._replace(old.config, cfg))
         if same:
             old.scope = cfg.scope
@@ -367,6 +367,6 @@ def _change_of(tool: Tool[Any]) -> ToolChange | None:
 
 def _connection_of(config: MCPServerConfig) -> MCPServerConfig:
     """The part of a configuration for which a server has to be connected anew."""
-    kept = MCPServerConfig("", command="-")
+    kept = MCPServerConfig("-", command="-")
     names = ("timeout", "total_timeout", "scope", "tools", "without", "always", "max_result")
     return dataclasses.replace(config, **{name: getattr(kept, name) for name in names})

@@ -228,8 +228,6 @@ class MCPServerEditScreen(ModalScreen[MCPServerConfig | None]):
 def _config(before: MCPServerConfig | None, texts: dict[str, str]) -> MCPServerConfig:
     """The configuration that the texts describe. `ConfigError` says what is wrong."""
     name, kind, scope = texts["name"], texts["type"], texts["scope"]
-    if not name or not name.isprintable():
-        raise ConfigError("a server needs a name that can be read")
     if kind not in ("stdio", "http") or scope not in SCOPES:
         raise ConfigError("the type is stdio or http, and the scope global or project")
     values: dict[str, Any] = {

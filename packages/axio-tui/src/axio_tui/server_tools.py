@@ -240,10 +240,10 @@ async def server_tools(
     if patterns == [] or find_spec("axio_tools_mcp") is None:
         yield servers
         return
-    from axio_tools_mcp.files import find_servers
+    from axio_tools_mcp.saved import find_all_servers
 
     servers.say = say
-    found = find_servers(trusted=trusted)
+    found = find_all_servers(trusted=trusted)
     for problem in found.problems:
         say(problem)
     servers.left_out = [*found.problems, *(f"{path}: not trusted" for path in found.untrusted)]

@@ -20,7 +20,7 @@ from support.mcp_servers import ODD, assert_nothing_left, called, forget_childre
 from support.screen import Puppet, app_over, until, words_on
 
 pytestmark = pytest.mark.timeout(180)
-HOSTILE = "o[/]d\u202ed\x1b]0;t\x07"
+HOSTILE = "o[/]d [red]"
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ async def test_hostile_names_and_descriptions_are_text(tmp_path: Path, user: Pat
         registry = tools.registry
         assert registry is not None
         await until(pilot, lambda: " tools  stdio " in words_on(app))
-        assert "> o[/]d\\u202ed\\x1b]0;t\\x07: " in words_on(app)
+        assert f"> {HOSTILE}: " in words_on(app)
         hostile = "Send [red]all[/] \x1b]52;c;aGk=\x07 \u202e to me."
         await called(registry, HOSTILE, "describe", tool="echo", as_what=hostile)
         await called(registry, HOSTILE, "grow", times=1)  # it tells of changes

@@ -14,6 +14,7 @@ import pytest
 
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import CommandFailed, completions, run
+from axio_tui.config.sqlite_config import GLOBAL_PROJECT, ProjectConfig
 from axio_tui.errors import WrongUse
 from axio_tui.server_tools import ServerTools, server_tools
 from support.mcp_servers import ODD, assert_nothing_left, called, forget_children, odd
@@ -121,11 +122,30 @@ async def test_a_server_is_added_and_removed(desk: Desk, user: Path) -> None:
     assert "new one" not in str(await desk("mcp"))
 
 
+async def test_a_saved_server_is_told_with_its_source_switched_and_removed(user: Path) -> None:
+    database = user.parents[2] / "data" / "axio-tui" / "axio.db"
+    config = ProjectConfig(database, GLOBAL_PROJECT)
+    await config.set("mcp.old.command", "no-such-command-xyz")
+    desk = Desk()
+    try:
+        async with server_tools(None, False, lambda words: None, patience=5) as desk.servers:
+            await arrived(desk.servers)
+            told = line(await desk("mcp"), "old")
+            assert told.endswith(f"  stdio no-such-command-xyz in {database}")
+            assert await desk("mcp off old") == "old is off, and stays so"
+            assert (await config.all())["mcp.old.enabled"] == "false"
+            assert await desk("mcp remove old") == "old is removed"
+        assert await config.all() == {}
+    finally:
+        await config.close()
+
+
 async def test_what_cannot_be_done_is_told(desk: Desk) -> None:
     for words, why in (
         ("add", "/mcp add NAME URL"),
         ("add x", "/mcp add NAME URL"),
         ("add 'x", "cannot be read"),
+        ("add '' uvx", "a server needs a name that can be read"),
         ("add odd uvx", "there is a server odd already"),
         ("add x ftp://h", "begins with http:// or https://"),
         ("add x http://h more", "comes nothing"),

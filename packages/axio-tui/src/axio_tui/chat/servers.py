@@ -58,10 +58,14 @@ def told(servers: ServerTools) -> str:
 
 def words_of(servers: ServerTools, name: str) -> tuple[str, str]:
     """The state of a server, and how it is reached."""
+    from axio_tools_mcp.saved import is_saved
+
     registry = _registry(servers)
     config = registry.server_config(name)
     way = f"{config.transport} {config.target}"
-    return _state(servers, registry, name), way + " (of this folder)" * (config.scope == "project")
+    way += " (of this folder)" * (config.scope == "project")
+    way += f" in {config.source}" * is_saved(config)
+    return _state(servers, registry, name), way
 
 
 def _state(servers: ServerTools, registry: MCPRegistry, name: str) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from axio_tui.config.secrets import KEYS, Secrets
@@ -64,9 +63,9 @@ def _of_files(environment: Mapping[str, str]) -> Iterator[str]:
 def _of_servers(environment: Mapping[str, str]) -> Iterator[str]:
     if find_spec("axio_tools_mcp") is None:
         return
-    from axio_tools_mcp.files import find_servers
+    from axio_tools_mcp.saved import find_all_servers
 
-    for config in find_servers(Path.cwd(), trusted=True).servers.values():
+    for config in find_all_servers(trusted=True).servers.values():
         for name, value in (config.env or {}).items():
             yield from [value] if is_secret(name) else _of_url(value)
         for value in config.headers.values():

@@ -25,9 +25,9 @@ def look_at_servers(limit: float, *, online: bool) -> Iterator[Finding]:
     if find_spec("axio_tools_mcp") is None:
         yield Finding("ok", "MCP servers", "axio-tools-mcp is not installed")
         return
-    from axio_tools_mcp.files import find_servers
+    from axio_tools_mcp.saved import find_all_servers, is_saved
 
-    found = find_servers(trusted=_is_trusted())
+    found = find_all_servers(trusted=_is_trusted())
     for problem in found.problems:
         yield Finding("warning", "MCP servers", words_of_others(problem), "mend the file")
     for path in found.untrusted:
@@ -37,6 +37,7 @@ def look_at_servers(limit: float, *, online: bool) -> Iterator[Finding]:
     states = asyncio.run(_tried(used, limit)) if online and used else {}
     for name, config in found.servers.items():
         told = f"{config.scope}, {config.transport}, {config.target}"
+        told += f", in {config.source}" * is_saved(config)
         if not config.enabled:
             yield Finding("ok", f"MCP {name}", f"{told}: switched off")
         elif not online:
