@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from axio import MemoryContextStore
-from axio.events import IterationEnd, SessionEndEvent, StreamEvent, TextDelta
-from axio.types import StopReason, Usage
+from benchmarks.by_hand import turn_by_hand
 from benchmarks.measure import Figure, Item, Sample, timed
 from benchmarks.script import Script, Start, agent, consume
 from benchmarks.turns import words
@@ -25,22 +23,7 @@ def axio() -> Start:
 
 def floor() -> Start:
     transport = Script([TURN])
-    return lambda: by_hand(transport, [])
-
-
-async def by_hand(transport: Script, history: list[Any]) -> AsyncIterator[StreamEvent]:
-    history.append(("user", ["go"]))
-    text: list[str] = []
-    input_tokens = output_tokens = 0
-    async for event in transport.stream(history, [], ""):
-        if type(event) is TextDelta:
-            text.append(event.delta)
-        elif type(event) is IterationEnd:
-            input_tokens += event.usage.input_tokens
-            output_tokens += event.usage.output_tokens
-        yield event
-    history.append(("assistant", ["".join(text)]))
-    yield SessionEndEvent(StopReason.end_turn, Usage(input_tokens, output_tokens))
+    return lambda: turn_by_hand(transport, [])
 
 
 def cost(system: Callable[[], Start], runs: int = RUNS) -> Sample:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from axio import MemoryContextStore, Message, TextBlock
-from axio.events import IterationEnd, SessionEndEvent, StreamEvent, TextDelta
-from axio.types import StopReason, Usage
+from benchmarks.by_hand import turn_by_hand
 from benchmarks.measure import Figure, Growth, Item, Sample, timed
 from benchmarks.script import Script, Start, agent, consume
 from benchmarks.turns import words
@@ -35,22 +34,7 @@ def floor(length: int) -> Start:
     history: list[Any] = [
         ("assistant" if n % 2 else "user", [f"message {n}"]) for n in range(length)
     ]
-    return lambda: by_hand(transport, history)
-
-
-async def by_hand(transport: Script, history: list[Any]) -> AsyncIterator[StreamEvent]:
-    history.append(("user", ["go"]))
-    text: list[str] = []
-    input_tokens = output_tokens = 0
-    async for event in transport.stream(history, [], ""):
-        if type(event) is TextDelta:
-            text.append(event.delta)
-        elif type(event) is IterationEnd:
-            input_tokens += event.usage.input_tokens
-            output_tokens += event.usage.output_tokens
-        yield event
-    history.append(("assistant", ["".join(text)]))
-    yield SessionEndEvent(StopReason.end_turn, Usage(input_tokens, output_tokens))
+    return lambda: turn_by_hand(transport, history)
 
 
 def cost(system: Callable[[int], Start], length: int, turns: int = TURNS) -> Sample:

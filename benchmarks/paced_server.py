@@ -7,30 +7,28 @@ the answer; every other one gets a word.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-__all__ = ("PacedServer", "paced_server")
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from support.threaded import Handler, ThreadedServer
+
+__all__ = ("PacedServer",)
 
 
-class PacedServer(ThreadingHTTPServer):
+class PacedServer(ThreadedServer):
     """`begun` and `ended` are set when the long answer begins, and when it has been written."""
 
-    daemon_threads = True
-
     def __init__(self, deltas: Sequence[str], rate: float) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Answering)
         self.deltas, self.rate = deltas, rate
         self.begun, self.ended = threading.Event(), threading.Event()
         self._once = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def answer(self, asked: bytes) -> Iterator[str]:
         # Some ask for a title too, at the same time, without tools.
@@ -47,17 +45,15 @@ class PacedServer(ThreadingHTTPServer):
         self.ended.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Answering(Handler):
     server: PacedServer
 
     def do_GET(self) -> None:
-        self._head("application/json")
-        models = [{"id": "fake", "object": "model"}]
-        self.wfile.write(json.dumps({"object": "list", "data": models}).encode())
+        self.reply_models("fake")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._head("text/event-stream")
+        body = self.body()
+        self.head("text/event-stream")
         with suppress(ConnectionError):
             (self._responses if self.path.endswith("/responses") else self._chat)(body)
 
@@ -66,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 
         def send(delta: Any, finish: str | None = None, **more: Any) -> None:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
-            self._send({**head, "choices": [choice], **more})
+            self.event({**head, "choices": [choice], **more})
 
         send({"role": "assistant", "content": ""})
         for text in self.server.answer(body):
@@ -80,44 +76,19 @@ class _Handler(BaseHTTPRequestHandler):
         response = {"id": "r1", "object": "response", "created_at": 1, "model": "fake"}
         place = {"output_index": 0, "item_id": "m1", "content_index": 0}
         begun = {**response, "status": "in_progress", "output": []}
-        self._send({"type": "response.created", "response": begun}, named=True)
+        self.event({"type": "response.created", "response": begun}, named=True)
         empty = {**item, "status": "in_progress", "content": []}
         added = {"type": "response.output_item.added", "output_index": 0, "item": empty}
-        self._send(added, named=True)
-        self._send({"type": "response.content_part.added", **place, "part": part}, named=True)
+        self.event(added, named=True)
+        self.event({"type": "response.content_part.added", **place, "part": part}, named=True)
         texts = []
         for text in self.server.answer(body):
             texts.append(text)
             delta = {"type": "response.output_text.delta", **place, "delta": text}
-            self._send(delta, named=True)
+            self.event(delta, named=True)
         whole = {**part, "text": "".join(texts)}
         done = {**item, "status": "completed", "content": [whole]}
-        self._send({**added, "type": "response.output_item.done", "item": done}, named=True)
+        self.event({**added, "type": "response.output_item.done", "item": done}, named=True)
         usage = {"input_tokens": 9, "output_tokens": 9, "total_tokens": 18}
         ended = {**response, "status": "completed", "output": [done], "usage": usage}
-        self._send({"type": "response.completed", "response": ended}, named=True)
-
-    def _send(self, event: dict[str, Any], named: bool = False) -> None:
-        name = f"event: {event['type']}\n" if named else ""
-        self.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
-
-    def _head(self, content_type: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def paced_server(deltas: Sequence[str], rate: float) -> Iterator[PacedServer]:
-    server = PacedServer(deltas, rate)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        self.event({"type": "response.completed", "response": ended}, named=True)

@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.paced_server import paced_server
+from benchmarks.paced_server import PacedServer
 from benchmarks.screen_model import answer
 
 COUNT, RATE, SIZE = 2_000, 200, 5
@@ -140,12 +140,12 @@ def measured(peer: Peer) -> tuple[float, float]:
     deltas = [text[start : start + SIZE] for start in range(0, COUNT * SIZE, SIZE)]
     with (
         tempfile.TemporaryDirectory(prefix="axio-", ignore_cleanup_errors=True) as folder,
-        paced_server(deltas, RATE) as server,
+        PacedServer(deltas, RATE) as server,
     ):
         home = Path(folder)
         (home / "project").mkdir()
-        peer.configure(home, server.url)
-        with _window(home, peer, server.url) as tmux:
+        peer.configure(home, f"{server.url}/v1")
+        with _window(home, peer, f"{server.url}/v1") as tmux:
             deadline = time.monotonic() + PATIENCE
             while peer.ready not in (shown := tmux("capture-pane", "-p", "-t", "a")):
                 if time.monotonic() > deadline:

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from itertools import chain, repeat
 from pathlib import Path
 
-from support.model_server import Call, Part, model_server
+from support.model_server import Call, ModelServer, Part
 
 PATIENCE = 60.0
 
@@ -73,7 +73,7 @@ def _opened(home: Path, url: str) -> Iterator[Terminal]:
 
 def stopped_after(parts: tuple[Part, ...], sign: bytes) -> float:
     """Seconds from the key to the word, once the sign of the work was on the screen."""
-    with tempfile.TemporaryDirectory(prefix="axio-") as folder, model_server() as model:
+    with tempfile.TemporaryDirectory(prefix="axio-") as folder, ModelServer() as model:
         model.answer(*parts)
         with _opened(Path(folder), model.url) as terminal:
             terminal.until(b"F1 help")

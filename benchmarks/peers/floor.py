@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.bench_d_tool_loop import add, by_hand
+from benchmarks.bench_d_tool_loop import add
+from benchmarks.by_hand import loop_by_hand
 from benchmarks.script import Script, consume
 from benchmarks.turns import Turn
 
@@ -21,4 +22,4 @@ class System:
         return [("user", [f"message {n}"]) for n in range(length)]
 
     async def run(self, agent: Script, history: list[Any]) -> None:
-        await consume(by_hand(agent, TOOLS, history))
+        await consume(loop_by_hand(agent, TOOLS, history))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from support.model_server import ModelServer, model_server
+from support.model_server import ModelServer
 from support.tmux import DEADLINE, Window
 
 __all__ = ("AXIO", "Desk", "children_of", "desk", "model")
@@ -31,7 +31,7 @@ def children_of(pid: int) -> list[int]:
 
 @pytest.fixture
 def model() -> Iterator[ModelServer]:
-    with model_server() as model:
+    with ModelServer() as model:
         yield model
 
 

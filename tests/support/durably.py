@@ -10,9 +10,8 @@ from axio.approval import PendingCall
 from axio.history import UNKNOWN_OUTCOME, check
 from axio.messages import Message
 from axio_durable import Durable, Rested
-from support.waiting import until
 
-__all__ = ("asked", "judge", "rested", "unknown_in", "until", "waits", "words", "working")
+__all__ = ("asked", "judge", "rested", "unknown_in", "waits", "words", "working")
 
 
 @asynccontextmanager

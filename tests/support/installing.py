@@ -1,5 +1,4 @@
-"""Environments without a network: pip finds what others wrote in a folder, and builds ours. And
-distributions that are only made up."""
+"""Environments without a network: pip finds what others wrote in a folder, and builds ours."""
 
 from __future__ import annotations
 
@@ -60,12 +59,3 @@ def build(package: Path, folder: Path, *kinds: str) -> list[Path]:
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder), *arguments]
     subprocess.run(command, cwd=package, check=True, capture_output=True)
     return sorted(folder.iterdir())
-
-
-def install(folder: Path, name: str, entry_points: str) -> Path:
-    """Let a folder of modules be one in which a distribution with these entry points is."""
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entry_points)
-    return folder

@@ -1,6 +1,6 @@
 """A model server on 127.0.0.1 that streams Chat Completions as a test tells it to.
 
-with model_server() as model:
+with ModelServer() as model:
     gate = model.gate()
     model.answer("the beginning, ", gate, "the end")  # the next request gets this
     ...  # talk to model.url, gate.set(), look at model.requests
@@ -14,13 +14,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any, TypeAlias
 
-__all__ = ("Call", "ModelServer", "Part", "Thought", "model_server", "paced")
+from support.threaded import Handler, ThreadedServer
+
+__all__ = ("Call", "ModelServer", "Part", "Thought", "paced")
 
 LONGEST = 60.0  # seconds for which a gate holds
 
@@ -51,14 +51,12 @@ def paced(text: str, rate: int, size: int = 5) -> Iterator[Part]:
         yield 1 / rate
 
 
-class ModelServer(ThreadingHTTPServer):
+class ModelServer(ThreadedServer):
     """Gives each request the next answer. `requests` is what it was asked, `gone` how many
     answers were not wanted to the end."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Answering)
         self.requests: list[dict[str, Any]] = []
         self.gone = 0
         self.usage = {"prompt_tokens": 1_000, "completion_tokens": 50, "total_tokens": 1_050}
@@ -68,7 +66,12 @@ class ModelServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"{super().url}/v1"
+
+    def __exit__(self, *_: object) -> None:
+        for gate in self._gates:
+            gate.set()
+        super().__exit__()
 
     def answer(self, *parts: Part) -> None:
         """Give this to one more request."""
@@ -82,10 +85,6 @@ class ModelServer(ThreadingHTTPServer):
     def next_answer(self) -> Sequence[Part]:
         return self._answers.pop(0) if self._answers else ("No answer is scripted.",)
 
-    def open_gates(self) -> None:
-        for gate in self._gates:
-            gate.set()
-
     def asked(self, number: int = -1) -> str:
         """All that the messages of a request say, as one text; a call is its JSON."""
         return json.dumps(self.requests[number]["messages"], ensure_ascii=False)
@@ -98,24 +97,22 @@ class ModelServer(ThreadingHTTPServer):
             time.sleep(0.02)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Answering(Handler):
     server: ModelServer
 
     def do_GET(self) -> None:
-        self._head("application/json")
-        models = [{"id": "scripted", "object": "model"}]
-        self.wfile.write(json.dumps({"object": "list", "data": models}).encode())
+        self.reply_models("scripted")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         answer = self.server.next_answer()
         self.server.requests.append(json.loads(body))
         try:
-            self._head("text/event-stream")
+            self.head("text/event-stream")
             for part in answer:
                 self._send_part(part)
             calls = any(isinstance(part, Call) for part in answer)
-            self._event({}, "tool_calls" if calls else "stop", self.server.usage)
+            self._say({}, "tool_calls" if calls else "stop", self.server.usage)
             self.wfile.write(b"data: [DONE]\n\n")
         except ConnectionError:
             self.server.gone += 1
@@ -123,9 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_part(self, part: Part) -> None:
         match part:
             case str():
-                self._event({"content": part})
+                self._say({"content": part})
             case Thought(text=text):
-                self._event({"reasoning_content": text})
+                self._say({"reasoning_content": text})
             case Call(name=name, arguments=arguments):
                 self._call(name, json.dumps(arguments))
             case threading.Event():
@@ -137,10 +134,10 @@ class _Handler(BaseHTTPRequestHandler):
         index = next(self.server.ids)
         begun = {"name": name, "arguments": ""}
         head = {"index": index, "id": f"call_{index}", "type": "function", "function": begun}
-        self._event({"tool_calls": [head]})
+        self._say({"tool_calls": [head]})
         for start in range(0, len(arguments), 100):
             piece = {"arguments": arguments[start : start + 100]}
-            self._event({"tool_calls": [{"index": index, "function": piece}]})
+            self._say({"tool_calls": [{"index": index, "function": piece}]})
 
     def _hold(self, gate: threading.Event) -> None:
         """Wait, but not for longer than the client does."""
@@ -150,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             if came and not self.connection.recv(1, socket.MSG_PEEK):
                 raise ConnectionResetError
 
-    def _event(self, delta: dict[str, Any], finish: str | None = None, usage: Any = None) -> None:
+    def _say(self, delta: dict[str, Any], finish: str | None = None, usage: Any = None) -> None:
         chunk = {
             "id": "chatcmpl-1",
             "object": "chat.completion.chunk",
@@ -160,27 +157,4 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if usage is not None:
             chunk["usage"] = usage
-        self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-
-    def _head(self, content_type: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def model_server() -> Iterator[ModelServer]:
-    server = ModelServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.open_gates()
-        server.shutdown()
-        thread.join()
-        with suppress(OSError):
-            server.server_close()
+        self.event(chunk)

@@ -12,12 +12,12 @@ def put(
     folder: Path,
     name: str,
     groups: Mapping[str, Mapping[str, str]],
-    modules: Mapping[str, str],
+    modules: Mapping[str, str] | None = None,
     version: str = "1.0",
 ) -> Path:
     """Install a distribution into a folder of `sys.path`."""
     folder.mkdir(exist_ok=True)
-    for module, source in modules.items():
+    for module, source in (modules or {}).items():
         (folder / f"{module}.py").write_text(source)
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from support.waiting import until
-
-__all__ = ("PATIENCE", "Served", "is_alive", "shown", "until")
+__all__ = ("PATIENCE", "Served", "is_alive", "shown")
 
 PATIENCE = 60.0
 

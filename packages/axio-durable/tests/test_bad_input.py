@@ -12,7 +12,8 @@ import pytest
 
 from axio.durable import LONGEST_ID
 from axio_durable import Durable, Rested
-from support.durably import rested, until, working
+from support.durably import rested, working
+from support.waiting import until
 
 _WITHOUT = "import sys; sys.modules[{package!r}] = None; import axio_durable.{module}"
 

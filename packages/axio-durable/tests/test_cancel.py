@@ -10,7 +10,8 @@ import pytest
 from axio.approval import ApprovalError
 from axio.events import TextDelta
 from axio_durable import Durable, DurableStore, End, Rested, advance
-from support.durably import asked, rested, until, waits, words, working
+from support.durably import asked, rested, waits, words, working
+from support.waiting import until
 
 
 async def test_cancel_while_the_model_speaks_keeps_its_words(durable: Durable) -> None:

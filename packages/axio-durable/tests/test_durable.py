@@ -16,7 +16,8 @@ from axio.history import calls_of
 from axio.messages import Message
 from axio.tool import Tool
 from axio_durable import Durable, Rested, Stored, UnknownAgent
-from support.durably import asked, rested, until, waits, words, working
+from support.durably import asked, rested, waits, words, working
+from support.waiting import until
 
 
 async def test_a_message_is_answered_once(durable: Durable, program: Any) -> None:

@@ -14,9 +14,9 @@ from axio_durable.procrastinate import Procrastinate
 from axio_durable.scheduler import Advance
 from axio_durable.temporal import Temporal
 from axio_durable.testing import check_scheduler
-from support.durably import until
 from support.postgres import Cluster
 from support.temporal import start_temporal
+from support.waiting import until
 
 _queues = itertools.count(1)
 

@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,61 +19,47 @@ from axio.exceptions import StreamError
 from axio.messages import Message
 from axio_transport_anthropic import AnthropicTransport
 from axio_transport_anthropic.vertex import VertexToken, vertex_url
+from support.threaded import Handler, ThreadedServer
 
 HI = [Message("user", [TextBlock("Hi")])]
 
 
-class TokenServer(ThreadingHTTPServer):
+class TokenServer(ThreadedServer):
     """Gives out tokens as Google's OAuth endpoint does."""
 
     issued = 0
     seconds = 3600
 
 
-class TokenHandler(BaseHTTPRequestHandler):
+class TokenHandler(Handler):
     server: TokenServer
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        self.body()
         self.server.issued += 1
         answer = {"access_token": f"token-{self.server.issued}", "token_type": "Bearer"}
-        body = json.dumps({**answer, "expires_in": self.server.seconds}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.reply({**answer, "expires_in": self.server.seconds})
 
 
 @pytest.fixture
 def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
     """A token server, and a service account whose tokens come from it as default credentials."""
-    server = TokenServer(("127.0.0.1", 0), TokenHandler)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    account = {
-        "type": "service_account",
-        "client_email": "agent@example.iam.gserviceaccount.com",
-        "private_key": key.decode(),
-        "token_uri": f"http://127.0.0.1:{server.server_port}/token",
-    }
     file = tmp_path / "account.json"
-    file.write_text(json.dumps(account), "utf-8")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with TokenServer(TokenHandler) as server:
+        account = {
+            "type": "service_account",
+            "client_email": "agent@example.iam.gserviceaccount.com",
+            "private_key": key.decode(),
+            "token_uri": f"{server.url}/token",
+        }
+        file.write_text(json.dumps(account), "utf-8")
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 async def test_a_token_is_fetched_once_for_all_who_ask(tokens: TokenServer) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from support.installing import install
+from support.plugs import put
 from support.served import Served
 
 PARTS = '''
@@ -202,10 +202,14 @@ TOOLS = (
     "acme_block", "acme_hold",
 )  # fmt: skip
 TRANSPORTS = ("Scripted", "Prompts", "Classic", "Fetching", "Warming")
-ENTRY_POINTS = "[axio.transport]\n"
-ENTRY_POINTS += "".join(f"{name.lower()} = acme_parts:{name}\n" for name in TRANSPORTS)
-ENTRY_POINTS += "[axio.tools]\n" + "".join(f"{name} = acme_parts:{name}\n" for name in TOOLS)
-BROKEN = "[axio.transport]\nbroken = acme_absent:Transport\n[axio.tools]\nbroken = acme_absent:t\n"
+GROUPS = {
+    "axio.transport": {name.lower(): f"acme_parts:{name}" for name in TRANSPORTS},
+    "axio.tools": {name: f"acme_parts:{name}" for name in TOOLS},
+}
+BROKEN = {
+    "axio.transport": {"broken": "acme_absent:Transport"},
+    "axio.tools": {"broken": "acme_absent:t"},
+}
 
 STRANGE_PARTS = """
 number = 7
@@ -216,24 +220,24 @@ class Stern:
     def __init__(self):
         raise SystemExit(9)
 """
-STRANGE = """
-[axio.tools]
-acme_look = aardvark:look
-leaves = aardvark_leaves:tool
-read_file = aardvark:look
-[axio.transport]
-number = aardvark:number
-silent = aardvark:Silent
-stern = aardvark:Stern
-"""
+STRANGE = {
+    "axio.tools": {
+        "acme_look": "aardvark:look",
+        "leaves": "aardvark_leaves:tool",
+        "read_file": "aardvark:look",
+    },
+    "axio.transport": {
+        "number": "aardvark:number",
+        "silent": "aardvark:Silent",
+        "stern": "aardvark:Stern",
+    },
+}
 
 
 @pytest.fixture(scope="session")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that has the distribution `acme` installed."""
-    folder = tmp_path_factory.mktemp("acme")
-    (folder / "acme_parts.py").write_text(PARTS)
-    return install(folder, "acme", ENTRY_POINTS)
+    return put(tmp_path_factory.mktemp("acme"), "acme", GROUPS, {"acme_parts": PARTS})
 
 
 @dataclass
@@ -319,16 +323,15 @@ def axio(tmp_path: Path, acme: Path) -> Iterator[Axio]:
 @pytest.fixture
 def broken(axio: Axio, tmp_path: Path) -> None:
     """A second distribution, whose parts cannot be imported."""
-    folder = install(tmp_path, "broken", BROKEN)
+    folder = put(tmp_path, "broken", BROKEN)
     axio.environment["PYTHONPATH"] = f"{axio.acme}:{folder}"
 
 
 @pytest.fixture
 def strange(axio: Axio, tmp_path: Path) -> None:
     """A second distribution: its parts have names of others, end the program, or are nothing."""
-    (tmp_path / "aardvark.py").write_text(STRANGE_PARTS)
-    (tmp_path / "aardvark_leaves.py").write_text("import sys\nsys.exit(7)\n")
-    folder = install(tmp_path, "aardvark", STRANGE)
+    modules = {"aardvark": STRANGE_PARTS, "aardvark_leaves": "import sys\nsys.exit(7)\n"}
+    folder = put(tmp_path, "aardvark", STRANGE, modules)
     axio.environment["PYTHONPATH"] = f"{axio.acme}:{folder}"
 
 

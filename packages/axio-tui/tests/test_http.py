@@ -7,67 +7,52 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from support.threaded import Handler, ThreadedServer
 
 KEY = "sk-test-0123456789"
 Answer = tuple[int, str, str]  # status, content type, body
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadedServer):
     """Answers POST with `answer(request)` and GET with the list `models`."""
 
-    daemon_threads = True
     answer: Callable[[dict[str, Any]], Answer]
     models: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Answering)
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"{super().url}/v1"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Answering(Handler):
     server: Server
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.headers.append(dict(self.headers))
-        self.server.requests.append(json.loads(body))
-        self._send(*self.server.answer(self.server.requests[-1]))
+        self.server.requests.append(json.loads(self.body()))
+        status, content_type, body = self.server.answer(self.server.requests[-1])
+        self.reply(body, status, content_type)
 
     def do_GET(self) -> None:
-        rows = [{"id": name, "object": "model"} for name in self.server.models]
-        if rows:
-            self._send(200, "application/json", json.dumps({"object": "list", "data": rows}))
+        if self.server.models:
+            self.reply_models(*self.server.models)
         else:
-            self._send(404, "text/plain", "nothing here")
-
-    def _send(self, status: int, content_type: str, body: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+            self.reply("nothing here", 404, "text/plain")
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -6,33 +6,27 @@ from __future__ import annotations
 import base64
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from support.drawing import gif, jpeg, png, webp
+from support.threaded import Handler, ThreadedServer
 from support.tmux import Window
 
 SHOT = png(640, 480)
 
 
-class Provider(ThreadingHTTPServer):
+class Provider(ThreadedServer):
     """Keeps each request, and answers it with a text in the protocol of its address."""
 
-    daemon_threads = True
     call: dict[str, Any] | None = None
     """The arguments with which the tool `vision` is called by the first answer."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Answering)
         self.requests: list[dict[str, Any]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def images(self) -> list[Any]:
         """The parts of the last message of the last request that are pictures."""
@@ -63,44 +57,32 @@ def _calling(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Answering(Handler):
     server: Provider
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append(json.loads(body))
+        self.server.requests.append(json.loads(self.body()))
         events = ANTHROPIC if self.path.endswith("/messages") else OPENAI
         if self.server.call is not None:
             events, self.server.call = _calling(self.server.call), None
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
+        self.head("text/event-stream")
         for event in events:
-            kind = f"event: {event['type']}\n" if "type" in event else ""
-            self.wfile.write(f"{kind}data: {json.dumps(event)}\n\n".encode())
+            self.event(event, named="type" in event)
         if not self.path.endswith("/messages"):
             self.wfile.write(b"data: [DONE]\n\n")
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def provider(axio: Any) -> Iterator[Provider]:
-    server = Provider()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    axio.environment |= {
-        "OPENAI_API_KEY": "sk-test-0123456789",
-        "OPENAI_BASE_URL": f"{server.url}/v1",
-        "ANTHROPIC_API_KEY": "sk-ant-0123456789",
-        "ANTHROPIC_BASE_URL": server.url,
-    }
     (axio.home / "shot.png").write_bytes(SHOT)
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Provider() as server:
+        axio.environment |= {
+            "OPENAI_API_KEY": "sk-test-0123456789",
+            "OPENAI_BASE_URL": f"{server.url}/v1",
+            "ANTHROPIC_API_KEY": "sk-ant-0123456789",
+            "ANTHROPIC_BASE_URL": server.url,
+        }
+        yield server
 
 
 RUN = ("run", "--tools", "none")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from axio import plugins
 from axio.plugins import Installed, PluginError
+from support.plugs import put
 
-Install = Callable[..., None]
+Install = Callable[..., Path]
 
 MODULE = '''
 from axio.permission import PermissionGuard
@@ -94,20 +96,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def put(
-        name: str, groups: Mapping[str, Mapping[str, str]], modules: Mapping[str, str] | None = None
-    ) -> None:
-        for module, source in (modules or {}).items():
-            (tmp_path / f"{module}.py").write_text(source)
-        info = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        lines = []
-        for group, entries in groups.items():
-            lines += [f"[{group}]", *(f"{entry} = {value}" for entry, value in entries.items())]
-        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-
-    yield put
+    yield partial(put, tmp_path)
     for module in set(sys.modules) - before:
         if getattr(sys.modules[module], "__file__", "").startswith(str(tmp_path)):
             del sys.modules[module]

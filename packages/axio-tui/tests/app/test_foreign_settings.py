@@ -11,6 +11,7 @@ import pytest
 
 from axio_tui.own_servers import load_own
 from support.loopback import serving
+from support.plugs import put
 from support.provider import provider
 from support.screen import until, words_on
 from support.started import Start, answered, command, files_with, starting
@@ -130,11 +131,11 @@ class PluginScreen(ModalScreen):
         self.dismiss(None)
 '''
 SCREENS = ("OldScreen", "FailsToBeMade", "FailsToCompose", "FailsOnAKey", "EndsOddly")
-ENTRY_POINTS = "[axio.transport]\n"
-ENTRY_POINTS += "".join(f"{name.lower()} = old_parts:OldTransport\n" for name in SCREENS)
-ENTRY_POINTS += "[axio.transport.settings]\n"
-ENTRY_POINTS += "".join(f"{name.lower()} = old_parts:{name}\n" for name in SCREENS)
-ENTRY_POINTS += "[axio.tools.settings]\nold = old_parts:Plugin\n"
+GROUPS = {
+    "axio.transport": {name.lower(): "old_parts:OldTransport" for name in SCREENS},
+    "axio.transport.settings": {name.lower(): f"old_parts:{name}" for name in SCREENS},
+    "axio.tools.settings": {"old": "old_parts:Plugin"},
+}
 
 
 @pytest.fixture
@@ -145,12 +146,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 @pytest.fixture(autouse=True)
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An installed distribution that was written for the 0.9 series."""
-    folder = tmp_path / "installed"
-    info = folder / "old-1.0.dist-info"
-    info.mkdir(parents=True)
-    (folder / "old_parts.py").write_text(PARTS)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: old\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    folder = put(tmp_path / "installed", "old", GROUPS, {"old_parts": PARTS})
     monkeypatch.syspath_prepend(str(folder))
     yield
     sys.modules.pop("old_parts", None)

@@ -9,10 +9,8 @@ import resource
 import sqlite3
 import subprocess
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from axio_tui.config import keyring
 from axio_tui.config.forms import shown
 from axio_tui.config.secrets import Found, Secrets
 from axio_tui.config.settings import is_secret
+from support.threaded import Handler, ThreadedServer
 
 KEY = "sk-test-0123456789-wxyz"
 
@@ -317,48 +316,35 @@ def test_a_key_is_never_an_argument_nor_in_the_file_of_settings(axio: Any) -> No
     assert done.code == 2 and "axio config set-key" in done.line and KEY not in done.line
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadedServer):
     """Refuses everything, and repeats the key in its words."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Refusing)
         self.keys: list[str | None] = []
 
 
-class Handler(BaseHTTPRequestHandler):
+class Refusing(Handler):
     server: Server
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.body()
         self.server.keys.append(self.headers["Authorization"])
-        self.send_response(401)
-        self.end_headers()
-        self.wfile.write(f'{{"error": "bad {self.headers["Authorization"]}"}}'.encode())
+        self.reply({"error": f"bad {self.headers['Authorization']}"}, 401)
 
     do_GET = do_HEAD = lambda self: self.send_error(404)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server
 
 
 def test_a_run_takes_its_key_and_address_from_where_they_are_kept_and_shows_them_nowhere(
     axio: Any, server: Server, tmp_path: Path
 ) -> None:
-    url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    url = f"{server.url}/v1"
     axio("config", "set-key", "openai", input=KEY.encode())
     axio("config", "set", "transports.openai.base_url", url)
     log = tmp_path / "log"
@@ -376,7 +362,7 @@ def test_a_run_takes_its_key_and_address_from_where_they_are_kept_and_shows_them
 
 
 def test_a_key_is_not_sent_to_the_server_of_another_transport(axio: Any, server: Server) -> None:
-    url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    url = f"{server.url}/v1"
     axio("config", "set-key", "openai", input=KEY.encode())
     axio("config", "set", "transports.openai-custom.base_url", url)
     axio("run", "--tools", "none", "--transport", "openai-custom", "--model", "m", "hello")

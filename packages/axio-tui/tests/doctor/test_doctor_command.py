@@ -6,15 +6,14 @@ import json
 import os
 import sqlite3
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.installing import install
+from support.plugs import put
+from support.threaded import Handler, ThreadedServer
 
 DOCTOR = ("doctor", "--limit", "50")
 
@@ -123,8 +122,7 @@ def plant(axio: Any) -> None:
         f"def get_password(*place): raise RuntimeError({PLANTED['keyring']!r}[:3] + 'locked')"
     )
     leak = "import os\nraise RuntimeError(' '.join(os.environ.values()))"
-    (parts / "leaky.py").write_text(leak)
-    install(parts, "leaky", "[axio.tools]\nleaky = leaky:part\n")
+    put(parts, "leaky", {"axio.tools": {"leaky": "leaky:part"}}, {"leaky": leak})
     axio.environment |= {
         "PYTHONPATH": f"{axio.acme}:{parts}",
         "OPENAI_API_KEY": PLANTED["environment"],
@@ -148,38 +146,26 @@ def test_no_secret_is_told_wherever_it_is(axio: Any, how: tuple[str, ...]) -> No
 # ── the model ─────────────────────────────────────────────────────────────────────────────────
 
 
-class Provider(BaseHTTPRequestHandler):
+class Provider(Handler):
     """Refuses every request, and repeats its key."""
 
     asked: list[str]
 
     def do_POST(self) -> None:
         type(self).asked.append(self.path)
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps({"error": {"message": f"bad key {self.headers['Authorization']}"}})
-        self.send_response(401)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.body()
+        self.reply({"error": {"message": f"bad key {self.headers['Authorization']}"}}, 401)
 
 
 @pytest.fixture
 def provider(axio: Any) -> Iterator[type[Provider]]:
     handler = type("Handler", (Provider,), {"asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    axio.environment |= {
-        "OPENAI_API_KEY": PLANTED["environment"],
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}/v1",
-    }
-    yield handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with ThreadedServer(handler) as server:
+        axio.environment |= {
+            "OPENAI_API_KEY": PLANTED["environment"],
+            "OPENAI_BASE_URL": f"{server.url}/v1",
+        }
+        yield handler
 
 
 def test_the_model_is_asked_only_online_and_its_refusal_is_told(
@@ -219,10 +205,8 @@ class Fielded:
 
 
 def test_a_transport_is_opened_with_all_that_was_saved_for_it(axio: Any) -> None:
-    parts = axio.home / "parts"
-    parts.mkdir()
-    (parts / "fielded.py").write_text(FIELDED)
-    install(parts, "fielded", "[axio.transport]\nfielded = fielded:Fielded\n")
+    groups = {"axio.transport": {"fielded": "fielded:Fielded"}}
+    parts = put(axio.home / "parts", "fielded", groups, {"fielded": FIELDED})
     config = axio.home / ".config" / "axio"
     config.mkdir(parents=True, mode=0o700)
     (config / "secrets.toml").write_text('[fielded]\npin = "4321"\n')

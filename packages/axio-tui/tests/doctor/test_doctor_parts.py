@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from select import select
 from socketserver import ThreadingUnixStreamServer
@@ -24,8 +23,9 @@ from axio_tui.doctor.findings import Finding
 from axio_tui.doctor.parts import look_at_plugins
 from axio_tui.doctor.sandboxes import look_at_engine, look_at_sandbox
 from axio_tui.doctor.servers import look_at_servers
-from support.installing import install
 from support.mcp_servers import assert_nothing_left, forget_children, odd
+from support.plugs import put
+from support.threaded import Handler
 
 LONG = 50.0
 
@@ -51,10 +51,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plugins(folder: Path, monkeypatch: pytest.MonkeyPatch, modules: dict[str, str]) -> None:
-    for name, text in modules.items():
-        (folder / f"plug_{name}.py").write_text(text)
-    entries = "".join(f"{name} = plug_{name}:part\n" for name in modules)
-    install(folder, "plugs", f"[axio.tools]\n{entries}")
+    tools = {name: f"plug_{name}:part" for name in modules}
+    sources = {f"plug_{name}": source for name, source in modules.items()}
+    put(folder, "plugs", {"axio.tools": tools}, sources)
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
@@ -222,7 +221,7 @@ def test_a_sandbox_is_needed_only_where_the_settings_name_it(
 # ── engines ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Engine(BaseHTTPRequestHandler):
+class Engine(Handler):
     """Speaks as an engine does about itself."""
 
     protocol_version = "HTTP/1.1"
@@ -231,18 +230,10 @@ class Engine(BaseHTTPRequestHandler):
         facts: dict[str, Any] = {"ApiVersion": "1.45", "ServerVersion": "28.1"}
         if self.path.endswith("/info"):
             facts |= {"Runtimes": {"runc": {}, "runsc": {}}, "SecurityOptions": ["name=rootless"]}
-        body = json.dumps(facts).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.reply(facts)
 
     def address_string(self) -> str:
         return "a socket"
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture

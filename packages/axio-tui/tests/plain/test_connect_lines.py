@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.threaded import Handler, ThreadedServer
 
 KEY = "sk-right-0123456789-wxyz"
 WRONG = "sk-wrong-9876543210-dcba"
@@ -18,48 +18,33 @@ LINES = ("--plain", "--tools", "none", "--transport", "local")
 YOU = "you: "
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Answering(Handler):
     """Two models, of which each answers with its name; a key that is right."""
 
     def do_GET(self) -> None:
         if self._is_allowed():
-            self._send(json.dumps({"data": [{"id": "small"}, {"id": "large"}]}))
+            self.reply_models("small", "large")
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         if self._is_allowed():
             choice = {"delta": {"content": f"{body['model']} is here"}, "finish_reason": "stop"}
-            self._send(f"data: {json.dumps({'choices': [choice]})}\n\ndata: [DONE]\n\n")
+            self.head("text/event-stream")
+            self.event({"choices": [choice]})
+            self.wfile.write(b"data: [DONE]\n\n")
 
     def _is_allowed(self) -> bool:
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if given == KEY:
             return True
-        self._send(json.dumps({"error": {"message": f"no such key: {given}"}}), 401)
+        self.reply({"error": {"message": f"no such key: {given}"}}, 401)
         return False
-
-    def _send(self, text: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "text/event-stream" if "data: " in text else "text/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ThreadedServer(Answering) as server:
+        yield f"{server.url}/v1"
 
 
 def files_with(axio: Any, secret: str) -> list[str]:

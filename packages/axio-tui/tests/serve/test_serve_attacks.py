@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from support.served import PATIENCE, Served, until
+from support.served import PATIENCE, Served
+from support.waiting import until
 
 Serve = Callable[..., Served]
 

@@ -17,7 +17,8 @@ import pytest
 from aiohttp import web
 
 from support.chromium import Page, chromium
-from support.served import PATIENCE, Served, is_alive, until
+from support.served import PATIENCE, Served, is_alive
+from support.waiting import until
 
 Serve = Callable[..., Served]
 

@@ -14,7 +14,8 @@ import pytest
 
 from axio_tui.errors import WrongUse
 from axio_tui.serve import command
-from support.served import PATIENCE, Served, is_alive, shown, until
+from support.served import PATIENCE, Served, is_alive, shown
+from support.waiting import until
 
 Serve = Callable[..., Served]
 

@@ -12,7 +12,8 @@ import pytest
 from axio_tui.serve.messages import Size
 from axio_tui.serve.seat import Seat
 from axio_tui.serve.terminal import Terminal
-from support.served import PATIENCE, is_alive, until
+from support.served import PATIENCE, is_alive
+from support.waiting import until
 
 Start = Callable[..., Awaitable[Terminal]]
 
