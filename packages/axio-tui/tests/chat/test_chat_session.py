@@ -334,7 +334,7 @@ async def test_rewinding_gives_the_prompt_back(store: ContextStore) -> None:
     assert [point.message.text for point in points] == ["a", "b", "c"]
     assert (await session.rewind(points[1])).text == "b"
     assert texts(session) == ["a", "1"]
-    assert len(session.inbox.waiting) == 1
+    assert [waiting.state for waiting in session.inbox.waiting] == ["queued"]
     assert texts(await reopened(session)) == ["a", "1"]
     with pytest.raises(ValueError, match="choose a prompt again"):
         await session.rewind(points[2])

@@ -292,13 +292,15 @@ async def test_a_conversation_is_written_to_a_new_file(
 ) -> None:
     desk = Desk(make_text_response("One."))
     desk.library = library
+    desk.session = desk.make(await library.store())
     await desk.say("first")
+    await library.rename(desk.session.store.session_id, "my plans")
     with pytest.raises(CommandFailed, match="/export FILE"):
         await desk("export")
     assert "Written" in str(await desk(f"export {tmp_path / name}"))
     text = (tmp_path / name).read_text()
     assert "first" in text and "One." in text
-    assert text.startswith("{" if name.endswith("jsonl") else "## You")
+    assert text.startswith("{" if name.endswith("jsonl") else "# my plans\n\n## You")
     with pytest.raises(CommandFailed, match="is there already"):
         await desk(f"export {tmp_path / name}")
     with pytest.raises(CommandFailed, match="folder that is not there: make it first"):

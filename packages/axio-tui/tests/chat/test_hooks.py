@@ -180,6 +180,8 @@ def test_hooks_of_the_person_come_before_those_of_a_trusted_folder(tmp_path: Pat
         ("[[hooks]]\nevent = 'before_tool'\ncommand = 'x'", "the command of a hook is a list"),
         ("[[hooks]]\nevent = 'before_tool'\ncommand = []", "the command of a hook is a list"),
         ("[[hooks]]\nevent = 'before_tool'\ncommand = ['', 'x']", "the command of a hook is"),
+        ("[[hooks]]\nevent = 'before_tool'\ncommand = ['x', 3]", "the command of a hook is"),
+        ("[[hooks]]\nevent = 'before_tool'\ncommand = ['x', \"\\u0000\"]", "the command of a"),
         ("[[hooks]]\nevent = 'before_tool'\ncommand = ['a/b']", "has its whole path"),
         ("mode = \n[[hooks]]", "the file cannot be read"),
     ],

@@ -147,6 +147,10 @@ async def test_conversations_are_found_by_id_name_and_beginning(
         assert {text: (await library.find(text)).session_id for text in found} == found
         with pytest.raises(NoSuchSession, match="'aaa' may be any of these"):
             await library.find("aaa")
+        for number in range(4):
+            await say(library, "more", f"c{number}")
+        with pytest.raises(NoSuchSession, match=r"there is: c3, c2, c1, c0, bbb and 2 more$"):
+            await library.find("x")
         with pytest.raises(NoSuchSession, match="no conversation 'prompt of bbb' in this project"):
             await library.find("prompt of bbb")
         await library.rename("aaa1", "my plans")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import struct
 import subprocess
 import tempfile
@@ -212,8 +213,12 @@ async def test_words_that_name_no_file_are_words(tmp_path: Path) -> None:
 async def test_a_pipe_is_refused_without_waiting_and_a_folder_is_listed(tmp_path: Path) -> None:
     write(tmp_path, "sub/a", "sub/b/c")
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(MentionRefused):
+    with pytest.raises(MentionRefused, match="pipe is no file that can be read"):
         await attach(["pipe"], tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        with pytest.raises(MentionRefused, match="socket cannot be read"):
+            await attach(["socket"], tmp_path)
     [block] = (await attach(["sub"], tmp_path)).blocks
     assert isinstance(block, TextBlock) and "\na\nb/\n" in block.text
 

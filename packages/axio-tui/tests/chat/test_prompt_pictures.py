@@ -166,6 +166,7 @@ def test_pictures_are_numbered_in_a_text_and_an_equal_one_may_stand_twice() -> N
     assert pastes.widen(first, 3, 4) == (0, len(first)), "it goes whole"
     other = Pastes()
     assert other.pictures_in(first) == {}, "words that look like one are none"
+    assert other.draw(picture_in(png(), "a"), first)[:8] == "[image 2", "and are not taken for it"
 
 
 def test_a_prompt_that_comes_back_has_its_pictures() -> None:

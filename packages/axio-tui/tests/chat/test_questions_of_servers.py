@@ -29,6 +29,10 @@ FIELDS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
         {"type": st.just("string"), "enum": st.lists(NAMES, min_size=1, max_size=3)}
     ),
+    st.fixed_dictionaries(
+        {"type": st.just("array"), "items": st.just({"enum": ["cat", "dog"]})},
+        optional={"default": st.sampled_from([[], ["dog"], ["dog", "cat"]])},
+    ),
 )  # fmt: skip
 
 

@@ -240,9 +240,13 @@ def test_a_history_that_a_crash_left_open_shows_calls_whose_outcome_is_unknown()
         Message("user", [TextBlock("hi")]),
         Message("assistant", [ToolUseBlock("a", "look", {})]),
     ]
-    [_, call] = Conversation(history).entries
+    conversation = Conversation(history)
+    [_, call] = conversation.entries
     assert isinstance(call, ToolCall) and call.status == "failed"
     assert call.result == UNKNOWN_OUTCOME
+    conversation.feed(ToolResult("a", "look", False, "there it is", {}))
+    [_, call] = conversation.entries
+    assert isinstance(call, ToolCall) and (call.status, call.result) == ("done", "there it is")
 
 
 def test_a_reload_keeps_what_is_the_same_with_its_times() -> None:

@@ -200,7 +200,7 @@ def _field(name: str, field: FormField) -> Field:
         help=visible(str(words or "")) if is_known else visible(field.hint),
         choices=[shown for _, shown in field.choices] if is_known else (),
         check=field.read,
-        required=field.required,
+        required=field.required and "default" not in field.schema,
     )
 
 

@@ -111,7 +111,7 @@ def _front_matter(lines: list[str]) -> dict[str, str]:
 def _scalar(pieces: list[str]) -> str:
     first = pieces[0]
     if re.fullmatch(r"[|>][+-]?\d*(?:\s+#.*)?", first):
-        return ("\n" if first[0] == "|" else " ").join(pieces[1:]).strip()
+        return " ".join(pieces[1:]).strip()
     text = " ".join(piece for piece in pieces if piece)
     if quoted := re.fullmatch(r"'((?:[^']|'')*)'(?:\s+#.*)?", text):
         return quoted[1].replace("''", "'")
