@@ -83,3 +83,26 @@ async def test_an_id_that_no_index_can_hold_is_refused_before_anything_is_kept(
     assert await durable.database.unfinished() == []
     assert await durable.post(longest, "hello", agent="worker", id=longest)
     assert (await durable.advance(longest)).reason == "end_turn"
+
+
+@OF_THE_STORE
+async def test_an_id_that_is_no_text_is_refused(durable: Durable) -> None:
+    number: Any = 7
+    with pytest.raises(TypeError, match="the id of a session must be text, got 7"):
+        await durable.post(number, "hello", agent="worker", id="1")
+    with pytest.raises(TypeError, match="the id of a message must be text, got 7"):
+        await durable.post("s", "hello", agent="worker", id=number)
+
+
+@OF_THE_STORE
+async def test_a_follower_that_counts_from_below_0_is_refused(durable: Durable) -> None:
+    with pytest.raises(ValueError, match="`after` must be a number from 0 on, got -1"):
+        durable.follow("s", -1)
+
+
+@OF_THE_STORE
+async def test_a_follower_that_is_beyond_the_end_is_told_of_the_rest(durable: Durable) -> None:
+    await durable.post("s", "hello", agent="worker", id="1")
+    await durable.advance("s")
+    assert [event async for event in durable.follow("s", 5)] == [Rested("end_turn")]
+    assert [event async for event in durable.follow("unknown", 5)] == [Rested("")]

@@ -258,6 +258,47 @@ async def test_a_fault_in_code_of_the_agent_ends_the_run_and_not_the_session(
         assert await rested(durable, "s") == Rested("end_turn")
 
 
+class Panic(BaseException):
+    """No `Exception`, as the panics of extensions in Rust."""
+
+
+@pytest.mark.parametrize("failure", [SystemExit(3), Panic("out of bounds")])
+async def test_a_tool_that_wants_to_end_the_process_ends_its_run_alone(
+    durable: Durable, caplog: pytest.LogCaptureFixture, failure: BaseException
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def slow() -> str:
+        await goes_on.wait()
+        return "done"
+
+    async def effect() -> str:
+        raise failure
+
+    worker = durable.agents["worker"]
+    assert callable(worker)
+
+    def make() -> Agent:
+        agent = worker()
+        assert isinstance(agent, Agent)
+        agent.tools = [Tool("slow", slow), Tool("effect", effect)]
+        return agent
+
+    durable.agents = {"worker": make}
+    async with working(durable):
+        await durable.post("other", "slow end", agent="worker", id="1")
+        await until(lambda: "other" in durable.running)
+        await durable.post("s", "effect end", agent="worker", id="1")
+        assert await rested(durable, "s") == Rested("end_turn")
+        assert "other" in durable.running
+        goes_on.set()
+        assert await rested(durable, "other") == Rested("end_turn")
+    [result] = (await durable.history("s"))[2].tool_results
+    told = f"{type(failure).__name__}: {failure}"
+    assert result.is_error and result.content == told
+    assert f"session 's' failed, 1 in a row: {told}" in caplog.text
+
+
 async def test_a_follower_gets_the_result_of_an_approved_call_when_it_is_there(
     durable: Durable, program: Any
 ) -> None:

@@ -140,7 +140,10 @@ class Durable:
         self, session: str, after: int = 0, *, every: float = 0.2
     ) -> AsyncGenerator[Followed, None]:
         """Follow a session until it rests: `Stored` once for each message from number
-        `after` on, live events of the next one between them."""
+        `after` on, live events of the next one between them. A session that nothing was posted to
+        rests, with the reason ""."""
+        if after < 0:
+            raise ValueError(f"`after` must be a number from 0 on, got {after!r}")
         return follow(self.database.session(session), after, every=every)
 
     async def history(self, session: str) -> list[Message]:
@@ -295,7 +298,10 @@ class Durable:
             soon.add_done_callback(self._soon.discard)
         except SessionBusy as error:
             logger.debug("%s", error)
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            # A tool that calls `sys.exit` ends its own run, not those of the other sessions.
             # A store that is back must not be waited for.
             longest = self._look_every if isinstance(error, StoreError) else _LONGEST_PAUSE
             self._failures[session] = tries = before.more(0.5, longest)

@@ -19,7 +19,9 @@ LONGEST_ID = 2000
 
 
 def require_id(name: str, id: str) -> None:
-    """ValueError if `id` cannot be the id of a session or a message, in any store."""
+    """TypeError or ValueError if `id` cannot be the id of a session or a message, in any store."""
+    if not isinstance(id, str):
+        raise TypeError(f"{name} must be text, got {id!r}")
     length = len(id.encode(errors="replace"))
     if length > LONGEST_ID:
         raise ValueError(
