@@ -33,12 +33,14 @@ class Brief(Static):
         self._fit()
 
     def _fit(self) -> None:
-        width = self.content_size.width or len(self.text)
-        self.update(Content("\n".join(_lines(self.text, width))))
+        content, width = Content(self.text), self.content_size.width
+        if width and content.get_height({}, width) > _LINES:
+            content = Content("\n".join(_cut(self.text, width)))
+        self.update(content)
 
 
-def _lines(text: str, width: int) -> list[str]:
-    """At most so many lines as are shown, of at most so many columns."""
+def _cut(text: str, width: int) -> list[str]:
+    """The lines that are shown, none of them wider than there is room."""
     starts = breaks(text, width)
     lines = [text[start:end].rstrip() for start, end in pairwise([0, *starts, len(text)])]
     if len(lines) > _LINES:
