@@ -156,7 +156,7 @@ class Actions(App[None]):
 
         if self.is_open:
             name = await self.host.library.name(self.session.store.session_id)
-            self.push_screen(Rename(name or ""), renamed)
+            await self.push_screen(Rename(name or ""), renamed)
 
     def action_log(self) -> None:
         from axio_tui.app.screens.log import LogScreen

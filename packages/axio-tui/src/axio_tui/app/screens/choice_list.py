@@ -10,10 +10,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Input, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from axio_tui.app.screens.window import Window
+from axio_tui.app.widgets.line import Line
 from axio_tui.harmless import one_line
 
 __all__ = ("ChoiceList", "Row")
@@ -31,15 +32,24 @@ class Row(Generic[T]):
     more: str = ""
 
 
+class Choices(OptionList, inherit_bindings=False):
+    """Lines whose keys are those of the window, in the order in which they came."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("home", "first", "the first line", show=False),
+        Binding("end", "last", "the last line", show=False),
+    ]
+
+
 class ChoiceList(Window[A], Generic[A, T]):
     """`rows` is what there is to choose from. Subclasses say what `chosen` does with a thing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "the line above", show=False, priority=True),
-        Binding("down", "move(1)", "the line below", show=False, priority=True),
-        Binding("pageup", "move(-10)", "ten lines up", show=False, priority=True),
-        Binding("pagedown", "move(10)", "ten lines down", show=False, priority=True),
-        Binding("enter", "choose", "choose", show=False, priority=True),
+        Binding("up", "move(-1)", "the line above", show=False),
+        Binding("down", "move(1)", "the line below", show=False),
+        Binding("pageup", "move(-10)", "ten lines up", show=False),
+        Binding("pagedown", "move(10)", "ten lines down", show=False),
+        Binding("enter", "choose", "choose", show=False),
     ]
     has_search = True
     placeholder = "type to search"
@@ -50,20 +60,22 @@ class ChoiceList(Window[A], Generic[A, T]):
         self.rows: Sequence[Row[T]] = ()
         self.shown: list[Row[T]] = []
         self._pointed: int | None = None
+        self._narrowed_by = ""
 
     def contents(self) -> ComposeResult:
         if self.has_search:
-            yield Input(placeholder=self.placeholder, compact=True, id="search")
-        yield OptionList(id="choices", classes="scrolls", markup=False, compact=True)
+            yield Line(placeholder=self.placeholder, compact=True, id="search")
+        yield Choices(id="choices", classes="scrolls", markup=False, compact=True)
 
     def _on_mount(self, event: events.Mount) -> None:
         super()._on_mount(event)
-        self.query_one("#search" if self.has_search else "#choices").focus()
+        self.set_focus(self.query_one("#search" if self.has_search else "#choices"))
         self.fill(self.rows)
 
     def fill(self, rows: Sequence[Row[T]]) -> None:
         """Let these be the rows; the search goes on in them."""
         self.rows = rows
+        self._narrowed_by = self.typed
         self.shown = [row for row in rows if self.matches(row)]
         choices = self.query_one("#choices", OptionList)
         here = max(0, min(choices.highlighted or 0, len(self.shown) - 1))
@@ -79,9 +91,14 @@ class ChoiceList(Window[A], Generic[A, T]):
 
     def matches(self, row: Row[T]) -> bool:
         """True for a row with all words of the search."""
-        words = self.query_one("#search", Input).value.lower().split() if self.has_search else []
+        words = self.typed.lower().split()
         told = f"{row.words} {row.more}".lower()
         return all(word in told for word in words)
+
+    @property
+    def typed(self) -> str:
+        """The text of the search."""
+        return self.query_one("#search", Line).value if self.has_search else ""
 
     @property
     def thing(self) -> T | None:
@@ -91,11 +108,17 @@ class ChoiceList(Window[A], Generic[A, T]):
             return None
         return self.shown[index].thing
 
-    def on_input_changed(self, event: Input.Changed) -> Awaitable[None] | None:
-        if event.input.id == "search":
-            event.stop()
-            self.fill(self.rows)
-        return None
+    async def on_input_changed(self, event: Line.Changed) -> None:
+        event.stop()
+        await self.settle()
+
+    async def settle(self) -> None:
+        if self._narrowed_by != self.typed:
+            await self.narrow()
+
+    async def narrow(self) -> None:
+        """Show the rows for the text of the search."""
+        self.fill(self.rows)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """The line that is pointed at has a sign too: its colour alone would not do."""

@@ -10,9 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.suggester import SuggestFromList
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from axio_tui.app.screens.window import Window
+from axio_tui.app.widgets.line import Line
 from axio_tui.config.forms import CLEAR, Field, Form
 from axio_tui.harmless import one_line, plain
 
@@ -27,7 +28,7 @@ class FieldRow(Vertical):
         self.field = field
         self._title = Static(markup=False, classes="label")
         self._wrong = Static(markup=False, classes="wrong")
-        self.input = Input(
+        self.input = Line(
             "" if field.is_secret else value,
             placeholder=_placeholder(field, value),
             password=field.is_secret,
@@ -66,10 +67,10 @@ class FormScreen(Window[dict[str, str] | None]):
     """Gives the texts to keep by the names of the fields, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "the field above", show=False, priority=True),
-        Binding("down", "move(1)", "the field below", show=False, priority=True),
-        Binding("enter", "next", "the next field, or done", show=False, priority=True),
-        Binding("ctrl+s", "save", "done", show=False, priority=True),
+        Binding("up", "move(-1)", "the field above", show=False),
+        Binding("down", "move(1)", "the field below", show=False),
+        Binding("enter", "next", "the next field, or done", show=False),
+        Binding("ctrl+s", "save", "done", show=False),
     ]
     DEFAULT_CSS = """
     FormScreen VerticalScroll { height: auto; }
@@ -96,7 +97,7 @@ class FormScreen(Window[dict[str, str] | None]):
 
     def on_mount(self) -> None:
         if self._rows:
-            self._rows[0].input.focus()
+            self._go_to(self._rows[0])
 
     @property
     def _here(self) -> int:
@@ -105,7 +106,10 @@ class FormScreen(Window[dict[str, str] | None]):
     def action_move(self, by: int) -> None:
         place = min(max(self._here + by, 0), len(self._rows) - 1)
         if self._rows:
-            self._rows[place].input.focus()
+            self._go_to(self._rows[place])
+
+    def _go_to(self, row: FieldRow) -> None:
+        self.set_focus(row.input)
 
     def action_next(self) -> None:
         if self._here + 1 < len(self._rows):
@@ -118,7 +122,7 @@ class FormScreen(Window[dict[str, str] | None]):
         for row in self._rows:
             row.tell_wrong(wrong.get(row.field.name, ""))
         if wrong:
-            next(row for row in self._rows if row.field.name in wrong).input.focus()
+            self._go_to(next(row for row in self._rows if row.field.name in wrong))
         else:
             self.dismiss(kept)
 

@@ -27,8 +27,8 @@ class ModelsScreen(ChoiceList[tuple[Role, str] | None, Offer]):
     """Gives a role and the name of the model that it is to have."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "role(1)", "the next role", show=False, priority=True),
-        Binding("shift+tab", "role(-1)", "the role before", show=False, priority=True),
+        Binding("tab", "role(1)", "the next role", show=False),
+        Binding("shift+tab", "role(-1)", "the role before", show=False),
     ]
     key_words = "Enter takes the model, Tab changes the role, Esc closes"
     empty_words = "no model can be used: set a key, or start a model server"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from textual.widgets import Input
-
 from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.chat.asking import Choosing
 
@@ -29,7 +27,7 @@ class OfferedScreen(ChoiceList[str | None, str]):
         self.rows = [Row(one.label, one.word, one.more) for one in choosing.offered]
 
     def action_choose(self) -> Awaitable[None] | None:
-        typed = self.query_one("#search", Input).value.strip() if self.has_search else ""
+        typed = self.typed.strip()
         if self.thing is None and self._other and typed and typed.isprintable():
             self.dismiss(typed)
             return None

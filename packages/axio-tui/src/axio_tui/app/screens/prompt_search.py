@@ -16,7 +16,7 @@ class PromptSearch(ChoiceList[str | None, str]):
     """Gives the prompt that was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "move(1)", "an older one", show=False, priority=True, id="search")
+        Binding("ctrl+r", "move(1)", "an older one", show=False, id="search")
     ]
     title_words = "Earlier prompts"
     key_words = "Enter takes it, Ctrl+R an older one, Esc closes"

@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from axio.exceptions import AxioError
 from axio_tui.app.screens.ask import Ask
 from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.app.screens.pager import Pager
 from axio_tui.app.screens.window import Window
+from axio_tui.app.widgets.line import Line
 from axio_tui.app.wrap import unstacked
 from axio_tui.chat.commands import CommandFailed
 from axio_tui.chat.servers import act, add, differences, whole_of, words_of
@@ -150,6 +151,7 @@ class Changes(Window[str | None]):
 class AddServer(Window[str | None]):
     """One line that names a server. Gives what is said of it."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "add", "add it", show=False)]
     title_words = "Add a server: its name, then its URL, or the command that starts it"
     key_words = "Enter adds it, Esc closes"
 
@@ -158,14 +160,13 @@ class AddServer(Window[str | None]):
         self._servers = servers
 
     def contents(self) -> ComposeResult:
-        yield Input(placeholder="time uvx mcp-server-time", compact=True, id="line")
+        yield Line(placeholder="time uvx mcp-server-time", compact=True, id="line")
 
     def on_mount(self) -> None:
-        self.query_one("#line").focus()
+        self.set_focus(self.query_one(Line))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    def action_add(self) -> None:
         try:
-            self.dismiss(add(self._servers, event.value))
+            self.dismiss(add(self._servers, self.query_one(Line).value))
         except _FAULTS as error:
             self.tell_keys(str(error))

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from axio.context import SessionInfo
 from axio_tui.app.screens.choice_list import ChoiceList, Row
+from axio_tui.app.widgets.line import Line
 from axio_tui.chat.library import Library
 from axio_tui.harmless import one_line
 
@@ -26,9 +26,9 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
     """Gives what the person wants to do. Names are changed, and conversations deleted, at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "rename", "rename", show=False, priority=True),
-        Binding("f3", "fork", "go on in a copy", show=False, priority=True),
-        Binding("delete", "delete", "delete, twice", show=False, priority=True),
+        Binding("f2", "rename", "rename", show=False),
+        Binding("f3", "fork", "go on in a copy", show=False),
+        Binding("delete", "delete", "delete, twice", show=False),
     ]
     title_words = "Conversations of this folder, newest first"
     key_words = "Enter goes on, F2 renames, F3 goes on in a copy, Del Del deletes, Esc closes"
@@ -43,11 +43,16 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
         self._deleting: SessionInfo | None = None
 
     async def on_mount(self) -> None:
-        await self._find("")
+        await self.narrow()
 
-    async def _find(self, text: str) -> None:
+    async def narrow(self) -> None:
+        self._deleting = None
+        if self._renaming is not None:
+            return
+        text = self.typed.strip()
         found = await (self._library.search(text) if text else self._library.sessions())
-        self._show(found)
+        if text == self.typed.strip():  # else they are those of an older text
+            self._show(found)
 
     def _show(self, found: Sequence[SessionInfo]) -> None:
         self.rows = [Row(_name(info), info, self._more(info)) for info in found[:_LISTED]]
@@ -64,12 +69,6 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
 
     def matches(self, row: Row[SessionInfo]) -> bool:
         return True  # the library has searched already
-
-    async def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._deleting = None
-        if self._renaming is None:
-            await self._find(event.value.strip())
 
     def chosen(self, thing: SessionInfo) -> None:
         if self._renaming is None:
@@ -90,8 +89,8 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
             self.tell_keys("the new name, then Enter; Esc leaves it as it is")
 
     @property
-    def _field(self) -> Input:
-        return self.query_one("#search", Input)
+    def _field(self) -> Line:
+        return self.query_one("#search", Line)
 
     async def action_choose(self) -> None:
         if self._renaming is None:
@@ -100,11 +99,11 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
         info, self._renaming = self._renaming, None
         name = self._field.value.strip()
         self._field.value = ""
-        await self._find("")
+        await self.narrow()
         if name:
             with self._telling():
                 await self._library.rename(info.session_id, name)
-                await self._find("")
+                await self.narrow()
 
     async def action_close(self) -> None:
         if self._renaming is None:
@@ -112,7 +111,7 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
             return
         self._renaming = None
         self._field.value = ""
-        await self._find("")
+        await self.narrow()
 
     async def action_delete(self) -> None:
         info = self.thing
@@ -127,7 +126,7 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
             self._deleting = None
             with self._telling():
                 await self._library.delete(info.session_id)
-                await self._find(self._field.value.strip())
+                await self.narrow()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

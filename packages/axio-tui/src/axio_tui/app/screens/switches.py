@@ -81,7 +81,7 @@ class TransportSelectScreen(Switches[set[str]]):
     it for the counts of models."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "reload", "reload the models", show=False, priority=True)
+        Binding("r", "reload", "reload the models", show=False)
     ]
     has_search = False
     title_words = "Transports"

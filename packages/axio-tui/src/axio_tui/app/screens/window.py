@@ -13,6 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from axio_tui.app.key_order import give_on
+from axio_tui.app.widgets.line import Line
 from axio_tui.harmless import one_line
 
 __all__ = ("Window",)
@@ -36,6 +38,16 @@ class Window(ModalScreen[T]):
             yield Static(_words(self.title_words), classes="title", markup=False)
             yield from self.contents()
             yield Static(_words(self.key_words), classes="keys", markup=False)
+
+    async def settle(self) -> None:
+        """Be up to date with what is typed. A key of the window takes effect after that."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        # It came before a line had the focus, or while the list has it, as after a click.
+        if lines := self.query(Line):
+            if not isinstance(self.focused, Line):
+                self.set_focus(lines.first())
+            give_on(event, self)
 
     def on_resize(self, event: events.Resize) -> None:
         # What scrolls leaves room for the words above and below it.

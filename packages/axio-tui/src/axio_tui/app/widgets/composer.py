@@ -243,7 +243,7 @@ class Composer(Vertical):
         from axio_tui.app.screens.prompt_search import PromptSearch
 
         prompts = [] if self.recall is None else await self.recall()
-        self.app.push_screen(PromptSearch(reversed(prompts)), self._found)
+        await self.app.push_screen(PromptSearch(reversed(prompts)), self._found)
 
     def _found(self, kept: str | None) -> None:
         if kept is not None:

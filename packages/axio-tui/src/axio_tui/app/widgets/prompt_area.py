@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import EditResult
 
+from axio_tui.app.key_order import act, give_on
 from axio_tui.chat.clean import clean
 from axio_tui.chat.composer import Pastes
 
@@ -127,14 +128,12 @@ class PromptArea(TextArea, inherit_bindings=False):
 
     async def _on_key(self, event: events.Key) -> None:
         self.last_key = max(self.last_key, event.time)
-        # Else bindings are looked up by the application, after the event has been here: too late
-        # for a letter that was typed after it. The composer's own come before those of a text.
-        for node, bindings in reversed(self.screen._binding_chain[:2]):
-            for binding in bindings.key_to_bindings.get(event.key, ()):
-                if await self.app.run_action(binding.action, node):
-                    event.stop()
-                    event.prevent_default()
-                    return
+        if self.screen is not self.app.screen:  # a key before it has opened a window
+            give_on(event, self)
+            return
+        # The composer's own keys come before those of a text.
+        if await act(event, self.app, reversed(self.screen._binding_chain[:2])):
+            return
         is_text = event.character is not None and clean(event.character) == event.character
         if event.key == "enter" or not is_text:
             event.prevent_default()

@@ -11,7 +11,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from axio_tui.app.keys import hint
 from axio_tui.app.screens.whole_question import WholeQuestion
@@ -19,6 +19,7 @@ from axio_tui.app.sight import in_sight
 from axio_tui.app.widgets.brief import Brief
 from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.widgets.diff import Sheet
+from axio_tui.app.widgets.line import Line
 from axio_tui.chat.answers import KEYS, Answers
 from axio_tui.chat.arming import Arming
 from axio_tui.chat.diff_rows import Row
@@ -67,7 +68,7 @@ class QuestionBar(Vertical):
         self.sheet = Sheet()
         self._title, self._why, self._kept = (Brief(id=name) for name in ("title", "why", "rule"))
         self._keys = Static(id="keys", markup=False)
-        self.field = Input(compact=True, select_on_focus=False)
+        self.field = Line(compact=True, select_on_focus=False)
         self.shown: Standing[Any] | None = None
         """The question on the screen."""
         self._arming = Arming()
