@@ -120,6 +120,24 @@ async def test_a_part_can_be_switched_off_while_it_runs() -> None:
         assert changes == [["station_read"], [], []] and extensions.selector is None
         with pytest.raises(PluginError, match="no plug-in 'stations' has begun; there is: none"):
             await extensions.screen_of("stations")
+        assert extensions.switch_on(TOOLS_GROUP, "weather")
+        assert changes[3:] == [["weather"]]
+        assert not extensions.switch_on(GUARDS_GROUP, "no-storms")
+        assert not extensions.switch_on(TOOLS_GROUP, "never-there")
+
+
+@pytest.mark.usefixtures("weather")
+async def test_a_tool_that_was_switched_off_while_it_came_comes_when_it_is_switched_on() -> None:
+    parts = Parts(print)
+    extensions = Extensions(parts, print)
+    try:
+        extensions.load(["weather"], ())
+        await extensions.switch_off(TOOLS_GROUP, "weather")
+        assert extensions.tools() == [] and extensions.switch_on(TOOLS_GROUP, "weather")
+        await asyncio.wait_for(extensions.arrived(), 40)
+        assert names(extensions.tools()) == ["weather"]
+    finally:
+        await extensions.close()
 
 
 EXPECTED = {
@@ -244,7 +262,9 @@ async def test_slash_plugins_lists_switches_and_chooses(
         assert isinstance(again, Pick)
         assert any("2.1, off" in one.label and "enable" in one.command for one in again.options)
         said = await PLUGINS.run(host, "enable stations")
-        assert said == "stations is switched on in this folder, from the next start on."
+        assert said == "stations is switched on in this folder."
+        await extensions.arrived()
+        assert names(extensions.tools()) == ["weather", "station_read"]
         said = await PLUGINS.run(host, "disable no-storms")
         assert said == "no-storms is switched off in this folder, from the next start on."
         assert "Only" not in str(await PLUGINS.run(host, "use only-weather"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -142,7 +142,7 @@ async def equipped(
         tools = await tools_of(args.tools, parts, extensions, say)
         permissions = _permissions(args, ask, keeps, hooks)
         permissions.reviewer = Agent(GUARD_SYSTEM_PROMPT, await models.of("guard"))
-        permissions.add(guards_for(args, parts, permissions))
+        permissions.add(await opened.enter_async_context(guards_for(args, parts, permissions)))
         system = _system(args, instructions, skills.text)
         agent = make_agent(transport, [], system="", max_iterations=args.max_iterations)
         subagents = _subagents(args, models, instructions, hooks)
@@ -181,13 +181,14 @@ class _Outfit:
     of_host: Callable[[], list[AnyTool]]
 
     def __call__(self) -> None:
-        own = [*self.own, *self.servers.tools]
-        host = self.of_host()
+        off = self.extensions.off
+        own = [*_without(off, self.own), *self.servers.tools]
+        host = _without(off, self.of_host())
         taken = [SUBAGENT, *(tool.name for tool in (*own, *host))]
         self.permissions.rules = rules_of(self.place.sandbox, self.own)
         brought = self.extensions.tools(taken)
         given = placed([*own, *brought], self.place.workspace, self.say)
-        with_agents = _wants_subagents(self.args.tools, self.models.choice)
+        with_agents = SUBAGENT not in off and _wants_subagents(self.args.tools, self.models.choice)
         helpers = [self.subagents.tool] if with_agents else []
         self.agent.tools = [*self.permissions.guarded([*given, *host]), *helpers]
         self.agent.selector = in_turn(self.servers.selector, self.extensions.selector)
@@ -201,6 +202,10 @@ class _Outfit:
         if self.permissions.reviewer is not None and (role == "guard" or follows):
             self.permissions.reviewer.transport = transport
         self()
+
+
+def _without(off: Collection[str], tools: Iterable[AnyTool]) -> list[AnyTool]:
+    return [tool for tool in tools if tool.name not in off]
 
 
 def _brought(args: argparse.Namespace, say: Say) -> tuple[str, Skills, Hooks | None]:

@@ -58,6 +58,8 @@ class Extensions:
         self.only: Collection[str] | None = None
         """The tools that are wanted; None for all."""
         self.parts = parts
+        self.off: set[str] = set()
+        """The names of tools that are switched off, also of those of axio itself."""
         self.errors: dict[EntryPoint, str] = {}
         """The error of each that was loaded; "" for none."""
         self._say = say
@@ -77,11 +79,6 @@ class Extensions:
         """Those that bring tools and have begun, by name."""
         return {name: begun.plugin for name, begun in self._begun.items()}
 
-    @property
-    def loaded(self) -> set[str]:
-        """The names of the parts of the group `axio.tools` that have been loaded."""
-        return {entry.name for entry in self._tools}
-
     def tools(self, taken: Collection[str] = ()) -> list[AnyTool]:
         """All tools, sorted by those who bring them. A name that is `taken`, or comes again, is
         told once and left out."""
@@ -91,7 +88,8 @@ class Extensions:
         known = dict.fromkeys(taken, "axio itself")
         tools = []
         for entry, tool in brought:
-            if self.only is not None and tool.name not in self.only:
+            is_off = entry.group == TOOLS_GROUP and entry.name in self.off
+            if is_off or (self.only is not None and tool.name not in self.only):
                 continue
             if tool.name in known:
                 self._tell(f"{named(entry)}: {known[tool.name]} has a tool {tool.name!r} already")
@@ -212,13 +210,28 @@ class Extensions:
         if given_up := self._give_up(group, name):
             await asyncio.wait(given_up)
         if group == TOOLS_GROUP:
-            self._tools = {entry: t for entry, t in self._tools.items() if entry.name != name}
+            self.off.add(name)
         elif group == TOOLS_SETTINGS_GROUP and (begun := self._begun.pop(name, None)):
             with self._telling(begun.entry):
                 await end(begun)
         elif group == SELECTOR_GROUP and isinstance(self.selector, Held):
             self.selector = None if self.selector.name == name else self.selector
         self.on_change()
+
+    def switch_on(self, group: str, name: str) -> bool:
+        """Use a part that brings tools again, or a selector. False if it can only be used from the
+        next start on, as one that was off at this one."""
+        entry = self.parts.entry(group, name)
+        if entry is None or group not in (TOOLS_GROUP, TOOLS_SETTINGS_GROUP, SELECTOR_GROUP):
+            return False
+        if group == TOOLS_GROUP:
+            self.off.discard(name)
+            if entry not in self._tools and not is_own(entry):
+                self.load([name], ())
+        elif group == TOOLS_SETTINGS_GROUP and name not in self._begun:
+            self.load((), [name])
+        self.on_change()
+        return True
 
     async def close(self) -> None:
         """Close all that have begun, at the same time."""

@@ -60,6 +60,8 @@ async def extensions_for(
     """The plug-ins of others, which begin to load, and are closed after the block. Those that bring
     several tools are loaded where no tool is named, or one that is not known without them."""
     extensions = Extensions(parts, say)
+    if args.tools is None:
+        extensions.off.update(args.config["plugins.disabled"] or ())
     tools = [name for name in parts.names(TOOLS_GROUP) if not _is_own(parts, TOOLS_GROUP, name)]
     plugins = [
         name
@@ -132,10 +134,12 @@ def _all_tools(names: Iterable[str], parts: Installed, say: Say) -> list[AnyTool
 # ── guards ────────────────────────────────────────────────────────────────────────────────────
 
 
-def guards_for(
+@asynccontextmanager
+async def guards_for(
     args: argparse.Namespace, parts: Parts, permissions: Permissions
-) -> list[PermissionGuard]:
-    """The guards that were named, or all of others and those of axio that have tools assigned."""
+) -> AsyncIterator[list[PermissionGuard]]:
+    """The guards that were named, or all of others and those of axio that have tools assigned.
+    Those of others are made while the block lasts."""
     offered = parts.names(GUARDS_GROUP)
     assigned = {
         name: frozenset(args.config[f"guards.{name}.tools"])
@@ -152,5 +156,6 @@ def guards_for(
         raise WrongUse(f"no guard {', '.join(map(repr, unknown))}; there is: {there_is}")
     others = [name for name in wanted if name not in OWN_GUARDS]
     own = [name for name in wanted if name in OWN_GUARDS]
-    guards = {**installed_guards(parts, others), **own_guards(own, permissions)}
-    return [limited(guard, assigned.get(name)) for name, guard in guards.items()]
+    async with installed_guards(parts, others) as guards:
+        guards |= own_guards(own, permissions)
+        yield [limited(guard, assigned.get(name)) for name, guard in guards.items()]

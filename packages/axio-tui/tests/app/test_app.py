@@ -97,7 +97,12 @@ async def test_what_the_model_says_it_does_stands_in_the_status_line_until_the_e
         await until(pilot, lambda: "reading [red]files[/]" in words_on(app).splitlines()[-1])
         puppet.answer("done")
         await until(pilot, lambda: not app.runs.is_busy)
-        await until(pilot, lambda: "reading" not in words_on(app).splitlines()[-1])
+        await until(pilot, lambda: "reading" not in words_on(app))
+        assert "status_line" not in words_on(app), "it is shown once"
+        await pilot.press("alt+up", "up")
+        await until(
+            pilot, lambda: [s[-2:] for s in words_on(app).splitlines() if "▌" in s] == ["go"]
+        )
 
 
 async def test_what_is_sent_meanwhile_waits_for_the_end(tmp_path: Path) -> None:

@@ -265,7 +265,8 @@ async def test_a_plug_in_of_before_is_used_and_set_up_in_the_application(
         assert "weather" not in {tool.name for tool in app.session.agent.tools}
         await _tools(pilot, app, "[ ] weather")
         await pilot.press(*"weather", "enter", "escape")
-        await until(pilot, lambda: "weather: on from the next start on" in words_on(app), "on")
+        await until(pilot, lambda: "weather: on now" in words_on(app), "on")
+        assert "weather" in {tool.name for tool in app.session.agent.tools}
     await app.close()
     assert sys.modules["weather_parts"].calls == ["init", "close"]
 
@@ -285,7 +286,8 @@ async def _plugins(pilot: Pilot[None], app: Any) -> None:
     await pilot.press("enter")
     await until(pilot, lambda: "[x] read_file" in words_on(app), "the tools")
     await pilot.press(*"shell", "enter", "escape")
-    await until(pilot, lambda: "shell: off from the next start on" in words_on(app), "told")
+    await until(pilot, lambda: "shell: off now" in words_on(app), "told")
+    assert "shell" not in {tool.name for tool in app.session.agent.tools}
     app.composer.load("/plugins")
     await pilot.press("escape", "enter")
     await until(pilot, lambda: "which of them are asked" in words_on(app), "the hub again")

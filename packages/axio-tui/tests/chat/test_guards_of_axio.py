@@ -123,16 +123,17 @@ async def test_a_guard_that_was_given_no_tool_is_asked_about_none(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
-    def guards(**given: Any) -> list[PermissionGuard]:
-        args = argparse.Namespace(config=load_config({}), guards=None, **given)
-        return guards_for(args, Parts(print), Permissions(Person(), root=tmp_path))
+    async def guards() -> list[PermissionGuard]:
+        args = argparse.Namespace(config=load_config({}), guards=None)
+        async with guards_for(args, Parts(print), Permissions(Person(), root=tmp_path)) as those:
+            return those
 
-    assert guards() == []
+    assert await guards() == []
     await save_names("guards.path.tools", {"look"})
-    (guard,) = guards()
+    (guard,) = await guards()
     assert "IndexError" in await result(Permissions(Person()), guard), "the person was asked"
     await save_names("guards.path.tools", ())
-    assert load_config({})["guards.path.tools"] == () and guards() == []
+    assert load_config({})["guards.path.tools"] == () and await guards() == []
 
 
 async def test_questions_of_guards_stand_in_the_one_queue(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -246,19 +248,35 @@ class Needy(PermissionGuard):
 
 
 async def test_an_installed_guard_is_asked_before_every_tool(folder: Path) -> None:
-    guards = installed_guards(Installing(strict=DenyAllGuard)).values()
-    permissions = Permissions(Person("once"), root=folder, guards=guards)
-    assert await call(permissions, "facts") == (True, "GuardError: denied")
-    guards = installed_guards(Installing(strict=DenyAllGuard, lax=AllowAllGuard), ["lax"]).values()
-    permissions = Permissions(Person("once"), root=folder, guards=guards)
-    assert await call(permissions, "facts") == (False, "facts")
+    async with installed_guards(Installing(strict=DenyAllGuard)) as guards:
+        permissions = Permissions(Person("once"), root=folder, guards=guards.values())
+        assert await call(permissions, "facts") == (True, "GuardError: denied")
+    both = Installing(strict=DenyAllGuard, lax=AllowAllGuard)
+    async with installed_guards(both, ["lax"]) as guards:
+        permissions = Permissions(Person("once"), root=folder, guards=guards.values())
+        assert await call(permissions, "facts") == (False, "facts")
+
+
+async def test_a_guard_that_is_not_made_by_the_end_is_given_up_and_lets_nothing_run() -> None:
+    gate = threading.Event()
+    before = asyncio.all_tasks()
+    try:
+        async with installed_guards(Installing(slow=gate.wait)) as guards:
+            call = asyncio.create_task(guards["slow"].check(TOOLS[3]))
+            await asyncio.sleep(0)
+            assert not call.done(), "it waits for the guard"
+        with pytest.raises(GuardError, match=r"'slow' cannot be used .*given up"):
+            await asyncio.wait_for(call, 20)
+        assert asyncio.all_tasks() == before
+    finally:
+        gate.set()
 
 
 @pytest.mark.parametrize("broken", [Needy, dict, lambda: 1 / 0])
 async def test_a_guard_that_cannot_be_built_lets_nothing_run(folder: Path, broken: object) -> None:
-    [guard] = installed_guards(Installing(broken=broken)).values()
-    with pytest.raises(GuardError, match=r"the guard 'broken' cannot be used .*nothing may run"):
-        await guard.check(TOOLS[3])
+    async with installed_guards(Installing(broken=broken)) as guards:
+        with pytest.raises(GuardError, match=r"guard 'broken' cannot be used .*nothing may run"):
+            await guards["broken"].check(TOOLS[3])
 
 
 async def test_a_compacted_conversation_keeps_what_was_allowed_for_the_session(

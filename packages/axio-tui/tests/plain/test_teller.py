@@ -106,6 +106,13 @@ def test_a_call_is_told_when_it_is_complete_and_once() -> None:
     assert teller.tell([done], over=True) == ""
 
 
+def test_a_call_that_only_sets_the_line_of_status_is_told_if_it_fails() -> None:
+    done = ToolCall("a", "status_line", {"message": "reading"}, "done", "ok")
+    assert Teller(start=0).tell([done], over=True) == ""
+    failed = ToolCall("a", "status_line", {}, "failed", "no message")
+    assert "status_line()" in Teller(start=0).tell([failed], over=True)
+
+
 def test_results_that_come_in_another_order_say_whose_they_are() -> None:
     teller = Teller()
     calls = [ToolCall(id, "look", {"path": id}, "running") for id in "ab"]

@@ -17,7 +17,7 @@ from textual.selection import Selection
 from axio_tui.app.items import GUTTER, Item
 from axio_tui.app.look import Look
 from axio_tui.app.wrap import Row
-from axio_tui.chat.entries import Entry, Reasoning, ToolCall
+from axio_tui.chat.entries import Entry, Reasoning, ToolCall, is_shown_elsewhere
 
 __all__ = ("Column", "Place")
 
@@ -70,7 +70,10 @@ class Column:
             if index >= count:
                 break
             entry = entries[index]
-            gap = index > 0 and _has_gap(entries[index - 1], entry)
+            above = index - 1
+            while above >= 0 and is_shown_elsewhere(entries[above]):
+                above -= 1
+            gap = above >= 0 and _has_gap(entries[above], entry)
             if index == len(items):
                 items.append(Item(entry, gap))
                 self._heights.append(0)

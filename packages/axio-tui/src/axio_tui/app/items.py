@@ -12,7 +12,14 @@ from axio_tui.app.entry_rows import View, entry_rows
 from axio_tui.app.look import Look
 from axio_tui.app.markdown import block_rows
 from axio_tui.app.wrap import Row, row_of
-from axio_tui.chat.entries import Entry, Reasoning, Text, ToolCall, User
+from axio_tui.chat.entries import (
+    Entry,
+    Reasoning,
+    Text,
+    ToolCall,
+    User,
+    is_shown_elsewhere,
+)
 from axio_tui.harmless import PlainText
 
 __all__ = ("GUTTER", "Item", "is_same_thing")
@@ -52,6 +59,11 @@ class Item:
         return self._growing is not None
 
     @property
+    def is_hidden(self) -> bool:
+        """True if it has no rows."""
+        return is_shown_elsewhere(self._entry)
+
+    @property
     def can_open(self) -> bool:
         return isinstance(self._entry, ToolCall | Reasoning | User)
 
@@ -79,6 +91,8 @@ class Item:
         if self._key is not None and self._key == (look, width):
             return self._count
         room = max(1, width - GUTTER)
+        if self.is_hidden:
+            return 0
         match self._entry:
             case Text(text=text) | User(text=text):
                 return self.gap + text.count("\n") + len(text) // room + 1
@@ -91,7 +105,10 @@ class Item:
             return self._rows
         room = max(1, width - GUTTER)
         sign = [Segment("  ", look("base"))]
-        if isinstance(self._entry, Text):
+        rows: Sequence[Row]
+        if self.is_hidden:
+            rows = ()
+        elif isinstance(self._entry, Text):
             if self._growing is None:
                 self._growing = _Growing()
             rows = self._growing.rows(self._entry.text, look, room)
@@ -101,8 +118,9 @@ class Item:
             rows = [_beside(sign, row, width) for row in entry_rows(self._entry, view)]
             if isinstance(self._entry, User):
                 mark = [Segment(f"{look.glyph('prompt')} ", look("base", "user"))]
-                rows[0] = _beside(mark, Row(Strip(list(rows[0].strip)[1:])), width)
-        self._rows = [row_of((), width, look("base")), *rows] if self.gap else list(rows)
+                rows = [_beside(mark, Row(Strip(list(rows[0].strip)[1:])), width), *rows[1:]]
+        gap = [row_of((), width, look("base"))] * (self.gap and not self.is_hidden)
+        self._rows = [*gap, *rows]
         self._key, self._count = (look, width), len(self._rows)
         return self._rows
 

@@ -85,12 +85,11 @@ async def _tools(app: AgentApp, extensions: Extensions, config: Config) -> str:
     if off is None or off == before & known:
         return ""
     await save_names(setting_of(TOOLS_GROUP), before - known | off)
-    here = extensions.loaded
     for name in off - before:
         await extensions.switch_off(TOOLS_GROUP, name)
-    now, later = (off - before) & here, (off - before) - here
     on = before & known - off
-    states = {"off now": now, "off from the next start on": later, "on from the next start on": on}
+    now = {name for name in on if extensions.switch_on(TOOLS_GROUP, name)}
+    states = {"off now": off - before, "on now": now, "on from the next start on": on - now}
     words = [f"{', '.join(sorted(names))}: {state}" for state, names in states.items() if names]
     return "; ".join(words)
 

@@ -26,6 +26,7 @@ __all__ = (
     "Text",
     "ToolCall",
     "User",
+    "is_shown_elsewhere",
 )
 
 DECISION = "decision"
@@ -127,3 +128,8 @@ class Note:
 
 
 Entry: TypeAlias = User | Text | Media | Reasoning | ToolCall | Failure | Note
+
+
+def is_shown_elsewhere(entry: Entry) -> bool:
+    """True for a call that only sets the line of status, and has not failed."""
+    return isinstance(entry, ToolCall) and entry.name == "status_line" and entry.status != "failed"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from axio.context import MemoryContextStore
@@ -34,11 +35,13 @@ class Missing(PermissionGuard):
 class Arriving(PermissionGuard):
     """A guard that is being made: a call that it is to look at waits for it."""
 
-    def __init__(self, parts: Installed, name: str) -> None:
-        self._making = asyncio.create_task(_made(parts, name))
+    def __init__(self, name: str, making: asyncio.Task[PermissionGuard]) -> None:
+        self._given_up = Missing(name, "it was given up")
+        self._making = making
 
     async def check(self, tool: AnyTool, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        guard = await asyncio.shield(self._making)
+        await asyncio.wait([self._making])
+        guard = self._given_up if self._making.cancelled() else self._making.result()
         return await guard(tool, **kwargs)
 
 
@@ -53,15 +56,23 @@ class Limited(PermissionGuard):
         return await self._guard(tool, **kwargs) if tool.name in self._tools else kwargs
 
 
-def installed_guards(
+@asynccontextmanager
+async def installed_guards(
     parts: Installed, names: Sequence[str] | None = None
-) -> dict[str, PermissionGuard]:
+) -> AsyncIterator[dict[str, PermissionGuard]]:
     """The guards of the group `axio.guards` by name; all, or those that are named.
 
-    They are made meanwhile. One that cannot be made refuses every call.
+    They are made while the block lasts. One that cannot be made refuses every call.
     """
     offered = [name for name in parts.names(GUARDS_GROUP) if name not in OWN_GUARDS]
-    return {name: Arriving(parts, name) for name in (offered if names is None else names)}
+    wanted = offered if names is None else names
+    making = {name: asyncio.create_task(_made(parts, name)) for name in wanted}
+    try:
+        yield {name: Arriving(name, task) for name, task in making.items()}
+    finally:
+        for task in making.values():
+            task.cancel()
+        await asyncio.gather(*making.values(), return_exceptions=True)
 
 
 async def _made(parts: Installed, name: str) -> PermissionGuard:

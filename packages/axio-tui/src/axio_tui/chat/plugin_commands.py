@@ -71,12 +71,14 @@ async def _switched(extensions: Extensions, name: str, on: bool) -> str:
     groups = groups_of(name, extensions.parts)
     await switch(name, groups, on=on)
     short = name.rpartition(":")[2]
-    if not on:
+    if on:
+        later = [group for group in groups if not extensions.switch_on(group, short)]
+    else:
         for group in groups:
             await extensions.switch_off(group, short)
-        if {*groups} <= {*_LIVE}:
-            return f"{short} is switched off in this folder."
-    return f"{short} is switched {'on' if on else 'off'} in this folder, from the next start on."
+        later = [group for group in groups if group not in _LIVE]
+    when = ", from the next start on" if later else ""
+    return f"{short} is switched {'on' if on else 'off'} in this folder{when}."
 
 
 async def _words_after(host: Host) -> Iterable[str]:

@@ -23,6 +23,7 @@ from axio_tui.chat.entries import (
     Text,
     ToolCall,
     User,
+    is_shown_elsewhere,
 )
 from axio_tui.harmless import SHOWN_VALUE, describe_call, plain, visible
 from axio_tui.plain.results import ANSWERED, OUTPUT_MARK, may_repeat, repeats, result_lines
@@ -153,6 +154,8 @@ class Teller:
                     self._unsaid -= 1
                     return ""
                 return self._words(YOU, entry.text) + self._media(entry.unnamed)
+            case ToolCall() if is_shown_elsewhere(entry):
+                return ""
             case ToolCall():
                 line = self._call(entry, self._next)
                 done = entry.status in ("done", "failed")

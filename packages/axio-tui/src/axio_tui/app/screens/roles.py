@@ -12,7 +12,8 @@ __all__ = ("ModelRole", "ModelRoleSelectScreen")
 
 
 class ModelRole(StrEnum):
-    """Who uses a model; the value is the end of the key `model.<role>` that it is saved under."""
+    """Who uses a model; the value is the end of the key `model.<role>` that it is saved under.
+    Nothing here has the role `REASONING`: it is a name for programs of before."""
 
     CHAT = "chat"
     COMPACT = "compact"
@@ -33,7 +34,6 @@ class ModelRoleSelectScreen(ChoiceList[ModelRole | None, ModelRole]):
         ModelRole.SUBAGENT: "agents inside it",
         ModelRole.GUARD: "the review of calls",
         ModelRole.VISION: "looking at images",
-        ModelRole.REASONING: "kept for plug-ins that ask for it",
     }
 
     def __init__(self, models: Mapping[str, str] | None = None) -> None:

@@ -326,6 +326,8 @@ class Transcript(Rows, can_focus=True):
             return
         self.focus(scroll_visible=False)
         index = count - 1 if self._selected is None else self._selected + by
+        while 0 <= index < count and self.items[index].is_hidden:
+            index += by
         if index >= count:
             self.action_leave()
             return
