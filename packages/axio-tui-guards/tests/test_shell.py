@@ -25,6 +25,7 @@ def shown(text: str) -> list[str]:
         ("# nothing", []),
         ("a 'b c' \"d e\" f\\ g", ["a b c d e f g"]),
         ("a | b && c || d; e & f", list("abcdef")),
+        ("a|b|&c |&\nd", list("abcd")),
         ("a\n\n  b # c\nd", list("abd")),
         ("a \\\n b", ["a b"]),
         ("a '\\\n'", ["a \\\n"]),

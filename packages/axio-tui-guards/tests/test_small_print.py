@@ -66,6 +66,7 @@ def test_what_may_do_more_than_it_shows_cannot_be_read(command: str, reason: str
     [
         "echo $(($? + 1))",
         "echo $((2 > 1 ? 3 : 4))",
+        "echo $((SECONDS / 60))",
         "x=1; test $x = y",
         "test -n x -a -n y",
         "test ! -f x -o a -nt b",

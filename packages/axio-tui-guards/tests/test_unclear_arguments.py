@@ -427,6 +427,7 @@ def _spelled(chance: random.Random, letter: str) -> str:
         {"argv": ["rm", "x"]},
         {"command_line": "rm x"},
         {"commandLine": "rm x"},
+        {"whole_command_line": "rm x"},
         {"cmdline": "rm x"},
         {"args": ["rm", "x"]},
         {"run": "rm x"},
@@ -528,7 +529,8 @@ def test_texts_that_are_no_paths_pass_under_any_name(room: Path) -> None:
         "text/html",
         "x\n/etc/x",
     ):
-        asyncio.run(guard.check(Tool(name="any", handler=_handler), title=value))
+        for name in ("title", "_"):
+            asyncio.run(guard.check(Tool(name="any", handler=_handler), **{name: value}))
 
 
 # ── sizes ─────────────────────────────────────────────────────────────────────────────────────

@@ -31,7 +31,7 @@ def expanded(words: Iterable[Word], directory: str) -> tuple[Word, ...]:
 
 
 def _files_of(word: Word, directory: str) -> list[Word]:
-    pattern = None if word.literal or word.quoted else _PATTERN.fullmatch(word.text)
+    pattern = None if word.literal else _PATTERN.fullmatch(word.text)
     if pattern is None:
         return [word]
     folder, names = pattern[1], pattern[2]

@@ -164,6 +164,16 @@ def test_a_key_that_the_keyring_has_lost_is_said(place: Place) -> None:
     ]
 
 
+def test_a_key_in_the_keyring_goes_when_settings_without_one_replace_it(place: Place) -> None:
+    place.install(WORKS)
+    assert place.secrets().replace("openai", {"api_key": KEY}) == "the keyring"
+    assert place.secrets().replace("openai", {"api_key": KEY, "token": "t"}) == "the keyring"
+    assert value(place.secrets()) == (KEY, "the keyring")
+    assert place.secrets().replace("openai", {"token": "t"}) == ""
+    assert value(place.secrets()) is None and (place.home / "ring.json").read_text() == "{}"
+    assert [*place.secrets().of("openai")] == ["token"] and place.said == []
+
+
 def test_no_module_of_the_current_folder_is_taken_for_the_keyring(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
