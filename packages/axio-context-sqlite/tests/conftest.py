@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiosqlite
 import pytest
 
 from axio_context_sqlite import SQLiteContextStore, connect
+from support.waiting import until
 
 
 @pytest.fixture
@@ -38,6 +41,30 @@ async def other(path: Path) -> AsyncIterator[SQLiteContextStore]:
     """The same session through a connection of its own, as another process has it."""
     async with SQLiteContextStore.open(path, "session", "project", wait=0.2) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def _occupied(conn: aiosqlite.Connection) -> AsyncIterator[None]:
+    began, ends = threading.Event(), threading.Event()
+
+    def nap() -> None:
+        began.set()
+        ends.wait(50)
+
+    await conn.create_function("nap", 0, nap)
+    task = asyncio.create_task(conn.execute_fetchall("SELECT nap()"))
+    await until(began.is_set)
+    try:
+        yield
+    finally:
+        ends.set()
+        await task
+
+
+@pytest.fixture
+def occupied() -> Callable[[aiosqlite.Connection], AbstractAsyncContextManager[None]]:
+    """`async with occupied(conn)`: the connection's thread is at work while the block lasts."""
+    return _occupied
 
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

@@ -7,6 +7,8 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiosqlite
@@ -16,6 +18,8 @@ from axio.blocks import TextBlock
 from axio.messages import Message
 from axio_context_sqlite import SQLiteContextStore, StoreBusy, StoreError, connect, connection
 from axio_context_sqlite.connection import Connection
+
+Occupied = Callable[[aiosqlite.Connection], AbstractAsyncContextManager[None]]
 
 
 def user(text: str) -> Message:
@@ -34,24 +38,17 @@ def no_thread_is_left() -> None:
             assert not thread.is_alive()
 
 
-async def occupy(conn: aiosqlite.Connection, seconds: float = 0.1) -> asyncio.Task[object]:
-    """Keep the connection's thread at work for a while."""
-    await conn.create_function("nap", 1, time.sleep)
-    task = asyncio.create_task(conn.execute_fetchall("SELECT nap(?)", (seconds,)))
-    await asyncio.sleep(0.01)
-    return task
-
-
 async def test_a_brief_job_runs_in_the_callers_thread_and_others_do_not(
-    conn: aiosqlite.Connection,
+    conn: aiosqlite.Connection, occupied: Occupied
 ) -> None:
     assert isinstance(conn, Connection)
     here = threading.get_ident()
     assert await conn.perform(lambda db: threading.get_ident(), brief=True) == here
     assert await conn.perform(lambda db: threading.get_ident(), brief=False) != here
-    nap = await occupy(conn)
-    assert await conn.perform(lambda db: threading.get_ident(), brief=True) != here
-    await nap
+    async with occupied(conn):
+        job = asyncio.create_task(conn.perform(lambda db: threading.get_ident(), brief=True))
+        await asyncio.sleep(0)
+    assert await job != here
 
 
 async def test_the_event_loop_never_waits_for_a_disk_that_each_commit_waits_for(
@@ -83,16 +80,19 @@ async def test_what_was_handed_to_the_thread_is_done_in_order_even_when_cancelle
     conn: aiosqlite.Connection, store: SQLiteContextStore
 ) -> None:
     # Past our own turn-taking: the thread is at work, but not yet on what is handed to it here.
-    nap = asyncio.create_task(aiosqlite.Connection._execute(conn, time.sleep, 0.1))  # type: ignore[no-untyped-call]
-    await asyncio.sleep(0.01)
+    ends = threading.Event()
+    nap = asyncio.create_task(aiosqlite.Connection._execute(conn, ends.wait, 50))  # type: ignore[no-untyped-call]
+    await asyncio.sleep(0)
     large = user("first " * 20_000)
     first = asyncio.create_task(store.append(large))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await store.append(user("second"))
-    await nap
+    second = asyncio.create_task(store.append(user("second")))
+    await asyncio.sleep(0)
+    ends.set()
+    await asyncio.gather(nap, second)
     assert await store.get_history() == [large, user("second")]
 
 

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -23,6 +24,7 @@ from axio_context_sqlite import SessionInUse, SessionLost, SQLiteContextStore, l
 from support.waiting import until
 
 Spawn = Callable[..., "Popen[str]"]
+Occupied = Callable[[aiosqlite.Connection], AbstractAsyncContextManager[None]]
 
 OWNER = """
 import asyncio, sys
@@ -310,22 +312,18 @@ async def test_a_lease_that_could_not_be_given_back_holds_up_no_run_of_this_proc
 
 
 async def test_a_run_cancelled_while_it_takes_the_session_holds_nothing(
-    conn: aiosqlite.Connection, store: SQLiteContextStore, path: Path
+    conn: aiosqlite.Connection, store: SQLiteContextStore, path: Path, occupied: Occupied
 ) -> None:
-    await conn.create_function("nap", 1, time.sleep)
-    nap = asyncio.create_task(conn.execute_fetchall("SELECT nap(0.1)"))
-    await asyncio.sleep(0.01)
-
     async def run() -> None:
         async with store.own():
             raise AssertionError("not reached")
 
-    task = asyncio.create_task(run())
-    await asyncio.sleep(0.01)
-    task.cancel()
+    async with occupied(conn):
+        task = asyncio.create_task(run())
+        await asyncio.sleep(0.01)
+        task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await nap
     assert owner_in_file(path) is None
     async with store.own():
         pass

@@ -161,7 +161,7 @@ async def acme_child() -> str:
 @tool_options(read_only=True)
 async def acme_thread() -> str:
     """Sit in a thread."""
-    await asyncio.to_thread(time.sleep, 30)
+    await asyncio.to_thread(time.sleep, 600)
     return "done"
 
 
@@ -184,7 +184,7 @@ async def acme_ticks():
 @tool_options(read_only=True)
 async def acme_block() -> str:
     """Block the event loop."""
-    time.sleep(30)
+    time.sleep(600)
     return "done"
 
 

@@ -455,3 +455,17 @@ async def test_the_end_of_a_long_conversation_is_painted_before_the_rest_is_read
         await app.show_session(again)
         assert "assistant 199" in painted[0] and len(app.transcript.items) == 400
         await until(pilot, lambda: "assistant 199" in words_on(app))
+
+
+async def test_no_terminal_is_too_small_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await type_in(pilot, "go")
+        await pilot.press("enter")
+        puppet.answer("# Head\n\n```python\nprint('x')\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+        await until(pilot, lambda: not app.runs.is_busy)
+        for width in range(5):
+            for height in (1, 2, 3, 9):
+                await pilot.resize_terminal(width, height)
+                await pilot.pause()
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "print('x')" in words_on(app))

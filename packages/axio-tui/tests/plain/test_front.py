@@ -137,7 +137,7 @@ def test_commands_that_may_be_given_at_any_time_are_done_at_once(terminal: Any) 
 
 
 def test_a_limit_holds_for_one_prompt_and_the_conversation_goes_on(terminal: Any) -> None:
-    tty = terminal(*SCRIPTED, "--time-limit", "1", script=[["One.\n", 60], ["Two."]])
+    tty = terminal(*SCRIPTED, "--time-limit", "3", script=[["One.\n", 60], ["Two."]])
     asked(tty, "first")
     tty.until("axio: error: the run took too long")
     asked(tty, "second")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import select
+import sys
 import termios
 from collections.abc import Iterator
 
@@ -23,6 +25,12 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         yield master
     os.close(master)
     os.close(slave)
+
+
+def type_(person: int, keys: bytes) -> None:
+    """Return once the program could read the keys: a terminal hands them over in its own time."""
+    os.write(person, keys)
+    assert select.select([sys.stdin], [], [], 50)[0]
 
 
 def echoes(terminal: int) -> bool:
@@ -55,11 +63,25 @@ async def test_someone_who_goes_on_typing_has_not_answered(
 async def test_it_waits_for_a_pause(person: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEEN", 0.01)
     monkeypatch.setattr(module, "PAUSE", 2.0)
-    os.write(person, b"y")
+    keyboard = Keyboard()
+    with keyboard._key_by_key():
+        type_(person, b"y")
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with Keyboard().quiet() as typed:
+    async with keyboard.quiet() as typed:
         assert typed.rest == "y" and loop.time() - began >= 2.0
+
+
+async def test_a_key_is_no_answer_if_the_machine_stood_still_when_it_came(
+    person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEEN", 0.0)
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    keyboard = Keyboard()
+    with keyboard._key_by_key():
+        type_(person, b"y")
+    async with keyboard.quiet() as typed:
+        assert typed.rest == "y"
 
 
 async def test_a_question_that_is_given_up_leaves_the_terminal_as_it_was(person: int) -> None:

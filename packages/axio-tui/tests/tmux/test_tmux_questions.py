@@ -211,6 +211,7 @@ def test_several_questions_come_one_after_the_other(desk: Desk, model: ModelServ
     model.answer("Fin.")
     window = desk.open()
     window.type("both")
+    window.until("1 more")
     lines = window.until("y once")
     text = "\n".join(lines)
     assert "$ touch one" in text and "$ touch two" not in text and "1 more" in text

@@ -167,15 +167,17 @@ class Keyboard:
     async def _settle(self, typed: Typed) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + SEEN
-        while (left := until - loop.time()) > 0:
+        while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(left):
+                async with asyncio.timeout_at(until):
                     await self._readable()
-                keys = _read(self._terminal)
-                if not keys:
-                    return
-                typed.feed(keys)
-                until = max(until, loop.time() + PAUSE)
+            if not self._has_more(0):  # a loop that stood still may not have told of a key
+                return
+            keys = _read(self._terminal)
+            if not keys:
+                return
+            typed.feed(keys)
+            until = max(until, loop.time() + PAUSE)
 
     async def answer(self) -> str:
         """The next text that is entered, of several lines if they came at once; "" at its end."""

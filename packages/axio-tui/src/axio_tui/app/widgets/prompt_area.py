@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.document._document import Location
 from textual.document._edit import Edit
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import EditResult
 
@@ -48,6 +49,10 @@ class PromptArea(TextArea, inherit_bindings=False):
         self.pastes = pastes
         self.last_key = 0.0
         """The moment of the last key or paste, on the clock of events."""
+
+    def render_line(self, y: int) -> Strip:
+        """Nothing where no column is left: Textual can break a placeholder into no such lines."""
+        return super().render_line(y) if self.content_size.width else Strip.blank(0)
 
     # ── edits ─────────────────────────────────────────────────────────────────────────────────
 
