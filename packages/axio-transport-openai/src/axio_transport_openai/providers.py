@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from axio.media import NO_LIMITS, ImageLimits
+from axio.wire.address import Address
 
 __all__ = ("NEBIUS", "OPENAI", "OPENROUTER", "PROVIDERS", "Provider", "provider_for")
 
@@ -108,7 +108,7 @@ PROVIDERS = (
 @lru_cache(256)
 def provider_for(base_url: str, default: Provider = OPENAI) -> Provider:
     """The row whose host `base_url` has; `default` for all others."""
-    place = urlsplit(base_url).netloc.rpartition("@")[2].lower()
+    place = Address(base_url).shown.partition("://")[2].partition("/")[0].lower()
     host = place.partition(":")[0]
     for provider in PROVIDERS:
         for known in provider.hosts:

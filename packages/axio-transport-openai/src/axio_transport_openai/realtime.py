@@ -18,8 +18,8 @@ from axio.events import Error, StreamEvent
 from axio.exceptions import ConnectionFailed, ProviderError, message_of
 from axio.tool import AnyTool
 from axio.types import JSONObject
-from axio.wire.address import Address
-from axio.wire.errors import connection_failed, secrets_in
+from axio.wire.address import WEB_SOCKET, Address
+from axio.wire.errors import check_sending, connection_failed, secrets_in
 from axio.wire.names import own_names
 from axio.wire.payload import base64_of
 from axio.wire.secret import Secret, revealed
@@ -104,6 +104,7 @@ class OpenAIRealtimeTransport:
         http = self.http_session or open_session(url)
         options: dict[str, Any] = {"heartbeat": HEARTBEAT} if own else {}
         try:
+            check_sending("OpenAI realtime", url, headers, WEB_SOCKET)
             ws = await http.ws_connect(str(url), headers=revealed(headers), **options)
             session = OpenAIRealtimeSession(ws, output_audio_format, http, own)
             session._resampler = None if rate == RATE else Resampler(rate, RATE)

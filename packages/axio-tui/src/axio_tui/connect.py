@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import difflib
 import inspect
-import ipaddress
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from axio.events import StreamEvent
 from axio.exceptions import AxioError, StreamError
@@ -271,8 +269,6 @@ def reach_loopback_directly() -> None:
 
 
 def _is_loopback(transport: Any) -> bool:
-    host = urlsplit(str(getattr(transport, "base_url", ""))).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    from axio.wire.address import Address  # Later: the offline model has no address.
+
+    return Address(getattr(transport, "base_url", "")).loopback

@@ -7,7 +7,6 @@ import os
 import traceback
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from axio.exceptions import AxioError, StreamError
 from axio_tui.harmless import one_line, plain
@@ -88,8 +87,9 @@ def address_of(transport: object) -> str:
     base_url = getattr(transport, "base_url", None)
     if not isinstance(base_url, str) or not base_url:
         return ""
-    parts = urlsplit(base_url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    from axio.wire.address import Address  # Only where a server is named.
+
+    return Address(base_url).shown
 
 
 def _words_of_the_server(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -342,6 +343,7 @@ async def test_a_broken_database_is_kept_beside_a_new_one(
     path: Path, notices: list[str], data: bytes
 ) -> None:
     put(path, data)
+    os.chmod(path, 0o644)  # of a copy that was put back, say
 
     async def use(prompt: str) -> None:
         async with opened(path, notices) as library:
@@ -351,7 +353,7 @@ async def test_a_broken_database_is_kept_beside_a_new_one(
     # Two programs that find it at once move it once.
     await asyncio.gather(use("a"), use("b"))
     [aside] = path.parent.glob("axio.db.broken-*")
-    assert content(aside) == data
+    assert content(aside) == data and stat.S_IMODE(aside.stat().st_mode) == 0o600
     assert str(aside) in notices[0] and len(notices) == 1
     async with opened(path, notices) as library:
         assert len(await library.sessions()) == 2

@@ -376,6 +376,7 @@ def test_a_yes_is_asked_for_once(axio: Any, terminal: Any) -> None:
     assert "max_iterations = 3" in done.out and "# project, " in done.out
     assert axio("config", "trusted").out.split()[::2] == ["trusted", str(axio.home)]
     assert axio("config", "untrust").code == 0
+    assert axio("config", "trusted").line.startswith("axio: no folder was trusted or refused yet")
     assert axio("config", "untrust").code == 2
     done = axio("config")
     assert "max_iterations = 50" in done.out and "left out: .axio/config.toml in" in done.err

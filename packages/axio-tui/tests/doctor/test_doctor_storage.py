@@ -127,12 +127,16 @@ async def test_files_that_others_may_read_are_told_with_what_to_do(home: Path) -
     assert [one.state for one in look_at_files()] == ["ok"]
     secrets.chmod(0o644)
     path.chmod(0o660)
+    broken = path.with_name("axio.db.broken-20260102-030405")
+    broken.touch(0o644)
+    broken.chmod(0o644)
     path.parent.chmod(0o755)
     findings = [*look_at_files()]
     assert {one.state for one in findings} == {"warning"}
     assert {one.advice for one in findings} == {
         f"chmod 600 {secrets}",
         f"chmod 600 {path}",
+        f"chmod 600 {broken}",
         f"chmod 700 {path.parent}",
     }
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o644, "nothing is changed"

@@ -212,12 +212,15 @@ def _is_locked(handle: int) -> bool:
 
 
 def _move_aside(path: Path) -> Path:
-    """Rename the database with its log, which belongs to it."""
+    """Rename the database with its log, which belongs to it; for its owner alone, as conversations
+    are."""
     now = datetime.now().strftime("%Y%m%d-%H%M%S")
     aside = path.with_name(f"{path.name}.broken-{now}")
     for end in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):
             os.rename(f"{path}{end}", f"{aside}{end}")
+            with suppress(OSError):  # it belongs to another
+                os.chmod(f"{aside}{end}", 0o600)
     return aside
 
 

@@ -239,11 +239,14 @@ def _untrust(args: argparse.Namespace, say: Say) -> int:
 
 def _trusted(args: argparse.Namespace, say: Say) -> int:
     trust = Trust()
-    for answer in trust.list():
+    answers = trust.list()
+    for answer in answers:
         said = "trusted" if answer.trusted else "refused"
         print(f"{said}  {answer.since}  {visible(answer.folder)}")
     if trust.problem:
         say(trust.problem)
+    elif not answers:
+        say("no folder was trusted or refused yet; axio config trust FOLDER trusts one")
     return 0
 
 

@@ -68,6 +68,7 @@ def look_at_files() -> Iterator[Finding]:
     wanted += [(config / "secrets.toml", 0o600), (config / "mcp.json", 0o600)]
     names = ("axio.db", "axio.db-wal", "permissions.jsonl", "trusted.json")
     wanted += [(data / name, 0o600) for name in names]
+    wanted += [(path, 0o600) for path in sorted(data.glob("axio.db.broken-*"))]
     there = [(path, mode) for path, mode in wanted if os.path.lexists(path)]
     problems = 0
     for path, mode in there:

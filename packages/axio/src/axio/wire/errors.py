@@ -18,11 +18,12 @@ from axio.exceptions import (
     message_of,
 )
 from axio.surrogates import joined
-from axio.wire.address import Address
+from axio.wire.address import HTTP, Address
 from axio.wire.retry import RetryPolicy, retry_after
 from axio.wire.secret import Secret, blotted
 
 __all__ = (
+    "check_sending",
     "connection_failed",
     "error_code",
     "error_from_answer",
@@ -110,6 +111,18 @@ def error_from_answer(
         retryable=RetryPolicy.retries(status) and code not in NO_CREDIT,
         retry_after=retry_after(answer),
     )
+
+
+def check_sending(
+    describe: str, address: Address, sent: Mapping[str, str], schemes: tuple[str, str] = HTTP
+) -> None:
+    """`ConnectionFailed`, which no second attempt mends, for an address where no server can be
+    asked, or not with these headers."""
+    problem = address.problem(schemes)
+    if not problem and address.signs_in and any(n.lower() == "authorization" for n in sent):
+        problem = "it has a user or a password, and there is a key too: leave out one of the two"
+    if problem:
+        raise ConnectionFailed(f"{describe}: {address.shown}: {problem}", retryable=False)
 
 
 def connection_failed(

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from axio.exceptions import ConnectionFailed, ProtocolError, StreamError, StreamTimeout
 from axio.watchdog import Watchdog
 from axio.wire.address import Address
-from axio.wire.errors import connection_failed, error_from_answer, secrets_in
+from axio.wire.errors import check_sending, connection_failed, error_from_answer, secrets_in
 from axio.wire.inflate import Inflater
 from axio.wire.retry import RetryPolicy
 from axio.wire.secret import revealed
@@ -127,11 +127,8 @@ class Exchange:
     async def open(self, headers: Mapping[str, str]) -> Failure | None:
         """Send, and wait for the head of the answer. Anything but a good status is a failure."""
         self.sent = headers
-        if not self.address.startswith(("http://", "https://")):
-            text = f"{self.address.shown} does not begin with http:// or https://"
-            error: StreamError = ConnectionFailed(f"{self._http.describe}: {text}", retryable=False)
-            return Failure(error, again=False)
         try:
+            check_sending(self._http.describe, self.address, headers)
             await self._guarded(self._begin())
         except ConnectionFailed as failed:
             return self.failure(failed)
