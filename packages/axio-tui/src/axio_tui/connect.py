@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from axio.events import StreamEvent
-from axio.exceptions import AxioError, StreamError
+from axio.exceptions import AxioError, ProtocolError, StreamError
 from axio.messages import Message
 from axio.models import Capability, ModelRegistry, ModelSpec
 from axio.plugins import TRANSPORT_GROUP, Installed, PluginError
@@ -30,7 +30,14 @@ from axio_tui.parts import class_of
 from axio_tui.servers import models_in
 from axio_tui.steps import in_thread, on_loop
 
-__all__ = ("connect", "known_models", "listed", "reach_loopback_directly")
+__all__ = (
+    "connect",
+    "known_models",
+    "listed",
+    "models_of",
+    "models_there",
+    "reach_loopback_directly",
+)
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # A person waits at the terminal: a server that is not there is reported within seconds. A wait
@@ -226,28 +233,45 @@ def _no_such_model(choice: Choice, wanted: str, models: Iterable[str]) -> WrongU
 async def known_models(choice: Choice, transport: Any) -> list[str]:
     """The models to name instead of one that was refused: those the server lists, else those the
     transport knows."""
+    try:
+        return await models_there(choice, transport)
+    except StreamError:
+        return models_of(transport)
+
+
+def models_of(transport: Any) -> list[str]:
+    """The models that the transport knows."""
     registry = getattr(transport, "models", None)
-    known = registry.ids() if isinstance(registry, ModelRegistry) else []
+    return registry.ids() if isinstance(registry, ModelRegistry) else []
+
+
+async def models_there(choice: Choice, transport: Any) -> list[str]:
+    """The models that the server lists; those the transport knows where it is not asked for a list.
+    `StreamError` if no list comes, or one of no models."""
     if choice.transport not in LISTING:
-        return known
+        return models_of(transport)
     from axio.wire.address import Address
     from axio.wire.http import Http, Timeouts, request_json
     from axio.wire.retry import RetryPolicy
     from axio.wire.secret import Secret
     from axio.wire.session import SessionPool
 
-    http = Http(RetryPolicy(attempts=1), Timeouts(connect=3, idle=3, total=3))
+    http = Http(RetryPolicy(attempts=1), Timeouts(connect=3, idle=3, total=3), "list of models")
     key = Secret(transport.api_key.strip())
     headers = {"Authorization": Secret(f"Bearer {key.reveal()}")} if key else {}
     url = Address(transport.base_url).below("models")
     pool = SessionPool()
     try:
-        answer = await request_json(pool, url=url, headers=headers, http=http)
-        return list(models_in(answer)) or known
-    except (AxioError, OSError, ValueError):
-        return known
+        names = models_in(await request_json(pool, url=url, headers=headers, http=http))
+    except (StreamError, ValueError) as error:
+        if isinstance(error, StreamError) and error.status not in (200, 404):
+            raise
+        raise ProtocolError(f"{url.shown} gives no list of models: is the address right?") from None
     finally:
         await pool.close()
+    if not names:
+        raise ProtocolError(f"{url.shown} lists no model: the server may have to load one")
+    return list(names)
 
 
 def listed(models: Iterable[str], wanted: str) -> str:

@@ -276,3 +276,21 @@ async def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
         assert pictures(puppet.requests[0][-1]) == [SHOT]
         puppet.answer("Seen.")
         await until(pilot, lambda: "Seen." in words_on(app))
+
+
+async def test_one_that_waits_is_not_sent_to_a_model_that_sees_none(
+    tmp_path: Path, shot: Path
+) -> None:
+    async with running(tmp_path) as (app, puppet, pilot):
+        await pilot.press(*"first", "enter")
+        await until(pilot, lambda: puppet.requests)
+        await paste(app, pilot, str(shot))
+        await until(pilot, lambda: not app.composer.is_empty)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.session.inbox.waiting)
+        puppet.model = ModelSpec("blind")
+        puppet.answer("One.")
+        await until(pilot, lambda: "is a picture, and this model sees none" in words_on(app))
+        await until(pilot, lambda: not app.runs.is_busy)
+        assert [one.state for one in app.session.inbox.waiting] == ["parked"]
+        assert len(puppet.requests) == 1

@@ -11,14 +11,16 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, strategies as st
 
+from axio import Agent
 from axio.blocks import ImageBlock, TextBlock
 from axio.media import ImageLimits
 from axio.messages import Message
 from axio.models import Capability, ModelSpec
+from axio.testing import StubTransport, make_text_response
 from axio_tui.chat.attached import attached, drawn, pictures_of, words_of
 from axio_tui.chat.composer import Pastes, Words, parse
 from axio_tui.chat.drafts import Draft
-from axio_tui.chat.entries import User
+from axio_tui.chat.entries import Note, User
 from axio_tui.chat.export import to_markdown
 from axio_tui.chat.mentions import MentionRefused, Unseen, attach
 from axio_tui.chat.pictures import (
@@ -30,6 +32,7 @@ from axio_tui.chat.pictures import (
     picture_at,
     picture_in,
 )
+from axio_tui.chat.session import ChatSession
 from axio_tui.chat.shelf import MemoryShelf
 from axio_tui.chat.sight import check_pictures
 from axio_tui.chat.stored import user_entry
@@ -241,3 +244,28 @@ async def test_a_mention_is_judged_by_content_too(tmp_path: Path) -> None:
     for name, why in (("broken.png", "broken"), ("noise.png", "no png")):
         with pytest.raises(MentionRefused, match=why):
             await attach([name], tmp_path, can_see=True)
+
+
+async def test_a_prompt_that_waits_is_stopped_where_the_model_sees_no_more() -> None:
+    seeing, blind = (StubTransport([make_text_response("Seen.")]) for _ in range(2))
+    able = frozenset({Capability.text, Capability.vision})
+    seeing.model, blind.model = ModelSpec("eyes", able), ModelSpec("blind")  # type: ignore[attr-defined]
+    agent = Agent(system="", transport=seeing)
+    session = ChatSession(agent)
+    await session.open()
+    block = ImageBlock("image/png", png())
+    for prompt in ([TextBlock("see [image 1: a]"), *drawn([("[image 1: a]", block)])], "and this"):
+        await session.queue(prompt)
+    await session.go_on_with(blind, Note("model", "another"))
+    with pytest.raises(Unseen, match=r"^\[image 1: a\] is a picture, and this model sees none"):
+        session.next()
+    assert [one.state for one in session.inbox.waiting] == ["parked", "parked"]
+    assert session.next() is None and not session.is_busy
+    await session.go_on_with(seeing, Note("model", "the first"))
+    session.inbox.unpark()
+    stream = session.next()
+    assert stream is not None
+    assert [event async for event in stream]
+    [prompt, _] = await session.store.get_history()
+    assert block in prompt.content and [one.state for one in session.inbox.waiting] == ["queued"]
+    await session.close()

@@ -22,10 +22,12 @@ from axio_tui.harmless import one_line
 if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio_tui.app.foreign import Foreign
     from axio_tui.app.host import ScreenHost
+    from axio_tui.app.opening import Opened
     from axio_tui.app.runs import Runs
     from axio_tui.app.widgets.question import QuestionBar
     from axio_tui.app.widgets.transcript import Transcript
     from axio_tui.app.writing import Writing
+    from axio_tui.chat.mentions import MentionRefused
     from axio_tui.chat.session import ChatSession
     from axio_tui.logs import RecentLog
 
@@ -38,6 +40,7 @@ class Actions(App[None]):
     """They act on the parts of the application, which it sets."""
 
     session: ChatSession
+    opened: Opened
     runs: Runs
     writing: Writing
     host: ScreenHost
@@ -67,10 +70,19 @@ class Actions(App[None]):
 
     def tell_error(self, error: BaseException) -> None:
         from axio.exceptions import SessionLost
+        from axio_tui.chat.mentions import MentionRefused
         from axio_tui.errors import explain
 
+        if isinstance(error, MentionRefused):
+            self.run_worker(self._tell_refusal(error))
+            return
         hint = "; /fork goes on in a copy of it" if isinstance(error, SessionLost) else ""
         self.say(f"error: {explain(error, self.session.agent.transport)}{hint}")
+
+    async def _tell_refusal(self, error: MentionRefused) -> None:
+        from axio_tui.chat.sight import words_of_refusal
+
+        self.say(await words_of_refusal(error, self.opened.models))
 
     @contextmanager
     def telling(self) -> Iterator[None]:

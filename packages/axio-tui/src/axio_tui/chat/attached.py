@@ -13,7 +13,15 @@ from itertools import pairwise
 from axio.blocks import ContentBlock, ImageBlock, TextBlock
 from axio.messages import Message
 
-__all__ = ("attached", "drawn", "is_named", "pictures_of", "typed_in", "words_of")
+__all__ = (
+    "attached",
+    "drawn",
+    "is_named",
+    "named_pictures",
+    "pictures_of",
+    "typed_in",
+    "words_of",
+)
 
 _HEAD = re.compile(r"\n\n(\[(?:file|folder|image) [^\n]*\])(?:\n|\Z)")
 _NAMED = re.compile(r"\[image [^\n\]]*\]")
@@ -64,8 +72,12 @@ def drawn(pictures: Iterable[tuple[str, ImageBlock]]) -> Iterator[ContentBlock]:
 def pictures_of(message: Message) -> Iterator[tuple[str, ImageBlock]]:
     """The pictures of a prompt that were pasted, by their placeholders."""
     typed = typed_in(message)
+    return (named for named in named_pictures(message) if named[0] in typed)
+
+
+def named_pictures(message: Message) -> Iterator[tuple[str, ImageBlock]]:
+    """The pictures of a prompt, each by the head of its block."""
     for head, picture in pairwise(message.content):
         if isinstance(head, TextBlock) and isinstance(picture, ImageBlock):
             found = _HEAD.match(head.text)
-            if found is not None and found[1] in typed:
-                yield found[1], picture
+            yield found[1] if found else "[image]", picture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
+from axio.exceptions import StreamError
 from axio.models import ModelSpec
 from axio_tui.chat.asking import Choosing, Offered
 from axio_tui.chat.commands import CommandFailed, Host
@@ -12,7 +13,7 @@ from axio_tui.chat.setting_up import filled_in, signed_in
 from axio_tui.chat.trial import Trial, failed, try_out
 from axio_tui.choose import OFFLINE, Choice, choose_named
 from axio_tui.config.saved import ACCOUNT
-from axio_tui.connect import connect, known_models
+from axio_tui.connect import connect, models_of, models_there
 from axio_tui.errors import CommandError
 
 __all__ = ("Connecting",)
@@ -31,6 +32,7 @@ class Connecting:
         self._choice = Choice("", "", "")
         self._settings: dict[str, str] | None = None
         self._model = ""
+        self._unlisted = ""
         self._trial = Trial(False, "it was not tried")
 
     async def run(self) -> str:
@@ -101,7 +103,8 @@ class Connecting:
             self._trial, self._model = found, ""
             return "again"
         offered = [Offered(id, id) for id in found]
-        choosing = Choosing(f"Model of {self._title}", offered, "the name of a model")
+        why = f": {self._unlisted}" if self._unlisted else ""
+        choosing = Choosing(f"Model of {self._title}{why}", offered, "the name of a model")
         model = found[0] if len(found) == 1 else await self._asker.choose(choosing)
         if model is None:
             return "settings" if await self._has_form() else "provider"
@@ -126,11 +129,22 @@ class Connecting:
                 if self._choice.name == ACCOUNT:
                     await transport.fetch_models()
                 own = getattr(transport, "model", None)
-                found = await known_models(self._choice, transport)
+                found = await self._listed(transport)
         except CommandError as error:
             return failed(error)
         first = own.id if isinstance(own, ModelSpec) else ""
         return list(dict.fromkeys([first] * (first in found) + found))
+
+    async def _listed(self, transport: Any) -> list[str]:
+        """Those of the server; where it gives no list, those the transport knows, and why."""
+        self._unlisted = ""
+        try:
+            return await models_there(self._choice, transport)
+        except StreamError as error:
+            known = models_of(transport)
+            way = "these are known" if known else "type the name of one, or go back"
+            self._unlisted = f"{way}; {failed(error, transport).words}"
+            return known
 
     async def _try(self) -> Step:
         words = f"Asking {self._model} of {self._title} for one word"

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from axio.agent import Agent
+from axio.blocks import ImageBlock
 from axio.budget import Budget
 from axio.compaction import CompactionStrategy, Summarize
 from axio.context import ContextStore, MemoryContextStore
@@ -106,12 +107,28 @@ class ChatSession(KeptSession):
         return budget
 
     def next(self, *, budget: Budget | None = None) -> AsyncGenerator[StreamEvent, None] | None:
-        """The events of a run that answers the oldest prompt that is queued; None without one."""
+        """The events of a run that answers the oldest prompt that is queued; None without one.
+
+        `MentionRefused` if the model, which may be another by now, would not be shown a picture in
+        it: all that waits is parked then.
+        """
         waiting = None if self.is_busy else self.inbox.next()
         if waiting is None:
             return None
+        self._check_sight(waiting.message)
         self.inbox.hand_over(waiting)
         return self.send(waiting.message, budget=budget)
+
+    def _check_sight(self, message: Message) -> None:
+        if any(isinstance(block, ImageBlock) for block in message.content):
+            from axio_tui.chat.attached import named_pictures  # Few prompts have any.
+            from axio_tui.chat.sight import check_pictures
+
+            try:
+                check_pictures(named_pictures(message), self.agent.transport)
+            except Exception:
+                self.inbox.park()
+                raise
 
     async def _run(
         self, stream: AgentStream, message: Message | None

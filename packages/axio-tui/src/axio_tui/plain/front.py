@@ -32,10 +32,12 @@ from axio_tui.chat.completing import offers_for
 from axio_tui.chat.composer import Command, Shell, Words, parse
 from axio_tui.chat.file_index import FileIndex
 from axio_tui.chat.library import Library
+from axio_tui.chat.mentions import MentionRefused
 from axio_tui.chat.models import Models
 from axio_tui.chat.providers import Providers
 from axio_tui.chat.session import ChatSession
 from axio_tui.chat.shell_escape import run_command
+from axio_tui.chat.sight import words_of_refusal
 from axio_tui.chat.skills import skill_commands
 from axio_tui.equip import Equipment
 from axio_tui.errors import CommandError
@@ -312,19 +314,22 @@ class Front:
                 await session.queue(prompt)
                 prompt = None
             await self._ready()
-            budget = self._budget()
-            stream = (
-                session.next(budget=budget)
-                if prompt is None
-                else session.send(prompt, budget=budget)
-            )
+            stream = await self._oldest() if prompt is None else self._sent(prompt)
             while stream is not None:
                 with self._interrupts.ending(session.stop):
                     await self._telling.follow(stream, self._parts)
                 await self._entered.join()
                 await self._ready()
-                stream = session.next(budget=self._budget())
+                stream = await self._oldest()
         self._tell_waiting()
+
+    async def _oldest(self) -> AsyncGenerator[StreamEvent, None] | None:
+        """The run that answers the oldest prompt that is queued, if it may be sent."""
+        try:
+            return self.session.next(budget=self._budget())
+        except MentionRefused as refused:
+            self._tell(await words_of_refusal(refused, self.models))
+            return None
 
     async def _ready(self) -> None:
         """Wait for servers as long as a prompt does."""
