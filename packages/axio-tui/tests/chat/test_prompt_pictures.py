@@ -266,6 +266,6 @@ async def test_a_prompt_that_waits_is_stopped_where_the_model_sees_no_more() -> 
     stream = session.next()
     assert stream is not None
     assert [event async for event in stream]
-    [prompt, _] = await session.store.get_history()
-    assert block in prompt.content and [one.state for one in session.inbox.waiting] == ["queued"]
+    [stored, _] = await session.store.get_history()
+    assert block in stored.content and [one.state for one in session.inbox.waiting] == ["queued"]
     await session.close()
