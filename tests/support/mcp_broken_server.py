@@ -1,8 +1,8 @@
 """An MCP server for tests whose answers are broken, `mcp_broken_server.py WAY`, over stdio by hand.
 
 Its tool `t` is answered with the text of WAY, where {id} stands for the id of the call. With
-`lists` as its second argument it promises resources and prompts that it does not have, and with
-`modern` it speaks the newer generation of the protocol.
+`lists` as its second argument it promises resources and prompts that it does not have, with
+`modern` it speaks the newer generation of the protocol, and a list as JSON is that of its tools.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 WAY, *MORE = sys.argv[1:]
+TOOLS = [json.loads(word) for word in MORE if word.startswith("[")]
 
 
 def send(**message: Any) -> None:
@@ -42,7 +43,7 @@ for line in sys.stdin:
             }
             send(id=asked["id"], result=result)
         case "tools/list":
-            tools = [{"name": "t", "inputSchema": {"type": "object"}}]
+            tools = TOOLS[0] if TOOLS else [{"name": "t", "inputSchema": {"type": "object"}}]
             cached = {"ttlMs": 0, "cacheScope": "private"} if "modern" in MORE else {}
             send(id=asked["id"], result={"tools": tools, **cached})
         case "tools/call":

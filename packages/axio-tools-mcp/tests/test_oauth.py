@@ -21,7 +21,8 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from axio_tools_mcp import MCPRegistry, MCPServerConfig, MCPSession
+from axio_tools_mcp import MCPRegistry, MCPServerConfig, MCPSession, signing_in
+from axio_tools_mcp.command import _typed_line
 from axio_tools_mcp.errors import ConnectError, MCPServerError
 from axio_tools_mcp.signing_in import BrowserLogin
 from axio_tools_mcp.tokens import TokenFile, token_file
@@ -147,6 +148,57 @@ async def log_in(server: Protected) -> None:
         async with connect(config, Hooks(nothing, nothing, nothing), login=login) as connection:
             assert [tool.name for tool in await connection.list_tools()] == ["meet"]
         await reading
+
+
+async def test_an_address_from_a_browser_on_another_machine_is_typed() -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    typed: asyncio.Queue[str] = asyncio.Queue()
+    async with protected(600) as server:
+        config = MCPServerConfig("p", url=server.url)
+        signing = asyncio.create_task(signing_in.sign_in(config, told.put_nowait, False, typed.get))
+        try:
+            page = (await asyncio.wait_for(told.get(), 60)).removeprefix("sign in at ")
+            assert "paste here the address it ends at" in await told.get()
+            back = await sign_in(page, callback="/callback")
+            for wrong in ("hello\n", "http://[\n", f"{back}x&state=of-another\n"):
+                typed.put_nowait(wrong)
+                assert "that does not answer it" in await asyncio.wait_for(told.get(), 60)
+            typed.put_nowait(" \n")
+            typed.put_nowait(f"  {back}\n")
+            await asyncio.wait_for(signing, 60)
+        finally:
+            signing.cancel()
+        async with connected(server) as session:
+            assert said(await session.call_tool("meet", {"calls": 1})) == "met"
+
+
+async def test_a_line_is_typed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    person, terminal = os.openpty()
+    try:
+        with os.fdopen(terminal) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            given_up = asyncio.create_task(_typed_line())
+            await asyncio.sleep(0)
+            given_up.cancel()
+            await asyncio.wait([given_up])
+            os.write(person, b"http://h?code=c\nmore")
+            assert await asyncio.wait_for(_typed_line(), 60) == "http://h?code=c\n"
+            os.write(person, b"\n\x04")
+            assert await asyncio.wait_for(_typed_line(), 60) == "more\n"
+            assert await asyncio.wait_for(_typed_line(), 60) == ""
+    finally:
+        os.close(person)
+
+
+async def test_an_answer_to_another_attempt_is_not_taken() -> None:
+    async with BrowserLogin(nothing, open_browser=False) as login:
+        await login.open("https://host/authorize?state=mine")
+        async with aiohttp.ClientSession() as browser:
+            async with browser.get(f"{login.redirect_uri}?code=c&state=theirs") as answer:
+                assert answer.status == 404
+            async with browser.get(f"{login.redirect_uri}?code=d&state=mine") as answer:
+                assert answer.status == 200
+        assert await login.answer() == {"code": "d", "state": "mine"}
 
 
 @asynccontextmanager

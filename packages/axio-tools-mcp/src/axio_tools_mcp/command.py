@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -206,9 +207,26 @@ def _named(args: argparse.Namespace) -> MCPServerConfig:
 def _login(args: argparse.Namespace, say: Say) -> int:
     from axio_tools_mcp.signing_in import sign_in
 
-    asyncio.run(sign_in(_named(args), say, not args.no_browser))
+    typed = _typed_line if sys.stdin.isatty() else None
+    asyncio.run(sign_in(_named(args), say, not args.no_browser, typed))
     say(f"signed in to server {quoted(args.name)}")
     return 0
+
+
+async def _typed_line() -> str:
+    """The next line that is typed on the terminal; "" at its end. Nothing is read when this is
+    cancelled."""
+    loop, file = asyncio.get_running_loop(), sys.stdin.fileno()
+    is_there = asyncio.Event()
+    loop.add_reader(file, is_there.set)
+    try:
+        await is_there.wait()
+    finally:
+        loop.remove_reader(file)
+    try:
+        return os.read(file, 1 << 16).decode("utf-8", "replace")
+    except OSError:  # the terminal has gone
+        return ""
 
 
 def _approve(args: argparse.Namespace, say: Say) -> int:
@@ -245,7 +263,7 @@ def _list(args: argparse.Namespace, say: Say) -> int:
         say(problem)
     for path in found.untrusted:
         say(f"{path} is left out; --trust uses it")
-    states = asyncio.run(_check(list(found.servers.values()))) if args.check else {}
+    states = asyncio.run(_check([*found.servers.values()], say)) if args.check else {}
     servers = [_told(config, states.get(config.name)) for config in found.servers.values()]
     if args.json:
         print(json.dumps(servers, indent=2, ensure_ascii=False))
@@ -291,14 +309,17 @@ def _print(server: dict[str, Any], say: Say) -> None:
         say(f"axio mcp approve {name} shows what has changed, and approves it")
 
 
-async def _check(servers: list[MCPServerConfig]) -> dict[str, int | str]:
+async def _check(servers: list[MCPServerConfig], say: Say) -> dict[str, int | str]:
     """For each server that is not switched off the number of its tools, or the error of an attempt
-    to connect it."""
+    to connect it. Tools that are left out are told."""
     from axio_tools_mcp.registry import MCPRegistry
 
     registry = MCPRegistry(approvals=Approvals(approvals_file()))
     try:
         await registry.connect_all(servers)
+        for server in servers:
+            for line in registry.left_out(server.name):
+                say(line)
         return {
             server.name: registry.server_error(server.name)
             or registry.server_tool_count(server.name)

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from axio.tool import Tool
 from axio_tools_mcp.config import MCPServerConfig
@@ -18,11 +18,15 @@ from axio_tools_mcp.session import MCPSession
 from axio_tools_mcp.tools import load_tools
 from axio_tools_mcp.trust import Approvals, ChangedTool, ToolChange
 
+if TYPE_CHECKING:
+    from axio_tools_mcp.signing_in import ReadLine
+
 __all__ = ("ConfigRows", "MCPRegistry")
 
 logger = logging.getLogger(__name__)
 
 _SAID = 4000  # characters of what a server may say of itself
+_MOST_LINES = 20  # on tools of one server that are left out
 
 
 @dataclass(slots=True)
@@ -31,6 +35,7 @@ class Server:
     scope: str
     session: MCPSession
     tools: list[Tool[Any]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     error: str = ""
     connecting: int = 0
 
@@ -92,7 +97,7 @@ class MCPRegistry:
         """Connect a server anew, whatever its state, unless it is switched off."""
         server = self._servers[name]
         await server.session.close()
-        server.tools = []
+        server.tools, server.left_out = [], []
         await self._connect(server)
 
     async def add_server(self, cfg: MCPServerConfig, scope: str | None = None) -> None:
@@ -157,7 +162,8 @@ class MCPRegistry:
             await self.reconnect(name)
         else:
             await server.session.close()
-            server.tools, server.error, server.session.error = [], "", ""
+            server.tools, server.left_out = [], []
+            server.error = server.session.error = ""
             self._tell()
         await _whole(self._keep_switch(server.config))
 
@@ -166,12 +172,13 @@ class MCPRegistry:
         name: str,
         say: Callable[[str], object],
         open_browser: bool | Callable[[str], object] = True,
+        read_line: ReadLine | None = None,
     ) -> None:
         """Let a person sign in to a server, as `BrowserLogin` does, and connect it anew. Raises
         `MCPServerError`."""
         from axio_tools_mcp.signing_in import sign_in
 
-        await sign_in(self._servers[name].config, say, open_browser)
+        await sign_in(self._servers[name].config, say, open_browser, read_line)
         await self.reconnect(name)
 
     async def approve(self, name: str) -> None:
@@ -234,13 +241,19 @@ class MCPRegistry:
         return list(self._servers[name].tools)
 
     def server_error(self, name: str) -> str:
-        """Why a server is not connected, on one line; "" when there is nothing to say."""
+        """Why a server is not connected, or its tools cannot be had, on one line; "" when there is
+        nothing to say."""
         server = self._servers[name]
-        return "" if server.session.is_connected else server.session.error or server.error
+        return server.error if server.session.is_connected else server.session.error or server.error
 
     def server_tool_count(self, name: str) -> int:
         server = self._servers.get(name)
         return 0 if server is None else len(server.tools)
+
+    def left_out(self, name: str) -> list[str]:
+        """A line for each tool of a server that is not among `server_tools`, as it is listed twice
+        or described in a way that cannot be used."""
+        return list(self._servers[name].left_out)
 
     @property
     def instructions(self) -> str:
@@ -300,12 +313,15 @@ class MCPRegistry:
             await self._load(server)
 
     async def _load(self, server: Server) -> None:
+        left_out: list[str] = []
         try:
-            server.tools = await load_tools(server.session, self._approvals)
-            server.error = ""
+            server.tools = await load_tools(server.session, self._approvals, left_out.append)
+            server.left_out, server.error = _shortened(left_out), ""
         except Exception as error:
             server.error = str(error)
             logger.warning("%s", error)
+        for line in _shortened(left_out):
+            logger.warning("%s", line)
 
     def _changed(self, server: Server, kind: str) -> None:
         if kind == "tools" and self._servers.get(server.config.name) is server:
@@ -355,6 +371,11 @@ async def _all(work: Iterable[Any]) -> None:
     async with asyncio.TaskGroup() as group:
         for one in work:
             group.create_task(one)
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], f"and {more} more are left out"] if more > 0 else lines
 
 
 def _change_of(tool: Tool[Any]) -> ToolChange | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +64,18 @@ async def _load(session: MCPSession) -> list[Tool[Any]]:
         return []
 
 
-async def load_tools(session: MCPSession, approvals: Approvals | None = None) -> list[Tool[Any]]:
+def _warn(line: str) -> None:
+    logger.warning("%s", line)
+
+
+async def load_tools(
+    session: MCPSession,
+    approvals: Approvals | None = None,
+    tell: Callable[[str], object] = _warn,
+) -> list[Tool[Any]]:
     """The tools that a connected server offers and its configuration allows, and tools for its
     resources, prompts and skills. With `approvals`, one that is not what was approved asks first,
-    or refuses its calls.
+    or refuses its calls. `tell` is called with a line for each that is left out.
     """
     all_listed = await session.list_tools()
     changes = {} if approvals is None else approvals.changes(session.config, all_listed)
@@ -81,10 +89,10 @@ async def load_tools(session: MCPSession, approvals: Approvals | None = None) ->
                 guard = ChangedTool(approvals, session.config, changes[listed.name])
                 tool = dataclasses.replace(tool, guards=(guard,))
         except (TypeError, ValueError) as error:
-            logger.warning("%s: left out: %s", _place(session, listed), error)
+            tell(f"{_place(session, listed)}, is left out: {error}")
             continue
         if tool.name in tools:
-            logger.warning("%s: it is listed twice", _place(session, listed))
+            tell(f"{_place(session, listed)}, is listed twice; the first one is used")
             continue
         tools[tool.name] = tool
     for kind, make in _MORE.items():
@@ -93,10 +101,14 @@ async def load_tools(session: MCPSession, approvals: Approvals | None = None) ->
         try:
             more = await make(session)
         except ToolCallError as error:  # it has its tools all the same
-            logger.warning("%s", error)
+            tell(str(error))
             continue
-        if more is not None:
-            tools.setdefault(more.name, more)
+        if more is None:
+            continue
+        if more.name in tools:
+            tell(f"{_place(session, more)}, hides that of axio for its {kind}")
+            continue
+        tools[more.name] = more
     return list(tools.values())
 
 
@@ -115,5 +127,5 @@ def make_tool(session: MCPSession, listed: ListedTool) -> Tool[Any]:
     )
 
 
-def _place(session: MCPSession, listed: ListedTool) -> str:
+def _place(session: MCPSession, listed: ListedTool | Tool[Any]) -> str:
     return f"MCP server {session.config.name!r}, tool {listed.name!r}"

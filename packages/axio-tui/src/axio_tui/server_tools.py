@@ -68,11 +68,13 @@ class ServerTools:
         """The servers; None until there is one."""
         self.left_out: list[str] = []
         """Lines on what was found and is not used."""
+        self.typed: dict[str, asyncio.Queue[str]] = {}
+        """The addresses that are typed for servers that are signed in to."""
         self._patterns = patterns
         self._asks = asks
         self._connecting: dict[str, asyncio.Task[None]] = {}
         self._late: set[str] = set()  # no prompt waits for them any more
-        self._told: set[str] = set()  # tools that are known to have changed
+        self._told: set[str] = set()  # changed tools, and lines on those that are left out
         self._news: list[str] = []
         self._is_stale = False
 
@@ -181,8 +183,9 @@ class ServerTools:
 
     def _offer(self) -> None:
         assert self.registry is not None
+        registry = self.registry
         self._is_stale = False
-        changed = self.registry.changed_tools
+        changed = registry.changed_tools
         what = "are refused" if self._asks.approve is None else "ask first"
         self._news += [
             f"{name} is described otherwise than when it was approved, so its calls {what}"
@@ -190,8 +193,11 @@ class ServerTools:
             if name not in self._told
         ]
         self._told.update(changed)
-        self.instructions = self.registry.instructions
-        self.tools, self.selector = _wanted(self.registry, self._patterns)
+        left_out = [o for name in registry.server_names for o in registry.left_out(name)]
+        self._news += [line for line in left_out if line not in self._told]
+        self._told.update(left_out)
+        self.instructions = registry.instructions
+        self.tools, self.selector = _wanted(registry, self._patterns)
         self.on_change()
 
     def missing(self) -> str:

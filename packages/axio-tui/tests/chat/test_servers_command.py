@@ -156,6 +156,45 @@ async def test_what_cannot_be_done_is_told(desk: Desk) -> None:
             await desk(f"mcp {words}")
 
 
+async def test_a_tool_that_is_listed_twice_is_told_once_and_counted_once(
+    desk: Desk,
+) -> None:
+    tools = json.dumps([{"name": "t", "inputSchema": {"type": "object"}}] * 2)
+    program = ODD.with_name("mcp_broken_server.py")
+    await desk(f"mcp add twice {sys.executable} {program} '' '{tools}'")
+    count, line_out = await arrived(desk.servers)
+    told = "MCP server 'twice', tool 't', is listed twice; the first one is used"
+    assert (count, line_out) == ("twice: 1 tool", told)
+    assert line(await desk("mcp"), "twice").startswith("twice  1 tool  ")
+    assert str(await desk("mcp twice")).splitlines()[1:] == ["  twice__t  t", told]
+    await desk("mcp try twice")
+    assert await arrived(desk.servers) == ["twice: 1 tool"]
+
+
+async def test_the_address_of_a_browser_elsewhere_reaches_who_signs_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "http://127.0.0.1:9/callback?code=c"
+    with pytest.raises(CommandFailed, match="odd is not being signed in to: /mcp login odd first"):
+        await desk(f"mcp login odd {address}")
+    web = "two words"
+    await desk(f"mcp add '{web}' http://127.0.0.1:9/mcp")
+    await arrived(desk.servers)
+    got = asyncio.Event()
+    registry = desk.servers.registry
+    assert registry is not None
+
+    async def sign_in(name: str, say: Any, open_page: Any, read_line: Any) -> None:
+        assert (name, await read_line()) == (web, address)
+        got.set()
+
+    monkeypatch.setattr(registry, "sign_in", sign_in)
+    assert f"/mcp login {web} ADDRESS" in str(await desk(f"mcp login {web}"))
+    assert await desk(f"mcp login {web} {address} ") == f"{web} gets that address"
+    await arrived(desk.servers)
+    assert got.is_set()
+
+
 async def test_changed_tools_are_shown_and_approved(desk: Desk) -> None:
     registry = desk.servers.registry
     assert registry is not None

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import support
 from axio_tools_local import sandbox
 from axio_tools_local.sandbox import means
 from axio_tui.doctor.findings import Finding
@@ -169,6 +170,16 @@ def test_online_each_is_tried(home: Path) -> None:
     assert findings["MCP missing"].state == "warning" and findings["MCP missing"].advice
     assert "switched off" in findings["MCP off"].found
     assert_nothing_left()
+
+
+def test_a_tool_that_is_left_out_is_named_and_not_counted(home: Path) -> None:
+    tools = json.dumps([{"name": "t", "inputSchema": {"type": "object"}}] * 2)
+    program = str(Path(support.__file__).with_name("mcp_broken_server.py"))
+    entry = {"command": sys.executable, "args": [program, "", tools]}
+    servers(home / "config/axio/mcp.json", twice=entry)
+    finding = named(look_at_servers(LONG, online=True))["MCP twice"]
+    told = "answers, 1 tools; 1 left out: MCP server 'twice', tool 't', is listed twice"
+    assert (finding.state, told in finding.found) == ("ok", True), finding
 
 
 def test_a_server_that_hangs_is_told_and_ended(home: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
@@ -22,6 +24,7 @@ _USAGE = (
     "/mcp add NAME URL, or /mcp add NAME COMMAND ARGUMENTS"
 )
 _MOST_LINES = 60  # of a difference
+_ADDRESS = re.compile(r"\s*(.+?)\s+(https?://\S+)\s*")
 
 
 async def _mcp(host: Host, arguments: str) -> Outcome:
@@ -31,6 +34,8 @@ async def _mcp(host: Host, arguments: str) -> Outcome:
         return told(servers)
     if word == "add":
         return add(servers, rest)
+    if word == "login" and (found := _ADDRESS.fullmatch(rest)) is not None:
+        return _paste(servers, *found.groups())
     if word in _ACTIONS and rest.strip():
         return await act(servers, word, rest.strip())
     return whole_of(servers, arguments)
@@ -89,6 +94,7 @@ def whole_of(servers: ServerTools, name: str) -> str:
     for tool in registry.server_tools(name):
         first = (tool.description.strip().splitlines() or [""])[0]
         lines.append(f"  {tool.name}  {visible(first)}")
+    lines += map(visible, registry.left_out(name))
     return "\n".join([*lines, *differences(servers, name)])
 
 
@@ -148,8 +154,21 @@ async def _login(servers: ServerTools, registry: MCPRegistry, name: str) -> str:
     from axio_tools_mcp.signing_in import check_sign_in
 
     check_sign_in(registry.server_config(name))
-    servers.begin(name, partial(registry.sign_in, name, servers.say, open_page))
-    return f"signing in to {name} in a browser; /mcp off {name} gives it up"
+    typed = servers.typed[name] = asyncio.Queue()
+    servers.begin(name, partial(registry.sign_in, name, servers.say, open_page, typed.get))
+    return (
+        f"signing in to {name} in a browser; /mcp off {name} gives it up. If the browser is on "
+        f"another machine: /mcp login {name} ADDRESS, with the address it ends at"
+    )
+
+
+def _paste(servers: ServerTools, name: str, address: str) -> str:
+    """Let an address be the end of what was begun in a browser on another machine."""
+    _known(servers, name)
+    if name not in servers.connecting or name not in servers.typed:
+        raise CommandFailed(f"{name} is not being signed in to: /mcp login {name} first")
+    servers.typed[name].put_nowait(address)
+    return f"{name} gets that address"
 
 
 async def _approve(servers: ServerTools, registry: MCPRegistry, name: str) -> str:

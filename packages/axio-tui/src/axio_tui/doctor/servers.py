@@ -65,13 +65,15 @@ async def _tried(servers: list[MCPServerConfig], limit: float) -> dict[str, _Tri
 async def _try(server: MCPServerConfig, patience: float) -> tuple[str, _Tried]:
     from axio_tools_mcp.errors import ConfigError, MCPServerError
     from axio_tools_mcp.session import MCPSession
+    from axio_tools_mcp.tools import load_tools
 
-    session = MCPSession(server)
+    session, left_out = MCPSession(server), list[str]()
     try:
         async with asyncio.timeout(patience):
             await session.connect()
-            tools = await session.list_tools()
-        return server.name, ("ok", f"answers, {len(tools)} tools")
+            tools = await load_tools(session, tell=left_out.append)
+        more = f"; {len(left_out)} left out: {left_out[0]}" if left_out else ""
+        return server.name, ("ok", f"answers, {len(tools)} tools{more}")
     except TimeoutError:
         return server.name, ("warning", f"no answer within {patience:.1f} s")
     except (ConfigError, MCPServerError, OSError, ValueError) as error:
