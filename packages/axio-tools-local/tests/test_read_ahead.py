@@ -56,17 +56,17 @@ async def test_a_command_waits_for_a_reader_that_takes_its_time(folder: Path) ->
 
 
 async def test_a_command_that_is_not_read_can_be_left(folder: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         async with LocalWorkspace().run([sys.executable, "-c", WRITER]):
             assert await at_a_standstill(folder) < AHEAD
     assert written(folder) < SIZE
 
 
 async def test_a_timeout_ends_a_command_that_waits_for_its_reader(folder: Path) -> None:
-    async with asyncio.timeout(20):
-        async with LocalWorkspace().run([sys.executable, "-c", WRITER], timeout=3.0) as running:
+    async with asyncio.timeout(50):
+        async with LocalWorkspace().run([sys.executable, "-c", WRITER], timeout=6.0) as running:
             await at_a_standstill(folder)
-            await asyncio.sleep(3)
+            await asyncio.sleep(6)
             got = sum([len(output.data) async for output in running])
     assert running.timed_out
     assert 0 < got < AHEAD

@@ -31,6 +31,7 @@ from axio_tools_local.search_files import search_files
 from axio_tools_local.shell import shell
 from axio_tools_local.write_file import write_file
 from support.parts import in_ci
+from support.waiting import timed_out
 
 Use = Callable[[object], None]
 
@@ -81,7 +82,7 @@ async def test_a_timeout_ends_everything_inside(room: Path, marked: Any) -> None
     command = (
         f"env -i setsid sleep 61.{marked.mark} & echo go; trap '' TERM; sleep 61.{marked.mark}"
     )
-    result = await shell(command, timeout=1)
+    result, _ = await timed_out(lambda seconds: shell(command, timeout=seconds), "go")
     assert "go" in result and "timeout" in result
     assert marked.alive() == []
 

@@ -106,7 +106,7 @@ async def test_a_server_that_has_forgotten_the_session_is_connected_anew() -> No
 
 async def _until_it_works(session: MCPSession) -> None:
     """The first call may find that the connection is of no use; one of the next has to work."""
-    for _ in range(20):
+    for _ in range(200):
         try:
             assert said(await session.call_tool("echo", {"message": "x"})) == "Echo: x"
             return
