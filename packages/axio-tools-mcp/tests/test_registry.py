@@ -117,6 +117,14 @@ async def test_servers_are_connected_side_by_side(registry: MCPRegistry, tmp_pat
         assert "it ended with exit code 5" in registry.server_error(server.name)
 
 
+async def test_only_the_tools_of_a_server_that_says_so_are_always_shown(
+    registry: MCPRegistry,
+) -> None:
+    await registry.connect_all([odd("one", always=True), odd("two")])
+    shown = {tool.name for tool in registry.all_tools if registry.is_always_shown(tool.name)}
+    assert shown == {tool.name for tool in registry.server_tools("one")} != set()
+
+
 async def test_tools_that_a_server_gets_later_are_there(registry: MCPRegistry) -> None:
     await registry.add_server(odd())
     before = registry.server_tool_count("odd")

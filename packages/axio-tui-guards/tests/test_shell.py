@@ -50,6 +50,7 @@ def shown(text: str) -> list[str]:
         ("f() for x in 1; do a; done", ["a"]),
         ("cat <<X; a\n$y \\$ \\x\nX\nb", ["cat", "a", "b"]),
         ("cat <<'X' | a\n$(b\nX", ["cat", "a"]),
+        ("cat <<'X' > y\na\nX\nb", ["cat", "b"]),
         ("cat <<-X\n\ty\n\tX\na", ["cat", "a"]),
         ("cat <<X\n$(a) `b` ${c}\nX", ["cat", "a", "b"]),
         ("sh <<X\na\nX", ["sh", "a"]),

@@ -120,11 +120,20 @@ def test_patterns_that_are_not_looked_up_are_unclear(room: Path) -> None:
     assert judged(denied, command="cat many/*").effect == "ask"
 
 
+def test_a_redirection_of_nothing_writes_its_file() -> None:
+    denied: dict[str, Any] = {"path": "notes.md"}
+    for command in ("case x in esac > notes.md", "> notes.md", "cat <<X > notes.md\n$(ls)\nX"):
+        assert judged(denied, command=command).effect == "deny", command
+        assert judged(denied, command=command.replace("notes", "other")).effect == "allow"
+
+
 def test_hosts_that_cannot_be_told_are_unclear() -> None:
     denied: dict[str, Any] = {"host": "evil.example"}
     assert judged(denied, text="http://a.b/ " * 1000).effect == "allow"
     assert judged(denied, text="http://a.b/ " * 1001).effect == "ask"
     assert judged(denied, command="curl 'a b'").effect == "ask"
+    assert judged(denied, command="true < /dev/tcp/good.example/80").effect == "ask"
+    assert judged({"host": "localhost"}, command="curl file:///srv/x").effect == "deny"
     assert judged(denied, to=f"{'a' * 64}.example").effect == "allow"
     named = [Rule("allow", command="tool *"), Rule("deny", **denied)]
     call = read_call(TOOL, {"command": r"tool 'http://a\@b'"})

@@ -427,7 +427,6 @@ def _spelled(chance: random.Random, letter: str) -> str:
         {"argv": ["rm", "x"]},
         {"command_line": "rm x"},
         {"commandLine": "rm x"},
-        {"whole_command_line": "rm x"},
         {"cmdline": "rm x"},
         {"args": ["rm", "x"]},
         {"run": "rm x"},

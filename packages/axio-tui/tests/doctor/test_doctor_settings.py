@@ -55,6 +55,18 @@ def test_a_wrong_limit_is_broken_and_an_unknown_name_is_not(home: Path) -> None:
     assert findings[1].found.startswith(f"{path}:2: there is no setting 'modell'; model is meant")
 
 
+def test_the_file_of_a_folder_counts_once_the_folder_is_trusted(home: Path) -> None:
+    path = home / "config" / "axio" / "config.toml"
+    Path(".axio").mkdir()
+    Path(".axio/config.toml").write_text('modell = "x"\n')
+    assert [one.found for one in look_at_config()] == [f"{path} is not there"]
+    brought = look_at(Path.cwd().resolve())
+    assert brought is not None
+    Trust().keep(brought, True)
+    [finding] = look_at_config()
+    assert finding.state == "warning" and "there is no setting 'modell'" in finding.found
+
+
 def test_a_value_that_looks_like_a_key_is_not_shown(home: Path) -> None:
     config(home, f'mode = "{SECRET}"\ntools = {{ a = "{SECRET}" }}\n')
     told = [one.found for one in look_at_config()]
@@ -80,6 +92,16 @@ def test_each_key_has_its_source(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert told["key of nebius"] == "in the keyring"
     assert told["key of openrouter"] == "in the database"
     assert not any(SECRET in words for words in told.values())
+
+
+def test_without_a_key_one_line_says_how_to_keep_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {one.name: one.advice for one in look_at_keys()}
+    assert told["keys"] == "axio config set-key PROVIDER keeps one"
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    told = {one.name: one.advice for one in look_at_keys()}
+    assert "key of openai" in told and "keys" not in told
 
 
 def test_secrets_that_others_may_read_or_that_are_broken_are_told(home: Path) -> None:
