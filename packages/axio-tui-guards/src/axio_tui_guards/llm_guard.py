@@ -17,6 +17,7 @@ from axio.run import RUN
 from axio.semaphore import Semaphore
 from axio.tool import AnyTool, Tool
 from axio_tui_guards.asking import PromptFn, ask_user, put, says_no, says_yes
+from axio_tui_guards.question import question_in_words
 from axio_tui_guards.showing import visible, whole
 
 __all__ = ("Confirm", "LLMGuard", "Verdict")
@@ -56,8 +57,8 @@ class LLMGuard(PermissionGuard):
 
     SAFE allows and DENY refuses. Anything else, also no verdict and a reviewer that fails, is for
     the person, who answers "y" (once), "always" (all calls of this category that are not DENY),
-    "n" or nothing, or any other text, which refuses and is the reason. `allowed` holds the
-    categories. An agent without a tool `confirm` gets one.
+    "n" or nothing, or any other text, which refuses and is the reason. What it asks is a `Question`
+    that knows the call. `allowed` holds the categories. An agent without a tool `confirm` gets one.
 
     The reviewer sees arguments of up to 20,000 characters whole; of longer ones it sees the two
     ends, and its SAFE is not enough then.
@@ -135,13 +136,15 @@ class LLMGuard(PermissionGuard):
         category = confirm.category if saw_all else _NO_CATEGORY
         name = visible(repr(tool.name))
         note = "" if saw_all else "The call is too long for the reviewer.\n"
-        answer = await put(
-            self._prompt_fn,
+        shown = visible(repr(_ends(category, 200)))
+        words = (
             f"{name} wants to run with\n{whole(kwargs)}\n{note}"
             f"Reviewer: {confirm.verdict}, {visible(repr(_ends(confirm.reason, 500)))}\n"
-            f"Category: {visible(repr(_ends(category, 200)))}\n"
-            f"Allow {name}? [y / always / n / why not]",
+            f"Category: {shown}\n"
+            f"Allow {name}? [y / always / n / why not]"
         )
+        kept = "" if category == _NO_CATEGORY else f"all calls that are reviewed as {shown}"
+        answer = await put(self._prompt_fn, question_in_words(words, tool, kwargs, kept))
         if says_yes(answer):
             return
         if answer.lower() == "always":

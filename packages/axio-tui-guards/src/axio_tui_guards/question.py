@@ -40,6 +40,8 @@ class Question(str):
     pattern: Rule | None
     """A rule for this command in any spelling, to be edited by the person and sent in a `Reply`.
     None when the call is more than one plain command."""
+    kept: str = ""
+    """The words on what a yes for the session allows, where that is no rule."""
     _rules: Mapping[Choice, Rule]
     _grants: Callable[[Rule], bool]
 
@@ -104,14 +106,19 @@ def question_about(
     return question
 
 
-def question_in_words(text: str, tool: AnyTool, arguments: Mapping[str, Any]) -> Question:
-    """The question that a guard asks in its own words about a call: yes once, no, or never."""
+def question_in_words(
+    text: str, tool: AnyTool, arguments: Mapping[str, Any], kept: str = ""
+) -> Question:
+    """The question that a guard asks in its own words about a call: yes once, no, or never. Where
+    the guard itself keeps a yes for the session, `kept` says what it allows; then there is no
+    never."""
     call = read_call(tool, arguments)
     question = Question(text)
     question.tool, question.call = tool, call
     question.reason = f"a guard asks: {' '.join(text.partition('[y')[0].split())}"
     question.lifetimes, question.pattern = (), None
-    question.choices = ("once", "no", "never")
+    question.choices = ("once", "session", "no") if kept else ("once", "no", "never")
+    question.kept = kept
     question._rules = {"never": Rule("deny", call=call.fingerprint)} if call.fingerprint else {}
     question._grants = lambda rule: False
     return question

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from axio.tool import AnyTool, Tool
 from axio_tui.config.values import Config
 from axio_tui.servers import SERVERS
 from axio_tui.steps import held, in_thread, on_loop
+from axio_tui.suspects import noted, watched
 from axio_tui.transport_registry import ConfigRows
 
 __all__ = (
@@ -91,7 +93,9 @@ class Parts(Installed):
         if entry in self.failed:
             raise self.failed[entry]
         try:
-            return self._own.import_entry(entry) if is_own(entry) else super().import_entry(entry)
+            if is_own(entry):
+                return self._own.import_entry(entry)
+            return watched(entry, partial(super().import_entry, entry))
         except PluginError as error:
             self.failed[entry] = error
             raise
@@ -114,7 +118,8 @@ def named(entry: EntryPoint) -> str:
 
 
 async def _step(entry: EntryPoint, step: str, code: Callable[[], T]) -> T:
-    return await in_thread(f"{named(entry)}: {step}", code)
+    run = code if is_own(entry) else partial(watched, entry, code)
+    return await in_thread(f"{named(entry)}: {step}", run)
 
 
 async def load_tool(entry: EntryPoint) -> AnyTool:
@@ -177,7 +182,8 @@ async def begin(
     plugin = await _step(entry, "constructor", lambda: as_tools_plugin(entry.name, part))
     given = {"config": config, "global_config": global_config}
     try:
-        await on_loop(f"{named(entry)}: init", lambda: plugin.init(**given))
+        with noted(entry):
+            await on_loop(f"{named(entry)}: init", lambda: plugin.init(**given))
         return Begun(entry, plugin, await tools_of(entry, plugin))
     except BaseException:  # also where it is given up meanwhile
         await asyncio.shield(_ended(entry, plugin))

@@ -13,11 +13,15 @@ from axio_tui.config.load import load_config
 from axio_tui.harmless import one_line, visible
 from axio_tui.parts import Parts, disabled_in
 from axio_tui.survey import Found, survey
+from axio_tui.suspects import try_suspects
 from axio_tui.switches import groups_of, switch
 
 __all__ = ("main",)
 
 Say = Callable[[str], None]
+
+PATIENCE = 40.0
+"""Seconds for one that may have ended the program before. At a start it has fewer."""
 
 
 def main(argv: Sequence[str], say: Say) -> int:
@@ -41,6 +45,7 @@ async def _main(args: argparse.Namespace, say: Say) -> int:
     for name in args.names:
         groups_of(name, every)
     off = disabled_in(load_config({}))
+    await asyncio.to_thread(try_suspects, PATIENCE)
     found = await survey(Parts(lambda line: None, off=off), off, names=args.names)
     if args.json:
         print(json.dumps([asdict(one) for one in found], indent=2))

@@ -31,7 +31,7 @@ from axio_tui.parts import (
     named,
 )
 
-__all__ = ("Found", "State", "survey")
+__all__ = ("Found", "State", "problem_of", "survey")
 
 State: TypeAlias = Literal["ready", "off", "skipped", "broken"]
 """Skipped is what has a name that another has; off is what a person has switched off."""
@@ -80,14 +80,14 @@ async def _found(
     elif used is None or used != entry or used.dist != entry.dist:
         state = "skipped"
         error = f"{named(used)} is used" if used else "the name is for a part of axio itself"
-    elif error := known[entry] if entry in known else await _tried(entry):
+    elif error := known[entry] if entry in known else await problem_of(entry):
         state = "broken"
     name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
     return Found(entry.group, entry.name, name, version, state, error)
 
 
-async def _tried(entry: EntryPoint) -> str:
-    """The error of a part; "" for none."""
+async def problem_of(entry: EntryPoint) -> str:
+    """The error of a part, which is tried; "" for none."""
     try:
         if entry.group == TOOLS_GROUP:
             await load_tool(entry)

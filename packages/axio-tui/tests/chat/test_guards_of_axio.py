@@ -15,12 +15,14 @@ from axio.context import MemoryContextStore
 from axio.permission import AllowAllGuard, PermissionGuard
 from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool, tool_options
+from axio_tui.chat.answers import Answers
 from axio_tui.chat.installed import limited, own_guards
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.questions import Questions
 from axio_tui.config.load import load_config
 from axio_tui.offered import guards_for
 from axio_tui.parts import Parts
+from axio_tui.plain.person import question_text
 from axio_tui.switches import save_names
 
 
@@ -99,6 +101,34 @@ async def test_the_reviewing_guard_asks_with_the_model_of_its_role(tmp_path: Pat
     guard = own_guards(["llm"], permissions)["llm"]
     assert "the person refused this call" in await result(permissions, guard)
     assert "it may be secret" in person.asked[0].question.reason
+
+
+async def test_what_the_reviewing_guard_is_told_for_the_session_holds_for_the_category(
+    tmp_path: Path,
+) -> None:
+    verdict = {"verdict": "RISKY", "reason": "it may be secret", "category": "read files"}
+    reviews = [make_tool_use_response("confirm", id, verdict) for id in ("r1", "r2")]
+    person = Person("session")
+    reviewer = Agent("Judge.", StubTransport(reviews))
+    permissions = Permissions(person, root=tmp_path, reviewer=reviewer)
+    guard = own_guards(["llm"], permissions)["llm"]
+    for _ in range(2):
+        assert "seen" in await result(permissions, guard)
+    (asked,) = person.asked
+    assert asked.question.choices == ("once", "session", "no")
+    answers = Answers(asked.question)
+    assert [key for key in "yspnd" if answers.offers(key)] == ["y", "s", "n"]
+    assert answers.remembers == "s allows: all calls that are reviewed as 'read files'"
+    assert "session allows from now on: all calls that are reviewed as" in question_text(asked)
+
+
+async def test_a_call_without_a_category_is_allowed_once_or_not_at_all(tmp_path: Path) -> None:
+    person = Person("never")
+    reviewer = Agent("Judge.", StubTransport([make_text_response("I do not know")]))
+    permissions = Permissions(person, root=tmp_path, reviewer=reviewer)
+    guard = own_guards(["llm"], permissions)["llm"]
+    assert "denied" in await result(permissions, guard)
+    assert "session" not in person.asked[0].question.choices
 
 
 async def test_without_a_model_the_reviewing_guard_lets_nothing_run(tmp_path: Path) -> None:

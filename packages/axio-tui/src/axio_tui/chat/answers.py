@@ -39,7 +39,8 @@ class Answers:
         choice = KEYS[key][0]
         if choice in ("once", "no"):
             return True
-        return choice in self.question.choices and self._rule(choice) is not None
+        is_kept = self._rule(choice) is not None or bool(self.question.kept)
+        return choice in self.question.choices and is_kept
 
     @property
     def offered(self) -> list[str]:
@@ -55,6 +56,8 @@ class Answers:
     def remembers(self) -> str:
         """The rule that would be kept, in words."""
         kept = [key for key in "sp" if self.offers(key)]
+        if self.question.kept:
+            return f"s allows: {self.question.kept}"
         if not kept:
             return "It cannot be remembered."
         rule = remembered(self._rule(KEYS[kept[0]][0]))

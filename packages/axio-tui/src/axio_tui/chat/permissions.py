@@ -154,17 +154,19 @@ class Permissions:
 
     async def put_words(self, words: str) -> str:
         """Put the question of a guard that asks in words about the call it looks at. The answer is
-        "y", "n", "deny" or the reason to refuse; outside of a call it is "n"."""
+        "y", "n", "deny" or the reason to refuse, and "always" where the guard keeps a yes; outside
+        of a call it is "n"."""
         run = RUN.get(None)
         if run is None or run.current is None:
             return "n"
-        name, arguments = run.current.name, run.current.input or {}
-        tool = next(tool for tool in run.agent.tools if tool.name == name)
-        answer = await self._put(Asked(question_in_words(words, tool, arguments)))
+        question = words if isinstance(words, Question) else _in_words(words, run)
+        answer = await self._put(Asked(question))
         choice = choice_of(answer)
         if choice is None:
             return answer
-        return {"no": "n", "never": "deny"}.get(choice, "y")
+        if choice == "session" and question.kept:
+            return "always"
+        return {"no": "n", "never": "deny" if "never" in question.choices else "n"}.get(choice, "y")
 
     async def _put(self, asked: Asked) -> str:
         runs = _runs()
@@ -202,6 +204,13 @@ class Permissions:
         except GuardError as error:
             return answers[0] if answers else f"the reviewing model refused: {message_of(error)}"
         return answers[0] if answers else "once"
+
+
+def _in_words(words: str, run: Run) -> Question:
+    assert run.current is not None
+    name, arguments = run.current.name, run.current.input or {}
+    tool = next(tool for tool in run.agent.tools if tool.name == name)
+    return question_in_words(words, tool, arguments)
 
 
 def _runs() -> list[Run]:

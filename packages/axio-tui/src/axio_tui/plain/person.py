@@ -132,6 +132,8 @@ def question_text(asked: Asked) -> str:
         more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
         lines.append(f"It works on: {', '.join(places[:SHOWN_PLACES])}{more}")
     lines.append(f"It is asked about because {visible(question.reason)}.")
+    if question.kept:
+        lines.append(f"session allows from now on: {question.kept}")
     rule = question.rule_for("session")
     if rule is not None:
         kept = [name for name in ("session", "project") if name in question.choices]
