@@ -111,13 +111,13 @@ SOURCES = {
     for package in PACKAGES
     for path in package.source.rglob("*.py")
 }
-CONCEPTS = sorted((ROOT / "docs" / "concepts").glob("*.md"))
+MAPS = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "concepts").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", CONCEPTS, ids=lambda page: page.stem)
-def test_a_file_that_a_concept_names_is_there(page: Path) -> None:
+@pytest.mark.parametrize("page", MAPS, ids=lambda page: page.stem)
+def test_a_file_that_a_map_names_is_there(page: Path) -> None:
     named = re.findall(r"`([\w./-]+\.(?:py|toml))`", page.read_text("utf-8"))
-    known = {*SOURCES, *(path.rpartition("/")[2] for path in SOURCES)}
+    known = {path.split("/", depth)[-1] for path in SOURCES for depth in range(path.count("/") + 1)}
     missing = [name for name in named if name not in known and not (ROOT / name).is_file()]
     assert missing == []
 

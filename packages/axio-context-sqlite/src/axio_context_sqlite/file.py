@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import aiosqlite
@@ -99,11 +98,6 @@ class SQLite:
         self._conn = await connect(self._path)
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         conn, self._conn = self._open, None
         await conn.close()

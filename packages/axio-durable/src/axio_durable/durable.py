@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from inspect import isawaitable
-from types import TracebackType
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from axio.agent import Agent
@@ -108,12 +107,7 @@ class Durable:
             self._open = opened.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
     # ── for those who ask ─────────────────────────────────────────────────────────────────────

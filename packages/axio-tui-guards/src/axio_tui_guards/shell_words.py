@@ -35,7 +35,6 @@ class Word:
     """It is a whole number, whatever it is expanded to."""
 
 
-BLANK = " \t"
 _ENDS_WORD = frozenset(" \t\n;&|<>()")
 _SPECIAL_PARAMETER = "@*#?-$!0123456789"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")

@@ -66,12 +66,12 @@ class Equipment:
     servers: ServerTools
     providers: Providers
     place: Place
+    extensions: Extensions
+    """The plug-ins that bring tools."""
     skills: Mapping[str, Skill] = field(default_factory=dict)
     hooks: Hooks | None = None
-    system_parts: Mapping[str, str] = field(default_factory=dict)
+    system_parts: dict[str, str] = field(default_factory=dict)
     """The parts of the system prompt, by their names."""
-    extensions: Extensions | None = None
-    """The plug-ins that bring tools."""
 
     @property
     def choice(self) -> Choice:
@@ -146,12 +146,12 @@ async def equipped(
         system = _system(args, instructions, skills.text)
         agent = make_agent(transport, [], system="", max_iterations=args.max_iterations)
         subagents = _subagents(args, models, instructions, hooks)
-
-        outfit = _Outfit(
-            *(args, agent, permissions, models, subagents, more, extensions, place, system, tools),
-            once(say),
-            host_tools(parts, models, shows_status) if args.tools is None else list,
-        )
+        equipment = Equipment(
+            agent, permissions, models, subagents, more, known, place, extensions,
+            skills=skills.by_name, hooks=hooks, system_parts=system,
+        )  # fmt: skip
+        of_host = host_tools(parts, models, shows_status) if args.tools is None else list
+        outfit = _Outfit(equipment, args.tools, tools, of_host, once(say))
         if patience is not None:
             extensions.import_transports()
         await extensions.arrived(None if patience is None else GRACE)
@@ -159,48 +159,42 @@ async def equipped(
         more.on_change = extensions.on_change = place.on_change = outfit
         models.changed = outfit.role_changed
         opened.enter_context(hosted(agent, subagents, models))
-        rest = (subagents, more, known, place, skills.by_name, hooks, system, extensions)
-        yield Equipment(agent, permissions, models, *rest)
+        yield equipment
 
 
 @dataclass(frozen=True, slots=True)
 class _Outfit:
     """Called, it lets the agent have all tools that there are now, from its next request on."""
 
-    args: argparse.Namespace
-    agent: Agent
-    permissions: Permissions
-    models: Models
-    subagents: SubAgents
-    servers: ServerTools
-    extensions: Extensions
-    place: Place
-    system: dict[str, str]
+    parts: Equipment
+    named: str | None
+    """The tools as the person has named them."""
     own: Sequence[AnyTool]
-    say: Say
     of_host: Callable[[], list[AnyTool]]
+    say: Say
 
     def __call__(self) -> None:
-        off = self.extensions.off
-        own = [*_without(off, self.own), *self.servers.tools]
+        parts, extensions, servers = self.parts, self.parts.extensions, self.parts.servers
+        off = extensions.off
+        own = [*_without(off, self.own), *servers.tools]
         host = _without(off, self.of_host())
         taken = [SUBAGENT, *(tool.name for tool in (*own, *host))]
-        self.permissions.rules = rules_of(self.place.sandbox, self.own)
-        brought = self.extensions.tools(taken)
-        given = placed([*own, *brought], self.place.workspace, self.say)
-        with_agents = SUBAGENT not in off and _wants_subagents(self.args.tools, self.models.choice)
-        helpers = [self.subagents.tool] if with_agents else []
-        self.agent.tools = [*self.permissions.guarded([*given, *host]), *helpers]
-        self.agent.selector = in_turn(self.servers.selector, self.extensions.selector)
-        if "MCP servers" in self.system:
-            self.system["MCP servers"] = self.servers.instructions
-        self.agent.system = "".join(self.system.values())
+        parts.permissions.rules = rules_of(parts.place.sandbox, self.own)
+        given = placed([*own, *extensions.tools(taken)], parts.place.workspace, self.say)
+        with_agents = SUBAGENT not in off and _wants_subagents(self.named, parts.choice)
+        helpers = [parts.subagents.tool] if with_agents else []
+        parts.agent.tools = [*parts.permissions.guarded([*given, *host]), *helpers]
+        parts.agent.selector = in_turn(servers.selector, extensions.selector)
+        if "MCP servers" in parts.system_parts:
+            parts.system_parts["MCP servers"] = servers.instructions
+        parts.agent.system = "".join(parts.system_parts.values())
 
     def role_changed(self, role: Role, transport: CompletionTransport) -> None:
         """Let the reviewer have the model of its role, and the agent the tools that it may have."""
-        follows = role == "chat" and "guard" not in self.models.roles
-        if self.permissions.reviewer is not None and (role == "guard" or follows):
-            self.permissions.reviewer.transport = transport
+        follows = role == "chat" and "guard" not in self.parts.models.roles
+        reviewer = self.parts.permissions.reviewer
+        if reviewer is not None and (role == "guard" or follows):
+            reviewer.transport = transport
         self()
 
 

@@ -43,8 +43,11 @@ def host_tools(parts: Parts, models: Models, shows_status: bool) -> Callable[[],
     kept: dict[str, AnyTool] = {}
 
     def give() -> list[AnyTool]:
-        wanted = ["vision"] * ("vision" in models.roles)
-        wanted += ["status_line"] * (shows_status and models.choice.name != OFFLINE)
+        serves = {
+            "vision": "vision" in models.roles,
+            "status_line": shows_status and models.choice.name != OFFLINE,
+        }
+        wanted = [name for name, is_served in serves.items() if is_served]
         for name in wanted:
             if name not in kept and parts.entry(TOOLS_GROUP, name) is not None:
                 kept[name] = parts.load_tool(name)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from axio_tui.chat.trust import Brought, Project, State, Trust, look_at, project_folders
+from axio_tui.chat.trust import Brought, Project, State, Trust, brought_to
 from axio_tui.harmless import visible
 
 __all__ = ("Project", "open_for", "open_project", "trust_question")
@@ -94,7 +94,7 @@ def open_project(
     The answer of `ask` is kept; None is no answer, and the same as no for now.
     """
     trust = Trust()
-    found = [one for folder in project_folders(start) if (one := look_at(folder)) is not None]
+    found = brought_to(start)
     if trust_all:
         used = found
     else:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeAlias
 
 from axio.blocks import ImageBlock, TextBlock
 from axio.types import JSONObject
 from axio_tui.chat.attached import drawn
-from axio_tui.chat.library import Library, NoSuchSession, open_library
-from axio_tui.chat.session import ChatSession
-from axio_tui.chat.upkeep import retention_in
 from axio_tui.equip import Equipment, Say, equipped
 from axio_tui.errors import WrongUse
 from axio_tui.given import pictures_in, prompt_of, schema_in
+from axio_tui.kept import library_for, store_for
 from axio_tui.limits import budget_of
 from axio_tui.plain.form import answer_of, is_approved
 from axio_tui.plain.keyboard import Keyboard
@@ -68,9 +64,10 @@ async def _converse(
         equipped(
             args, front.person.ask, say, keeps=True, servers=servers, patience=patience
         ) as parts,
-        _library(args, say) as library,
+        library_for(args, say) as library,
     ):
-        return await front.converse(parts, library, await _session(args, parts, library, say))
+        session = parts.session(await store_for(args, library, say))
+        return await front.converse(parts, library, session)
 
 
 async def _answer(
@@ -89,10 +86,10 @@ async def _answer(
     servers = NOBODY if where is None else _servers_ask(person, say)
     async with (
         equipped(args, person.ask, say, keeps=where is not None, servers=servers) as parts,
-        _library(args, say) as library,
+        library_for(args, say) as library,
     ):
         await _check(pictures, parts)
-        session = await _session(args, parts, library, say)
+        session = parts.session(await store_for(args, library, say))
         await session.open()
         try:
             once = Once(args, parts, session, person, say, schema)
@@ -140,30 +137,3 @@ async def _typed(keyboard: Keyboard, say: Say) -> str | None:
 def _servers_ask(person: Person, say: Say) -> ServersAsk:
     """The questions of MCP servers, put to the person."""
     return ServersAsk(partial(answer_of, person, say), partial(is_approved, person))
-
-
-# ── where it is kept ──────────────────────────────────────────────────────────────────────────
-
-
-@asynccontextmanager
-async def _library(args: argparse.Namespace, say: Say) -> AsyncIterator[Library]:
-    days = retention_in(args.config)
-    async with open_library(say=say, keep=not args.no_save, retention=days) as library:
-        yield library
-
-
-async def _session(
-    args: argparse.Namespace, parts: Equipment, library: Library, say: Say
-) -> ChatSession:
-    """The conversation that is wanted, not opened yet; a new one by default."""
-    session_id = None
-    if args.resume is not None:
-        try:
-            session_id = (await library.find(args.resume)).session_id
-        except NoSuchSession as error:
-            raise WrongUse(str(error)) from error
-    elif args.continue_:
-        session_id = await library.last()
-        if session_id is None:
-            say("there is no conversation in this folder yet: this is the first")
-    return parts.session(await library.store(session_id))

@@ -20,6 +20,7 @@ from axio.selector import ToolSelector
 from axio.tool import AnyTool
 from axio_tui.errors import WrongUse
 from axio_tui.harmless import visible
+from axio_tui.how_many import how_many
 
 if TYPE_CHECKING:
     from axio_tools_mcp.config import MCPServerConfig
@@ -149,7 +150,7 @@ class ServerTools:
             self._news.append(f"left out: {error}")
         elif name in self._late:
             count = registry.server_tool_count(name)
-            self._news.append(f"{visible(name)}: {count} tool{'s' * (count != 1)}")
+            self._news.append(f"{visible(name)}: {how_many(count, 'tool')}")
         self._late.discard(name)
         if not self._connecting and (missing := self.missing()):
             self._news.append(missing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from types import MappingProxyType
@@ -88,19 +88,10 @@ async def _found(
 
 async def problem_of(entry: EntryPoint) -> str:
     """The error of a part, which is tried; "" for none."""
+    is_known = is_own(entry) and entry.group != TOOLS_GROUP
+    attempt = import_class if is_known else _TRIALS.get(entry.group, import_class)
     try:
-        if entry.group == TOOLS_GROUP:
-            await load_tool(entry)
-        elif is_own(entry):
-            await import_class(entry)
-        elif entry.group == TOOLS_SETTINGS_GROUP:
-            await _lived(entry)
-        elif entry.group == GUARDS_GROUP:
-            await load_guard(entry)
-        elif entry.group == SELECTOR_GROUP:
-            await load_selector(entry)
-        else:
-            await import_class(entry)
+        await attempt(entry)
     except PluginError as error:
         return str(error).removeprefix(f"{named(entry)}: ")
     return ""
@@ -115,3 +106,12 @@ async def _lived(entry: EntryPoint) -> None:
     finally:
         for config in configs:
             await config.close()
+
+
+_TRIALS: Mapping[str, Callable[[EntryPoint], Awaitable[object]]] = {
+    TOOLS_GROUP: load_tool,
+    TOOLS_SETTINGS_GROUP: _lived,
+    GUARDS_GROUP: load_guard,
+    SELECTOR_GROUP: load_selector,
+}
+"""The trial of a part, by its group. Else its class is imported, as it is of axio's own."""

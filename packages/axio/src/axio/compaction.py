@@ -311,7 +311,6 @@ class AutoCompactStore(StoreWrapper):
         require_transport(transport)
         self._transport = transport
         self._keep_recent = keep_recent
-        self._threshold = threshold
         self._max_tokens = int(_window(transport) * threshold) if max_tokens is None else max_tokens
         self._strategy = strategy or Summarize(keep_recent)
         self._lock = Ownership()

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from types import TracebackType
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from axio.agent import Agent
@@ -205,12 +204,7 @@ class Background:
         self._open = True
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._open = False
         for task in self._tasks:
             task.cancel()

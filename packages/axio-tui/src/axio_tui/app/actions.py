@@ -189,8 +189,7 @@ class Actions(App[None]):
         name = "_enable_mouse_support" if self._has_mouse else "_disable_mouse_support"
         getattr(driver, name, lambda: None)()
         told = "the application takes the mouse" if self._has_mouse else "the mouse is free"
-        changes = hint(self, "mouse", "changes it")
-        self.say("; ".join([told, *[changes] * bool(changes)]))
+        self.say("; ".join(filter(None, [told, hint(self, "mouse", "changes it")])))
 
     def action_copy_or_stop(self) -> None:
         focused = self.focused

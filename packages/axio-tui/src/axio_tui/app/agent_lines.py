@@ -9,6 +9,7 @@ from axio_tui.app.entry_rows import argument_of
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import SubAgent, ToolCall
 from axio_tui.harmless import one_line
+from axio_tui.how_many import how_many
 
 __all__ = ("AgentAt", "agent_line", "agents_of", "live")
 
@@ -43,7 +44,7 @@ def agent_line(conversation: Conversation, agent: SubAgent) -> str:
         calls = [entry for entry in own.entries if isinstance(entry, ToolCall)]
         if calls:
             parts.append(f"{one_line(calls[-1].name, 60)} {argument_of(calls[-1].input)}"[:120])
-            parts.append(f"{len(calls)} call{'s' * (len(calls) != 1)}")
+            parts.append(how_many(len(calls), "call"))
         tokens = sum(usage.input_tokens + usage.output_tokens for usage in own.usages)
         parts += [f"{tokens:,} tokens"] if tokens else []
     return ", ".join(part.strip() for part in parts)

@@ -52,7 +52,6 @@ _SHELL_LINES = 10  # of its beginning, and of its end
 _PROMPT_LINES = 30
 _ARGUMENT_LINES = 40
 
-_STATUS = {"writing": "writing", "running": "running", "done": "done", "failed": "failed"}
 _NOTES = {
     "cancelled": "Stopped.",
     "max_iterations": "Stopped: the model was asked as often as is allowed for one prompt.",
@@ -175,9 +174,8 @@ def argument_of(input: Mapping[str, Any]) -> str:
 
 def _status(call: ToolCall, view: View) -> str:
     time = seconds_of(call.seconds if call.seconds is not None else view.seconds)
-    parts = [_STATUS[call.status], time, one_line(call.decision, 200)]
-    if call.status == "done" and time:
-        parts[0] = ""
+    status = "" if call.status == "done" and time else call.status
+    parts = (status, time, one_line(call.decision, 200))
     return f" {view.look.glyph('dot')} ".join(part for part in parts if part)
 
 
@@ -219,8 +217,8 @@ def _opened(call: ToolCall, view: View) -> list[Row]:
     if call.result:
         half = _LINES // 2
         lines = shortened(plain(call.result).split("\n"), half, half, "f shows all")
-        failed = ("error",) if call.status == "failed" else ("dim",)
-        rows += _lines(lines, view, *failed, indent="  ")
+        style = "error" if call.status == "failed" else "dim"
+        rows += _lines(lines, view, style, indent="  ")
     rows += _lines([in_short(block) for block in call.media], view, "dim", indent="  ")
     return rows
 

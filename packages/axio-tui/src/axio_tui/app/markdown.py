@@ -67,7 +67,6 @@ class _Drawing:
         self._prefixes: list[tuple[str, str]] = []
         self._styles: list[str] = ["base"]
         self._fresh = 0  # prefixes before this one have been drawn on their first line
-        self._is_tight: list[bool] = []
         self._numbers: list[int] = []
         self._rows: list[Row] = []
 
@@ -171,7 +170,7 @@ class _Drawing:
 
     def _code(self, token: Token) -> None:
         before = [*self._prefixes_now(), Segment("  ", self._look("base", "code-block"))]
-        language = (token.info or "").split()[0] if (token.info or "").split() else ""
+        language = next(iter(token.info.split()), "")
         source = token.content.rstrip("\n")
         self._rows += code_rows(source, language, self._look, self._width, before)
 

@@ -67,10 +67,9 @@ def opening(args: argparse.Namespace, person: ServerPerson | None = None) -> Ope
 
     @asynccontextmanager
     async def opened(ask: Ask, say: Callable[[str], object]) -> AsyncIterator[Opened]:
-        from axio_tui.chat.library import open_library
-        from axio_tui.chat.upkeep import retention_in
         from axio_tui.choose import OFFLINE
         from axio_tui.equip import equipped
+        from axio_tui.kept import library_for, store_for
         from axio_tui.limits import budget_of
         from axio_tui.server_tools import NOBODY
 
@@ -78,7 +77,6 @@ def opening(args: argparse.Namespace, person: ServerPerson | None = None) -> Ope
             if not words.startswith("using "):  # the status line says so
                 say(words)
 
-        days = retention_in(args.config)
         patience = args.config["servers_wait"]
         asks = NOBODY if person is None else person.asks
         async with (
@@ -91,7 +89,7 @@ def opening(args: argparse.Namespace, person: ServerPerson | None = None) -> Ope
                 patience=patience,
                 shows_status=True,
             ) as parts,
-            open_library(say=say, keep=not args.no_save, retention=days) as library,
+            library_for(args, say) as library,
         ):
             models = parts.models
 
@@ -99,23 +97,23 @@ def opening(args: argparse.Namespace, person: ServerPerson | None = None) -> Ope
                 is_offline = models.choice.name == OFFLINE
                 return "offline model" if is_offline else models.choice.title
 
-            first = parts.session(await library.store(await _wanted(args, library, say)))
+            first = parts.session(await store_for(args, library, say))
             yield Opened(
                 first,
                 parts.session,
                 library,
                 parts.workspace,
                 title,
-                lambda: budget_of(args),
-                models,
-                parts.subagents,
-                parts.system_parts,
-                parts.skills,
-                [problem.text for problem in args.config.problems],
-                parts.servers,
-                parts.extensions,
-                parts.providers,
-                parts.place,
+                budget=lambda: budget_of(args),
+                models=models,
+                subagents=parts.subagents,
+                system_parts=parts.system_parts,
+                skills=parts.skills,
+                problems=[problem.text for problem in args.config.problems],
+                servers=parts.servers,
+                extensions=parts.extensions,
+                providers=parts.providers,
+                place=parts.place,
             )
 
     return opened
@@ -130,34 +128,13 @@ def usual() -> Open:
         from pathlib import Path
 
         from axio_tui.args import build_parser
-        from axio_tui.chat.trust import Project, Trust, look_at, project_folders
+        from axio_tui.chat.trust import trusted_project
         from axio_tui.config.load import configure
 
         args = build_parser().parse_args([])
-        brought = [one for folder in project_folders(Path.cwd()) if (one := look_at(folder))]
-        trust = Trust()
-        args.project = Project(tuple(one for one in brought if trust.state(one) == "trusted"))
+        args.project = trusted_project(Path.cwd())
         configure(args, lambda words: None, args.project.configs)
         async with opening(args)(ask, say) as everything:
             yield everything
 
     return opened
-
-
-async def _wanted(
-    args: argparse.Namespace, library: Library, say: Callable[[str], object]
-) -> str | None:
-    """The conversation that the options name; None for a new one."""
-    if args.resume is not None:
-        from axio_tui.chat.library import NoSuchSession
-        from axio_tui.errors import WrongUse
-
-        try:
-            return (await library.find(args.resume)).session_id
-        except NoSuchSession as error:
-            raise WrongUse(str(error)) from error
-    if args.continue_ and (last := await library.last()) is not None:
-        return last
-    if args.continue_:
-        say("there is no conversation in this folder yet: this is the first")
-    return None

@@ -34,6 +34,7 @@ from axio_tui.chat.sandbox import SANDBOX
 from axio_tui.chat.servers import MCP
 from axio_tui.chat.session import Point
 from axio_tui.chat.settings import SETTING_UP
+from axio_tui.how_many import how_many
 
 __all__ = ("BUILTIN",)
 
@@ -115,8 +116,8 @@ async def _names(host: Host) -> Iterable[str]:
 
 
 def _told(info: SessionInfo) -> str:
-    count = info.message_count
-    return f"{count} message{'s' if count != 1 else ''}, {info.created_at}, {info.session_id[:8]}"
+    count = how_many(info.message_count, "message")
+    return f"{count}, {info.created_at}, {info.session_id[:8]}"
 
 
 async def _export(host: Host, arguments: str) -> Outcome:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from axio_tui.chat.clean import clean
+from axio_tui.how_many import how_many
 
 if TYPE_CHECKING:  # a first frame needs nothing of it
     from axio.blocks import ImageBlock
@@ -165,7 +166,7 @@ class Pastes:
         number = len(self._whole)
         while True:
             number += 1
-            size = f"{lines:,} line{'s' * (lines != 1)}, {len(text):,} characters"
+            size = f"{how_many(lines, 'line')}, {len(text):,} characters"
             placeholder = f"[paste {number}: {size}]"
             if placeholder not in self._whole and placeholder not in beside:
                 self._whole[placeholder] = text

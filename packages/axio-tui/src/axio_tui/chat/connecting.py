@@ -133,7 +133,7 @@ class Connecting:
         except CommandError as error:
             return failed(error)
         first = own.id if isinstance(own, ModelSpec) else ""
-        return list(dict.fromkeys([first] * (first in found) + found))
+        return sorted(dict.fromkeys(found), key=lambda id: id != first)
 
     async def _listed(self, transport: Any) -> list[str]:
         """Those of the server; where it gives no list, those the transport knows, and why."""

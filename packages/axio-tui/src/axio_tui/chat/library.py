@@ -30,7 +30,7 @@ from axio_context_sqlite import (
     connect,
 )
 from axio_tui.chat.upkeep import Retention, tidy
-from axio_tui.config.paths import data_folder, own_folder
+from axio_tui.config.paths import database_file, own_folder
 from axio_tui_guards.paths import resolve
 
 __all__ = ("Library", "NoSuchSession", "database_file", "open_library")
@@ -40,11 +40,6 @@ _NAMED = 5  # conversations that an error names
 
 class NoSuchSession(LookupError):
     """No conversation of the project is called so, or more than one."""
-
-
-def database_file() -> Path:
-    """Where conversations are kept, those of all projects in one file."""
-    return data_folder() / "axio.db"
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from axio.blocks import ContentBlock
 from axio_tui.chat.attached import attached
 from axio_tui.chat.pictures import MAX_BYTES, NoPicture, is_picture, picture_in
 from axio_tui.chat.shown import shown_line
+from axio_tui.how_many import how_many
 from axio_tui_guards.protected import belongs_to
 
 __all__ = ("Attached", "MentionRefused", "Unseen", "attach")
@@ -130,7 +131,7 @@ def _blocks(name: str, data: bytes, size: int, can_see: bool) -> list[ContentBlo
         told = f"the first {MAX_TEXT:,} of {size:,} bytes: the rest is not sent"
         return [attached(f"file {name}, {told}", text)]
     lines = text.count("\n") + (not text.endswith("\n") and bool(text))
-    return [attached(f"file {name}, {lines:,} line{'s' * (lines != 1)}", text)]
+    return [attached(f"file {name}, {how_many(lines, 'line')}", text)]
 
 
 def _text(data: bytes, *, is_cut: bool) -> str | None:

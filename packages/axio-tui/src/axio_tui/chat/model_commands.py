@@ -56,5 +56,9 @@ async def _names(host: Host) -> Iterable[str]:
 
 
 MODEL = SlashCommand(
-    *("model", "[ROLE] [NAME]", "go on with another model, or give one to a role", _model, _names)
+    "model",
+    "[ROLE] [NAME]",
+    "go on with another model, or give one to a role",
+    _model,
+    _names,
 )

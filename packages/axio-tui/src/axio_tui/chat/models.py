@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Literal, TypeAlias, get_args
 
 from axio.blocks import ImageBlock, ReasoningBlock
@@ -78,12 +77,7 @@ class Models:
     async def __aenter__(self) -> Models:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._transports.clear()
         await self._opened.aclose()
 

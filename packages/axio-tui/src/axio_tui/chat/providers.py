@@ -166,8 +166,7 @@ class Providers:
                 asked.append(field)
         address = self._config.values.get(f"transports.{name}.base_url")
         if address is not None and address.source != "database":
-            where = f"{address.source}, {address.where}".rstrip(", ")
-            notes.append(f"Address: {address.value} ({where}), which comes first")
+            notes.append(f"Address: {address.value} ({address.origin}), which comes first")
             asked = [field for field in asked if field.name != "base_url"]
         return Form(title_of(name), asked, saved, notes)
 
@@ -240,5 +239,4 @@ class Providers:
         above = self._config.values.get("transport")
         if above is None or above.source in ("database", "default", "flag"):
             return ""
-        where = f"{above.source}, {above.where}".rstrip(", ")
-        return f"but transport = {above.value!r} comes first: {where}"
+        return f"but transport = {above.value!r} comes first: {above.origin}"

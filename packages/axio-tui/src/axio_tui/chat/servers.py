@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from axio_tui.browser import open_page
 from axio_tui.chat.commands import CommandFailed, Host, Outcome, SlashCommand
 from axio_tui.harmless import visible
+from axio_tui.how_many import how_many
 
 if TYPE_CHECKING:
     from axio_tools_mcp.registry import MCPRegistry
@@ -82,8 +83,8 @@ def _state(servers: ServerTools, registry: MCPRegistry, name: str) -> str:
         return f"error: {error.removeprefix(f'MCP server {name!r}: ')}"
     if registry.server_status(name) != "connected":
         return "not connected"
-    count, changed = registry.server_tool_count(name), len(registry.changes(name))
-    tools = f"{count} tool{'s' * (count != 1)}"
+    tools = how_many(registry.server_tool_count(name), "tool")
+    changed = len(registry.changes(name))
     return f"{tools}, {changed} of them changed: approve first" if changed else tools
 
 

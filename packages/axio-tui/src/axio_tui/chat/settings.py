@@ -105,8 +105,9 @@ async def _account(name: str, providers: Providers, asker: Asker) -> dict[str, s
     saved = await providers.saved(name)
     is_in = bool(saved.get("api_key"))
     offered = [Offered("in", "sign in as another" if is_in else "sign in")]
-    offered += [Offered("out", "sign out")] * is_in
-    offered += [Offered("form", "other settings")]
+    if is_in:
+        offered.append(Offered("out", "sign out"))
+    offered.append(Offered("form", "other settings"))
     what = await asker.choose(Choosing(title_of(name), offered))
     if what == "form":
         return await filled_in(name, providers, asker)

@@ -27,11 +27,13 @@ __all__ = (
     "State",
     "Trust",
     "Trusted",
+    "brought_to",
     "content_of",
     "look_at",
     "project_folders",
     "read_inside",
     "trust_file",
+    "trusted_project",
 )
 
 State: TypeAlias = Literal["trusted", "refused", "unknown", "changed"]
@@ -149,6 +151,11 @@ def look_at(folder: Path) -> Brought | None:
         return None
     owner = folder.stat().st_uid
     return Brought(folder, tuple(names), tuple(problems), config, digest.hexdigest(), owner, files)
+
+
+def brought_to(start: Path) -> list[Brought]:
+    """All that the folders of its project bring, from the root down to `start`."""
+    return [one for folder in project_folders(start) if (one := look_at(folder))]
 
 
 def _has_skills(folder: Path) -> bool:
@@ -289,3 +296,9 @@ class Project:
         """True if all of a folder that is there may be used."""
         real = folder.resolve()
         return any(one.folder == real and not one.problems for one in self.trusted)
+
+
+def trusted_project(start: Path) -> Project:
+    """The project of a folder, with what is trusted already; no person is asked."""
+    trust = Trust()
+    return Project(tuple(one for one in brought_to(start) if trust.state(one) == "trusted"))

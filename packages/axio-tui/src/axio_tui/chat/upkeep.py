@@ -13,6 +13,7 @@ import aiosqlite
 from axio_context_sqlite import SQLiteContextStore
 from axio_context_sqlite.upkeep import forget_changes, forget_sessions
 from axio_tui.config.values import Config
+from axio_tui.how_many import how_many
 
 __all__ = ("Retention", "retention_in", "tidy")
 
@@ -56,7 +57,7 @@ async def tidy(
     if retention.conversations:
         before = now - timedelta(days=retention.conversations)
         if number := await forget_sessions(connection, before):
-            those = "1 conversation" if number == 1 else f"{number:,} conversations"
+            those = how_many(number, "conversation")
             say(f"forgot {those} older than {retention.conversations} days")
     if retention.logs:
         _forget_logs(folder / "logs", now - timedelta(days=retention.logs))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from axio.plugins import TRANSPORT_GROUP, Installed
-from axio_tui.chat.trust import Trust, look_at, project_folders
+from axio_tui.chat.trust import Trust, brought_to
 from axio_tui.config.file import read_config, replace
 from axio_tui.config.forms import shown
 from axio_tui.config.load import load_config
@@ -130,7 +130,7 @@ def _quoted(value: object) -> str:
 def _told(value: Value) -> str:
     if value.source == "default":
         return f"default; {value.setting.help}"
-    return f"{value.source}, {visible(value.where)}" if value.where else value.source
+    return visible(value.origin)
 
 
 # ── changing the file ─────────────────────────────────────────────────────────────────────────
@@ -217,7 +217,7 @@ def _trust(args: argparse.Namespace, say: Say) -> int:
     if not folder.is_dir():
         raise WrongUse(f"there is no folder {visible(args.folder)}")
     trust = Trust()
-    found = [one for one in map(look_at, project_folders(folder)) if one is not None]
+    found = brought_to(folder)
     for one in found:
         trust.keep(one, True)
         programs = ", which start programs" if one.starts_programs else ""
@@ -277,4 +277,4 @@ def _say_what_wins(name: str, value: object, say: Say) -> None:
     project = open_project(Path.cwd(), lambda text: None, ask=None)
     now = load_config({}, projects=project.configs).values.get(name)
     if now is not None and now.value != value:
-        say(f"but {_shown(name, now.value)} holds here: {now.source}, {now.where}")
+        say(f"but {_shown(name, now.value)} holds here: {now.origin}")

@@ -14,7 +14,7 @@ from axio_tui.config.settings import SETTINGS
 from axio_tui.config.values import Config, resolve
 from axio_tui.errors import WrongUse
 
-__all__ = ("configure", "load_config")
+__all__ = ("configure", "load_config", "with_stored")
 
 
 def load_config(
@@ -30,6 +30,16 @@ def load_config(
         copy = keep_broken(user)
         told = f"; it is left out, and kept as {copy.name}" if copy else "; it is left out"
         user.problems[0] = replace(user.problems[0], text=user.problems[0].text + told)
+    return with_stored(flags, projects, user, environment)
+
+
+def with_stored(
+    flags: Mapping[str, Any],
+    projects: Sequence[ConfigFile],
+    user: ConfigFile,
+    environment: Mapping[str, str],
+) -> Config:
+    """The settings of these files, and of the database for the current folder."""
     stored: dict[str, str] = {}
     problem = ""
     path = database_file(environment)

@@ -33,6 +33,11 @@ class Value:
     def rank(self) -> int:
         return _RANKS[self.source]
 
+    @property
+    def origin(self) -> str:
+        """The kind of place and the place, for a person."""
+        return f"{self.source}, {self.where}" if self.where else self.source
+
 
 @dataclass(slots=True)
 class Config:

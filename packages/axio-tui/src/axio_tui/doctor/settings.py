@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from axio.plugins import TRANSPORT_GROUP
-from axio_tui.chat.trust import Trust, look_at, project_folders
+from axio_tui.chat.trust import Trust, brought_to, trusted_project
 from axio_tui.config import keyring
-from axio_tui.config.file import ConfigFile, Problem, read_config
+from axio_tui.config.file import read_config
+from axio_tui.config.load import with_stored
 from axio_tui.config.paths import config_file, database_file
 from axio_tui.config.saved import ACCOUNT
 from axio_tui.config.secrets import KEYS, Secrets
-from axio_tui.config.values import Config, resolve
+from axio_tui.config.values import Config
 from axio_tui.doctor.findings import Finding, State
 from axio_tui.errors import words_of_others
 from axio_tui.parts import Parts, disabled_in
@@ -25,35 +26,13 @@ _NAMED = 20
 
 def config_here(environment: Mapping[str, str] = os.environ) -> Config:
     """The settings that hold in the current folder. A file that is broken stays as it is."""
-    stored: dict[str, str] = {}
-    problem = ""
-    database = database_file(environment)
-    if database.exists():
-        from axio_tui.config.stored import stored_settings
-
-        stored, problem = stored_settings(database, os.getcwd())
-    config = resolve(
-        flags={},
-        environment=environment,
-        projects=_trusted(),
-        user=read_config(config_file(environment)),
-        database=stored,
-    )
-    if problem:
-        config.problems.append(Problem(problem))
-    return config
+    projects = trusted_project(Path.cwd()).configs
+    return with_stored({}, projects, read_config(config_file(environment)), environment)
 
 
 def parts_here(report: Callable[[str], object] = lambda line: None) -> Parts:
     """The installed parts without those that are switched off here."""
     return Parts(report, off=disabled_in(config_here()))
-
-
-def _trusted() -> list[ConfigFile]:
-    trust = Trust()
-    found = [one for folder in project_folders(Path.cwd()) if (one := look_at(folder))]
-    states = [(one, trust.state(one)) for one in found]
-    return [one.config for one, state in states if one.config and state == "trusted"]
 
 
 def look_at_config() -> Iterator[Finding]:
@@ -129,7 +108,7 @@ def _account() -> Finding | None:
 def look_at_trust() -> Iterator[Finding]:
     """The files that this folder brings, and if they are used."""
     trust = Trust()
-    brought = [one for folder in project_folders(Path.cwd()) if (one := look_at(folder))]
+    brought = brought_to(Path.cwd())
     for one in brought:
         state = trust.state(one)
         words = f"{one.folder}: {', '.join(one.names)}: {_TRUST[state]}"

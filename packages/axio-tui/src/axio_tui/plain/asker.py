@@ -62,7 +62,8 @@ class LineAsker:
     def _list(self, offered: Sequence[Offered]) -> None:
         lines = [f"  {n}  {visible(_told(one))}" for n, one in enumerate(offered[:_SHOWN], 1)]
         more = len(offered) - _SHOWN
-        lines += [f"  and {more} more: a part of the name finds them"] * (more > 0)
+        if more > 0:
+            lines.append(f"  and {more} more: a part of the name finds them")
         self._write("".join(f"{line}\n" for line in lines))
 
     async def fill(self, form: Form) -> dict[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from axio.events import SessionEndEvent
 from axio.types import StopReason, Usage
+from axio_tui.how_many import how_many
 
 __all__ = ("footer",)
 
@@ -15,5 +16,5 @@ def footer(end: SessionEndEvent, seconds: float, calls: int = 0) -> str:
         return ""
     parts = [f"{usage.input_tokens:,} tokens in", f"{usage.output_tokens:,} out"]
     if calls:
-        parts.append(f"{calls} call{'s' if calls > 1 else ''}")
+        parts.append(how_many(calls, "call"))
     return f"-- {', '.join([*parts, f'{seconds:.1f} s'])}\n"

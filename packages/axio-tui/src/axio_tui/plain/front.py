@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from axio.context import ContextStore
-from axio.events import StreamEvent
 from axio.messages import Prompt
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import (
@@ -61,13 +60,6 @@ if TYPE_CHECKING:
     from axio_tools_local.workspace import Workspace
 
 __all__ = ("Front",)
-
-FRAME = 0.015
-"""Seconds at most between something that happens and its line."""
-SHOWN_AGAIN = 20
-"""Entries of a conversation that is gone on with."""
-SILENCE = 10.0
-"""Seconds without a word after which the person is told that the model still works."""
 
 
 class Front:
@@ -302,9 +294,6 @@ class Front:
                 await warm(agent.tools)
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────
-
-    def _sent(self, prompt: Prompt) -> AsyncGenerator[StreamEvent, None]:
-        return self.session.send(prompt, budget=self._budget())
 
     async def _run(self, prompt: Prompt | None) -> None:
         """Answer the prompt, or the oldest that waits, and then all that are queued."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from axio.budget import Budget
-from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta
+from axio.events import Error, SessionEndEvent, StreamEvent, TextDelta, ToolUseStart
 from axio.exceptions import LimitReached, OutputError
 from axio.messages import Prompt
 from axio.types import JSONObject, StopReason
@@ -177,7 +177,7 @@ class _Result:
             self._failure = event.exception
         elif isinstance(event, SessionEndEvent):
             self._end = event
-        elif self._texts and type(event).__name__ == "ToolUseStart":
+        elif self._texts and isinstance(event, ToolUseStart):
             self._texts.clear()  # what is said before a call is no answer
         return ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -13,23 +15,22 @@ from axio_tui.app.widgets.composer import Composer
 from axio_tui.app.wrap import unstacked
 from axio_tui.harmless import plain
 
-__all__ = ("Pager",)
+__all__ = ("LongText", "Pager")
+
+T = TypeVar("T")
 
 
-class Pager(Window[None]):
-    """Shows a text; keys scroll it. The first letter closes it, and goes with what follows into the
-    composer, if that is below."""
+class LongText(Window[T]):
+    """Shows a text; keys scroll it."""
 
     DEFAULT_CSS = """
-    Pager VerticalScroll { height: auto; background: $surface; }
-    Pager VerticalScroll > Static { height: auto; }
+    LongText VerticalScroll { height: auto; background: $surface; }
+    LongText VerticalScroll > Static { height: auto; }
     """
-    key_words = "arrows scroll, Esc closes, a letter goes on writing"
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self.title_words = title
-        self._is_left = False
         self._text = unstacked(plain(text))
 
     def contents(self) -> ComposeResult:
@@ -38,6 +39,17 @@ class Pager(Window[None]):
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+
+class Pager(LongText[None]):
+    """The first letter closes it, and goes with what follows into the composer, if that is
+    below."""
+
+    key_words = "arrows scroll, Esc closes, a letter goes on writing"
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(title, text)
+        self._is_left = False
 
     def on_key(self, event: events.Key) -> None:
         if self._is_left or (event.is_printable and self._leave()):

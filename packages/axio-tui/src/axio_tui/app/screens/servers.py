@@ -7,21 +7,17 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
 
 from axio.exceptions import AxioError
 from axio_tui.app.screens.ask import Ask
 from axio_tui.app.screens.choice_list import ChoiceList, Row
-from axio_tui.app.screens.pager import Pager
+from axio_tui.app.screens.pager import LongText, Pager
 from axio_tui.app.screens.window import Window
 from axio_tui.app.widgets.line import Line
-from axio_tui.app.wrap import unstacked
 from axio_tui.chat.commands import CommandFailed
 from axio_tui.chat.servers import act, add, differences, whole_of, words_of
 from axio_tui.errors import CommandError
-from axio_tui.harmless import one_line, plain, visible
+from axio_tui.harmless import one_line, visible
 from axio_tui.server_tools import ServerTools
 
 __all__ = ("AddServer", "Changes", "ServersScreen")
@@ -100,7 +96,8 @@ class ServersScreen(ChoiceList[None, str]):
             if key == "y":
                 await self._do(act(self._servers, "approve", name))
 
-        self.app.push_screen(Changes(name, "\n".join(lines)), answered)
+        title = f"Changed tools of {visible(name)}"
+        self.app.push_screen(Changes(title, "\n".join(lines)), answered)
 
     def action_remove(self) -> None:
         name = self.thing
@@ -123,29 +120,13 @@ class ServersScreen(ChoiceList[None, str]):
         self.app.push_screen(AddServer(self._servers), added)
 
 
-class Changes(Window[str | None]):
+class Changes(LongText[str | None]):
     """The differences of the tools of a server. Gives "y" to approve them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss('y')", "approve", show=False),
     ]
-    DEFAULT_CSS = """
-    Changes VerticalScroll { height: auto; background: $surface; }
-    Changes VerticalScroll > Static { height: auto; }
-    """
     key_words = "y approves them as they are now, Esc leaves them refused, arrows scroll"
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__()
-        self.title_words = f"Changed tools of {visible(name)}"
-        self._text = unstacked(plain(text))
-
-    def contents(self) -> ComposeResult:
-        with VerticalScroll(classes="scrolls"):
-            yield Static(Content(self._text), markup=False)
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
 
 
 class AddServer(Window[str | None]):

@@ -13,6 +13,7 @@ from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.app.widgets.line import Line
 from axio_tui.chat.library import Library
 from axio_tui.harmless import one_line
+from axio_tui.how_many import how_many
 
 __all__ = ("Choice", "SessionsScreen")
 
@@ -64,8 +65,7 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
 
     def _more(self, info: SessionInfo) -> str:
         here = "this one, " if info.session_id == self._current else ""
-        plural = "s" * (info.message_count != 1)
-        return f"{here}{info.message_count} message{plural}, {info.created_at[:16]}"
+        return f"{here}{how_many(info.message_count, 'message')}, {info.created_at[:16]}"
 
     def matches(self, row: Row[SessionInfo]) -> bool:
         return True  # the library has searched already

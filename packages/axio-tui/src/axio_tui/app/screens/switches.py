@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from axio.exceptions import message_of
 from axio.tool import AnyTool
 from axio_tui.app.screens.choice_list import ChoiceList, Row
+from axio_tui.how_many import how_many
 
 __all__ = (
     "GuardSelectScreen",
@@ -110,7 +111,7 @@ class TransportSelectScreen(Switches[set[str]]):
         count = self._counts.get(name, 0)
         if not count and name not in self._available:
             return "not available"
-        return f"{count} model{'s' * (count != 1)}"
+        return how_many(count, "model")
 
     def result(self) -> set[str]:
         return self.off

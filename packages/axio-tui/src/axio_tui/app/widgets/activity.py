@@ -30,8 +30,8 @@ class Activity(Static):
         if busy_since is not None:
             minutes, seconds = divmod(int(max(0, monotonic() - busy_since)), 60)
             passed = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-            stops = hint(self.app, "stop", "stops")
-            left = ", ".join([f"{words or 'working'} {passed}", *[stops] * bool(stops)])
+            parts = (f"{words or 'working'} {passed}", hint(self.app, "stop", "stops"))
+            left = ", ".join(filter(None, parts))
         more = "new" if is_new else "more"
         below = " ".join([glyph("down", self._is_ascii), f"{more}, {hint(self.app, 'end', '')}"])
         told = (left, below if is_behind else "")

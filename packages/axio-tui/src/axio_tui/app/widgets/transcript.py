@@ -176,12 +176,11 @@ class Transcript(Rows, can_focus=True):
         column.now = time.monotonic()
         known = len(column.items)
         column.take(self.conversation.entries[self._hidden :], changed)
-        for index in changed:
-            if index < len(column.items) and isinstance(
-                entry := (item := column.items[index]).entry, ToolCall
-            ):
-                item.agents = self.agents_of(entry)
-                if entry.status == "running" and item.since is None:
+        for index in changed & set(range(len(column.items))):
+            item = column.items[index]
+            if isinstance(item.entry, ToolCall):
+                item.agents = self.agents_of(item.entry)
+                if item.entry.status == "running" and item.since is None:
                     item.since = column.now
                 if index >= known:
                     item.is_open = self._all_open
