@@ -179,7 +179,10 @@ def test_a_broken_database_is_said_and_the_rest_works(axio: Any) -> None:
     path.write_bytes(b"no database" * 500)
     done = axio(*RUN)
     assert done.code == 0
-    assert done.line == f"axio: the settings in {path} cannot be read: file is not a database"
+    assert done.err.splitlines() == [
+        f"axio: the settings in {path} cannot be read: file is not a database",
+        f"axio: {path}: MCP servers cannot be read: file is not a database",
+    ]
     assert axio("config").code == 0
 
 
