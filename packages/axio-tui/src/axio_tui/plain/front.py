@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from axio.context import ContextStore
+from axio.events import StreamEvent
 from axio.messages import Prompt
 from axio_tui.chat.builtin import BUILTIN
 from axio_tui.chat.commands import (
@@ -303,7 +304,11 @@ class Front:
                 await session.queue(prompt)
                 prompt = None
             await self._ready()
-            stream = await self._oldest() if prompt is None else self._sent(prompt)
+            stream = (
+                await self._oldest()
+                if prompt is None
+                else session.send(prompt, budget=self._budget())
+            )
             while stream is not None:
                 with self._interrupts.ending(session.stop):
                     await self._telling.follow(stream, self._parts)
