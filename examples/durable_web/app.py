@@ -3,7 +3,10 @@
 Started from this folder:
 
     axio-worker app:durable     # as many as you like
-    python web.py               # http://127.0.0.1:8000/?user=anna
+    python web.py               # needs starlette and uvicorn
+
+Anna asks for a refund at http://127.0.0.1:8000/?user=anna, and bob decides on it at
+http://127.0.0.1:8000/?user=bob&session=anna-1.
 """
 
 from __future__ import annotations
