@@ -72,7 +72,7 @@ async def events(request: Request) -> Response:
 
 
 async def _events(session: str, after: int) -> AsyncIterator[str]:
-    rested = None
+    rested: object = Rested(""), []  # nothing was posted yet
     while True:
         async for event in durable.follow(session, after):
             if isinstance(event, Stored):

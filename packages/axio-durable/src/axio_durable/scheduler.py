@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Protocol, TypeAlias
 
 __all__ = ("Advance", "InProcess", "Scheduler")
@@ -55,35 +56,28 @@ class InProcess:
         self._changed.set()
 
     async def work(self, advance: Advance, concurrency: int, stop: asyncio.Event) -> None:
-        running: dict[str, asyncio.Task[object]] = {}
-        stopping = asyncio.create_task(stop.wait())
-        changed = stopping
-        try:
+        running: set[str] = set()
+
+        async def serve(session: str) -> None:
+            try:
+                await advance(session)
+            except Exception:
+                logger.exception("session %r failed", session)
+            finally:
+                running.discard(session)
+                self._changed.set()
+
+        async def wake() -> None:
+            await stop.wait()
+            self._changed.set()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wake())
             while not stop.is_set():
                 self._changed.clear()
-                for session in [one for one in self._poked if one not in running]:
-                    if len(running) < concurrency:
-                        del self._poked[session]
-                        running[session] = asyncio.create_task(_call(advance, session))
-                changed = asyncio.create_task(self._changed.wait())
-                await asyncio.wait(
-                    (stopping, changed, *running.values()), return_when=asyncio.FIRST_COMPLETED
-                )
-                changed.cancel()
-                running = {id: task for id, task in running.items() if not task.done()}
-            if running:
-                await asyncio.wait(running.values())
-        finally:
-            stopping.cancel()
-            changed.cancel()
-            for task in running.values():
-                task.cancel()
-            if running:
-                await asyncio.wait(running.values())
-
-
-async def _call(advance: Advance, session: str) -> None:
-    try:
-        await advance(session)
-    except Exception:
-        logger.exception("session %r failed", session)
+                idle = (session for session in self._poked if session not in running)
+                for session in list(islice(idle, concurrency - len(running))):
+                    del self._poked[session]
+                    running.add(session)
+                    group.create_task(serve(session))
+                await self._changed.wait()
