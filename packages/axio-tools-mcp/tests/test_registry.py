@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import support
 from axio.exceptions import StoreError
 from axio.plugins import ToolsPlugin, discover_tools_plugins
 from axio_tools_mcp import MCPPlugin, MCPRegistry, MCPServerConfig, MCPSession
@@ -25,8 +22,6 @@ from axio_tools_mcp.tui import MCPHubScreen
 from support.mcp_servers import Rows, assert_nothing_left, called, odd, real
 
 pytestmark = pytest.mark.timeout(180)
-
-BROKEN = Path(support.__file__).with_name("mcp_broken_server.py")
 
 
 @pytest.fixture
@@ -135,39 +130,6 @@ async def test_tools_that_a_server_gets_later_are_there(registry: MCPRegistry) -
     async with asyncio.timeout(40):
         while before + 5 not in refreshed:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-
-
-def listing(*names: str, **schema: Any) -> MCPServerConfig:
-    """A server that lists tools of these names, each with one schema."""
-    tools = [{"name": name, "inputSchema": {"type": "object", **schema}} for name in names]
-    words = [str(BROKEN), "", json.dumps(tools), "lists"]
-    return MCPServerConfig("x", command=sys.executable, args=words)
-
-
-async def test_a_tool_that_is_left_out_is_named_and_not_counted(
-    registry: MCPRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    await registry.connect_all([listing("t", "t", "prompts", "u")])
-    assert registry.server_tool_count("x") == len(registry.all_tools) == 3
-    twice, error = registry.left_out("x")
-    assert twice == "MCP server 'x', tool 't', is listed twice; the first one is used"
-    assert error.startswith("MCP server 'x', its prompts: ")
-    assert caplog.messages.count(twice) == 1
-    await registry.switch("x", False)
-    assert registry.left_out("x") == []
-
-
-async def test_of_many_that_are_left_out_some_are_named(registry: MCPRegistry) -> None:
-    await registry.connect_all([listing(*["t"] * 1001)])
-    lines = registry.left_out("x")
-    assert registry.server_tool_count("x") == 1 and len(lines) == 21
-    assert lines[-1] == "and 981 more are left out"
-
-
-async def test_a_list_that_cannot_be_read_is_an_error_of_its_server(registry: MCPRegistry) -> None:
-    await registry.connect_all([listing("t", properties=5)])
-    assert registry.server_status("x") == "connected"
-    assert "its tools: its answer is not what the protocol allows" in registry.server_error("x")
 
 
 async def test_a_burst_of_changes_is_told_once() -> None:

@@ -38,6 +38,7 @@ class Server:
     left_out: list[str] = field(default_factory=list)
     error: str = ""
     connecting: int = 0
+    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class MCPRegistry:
@@ -315,7 +316,8 @@ class MCPRegistry:
     async def _load(self, server: Server) -> None:
         left_out: list[str] = []
         try:
-            server.tools = await load_tools(server.session, self._approvals, left_out.append)
+            async with server.loading:  # so that the last list is the one that stays
+                server.tools = await load_tools(server.session, self._approvals, left_out.append)
             server.left_out, server.error = _shortened(left_out), ""
         except Exception as error:
             server.error = str(error)

@@ -26,6 +26,7 @@ __all__ = ("load_mcp_tools", "load_tools", "make_tool")
 logger = logging.getLogger(__name__)
 
 _MORE = {"resources": resources_tool, "prompts": prompts_tool, "skills": skills_tool}
+_AT_ONCE = 25  # tools that are made without a pause for what else is to be done
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
@@ -78,9 +79,13 @@ async def load_tools(
     or refuses its calls. `tell` is called with a line for each that is left out.
     """
     all_listed = await session.list_tools()
-    changes = {} if approvals is None else approvals.changes(session.config, all_listed)
+    changes = {}
+    if approvals is not None:
+        changes = await asyncio.to_thread(approvals.changes, session.config, all_listed)
     tools: dict[str, Tool[Any]] = {}
-    for listed in all_listed:
+    for number, listed in enumerate(all_listed):
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # thousands of them take seconds
         if not session.config.offers(listed.name):
             continue
         try:
