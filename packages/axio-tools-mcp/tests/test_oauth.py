@@ -172,6 +172,15 @@ async def test_an_address_from_a_browser_on_another_machine_is_typed() -> None:
             assert said(await session.call_tool("meet", {"calls": 1})) == "met"
 
 
+async def test_a_header_that_is_configured_is_sent_and_not_the_token_that_is_kept() -> None:
+    async with protected(600) as server:
+        await log_in(server)
+        config = MCPServerConfig("p", url=server.url, headers={"authorization": "Bearer mine"})
+        with pytest.raises(ConnectError):
+            async with connect(config, Hooks(nothing, nothing, nothing)):
+                pass
+
+
 async def test_a_line_is_typed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     person, terminal = os.openpty()
     try:

@@ -123,6 +123,7 @@ def test_resources_are_told_with_their_address() -> None:
         (["3"], {"result": 3}, "3"),
         (["1", "2"], {"result": [1, 2]}, "1\n2"),
         (["2 found"], {"found": [1, 2]}, '2 found\n{"found": [1, 2]}'),
+        (["other"], {"result": 3}, 'other\n{"result": 3}'),
         (["words"], None, "words"),
     ],
 )
@@ -241,12 +242,12 @@ def test_variables_are_replaced_in_every_text() -> None:
     config = MCPServerConfig(
         "s",
         command="${BIN}/x",
-        args=["${MISSING:-y}", "$BIN", "${EMPTY:-z}"],
+        args=["${MISSING:-y}", "$BIN", "${EMPTY:-z}", "${BIN:-w}"],
         env={"K": "${env:BIN}"},
         cwd="${workspaceFolder}",
     )
     made = expanded(config, {"BIN": "/bin", "EMPTY": "", "workspaceFolder": "/w"})
-    assert (made.command, made.args) == ("/bin/x", ["y", "$BIN", "z"])
+    assert (made.command, made.args) == ("/bin/x", ["y", "$BIN", "z", "/bin"])
     assert (made.env, made.cwd) == ({"K": "/bin"}, "/w")
     with pytest.raises(ConfigError, match="'s': the variable MISSING in its headers is not set"):
         expanded(MCPServerConfig("s", url="http://x", headers={"A": "${MISSING}"}), {})

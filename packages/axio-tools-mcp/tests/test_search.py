@@ -43,6 +43,7 @@ MANY = [
         ("delete", "files__delete_file"),
         ("call other__tool_7 please", "other__tool_7"),
         ("repos", "issues__create_issue"),
+        ("thing 7", "other__tool_7"),
     ],
 )
 def test_a_tool_is_found_by_name_description_parameter_or_beginning(query: str, first: str) -> None:

@@ -249,6 +249,11 @@ def test_a_history_that_a_crash_left_open_shows_calls_whose_outcome_is_unknown()
     assert isinstance(call, ToolCall) and (call.status, call.result) == ("done", "there it is")
 
 
+def test_words_of_the_system_in_a_history_are_a_note() -> None:
+    history = [Message("system", [TextBlock("Be brief.")])]
+    assert Conversation(history).entries == [Note("system", "Be brief.")]
+
+
 def test_a_reload_keeps_what_is_the_same_with_its_times() -> None:
     conversation = fed(*START, CALLS, ToolResult("a", "look", False, "x", {"text": "x"}))
     conversation.changed()
