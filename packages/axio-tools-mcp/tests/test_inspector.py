@@ -31,7 +31,7 @@ def inspect(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     package = installed(*INSPECTOR) / "node_modules/@modelcontextprotocol/inspector"
     program = package / "clients/launcher/build/index.js"
     return subprocess.run(
-        [str(node(22)), str(program), "--cli", *arguments],
+        [str(node(22)), str(program), "--cli", *arguments, "--connect-timeout", "60000"],
         cwd=folder,
         env={**os.environ, "HOME": str(folder / "home")},
         stdin=subprocess.DEVNULL,

@@ -32,6 +32,7 @@ from axio_transport_anthropic import AnthropicTransport
 from support.loopback import Server, serving, status, stream
 from support.parts import requires
 from support.recordings import Recording, observed, recordings
+from support.waiting import until
 
 KEY = "sk-ant-very-secret-key"
 HI = [Message("user", [TextBlock("Hi")])]
@@ -133,10 +134,7 @@ async def test_a_stream_that_is_left_early_is_closed_on_both_sides() -> None:
         async with aclosing(transport.stream(HI, [], "")) as events:
             async for _ in events:
                 break
-        for _ in range(100):
-            if server.gone:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: server.gone)
         assert server.gone == 1
 
 

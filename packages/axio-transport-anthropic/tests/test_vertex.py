@@ -82,7 +82,7 @@ async def test_the_event_loop_runs_on_while_a_token_is_fetched(
     answer = TokenHandler.do_POST
 
     def slow(handler: TokenHandler) -> None:
-        assert answered.wait(5)
+        assert answered.wait(50)
         answer(handler)
 
     monkeypatch.setattr(TokenHandler, "do_POST", slow)

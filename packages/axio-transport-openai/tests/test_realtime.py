@@ -39,6 +39,7 @@ from axio_transport_openai.realtime import (
     OPENAI_REALTIME_URL,
 )
 from axio_transport_openai.realtime_events import RealtimeDecoder
+from support import waiting
 
 SAY: dict[str, Any] = {"type": "input_text", "text": "hello"}
 
@@ -205,10 +206,7 @@ async def test_connecting_tells_who_one_is_and_how_one_will_speak() -> None:
         assert isinstance(session, RealtimeSession)
         await session.close()
         await session.close()
-        for _ in range(100):
-            if server.heard:
-                break
-            await asyncio.sleep(0.01)
+        await waiting.until(lambda: server.heard)
     [request] = server.asked
     assert request.query == {"model": "gpt-realtime"}
     assert request.headers["Authorization"] == "Bearer k-123456"

@@ -34,6 +34,7 @@ from axio_transport_openai import OPENAI_MODELS, OpenAITransport, Timeouts
 from support.loopback import Reply, Server, serving, status, stream
 from support.parts import requires
 from support.recordings import Recording, observed, recordings, wanted
+from support.waiting import until
 
 KEY = "sk-proj-0123456789"
 HELLO = [Message("user", [TextBlock("hello")])]
@@ -380,9 +381,7 @@ async def test_a_stream_that_is_left_lets_go_of_its_connection() -> None:
         events = transport(server).stream(HELLO, [], "")
         assert await anext(events) == TextDelta(0, "hi")
         await events.aclose()
-        async with asyncio.timeout(60):
-            while not server.gone:  # noqa: ASYNC110 - the server sets no event
-                await asyncio.sleep(0.01)
+        await until(lambda: server.gone)
 
 
 # ── the other endpoints ───────────────────────────────────────────────────────────────────────

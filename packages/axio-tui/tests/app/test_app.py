@@ -222,13 +222,13 @@ async def test_escape_stops_a_tool_that_works(tmp_path: Path) -> None:
 
 async def test_shift_tab_goes_through_the_modes(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, _, pilot):
-        assert app.session.permissions is not None
+        permissions = app.session.permissions
+        assert permissions is not None
+        shown = {"ask": "ask", "plan": "PLAN", "accept-edits": "ACCEPT EDITS", "auto": "AUTO"}
         seen = []
         for _ in range(5):
-            seen.append(app.session.permissions.mode)
-            await pilot.pause()
-            shown = {"ask": "ask", "plan": "PLAN", "accept-edits": "ACCEPT EDITS", "auto": "AUTO"}
-            assert shown[seen[-1]] in words_on(app).splitlines()[-1]
+            seen.append(permissions.mode)
+            await until(pilot, lambda: shown[permissions.mode] in words_on(app).splitlines()[-1])
             await pilot.press("shift+tab")
         assert seen == ["ask", "plan", "accept-edits", "auto", "ask"]
 

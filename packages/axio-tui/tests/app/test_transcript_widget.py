@@ -26,6 +26,7 @@ from axio.types import StopReason, Usage
 from axio_tui.app.widgets.transcript import Transcript
 from axio_tui.chat.conversation import Conversation
 from axio_tui.chat.entries import ToolCall
+from support.screen import until
 
 
 class Alone(App[None]):
@@ -236,11 +237,7 @@ async def test_nothing_is_painted_while_nothing_changes() -> None:
         transcript.touch()
         timer = timer_of(transcript)
         assert timer is not None
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if timer_of(transcript) is None:
-                break
-        assert timer_of(transcript) is None
+        await until(pilot, lambda: timer_of(transcript) is None)
         assert screen_of(transcript)[-1].strip() == "x"
 
 
