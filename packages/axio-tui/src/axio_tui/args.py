@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from axio_tui.config.settings import LOG_LEVELS, MODES
 from axio_tui.subcommands import SUBCOMMANDS
 
 __all__ = ("EXIT_CODES", "build_parser")
 
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
-
-
 FORMATS = ("text", "json", "stream-json")
-MODES = ("ask", "plan", "accept-edits", "auto")
 EXIT_CODES = {
     0: "done",
     1: "failed",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from axio_tui.app.agent_lines import AgentAt, agent_line, agents_of, live
-from axio_tui.chat.builtin import BUILTIN
+from axio_tui.chat.builtin import BUILTIN, permissions_of
 from axio_tui.chat.commands import CommandFailed, Host, Outcome, SlashCommand
 from axio_tui.chat.composer import Command
 
@@ -82,9 +82,7 @@ async def _rewind(app: AgentApp) -> None:
 async def _permissions(app: AgentApp) -> None:
     from axio_tui.app.screens.permissions import PermissionsScreen
 
-    permissions = app.session.permissions
-    if permissions is None:
-        raise CommandFailed("nothing is asked here: the tools are not guarded")
+    permissions = permissions_of(app.host)
     app.push_screen(PermissionsScreen(permissions, app.session.store.session_id))
 
 

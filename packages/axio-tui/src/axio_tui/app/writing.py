@@ -103,11 +103,10 @@ class Writing:
         return [TextBlock(words.text), *found.blocks, *drawn(words.pictures)]
 
     async def _agree(self, question: str) -> bool:
+        from axio_tui.app.asker import answer_of
         from axio_tui.app.screens.ask import Ask
 
-        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._app.push_screen(Ask(question, {"y": "send it", "n": "do not"}), answer.set_result)
-        return await answer == "y"
+        return await answer_of(self._app, Ask(question, {"y": "send it", "n": "do not"})) == "y"
 
     # ── commands of the person's own ──────────────────────────────────────────────────────────
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import get_args
 
 from axio.context import SessionInfo
-from axio.messages import Message
 from axio_tui.chat.attached import typed_in
 from axio_tui.chat.commands import (
     CommandFailed,
@@ -34,9 +33,10 @@ from axio_tui.chat.sandbox import SANDBOX
 from axio_tui.chat.servers import MCP
 from axio_tui.chat.session import Point
 from axio_tui.chat.settings import SETTING_UP
+from axio_tui.harmless import one_line
 from axio_tui.how_many import how_many
 
-__all__ = ("BUILTIN",)
+__all__ = ("BUILTIN", "permissions_of")
 
 _SHOWN = 70  # characters of a prompt in a list
 _LISTED = 30  # conversations
@@ -177,7 +177,7 @@ async def _rewind(host: Host, arguments: str) -> Outcome:
         return "There is nothing to go back to."
     if not arguments:
         options = [
-            Option(_shortened(point.message), f"/rewind {number}")
+            Option(one_line(point.message.text, _SHOWN), f"/rewind {number}")
             for number, point in enumerate(points, 1)
         ]
         usage = f"/rewind N [{'|'.join(_REWOUND)}]: go back to before that prompt"
@@ -222,7 +222,7 @@ async def _steer(host: Host, arguments: str) -> Outcome:
 
 
 async def _mode(host: Host, arguments: str) -> Outcome:
-    permissions = _permissions(host)
+    permissions = permissions_of(host)
     if arguments:
         if arguments not in _MODES:
             raise CommandFailed(f"there is no mode {arguments}, only {', '.join(_MODES)}")
@@ -235,11 +235,11 @@ async def _modes(host: Host) -> Iterable[str]:
 
 
 async def _list_permissions(host: Host, arguments: str) -> Outcome:
-    decisions = _permissions(host).decided_in(host.session.store.session_id)
+    decisions = permissions_of(host).decided_in(host.session.store.session_id)
     word, _, number = arguments.partition(" ")
     if word == "revoke":
         decision = decisions[_index(number, len(decisions))]
-        _permissions(host).decisions.revoke(decision.id)
+        permissions_of(host).decisions.revoke(decision.id)
         return f"Taken back: {decision.explain()}"
     if arguments:
         raise CommandFailed("/permissions lists what was decided, /permissions revoke N takes back")
@@ -252,7 +252,8 @@ async def _list_permissions(host: Host, arguments: str) -> Outcome:
     return Pick("Decided here", options, "/permissions revoke N: ask again about such calls")
 
 
-def _permissions(host: Host) -> Permissions:
+def permissions_of(host: Host) -> Permissions:
+    """The permissions of the conversation. `CommandFailed` if it has none."""
     permissions = host.session.permissions
     if permissions is None:
         raise CommandFailed("nothing is asked here: the tools are not guarded")
@@ -272,11 +273,6 @@ async def _tools(host: Host, arguments: str) -> Outcome:
 
 
 # ── small parts ───────────────────────────────────────────────────────────────────────────────
-
-
-def _shortened(message: Message) -> str:
-    text = " ".join(message.text.split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _index(number: str, length: int) -> int:

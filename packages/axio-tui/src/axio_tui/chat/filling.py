@@ -25,6 +25,7 @@ from axio.messages import Message
 from axio.run.budget import CHARACTERS_PER_TOKEN
 from axio.tool import AnyTool
 from axio_tui.chat.stored import is_words
+from axio_tui.harmless import one_line
 
 __all__ = ("Filling", "Kind", "estimated", "filling", "within")
 
@@ -108,8 +109,7 @@ def _name(message: Message) -> str:
         who, text = ("you" if is_words(message) else "axio"), message.text
     else:
         who, text = ("axio" if message.role == "assistant" else "system"), message.text
-    line = " ".join(text.split()) or ", ".join(names)
-    return f"{who}: {line if len(line) <= _SHOWN else f'{line[:_SHOWN]}...'}"
+    return f"{who}: {one_line(text, _SHOWN) or one_line(', '.join(names), _SHOWN)}"
 
 
 def _length(message: Message) -> int:

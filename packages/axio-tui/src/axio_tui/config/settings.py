@@ -9,7 +9,17 @@ from typing import Any, Literal, TypeAlias
 
 from axio_tui.config.keys import ACTIONS, checker
 
-__all__ = ("SETTINGS", "Kind", "Setting", "find_setting", "is_secret", "path_of", "variable_of")
+__all__ = (
+    "LOG_LEVELS",
+    "MODES",
+    "SETTINGS",
+    "Kind",
+    "Setting",
+    "find_setting",
+    "is_secret",
+    "path_of",
+    "variable_of",
+)
 
 Kind: TypeAlias = Literal["text", "number", "amount", "flag", "names"]
 """A text, a whole number, one above 0, true or false, or several names: a tuple of texts."""
@@ -120,13 +130,14 @@ def _is_less(before: float | None, after: float) -> bool:
     return before is None or after <= before
 
 
+MODES = ("ask", "plan", "accept-edits", "auto")
 _TIGHTER_MODES = _among(
     {"ask": ("plan",), "accept-edits": ("ask", "plan"), "auto": ("ask", "plan")}
 )
 _TIGHTER_PLACES = _among(
     {"none": ("workspace-write", "read-only"), "workspace-write": ("read-only",)}
 )
-_LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
 
 SETTINGS = (
     Setting("transport", "text", "the model's provider; not set: the first that can be used"),
@@ -147,7 +158,7 @@ SETTINGS = (
         "text",
         "when you are asked before a call",
         "ask",
-        choices=("ask", "plan", "accept-edits", "auto"),
+        choices=MODES,
         limits=True,
         tightens=_TIGHTER_MODES,
     ),
@@ -174,7 +185,7 @@ SETTINGS = (
         "time_limit", "amount", "seconds that one prompt may take", limits=True, tightens=_is_less
     ),
     Setting("system", "text", "the system prompt, instead of axio's own"),
-    Setting("log_level", "text", "what to log", choices=_LOG_LEVELS),
+    Setting("log_level", "text", "what to log", choices=LOG_LEVELS),
     Setting("log_file", "text", "where to log; not set: standard error"),
     Setting("ui", "text", "the full screen, or lines", "full", choices=("full", "plain")),
     Setting("theme", "text", "the colours of the full screen"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -42,7 +42,8 @@ class Choices(OptionList, inherit_bindings=False):
 
 
 class ChoiceList(Window[A], Generic[A, T]):
-    """`rows` is what there is to choose from. Subclasses say what `chosen` does with a thing."""
+    """`rows` is what there is to choose from. It gives the thing that is chosen, unless a subclass
+    says otherwise in `chosen`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "the line above", show=False),
@@ -148,7 +149,7 @@ class ChoiceList(Window[A], Generic[A, T]):
 
     def chosen(self, thing: T) -> None:
         """The person has chosen."""
-        raise NotImplementedError
+        self.dismiss(cast(A, thing))
 
 
 def _line(row: Row[Any], is_here: bool) -> Content:

@@ -11,6 +11,7 @@ from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.app.screens.pager import Pager
 from axio_tui.app.screens.tool_detail import detail_of
 from axio_tui.chat.offers import told
+from axio_tui.how_many import how_many
 
 __all__ = (
     "ModelSelectScreen",
@@ -34,9 +35,6 @@ class ModelSelectScreen(ChoiceList[tuple[str, ModelSpec] | None, tuple[str, Mode
             for name, spec in models
         ]
 
-    def chosen(self, thing: tuple[str, ModelSpec]) -> None:
-        self.dismiss(thing)
-
 
 class SessionSelectScreen(ChoiceList[SessionInfo | None, SessionInfo]):
     """Gives one of the conversations; None for none."""
@@ -48,12 +46,13 @@ class SessionSelectScreen(ChoiceList[SessionInfo | None, SessionInfo]):
     def __init__(self, sessions: Sequence[SessionInfo]) -> None:
         super().__init__()
         self.rows = [
-            Row(info.preview, info, f"{info.message_count} messages, {info.created_at[:16]}")
+            Row(
+                info.preview,
+                info,
+                f"{how_many(info.message_count, 'message')}, {info.created_at[:16]}",
+            )
             for info in sessions
         ]
-
-    def chosen(self, thing: SessionInfo) -> None:
-        self.dismiss(thing)
 
 
 class SelectorSelectScreen(ChoiceList[str | None, str]):
@@ -76,9 +75,6 @@ class SelectorSelectScreen(ChoiceList[str | None, str]):
             Row(f"{'*' if name == (active or '') else ' '} {label}", name, more)
             for name, label, more in rows
         ]
-
-    def chosen(self, thing: str) -> None:
-        self.dismiss(thing)
 
 
 class ToolDetailScreen(Pager):

@@ -32,6 +32,3 @@ class OfferedScreen(ChoiceList[str | None, str]):
             self.dismiss(typed)
             return None
         return super().action_choose()
-
-    def chosen(self, thing: str) -> None:
-        self.dismiss(thing)

@@ -17,6 +17,3 @@ class PickScreen(ChoiceList[str | None, str]):
         super().__init__()
         self.title_words = pick.title
         self.rows = [Row(option.label, option.command) for option in pick.options]
-
-    def chosen(self, thing: str) -> None:
-        self.dismiss(thing)

@@ -25,6 +25,3 @@ class PromptSearch(ChoiceList[str | None, str]):
     def __init__(self, prompts: Iterable[str]) -> None:
         super().__init__()
         self.rows = [Row(prompt, prompt) for prompt in prompts]
-
-    def chosen(self, thing: str) -> None:
-        self.dismiss(thing)

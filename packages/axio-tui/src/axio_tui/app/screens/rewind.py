@@ -22,9 +22,6 @@ class RewindScreen(ChoiceList[int | None, int]):
         numbered = list(enumerate(points, 1))[::-1]
         self.rows = [Row(point.message.text, number) for number, point in numbered]
 
-    def chosen(self, thing: int) -> None:
-        self.dismiss(thing)
-
 
 def what_question() -> Ask:
     """Asked when a prompt is chosen."""

@@ -43,6 +43,3 @@ class ModelRoleSelectScreen(ChoiceList[ModelRole | None, ModelRole]):
             Row(role.value, role, ", ".join(filter(None, (words, now.get(role)))))
             for role, words in self.told.items()
         ]
-
-    def chosen(self, thing: ModelRole) -> None:
-        self.dismiss(thing)
