@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from axio_tools_mcp import MCPServerConfig
+from axio_tools_mcp.edit import add_entry
 from axio_tools_mcp.files import find_servers, read_servers, user_file
 from axio_tools_mcp.variables import expanded
 
@@ -210,3 +212,24 @@ def test_an_input_that_only_another_client_can_ask_for_is_refused() -> None:
     config = MCPServerConfig("s", command="x", env={"KEY": "${input:key}"})
     with pytest.raises(ValueError, match=r"'s': .*\$\{input:key\} in its env"):
         expanded(config, {})
+
+
+def test_a_link_and_the_mode_of_a_file_stay(tmp_path: Path) -> None:
+    kept, link, new = (tmp_path / name for name in ("kept.json", "mcp.json", "new.json"))
+    kept.write_text("{}")
+    kept.chmod(0o644)
+    link.symlink_to(kept)
+    for file in (link, new):
+        add_entry(file, "s", {"command": "x"})
+    assert link.is_symlink() and json.loads(kept.read_text())["mcpServers"] == {
+        "s": {"command": "x"}
+    }
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (kept, new)] == [0o644, 0o600]
+
+
+def test_a_text_that_cannot_be_written_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_text("{}")
+    with pytest.raises(UnicodeEncodeError):
+        add_entry(file, "s", {"command": "\ud800"})
+    assert file.read_text() == "{}" and [*tmp_path.iterdir()] == [file]
