@@ -118,6 +118,24 @@ async def test_servers_are_added_changed_and_removed(hub: Path) -> None:
         await app.save(pilot)
         (changed,) = CustomHubScreen.load_config()
         assert changed.models.ids() == ["org/model"] and changed.api_key == KEY
+        await pilot.press("m")
+        await pilot.press("enter")
+        assert isinstance(app.screen, ModelEditScreen)
+        app.fill(context_window="32000", capabilities="text, vision")
+        await app.save(pilot)
+        await pilot.press("a")
+        app.fill(model_id="org/model")
+        await app.save(pilot)
+        assert "another model has this name" in str(app.screen.query_one("#keys", Label).render())
+        await pilot.press("a")
+        app.fill(model_id="small")
+        await app.save(pilot)
+        await pilot.press("escape")
+        (changed,) = CustomHubScreen.load_config()
+        assert changed.models.ids() == ["org/model", "small"]
+        able = frozenset({Capability.text, Capability.vision})
+        spec = changed.models["org/model"]
+        assert (spec.context_window, spec.capabilities) == (32000, able)
         await pilot.press("d", "escape")
         await pilot.pause()
     assert app.answers == [None] and CustomHubScreen.load_config() == []

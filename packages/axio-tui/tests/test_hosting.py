@@ -15,16 +15,19 @@ from axio.context import MemoryContextStore
 from axio.events import TextDelta
 from axio.exceptions import StreamError
 from axio.models import Capability, ModelSpec
-from axio.testing import StubTransport, make_text_response
+from axio.testing import StubTransport, make_text_response, make_tool_use_response
 from axio.tool import Tool
 from axio_tui import tools
 from axio_tui.chat.model_commands import MODEL
 from axio_tui.chat.models import Models
+from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.subagents import SubAgents
 from axio_tui.choose import OFFLINE, Choice
 from axio_tui.config.load import load_config
 from axio_tui.hosting import host_tools, hosted
 from axio_tui.parts import Parts
+from axio_tui_guards import PathGuard
+from axio_tui_guards.asking import ask_user
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
@@ -62,6 +65,13 @@ def subagents_over(transport: Any) -> SubAgents:
     return SubAgents(own)
 
 
+async def refuses(asked: Asked) -> str:
+    return "no"
+
+
+NOBODY = Permissions(refuses)
+
+
 async def echo(text: str) -> str:
     """Echo."""
     return text
@@ -74,7 +84,7 @@ async def test_the_tools_of_the_host_reach_it_only_while_it_is_there(tmp_path: P
     agent = Agent("Help.", Eye("hi"), [Tool(name="echo", handler=echo)])
     subagents = subagents_over(worker)
     async with models_of(Eye("hi", sees=False), vision=eye) as models:
-        with hosted(agent, subagents, models):
+        with hosted(agent, subagents, models, NOBODY):
             assert await tools.subagent("look") == "the report"
             assert await tools.vision_analyze(str(picture)) == "a cat"
     assert await tools.subagent("look") == "SubAgent is not configured"
@@ -95,7 +105,7 @@ async def test_without_a_model_that_sees_it_is_said_how_to_get_one(tmp_path: Pat
     agent = Agent("Help.", Eye("hi"))
     async with models_of(Eye("hi", sees=False)) as models:
         refused = pytest.raises(StreamError, match="/model vision NAME has named no other")
-        with hosted(agent, subagents_over(Eye("x")), models), refused:
+        with hosted(agent, subagents_over(Eye("x")), models, NOBODY), refused:
             await tools.vision_analyze(str(picture))
 
 
@@ -163,8 +173,29 @@ async def test_a_role_keeps_its_model_in_this_folder_until_it_is_given_back() ->
 
 async def test_events_of_the_seeing_model_pass_as_they_come() -> None:
     async with models_of(Eye("one two")) as models:
-        with hosted(Agent("Help.", Eye("x")), subagents_over(Eye("x")), models):
+        with hosted(Agent("Help.", Eye("x")), subagents_over(Eye("x")), models, NOBODY):
             seeing = tools.vision_transport
             assert seeing is not None
             events = [event async for event in seeing.stream([], [], "")]
     assert "".join(e.delta for e in events if isinstance(e, TextDelta)) == "one two"
+
+
+async def test_a_guard_of_others_that_asks_at_the_terminal_asks_where_the_rules_do() -> None:
+    asked: list[str] = []
+
+    async def allows(one: Asked) -> str:
+        asked.append(one.question)
+        return "once"
+
+    async def look(path: str) -> str:
+        return f"seen {path}"
+
+    calls = [make_tool_use_response("look", "c1", {"path": "/far/a"}), make_text_response("done")]
+    tool = Tool(name="look", handler=look, guards=(PathGuard(),))
+    agent, store = Agent("Help.", StubTransport(calls), [tool]), MemoryContextStore()
+    async with models_of(Eye("x")) as models:
+        with hosted(agent, subagents_over(Eye("x")), models, Permissions(allows)):
+            await agent.run("go", store)
+    assert len(asked) == 1 and "'look' wants to use" in asked[0]
+    assert "seen /far/a" in str(await store.get_history())
+    assert await ask_user("And now?") == "", "there is no terminal"

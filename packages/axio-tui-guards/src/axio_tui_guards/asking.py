@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import termios
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
@@ -25,6 +26,7 @@ __all__ = (
     "ask_user",
     "choice_of",
     "put",
+    "questions_to",
     "reply_of",
     "says_no",
     "says_yes",
@@ -68,11 +70,27 @@ class Reply(str):
         return reply
 
 
+_hosts: list[PromptFn] = []
+
+
+@contextmanager
+def questions_to(host: PromptFn) -> Iterator[None]:
+    """While the block lasts, `ask_user` asks the application that has the terminal."""
+    _hosts.append(host)
+    try:
+        yield
+    finally:
+        _hosts.remove(host)
+
+
 async def ask_user(message: str) -> str:
     """Print `message` to stderr and return the next line of stdin; "" when there is no terminal.
 
-    Anything that was typed before is thrown away: it was no answer to this question.
+    Anything that was typed before is thrown away: it was no answer to this question. Where an
+    application has the terminal, it puts the question.
     """
+    if _hosts:
+        return await _hosts[-1](message)
     if not sys.stdin.isatty():
         return ""
     async with ASK_LOCK:

@@ -158,7 +158,7 @@ async def equipped(
         outfit()
         more.on_change = extensions.on_change = place.on_change = outfit
         models.changed = outfit.role_changed
-        opened.enter_context(hosted(agent, subagents, models))
+        opened.enter_context(hosted(agent, subagents, models, permissions))
         yield equipment
 
 

@@ -14,16 +14,21 @@ from axio.plugins import TOOLS_GROUP
 from axio.tool import AnyTool
 from axio_tui import tools
 from axio_tui.chat.models import Models
+from axio_tui.chat.permissions import Permissions
 from axio_tui.chat.subagents import SubAgents
 from axio_tui.choose import OFFLINE
 from axio_tui.parts import Parts
+from axio_tui_guards.asking import questions_to
 
 __all__ = ("host_tools", "hosted")
 
 
 @contextmanager
-def hosted(agent: Agent, subagents: SubAgents, models: Models) -> Iterator[None]:
-    """While the block lasts, tools of others reach the sub-agents and the seeing model too."""
+def hosted(
+    agent: Agent, subagents: SubAgents, models: Models, permissions: Permissions
+) -> Iterator[None]:
+    """While the block lasts, tools of others reach the sub-agents and the seeing model too, and
+    guards of others that ask at the terminal ask where the rules do."""
 
     async def begin() -> tuple[Agent, MemoryContextStore]:
         return await subagents.made(agent.tools, agent.selector), MemoryContextStore()
@@ -31,7 +36,8 @@ def hosted(agent: Agent, subagents: SubAgents, models: Models) -> Iterator[None]
     before = tools.subagent_factory, tools.vision_transport
     tools.subagent_factory, tools.vision_transport = begin, _Seeing(models)
     try:
-        yield
+        with questions_to(permissions.put_words):
+            yield
     finally:
         tools.subagent_factory, tools.vision_transport = before
         tools.status_line_callback = None

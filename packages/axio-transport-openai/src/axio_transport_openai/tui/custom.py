@@ -1,27 +1,23 @@
-"""Servers of one's own choice: listed, added, changed and removed."""
+"""Servers of one's own choice, and the models of each: listed, added, changed and removed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Label, OptionList
-from textual.widgets.option_list import Option
 
+from axio.models import ModelRegistry, ModelSpec
 from axio_transport_openai.custom import OpenAICompatibleTransport
 from axio_transport_openai.saved import CONFIG_PATH, load, save
-from axio_transport_openai.tui.edit import ProviderEditScreen
+from axio_transport_openai.tui.edit import ModelEditScreen, ProviderEditScreen
+from axio_transport_openai.tui.listed import Listed
 
 __all__ = ("CustomHubScreen",)
 
 
-class CustomHubScreen(ModalScreen[dict[str, str] | None]):
+class CustomHubScreen(Listed[OpenAICompatibleTransport]):
     """Keeps the servers in a file of its own, and ends with None.
 
     An application lists them as `openai-custom.NAME`; after the screen it calls `load_config`
@@ -29,23 +25,13 @@ class CustomHubScreen(ModalScreen[dict[str, str] | None]):
     """
 
     CONFIG_PATH: ClassVar[Path] = CONFIG_PATH
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Close"),
-        Binding("a", "add", "Add"),
-        Binding("d", "remove", "Remove"),
-    ]
-    DEFAULT_CSS = """
-    CustomHubScreen { align: center middle; }
-    CustomHubScreen > Vertical {
-        width: 70; height: auto; max-height: 90%; padding: 1 2;
-        border: round $primary; background: $surface;
-    }
-    CustomHubScreen OptionList { height: auto; max-height: 20; border: none; }
-    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "models", "Models")]
+    heading = "Servers of your own"
+    kind = "server"
+    keys = "Enter changes one, m its models, a adds one, d removes one, Esc closes"
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        super().__init__()
-        self._providers = self.load_config()
+        super().__init__(self.load_config())
 
     @classmethod
     def load_config(cls, session: Any = None) -> list[OpenAICompatibleTransport]:
@@ -57,58 +43,46 @@ class CustomHubScreen(ModalScreen[dict[str, str] | None]):
         """Replace those of the file."""
         save(cls.CONFIG_PATH, providers)
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Label("Servers of your own")
-            yield OptionList(id="providers", markup=False)
-            yield Label("Enter changes one, a adds one, d removes one, Esc closes", id="keys")
+    def words(self, thing: OpenAICompatibleTransport) -> str:
+        models = f"{len(thing.models)} model{'s' * (len(thing.models) != 1)}"
+        return f"{thing.name}  {thing.base_url.shown}, {models}"  # type: ignore[attr-defined]
 
-    def on_mount(self) -> None:
-        self._list()
+    def name_of(self, thing: OpenAICompatibleTransport) -> str:
+        return thing.name
 
-    def _list(self) -> None:
-        options = self.query_one("#providers", OptionList)
-        here = options.highlighted or 0
-        options.clear_options()
-        for one in self._providers:
-            models = f"{len(one.models)} model{'s' * (len(one.models) != 1)}"
-            options.add_option(Option(Content(f"{one.name}  {one.base_url.shown}, {models}")))  # type: ignore[attr-defined]
-        if self._providers:
-            options.highlighted = min(here, len(self._providers) - 1)
+    def dialog(self, thing: OpenAICompatibleTransport | None) -> ProviderEditScreen:
+        return ProviderEditScreen(thing)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        place = event.option_index
-        self.app.push_screen(
-            ProviderEditScreen(self._providers[place]), lambda one: self._put(place, one)
+    def keep(self) -> None:
+        self.save_config(self.things)
+
+    def action_models(self) -> None:
+        if (place := self.place) is not None:
+            self.app.push_screen(_Models(self.things[place], self.changed))
+
+
+class _Models(Listed[ModelSpec]):
+    """Those of one server."""
+
+    kind = "model"
+
+    def __init__(self, server: OpenAICompatibleTransport, changed: Callable[[], None]) -> None:
+        super().__init__(server.models.values())
+        self.heading = f"Models of {server.name}"
+        self._server = server
+        self._changed = changed
+
+    def words(self, thing: ModelSpec) -> str:
+        return (
+            f"{thing.id}  {thing.context_window:,} tokens, {', '.join(sorted(thing.capabilities))}"
         )
 
-    def action_add(self) -> None:
-        self.app.push_screen(
-            ProviderEditScreen(None), lambda one: self._put(len(self._providers), one)
-        )
+    def name_of(self, thing: ModelSpec) -> str:
+        return thing.id
 
-    def action_remove(self) -> None:
-        place = self.query_one("#providers", OptionList).highlighted
-        if place is not None and place < len(self._providers):
-            del self._providers[place]
-            self._keep()
+    def dialog(self, thing: ModelSpec | None) -> ModelEditScreen:
+        return ModelEditScreen(thing)
 
-    def action_close(self) -> None:
-        self.dismiss(None)
-
-    def _put(self, place: int, provider: OpenAICompatibleTransport | None) -> None:
-        if provider is None:
-            return
-        if any(one.name == provider.name for one in self._at(place)):
-            self.query_one("#keys", Label).update("another server has this name already")
-            return
-        self._providers[place : place + 1] = [provider]
-        self._keep()
-
-    def _at(self, place: int) -> list[OpenAICompatibleTransport]:
-        """All others."""
-        return [one for number, one in enumerate(self._providers) if number != place]
-
-    def _keep(self) -> None:
-        self.save_config(self._providers)
-        self._list()
+    def keep(self) -> None:
+        self._server.models = ModelRegistry(self.things)
+        self._changed()
