@@ -127,6 +127,21 @@ async def test_a_part_can_be_switched_off_while_it_runs() -> None:
 
 
 @pytest.mark.usefixtures("weather")
+async def test_a_part_that_was_off_at_the_start_is_told_to_come_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    async with loaded([], off={TOOLS_GROUP: ["weather"]}) as extensions:
+        host: Any = SimpleNamespace(extensions=extensions)
+        said = await PLUGINS.run(host, "enable weather")
+        assert said == "weather is switched on in this folder, from the next start on."
+        listed: Any = await PLUGINS.run(host, "")
+        told = {option.label for option in listed.options}
+        wanted = "weather (axio.tools) of acme-weather 2.1, off: it is used from the next start on"
+        assert wanted in told
+
+
+@pytest.mark.usefixtures("weather")
 async def test_a_tool_that_was_switched_off_while_it_came_comes_when_it_is_switched_on() -> None:
     parts = Parts(print)
     extensions = Extensions(parts, print)

@@ -83,6 +83,8 @@ class Parts(Installed):
         reserved = {TRANSPORT_GROUP: frozenset(server.name for server in SERVERS)}
         super().__init__(report, reserved=reserved, off=off or {})
         self._own = Installed(report)
+        self.off = off or {}
+        """The names of those that are left out, by group."""
         self.failed: dict[EntryPoint, PluginError] = {}
         """Those that could not be imported: they are not tried again."""
 

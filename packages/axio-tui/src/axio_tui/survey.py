@@ -77,6 +77,8 @@ async def _found(
     used = parts.entry(entry.group, entry.name)
     if entry.name in off.get(entry.group, ()):
         state = "off"
+    elif entry.name in parts.off.get(entry.group, ()):
+        state, error = "off", "it is used from the next start on"
     elif used is None or used != entry or used.dist != entry.dist:
         state = "skipped"
         error = f"{named(used)} is used" if used else "the name is for a part of axio itself"

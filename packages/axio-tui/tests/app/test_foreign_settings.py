@@ -221,6 +221,9 @@ async def test_the_screen_of_a_plug_in_with_tools_is_shown(start: Start) -> None
         await until(pilot, lambda: "The tools of old are as" in words_on(app))
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)
+        await command(app, pilot, "/settings old", "PLUGIN SETTINGS")
+        await pilot.press("s")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
 async def test_servers_of_ones_own_are_added_on_their_screen_and_used(

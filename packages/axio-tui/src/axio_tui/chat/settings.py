@@ -10,7 +10,7 @@ from axio_tui.chat.commands import CommandFailed, Host, Outcome, SlashCommand
 from axio_tui.chat.connecting import Connecting
 from axio_tui.chat.providers import Providers, title_of
 from axio_tui.chat.setting_up import filled_in, signed_in
-from axio_tui.choose import choose_named
+from axio_tui.choose import available, choose_named
 from axio_tui.config.saved import ACCOUNT
 from axio_tui.errors import CommandError
 from axio_tui.own_servers import split_name
@@ -37,15 +37,21 @@ async def _settings(host: Host, arguments: str) -> Outcome:
 
 
 async def _listed(host: Host, said: str) -> str | None:
-    providers, extensions = host.providers, host.extensions
+    providers = host.providers
     offered = [Offered(one.name, one.title, str(one)) for one in await providers.standing()]
     offered += [
         Offered(f"{_SEVERAL} {name}", f"{title_of(name)}: several", "each with a name of its own")
         for name in await providers.with_own()
     ]
-    plugins = extensions.plugins if extensions is not None else {}
-    offered += [Offered(f"{_PLUGIN} {name}", name, "plug-in with tools") for name in plugins]
+    offered += [
+        Offered(f"{_PLUGIN} {name}", name, "plug-in with tools") for name in _plugins_of(host)
+    ]
     return await host.asker.choose(Choosing(f"{said} Settings of".strip(), offered))
+
+
+def _plugins_of(host: Host) -> list[str]:
+    """The names of those that bring tools and have begun."""
+    return [] if host.extensions is None else [*host.extensions.plugins]
 
 
 async def _change(host: Host, name: str) -> str:
@@ -54,6 +60,8 @@ async def _change(host: Host, name: str) -> str:
     kind, _, other = name.partition(" ")
     if kind == _PLUGIN:
         return await set_up_plugin(host, other)
+    if name in _plugins_of(host) and name not in available(providers.parts):
+        return await set_up_plugin(host, name)
     if kind == _SEVERAL or (other := split_name(name, providers.parts)[0]):
         return await _of_several(host, other)
     choice = await choose_named(name, providers.parts)
@@ -124,7 +132,11 @@ async def _names(host: Host) -> Iterable[str]:
     return [one.name for one in await host.providers.standing()]
 
 
+async def _settable(host: Host) -> Iterable[str]:
+    return [*await _names(host), *_plugins_of(host)]
+
+
 SETTING_UP = (
     SlashCommand("connect", "[NAME]", "take another provider, tried first", _connect, _names),
-    SlashCommand("settings", "[NAME]", "keys and addresses of providers", _settings, _names),
+    SlashCommand("settings", "[NAME]", "keys and addresses of providers", _settings, _settable),
 )
