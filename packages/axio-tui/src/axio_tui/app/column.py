@@ -121,13 +121,14 @@ class Column:
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────
 
-    def _rows_of(self, index: int) -> list[Row]:
+    def _rows_of(self, index: int) -> Sequence[Row]:
         """The rows of an item, drawn if need be; those that were seen longest ago are given up."""
         assert self._look is not None
         item = self.items[index]
         rows = item.rows(self._look, self._width, self.now)
-        self._kept_rows += len(rows) - self._kept.pop(item, 0)
-        self._kept[item] = len(rows)
+        held = item.held
+        self._kept_rows += held - self._kept.pop(item, 0)
+        self._kept[item] = held
         while self._kept_rows > _KEPT and len(self._kept) > 1:
             oldest = next(iter(self._kept))
             self._kept_rows -= self._kept.pop(oldest)
