@@ -52,7 +52,7 @@ class Terminal:
 
 
 @contextmanager
-def _opened(home: Path, url: str) -> Iterator[Terminal]:
+def opened(home: Path, url: str) -> Iterator[Terminal]:
     axio = str(Path(sys.executable).with_name("axio"))
     pid, master = pty.fork()
     if pid == 0:
@@ -75,7 +75,7 @@ def stopped_after(parts: tuple[Part, ...], sign: bytes) -> float:
     """Seconds from the key to the word, once the sign of the work was on the screen."""
     with tempfile.TemporaryDirectory(prefix="axio-") as folder, ModelServer() as model:
         model.answer(*parts)
-        with _opened(Path(folder), model.url) as terminal:
+        with opened(Path(folder), model.url) as terminal:
             terminal.until(b"F1 help")
             terminal.write(b"go\r")
             terminal.until(sign)
