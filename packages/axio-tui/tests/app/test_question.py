@@ -19,8 +19,9 @@ from axio_tui.app.screens.whole_question import WholeQuestion
 from axio_tui.app.widgets import question
 from axio_tui.app.widgets.brief import Brief
 from axio_tui.app.widgets.composer import Composer
-from axio_tui.app.widgets.diff import Sheet
+from axio_tui.app.widgets.diff import Sheet, _lay_out
 from axio_tui.app.widgets.question import QuestionBar
+from axio_tui.chat.diff_rows import Row
 from axio_tui.chat.permissions import Asked, Permissions
 from axio_tui.chat.questions import Questions
 from support.screen import until
@@ -288,6 +289,17 @@ async def test_a_long_reason_and_rule_say_that_there_is_more_and_stand_whole_on_
         shown = "".join(row.text for row in app.screen.query_one(Sheet).rows)
         for name in ("title", "why", "rule"):
             assert app.bar.query_one(f"#{name}", Brief).text in shown
+
+
+@pytest.mark.parametrize("width", [20, 37, 80])
+def test_words_stay_whole_and_columns_of_files_stay_columns(width: int) -> None:
+    said = "the person is asked since no rule allows it, and nothing is lost of it"
+    lines = ["".join(text for _, text in line) for line in _lay_out([Row("text", said)], width)]
+    assert "".join(lines) == said and all(word in "\n".join(lines) for word in said.split())
+    code = "x" * 3 + " " * 40 + "y"
+    full = ["".join(text for _, text in line) for line in _lay_out([Row("+", code, 1)], width)]
+    assert "".join(line[8:] for line in full) == code
+    assert {len(line) for line in full[:-1]} <= {width}
 
 
 async def test_old_and_new_stand_side_by_side_where_there_is_room(folder: Path) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import ClassVar, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from axio_tui.app.wrap import breaks, folded
 from axio_tui.chat.diff_rows import Kind, Row, pairs_of
 
 __all__ = ("Sheet",)
@@ -153,25 +155,9 @@ def _wrapped(row: Row, width: int) -> Iterator[str]:
         number = "" if row.number is None else str(row.number)
         before = f"{number:>{_NUMBER}} {row.kind} "
     room = max(2, width - len(before))
-    for piece in _pieces(row.text, room):
-        yield before + piece
+    # Words stay whole, but not in a file, of which each column counts.
+    starts = (folded if before else breaks)(row.text, room)
+    for start, end in pairwise([0, *starts, len(row.text)]):
+        yield before + row.text[start:end]
         if before:
             before = f"{'':>{_NUMBER}} {row.kind} "
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    """The text in pieces of so many columns."""
-    if text.isascii():
-        for start in range(0, max(1, len(text)), width):
-            yield text[start : start + width]
-        return
-    piece: list[str] = []
-    used = 0
-    for character in text:
-        columns = cell_len(character)
-        if used + columns > width:
-            yield "".join(piece)
-            piece, used = [], 0
-        piece.append(character)
-        used += columns
-    yield "".join(piece)
