@@ -155,6 +155,19 @@ def call(id: str = "c1") -> list[Message]:
     ]
 
 
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "ansi-dark"])
+async def test_the_sign_of_what_is_selected_stands_on_the_colour_of_its_row(theme: str) -> None:
+    async with shown(call(), (60, 20)) as (transcript, _, pilot):
+        pilot.app.theme = theme
+        await pilot.press("up", "up")
+        await pilot.pause()
+        (sign, *_, last) = next(
+            list(strip) for strip in transcript._shown if strip.text.startswith("▌")
+        )
+        assert sign.style is not None and last.style is not None
+        assert sign.text == "▌" and sign.style.bgcolor == last.style.bgcolor
+
+
 async def test_a_call_is_one_line_that_opens() -> None:
     async with shown(call(), (60, 20)) as (transcript, _, pilot):
         (line,) = [line for line in screen_of(transcript) if "shell" in line]

@@ -278,7 +278,8 @@ class Transcript(Rows, can_focus=True):
         if self._selected is not None and row.strip.text.strip():
             first, last = self._column.span(self._selected)
             if first <= line < last:
-                strip = marked(strip, "|" if self._is_ascii else "▌", self._style_of("selected"))
+                style = self.rich_style + self._style_of("selected")
+                strip = marked(strip, "|" if self._is_ascii else "▌", style)
         selection = self.text_selection
         span = selection.get_span(line) if selection is not None else None
         return strip if span is None else highlighted(strip, *span, self._style_of("selection"))
