@@ -308,7 +308,7 @@ async def pasted_picture(app: AgentApp, pilot: Pilot[None]) -> None:
 
 
 async def doctor(app: AgentApp, pilot: Pilot[None]) -> None:
-    app.push_screen(Pager("", to_text(FOUND, 68)))
+    app.push_screen(Pager("/doctor", to_text(FOUND, 68)))
     await until(pilot, lambda: "bubblewrap" in words_on(app))
 
 

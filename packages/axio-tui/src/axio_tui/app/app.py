@@ -367,6 +367,7 @@ class AgentApp(Actions):
 
     def on_composer_sent_nothing(self) -> None:
         if self.is_open and self.session.inbox.waiting:
+            self.transcript.follow()
             self.runs.send_parked(self.session)
 
     async def on_composer_draft_changed(self, message: Composer.DraftChanged) -> None:

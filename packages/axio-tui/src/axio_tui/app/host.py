@@ -127,16 +127,16 @@ class ScreenHost:
             if app.session.conversation is not before:
                 app.transcript.show(app.session.conversation)
             app.refresh_lines()
-        await self._take(outcome)
+        await self._take(outcome, f"/{command.name}")
 
-    async def _take(self, outcome: Outcome) -> None:
+    async def _take(self, outcome: Outcome, title: str) -> None:
         app = self._app
         match outcome:
             case str():
                 if outcome.count("\n") < LINES:
                     app.say(outcome)
                 else:
-                    app.push_screen(Pager("", outcome))
+                    app.push_screen(Pager(title, outcome))
             case Pick():
                 app.push_screen(PickScreen(outcome), self._picked)
             case Send(prompt=prompt):
@@ -145,7 +145,7 @@ class ScreenHost:
                 if message is not None:
                     app.composer.pastes.learn(message)
                 app.composer.load(text)
-                app.transcript.paint()
+                app.transcript.follow()
                 app.say(said)
             case Leave():
                 app.action_leave()
