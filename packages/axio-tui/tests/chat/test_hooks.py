@@ -411,7 +411,9 @@ async def test_a_fork_keeps_its_hooks_and_is_not_begun_again(
     path = script(log(tmp_path / "log"))
     talk = Talk(hook(path, "session_start"), hook(path, "turn_end"))
     await talk.run()
+    await talk.session.note(Note("model", "another one"))
     fork = await talk.session.fork()
+    assert fork.conversation.entries == talk.session.conversation.entries
     assert [event async for event in fork.send("more")]
     told = logged(tmp_path / "log")
     assert [one["event"] for one in told] == ["session_start", "turn_end", "turn_end"]

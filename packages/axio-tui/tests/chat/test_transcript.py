@@ -204,7 +204,7 @@ def test_the_words_of_a_failure_are_the_front_ends() -> None:
 
 
 def test_reasoning_tells_how_long_it_took_and_comes_back() -> None:
-    ticks = iter(range(10))
+    ticks = iter(range(5, 15))
     conversation = Conversation(clock=lambda: float(next(ticks)))
     conversation.say("hi")
     for piece in ("hm", "m", "m"):
