@@ -41,24 +41,27 @@ def notes(axio: Any) -> list[str]:
     return sorted(one.read_text().partition("\n")[2] for one in folder.glob("*"))
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "end", ["exit", *(pytest.param(end, marks=pytest.mark.heavy) for end in ("crash", "made"))]
+)
 def test_one_that_ends_the_program_does_it_once(axio: Any, deadly: Any, end: str) -> None:
     deadly(ENDS[end])
     assert axio(*RUN).out == ""
     assert "deadly" in notes(axio)
-    for _ in range(2):
-        done = axio(*RUN)
-        assert done.code == 0 and "fine,read_file" not in done.out, done.err
-        assert {"weather", "fine", "station_read"} <= {*done.out.split(": ")[1].split(",")}
-        assert done.err.count("it ends the program when it is loaded") == 1
-        assert "left out: axio.tools 'deadly' of acme-deadly 1.0" in done.err
-        assert notes(axio) == ["deadly"], "the others are well"
+    done = axio(*RUN)
+    assert done.code == 0 and "fine,read_file" not in done.out, done.err
+    assert {"weather", "fine", "station_read"} <= {*done.out.split(": ")[1].split(",")}
+    assert done.err.count("it ends the program when it is loaded") == 1
+    assert "left out: axio.tools 'deadly' of acme-deadly 1.0" in done.err
+    assert notes(axio) == ["deadly"], "the others are well"
     listed = axio("plugins", "deadly")
     assert listed.code == 1 and "broken: import: it ends the program" in listed.out
     deadly("async def part() -> str: ...  # mended")
     assert "deadly" in axio(*RUN).out and notes(axio) == []
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.heavy  # it waits until the patience with it ends
 async def test_one_that_holds_the_interpreter_does_it_once(axio: Any, deadly: Any) -> None:
     deadly(HOLDS)

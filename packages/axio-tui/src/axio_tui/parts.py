@@ -38,7 +38,7 @@ from axio.tool import AnyTool, Tool
 from axio_tui.config.values import Config
 from axio_tui.servers import SERVERS
 from axio_tui.steps import held, in_thread, on_loop
-from axio_tui.suspects import noted, watched
+from axio_tui.suspects import are_tried, noted, try_suspects, watched
 from axio_tui.transport_registry import ConfigRows
 
 __all__ = (
@@ -120,8 +120,14 @@ def named(entry: EntryPoint) -> str:
 
 
 async def _step(entry: EntryPoint, step: str, code: Callable[[], T]) -> T:
-    run = code if is_own(entry) else partial(watched, entry, code)
-    return await in_thread(f"{named(entry)}: {step}", run)
+    problem = f"{named(entry)}: {step}"
+    if is_own(entry):
+        return await in_thread(problem, code)
+    for _ in range(10):  # it takes its own time
+        if not are_tried():
+            with suppress(PluginError):
+                await in_thread(problem, try_suspects)
+    return await in_thread(problem, partial(watched, entry, code))
 
 
 async def load_tool(entry: EntryPoint) -> AnyTool:

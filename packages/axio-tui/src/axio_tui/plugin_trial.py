@@ -80,8 +80,10 @@ def _go_on(trial: _Trial, deadline: float, patience: float) -> bool:
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(trial.left).encode())
         threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
-        while line := lines.get(timeout=max(0.01, min(patience, deadline - monotonic()))):
+        until = deadline  # of the first line: the process has to start
+        while line := lines.get(timeout=max(0.01, until - monotonic())):
             trial.take(line)
+            until = min(deadline, monotonic() + patience)
         return not trial.left or trial.blame("it ends the program when it is loaded")
     except Empty:
         words = f"it is not loaded within {patience:.1f} s"

@@ -24,13 +24,13 @@ from axio.plugins import PluginError
 from axio_tui.config.paths import data_folder, own_folder
 from axio_tui.plugin_trial import Pair, tried_apart
 
-__all__ = ("noted", "try_suspects", "watched")
+__all__ = ("are_tried", "noted", "try_suspects", "watched")
 
 T = TypeVar("T")
 
 is_asked = True
 """False in the process that tries them."""
-_PATIENCE, _LIMIT = 5.0, 30.0
+_PATIENCE, _LIMIT = 10.0, 60.0
 _trying = threading.Lock()
 _guilty: dict[Pair, str] | None = None  # None until they were tried
 
@@ -61,18 +61,26 @@ def noted(entry: EntryPoint) -> Iterator[None]:
             os.close(note)
 
 
+def are_tried() -> bool:
+    """True once it is known which of them are well."""
+    return _guilty is not None or not is_asked
+
+
 def try_suspects(patience: float = _PATIENCE) -> dict[Pair, str]:
     """The problems of those that are not well. They are tried once in the life of a process."""
     global _guilty
     with _trying:
         if _guilty is None:
             left = _left_over()
-            known = tried_apart({*left.values()}, patience, _LIMIT) if left else {}
+            known: dict[Pair, str] = {}
+            with suppress(OSError):  # no process can be started
+                known = tried_apart({*left.values()}, patience, _LIMIT) if left else {}
             tried = {pair: known.get(pair, "there was no time to try it") for pair in left.values()}
             _guilty = {pair: problem for pair, problem in tried.items() if problem}
             for file, pair in left.items():
                 if pair not in _guilty:
-                    file.unlink(missing_ok=True)
+                    with suppress(OSError):
+                        file.unlink()
         return _guilty
 
 
@@ -80,7 +88,7 @@ def _left_over() -> dict[Path, Pair]:
     found = {}
     with suppress(OSError):  # there is no such folder
         for file in _folder().iterdir():
-            with suppress(OSError), file.open() as note:
+            with suppress(OSError), file.open(errors="replace") as note:
                 fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 group, _, name = note.read().partition("\n")
                 found[file] = group, name
