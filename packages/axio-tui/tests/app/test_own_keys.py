@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from axio.blocks import TextBlock
+from axio.messages import Message
+from axio.tool import Tool
 from axio_tui.app.app import AgentApp
 from axio_tui.app.keys import keymap
+from axio_tui.app.screens.form import FormScreen
 from axio_tui.app.screens.help import help_on
+from axio_tui.app.screens.sessions import SessionsScreen
+from axio_tui.config.forms import Field, Form
 from axio_tui.config.keys import ACTIONS
 from support.screen import Puppet, app_over, until, words_on
 
@@ -64,6 +70,48 @@ async def test_help_lists_what_the_terminal_does_not_send(
         monkeypatch.setattr(app._driver, "tells_all", True, raising=False)
         told = help_on(app.screen)._text
         assert "does not send" not in told and "Ctrl+Enter, F9" in told
+
+
+async def test_windows_and_questions_have_the_keys_of_the_person_too(tmp_path: Path) -> None:
+    keys = {"rename": ["f9"]}
+    keys |= {"steer": ["f8"], "search": ["alt+r"]}
+    app = app_over(Puppet(), tmp_path, messages=[Message("user", [TextBlock("walks")])], keys=keys)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await ready(app, pilot)
+        await app.push_screen(SessionsScreen(app.opened.library, ""))
+        await until(pilot, lambda: "F9 renames, F3 goes on" in words_on(app))
+        await pilot.press("f2")
+        assert "the new name" not in words_on(app)
+        await pilot.press("f9")
+        await until(pilot, lambda: "the new name" in words_on(app))
+        await pilot.press("escape", "escape")
+        saved: list[dict[str, str] | None] = []
+        await app.push_screen(FormScreen(Form("It", [Field("name", "text")], {}, [])), saved.append)
+        await until(pilot, lambda: "F8 is done at once" in words_on(app))
+        await pilot.press("a", "ctrl+s", "f8")
+        await until(pilot, lambda: saved)
+        assert saved == [{"name": "a"}]
+        await pilot.press("alt+r")
+        await until(pilot, lambda: "Alt+R an older one" in words_on(app))
+
+
+async def test_a_question_has_the_keys_of_the_person(tmp_path: Path) -> None:
+    puppet, shell = Puppet(), Tool(name="shell", handler=asked)
+    keys = {"complete": ["ctrl+y"]}
+    app = app_over(puppet, tmp_path, guarded=[shell], keys=keys)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await ready(app, pilot)
+        puppet.call("shell", '{"command": "touch made"}')
+        await pilot.press("a", "enter")
+        await until(pilot, lambda: "Ctrl+Y to answer" in words_on(app))
+        await until(pilot, lambda: app.question_bar.is_armed)
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: not app.question_bar.has_class("-armed"))
+
+
+async def asked(command: str) -> str:
+    """Never called."""
+    return command
 
 
 def test_every_action_is_bound_under_its_name() -> None:

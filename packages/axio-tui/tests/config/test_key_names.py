@@ -73,7 +73,7 @@ def test_a_variable_wins_over_the_file() -> None:
 
 
 def test_keys_of_texts_and_windows_are_left_to_them() -> None:
-    for key in ("ctrl+a", "backspace", "up", "enter", "escape", "tab"):
+    for key in ("ctrl+a", "backspace", "up", "enter", "escape", "tab", "f3", "ctrl+f"):
         (problem,) = problems(f"clear = '{key}'")
         assert problem.endswith(f"{told_key(key)} is needed for texts and windows")
     assert problems("send = 'alt+enter'\nnewline = 'enter'") == []

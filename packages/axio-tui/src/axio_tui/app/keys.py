@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType, Keymap
 
 from axio_tui.config.keys import ACTIONS, told_key
 
-__all__ = ("EARLY", "KEYS", "MAIN_ONLY", "NO_KEY", "binding", "hint", "keymap")
+__all__ = ("EARLY", "KEYS", "MAIN_ONLY", "NO_KEY", "binding", "hint", "keymap", "keys_of")
 
 NO_KEY = "<no key>"
 
@@ -32,9 +32,15 @@ def keymap(keys: Mapping[str, Sequence[str]]) -> Keymap:
     }
 
 
+def keys_of(app: App[Any], name: str) -> Sequence[str]:
+    """The keys of an action, as they are now."""
+    keys: Sequence[str] = getattr(app, "keys", {}).get(name, ACTIONS[name].keys)
+    return keys
+
+
 def hint(app: App[Any], name: str, words: str) -> str:
     """The key of an action, as it is now, and words; "" if it has no key."""
-    keys = getattr(app, "keys", {}).get(name, ACTIONS[name].keys)
+    keys = keys_of(app, name)
     return f"{told_key(keys[0])} {words}".strip() if keys else ""
 
 

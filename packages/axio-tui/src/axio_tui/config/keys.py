@@ -74,6 +74,8 @@ TEXT_KEYS = frozenset(
     ctrl+shift+left ctrl+shift+right""".split()
 )
 """They move in a text or change it: only an action that has one of them anyway may have it."""
+_WINDOW_KEYS = frozenset(("f3", "ctrl+f"))
+"""They copy a conversation in the list of them, and show all of a question."""
 _PLAIN = {"enter": ("send", "newline"), "escape": ("stop",), "tab": ("complete",)}
 """Keys that mean something in every window, and the actions that may have them."""
 
@@ -134,7 +136,7 @@ def _checked(action: Action, names: Iterable[str]) -> tuple[str, ...]:
     for key in keys:
         if key in action.keys or action.name in _PLAIN.get(key, ()):
             continue
-        if key in TEXT_KEYS or key in _PLAIN:
+        if key in TEXT_KEYS or key in _WINDOW_KEYS or key in _PLAIN:
             raise ValueError(f"{told_key(key)} is needed for texts and windows")
     return keys
 

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from axio_tui.app.agent_lines import AgentAt
+from axio_tui.app.keys import binding
 from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.app.widgets.transcript import Transcript
 from axio_tui.chat.conversation import Conversation
@@ -45,6 +46,9 @@ class TasksScreen(ChoiceList[AgentAt | None, AgentAt]):
     def _list(self) -> None:
         self.fill([Row(line, agent) for agent, line in self._find()])
 
+    def chosen(self, thing: AgentAt) -> None:
+        self.dismiss(thing)
+
     def action_stop(self) -> None:
         if self.thing is not None:
             stopped = self._stop(self.thing.call_id)
@@ -56,10 +60,10 @@ class AgentScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "back", show=False, priority=True),
-        Binding("pageup", "page(-1)", "scroll up", show=False, priority=True),
-        Binding("pagedown", "page(1)", "scroll down", show=False, priority=True),
-        Binding("end", "end", "to the end", show=False, priority=True),
-        Binding("ctrl+o", "toggle_calls", "open or close all calls", show=False, priority=True),
+        binding("page_up", "page(-1)", priority=True),
+        binding("page_down", "page(1)", priority=True),
+        binding("end", "end", priority=True),
+        binding("calls", "toggle_calls", priority=True),
     ]
     DEFAULT_CSS = """
     AgentScreen > Static { height: 1; padding: 0 1; background: $panel; color: $text-muted; }

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Static
 
+from axio_tui.app.keys import binding, hint
 from axio_tui.app.screens.window import Window
 from axio_tui.app.widgets.line import Line
 from axio_tui.config.forms import CLEAR, Field, Form
@@ -70,7 +71,7 @@ class FormScreen(Window[dict[str, str] | None]):
         Binding("up", "move(-1)", "the field above", show=False),
         Binding("down", "move(1)", "the field below", show=False),
         Binding("enter", "next", "the next field, or done", show=False),
-        Binding("ctrl+s", "save", "done", show=False),
+        binding("steer", "save"),
     ]
     DEFAULT_CSS = """
     FormScreen VerticalScroll { height: auto; }
@@ -80,13 +81,18 @@ class FormScreen(Window[dict[str, str] | None]):
     FormScreen FieldRow Input { margin-left: 2; background: $boost; }
     FormScreen .notes { height: auto; padding-bottom: 1; }
     """
-    key_words = "Enter goes on, after the last field it is done; Ctrl+S is done at once; Esc leaves"
 
     def __init__(self, form: Form) -> None:
         super().__init__()
         self.form = form
         self.title_words = form.title
         self._rows = [FieldRow(one, form.values.get(one.name, "")) for one in form.fields]
+
+    def compose(self) -> ComposeResult:
+        at_once = hint(self.app, "steer", "is done at once")
+        told = ["Enter goes on, after the last field it is done", at_once, "Esc leaves"]
+        self.key_words = "; ".join(filter(None, told))
+        yield from super().compose()
 
     def contents(self) -> ComposeResult:
         with VerticalScroll(classes="scrolls", can_focus=not self._rows):

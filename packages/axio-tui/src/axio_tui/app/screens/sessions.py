@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from axio.context import SessionInfo
+from axio_tui.app.keys import binding, hint
 from axio_tui.app.screens.choice_list import ChoiceList, Row
 from axio_tui.app.widgets.line import Line
 from axio_tui.chat.library import Library
@@ -27,12 +29,11 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
     """Gives what the person wants to do. Names are changed, and conversations deleted, at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "rename", "rename", show=False),
+        binding("rename", "rename"),
         Binding("f3", "fork", "go on in a copy", show=False),
         Binding("delete", "delete", "delete, twice", show=False),
     ]
     title_words = "Conversations of this folder, newest first"
-    key_words = "Enter goes on, F2 renames, F3 goes on in a copy, Del Del deletes, Esc closes"
     placeholder = "search in names and first prompts"
     empty_words = "no conversations"
 
@@ -42,6 +43,12 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
         self._current = current
         self._renaming: SessionInfo | None = None
         self._deleting: SessionInfo | None = None
+
+    def compose(self) -> ComposeResult:
+        renames = hint(self.app, "rename", "renames")
+        told = ["Enter goes on", renames, "F3 goes on in a copy", "Del Del deletes", "Esc closes"]
+        self.key_words = ", ".join(filter(None, told))
+        yield from super().compose()
 
     async def on_mount(self) -> None:
         await self.narrow()

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from axio_tui.app.keys import hint
+from axio_tui.app.keys import hint, keys_of
 from axio_tui.app.screens.whole_question import WholeQuestion
 from axio_tui.app.sight import in_sight
 from axio_tui.app.widgets.brief import Brief
@@ -289,7 +289,7 @@ class QuestionBar(Vertical):
         elif event.key == "ctrl+f":
             event.stop()
             self.action_whole()
-        elif event.key == "tab":
+        elif event.key in keys_of(self.app, "complete"):
             event.stop()
             self.leave()
         elif event.key == "enter":
