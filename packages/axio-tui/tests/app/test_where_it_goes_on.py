@@ -1,4 +1,4 @@
-"""What a person does at the composer is shown where it goes on: at the end."""
+"""The end is shown where the conversation goes on by an action of the person."""
 
 from __future__ import annotations
 
