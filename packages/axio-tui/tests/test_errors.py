@@ -65,3 +65,9 @@ def test_a_traceback_cannot_steer_the_terminal() -> None:
     except ValueError as error:
         text = traceback_of(error)
     assert "Traceback" in text and "ValueError: boo" in text and "\x1b" not in text
+
+
+def test_an_error_of_the_system_is_told_by_name_and_words() -> None:
+    error = OSError(30, "Read-only file system", "/home/ada/.config")
+    assert explain(error) == "/home/ada/.config: Read-only file system"
+    assert explain(OSError(30, "Read-only file system")).startswith("OSError: ")

@@ -34,6 +34,14 @@ def test_what_is_piped_in_is_sent_with_the_prompt(axio: Any) -> None:
     assert texts(axio(command=["sh", "-c", shell]).out) == ["Say it.\n\nStandard input:\none\n"]
 
 
+def test_a_mention_in_a_prompt_of_a_script_stays_words(axio: Any) -> None:
+    (axio.home / "notes.txt").write_text("what it holds")
+    (axio.home / ".env").write_text("KEY=1")
+    done = axio(*PROMPTS, "see @notes.txt and @.env")
+    assert texts(done.out) == ["see @notes.txt and @.env"] and not done.err
+    assert "also an @FILE in it" in " ".join(axio("run", "--help").out.split())
+
+
 def test_a_file_is_sent_and_an_empty_input_is_not(axio: Any) -> None:
     (axio.home / "diff").write_text("- old\n")
     with open(axio.home / "diff", "rb") as file:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +89,15 @@ def test_models_and_tools_are_listed(axio: Any) -> None:
 @pytest.mark.parametrize("name", ["sessions", "models", "tools"])
 def test_wrong_use_is_exit_code_2(axio: Any, name: str) -> None:
     assert axio(name, "--nonsense").code == 2
+
+
+def test_a_database_of_a_newer_axio_is_no_empty_list(axio: Any) -> None:
+    assert axio("run", "--tools", "none", "--transport", "local", "hello").code == 0
+    [path] = Path(f"{axio.home}-data").rglob("axio.db")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO axio_context_schema (version) VALUES (999)")
+    for words in (["sessions"], ["run", "-c", "hello"], ["run", "--resume", "x", "hello"]):
+        done = axio(*words)
+        assert done.code == 1 and not done.out
+        assert "cannot be read" in done.err and "newer axio" in done.err
+        assert "no conversation" not in done.err

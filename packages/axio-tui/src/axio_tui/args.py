@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from axio_tui.config.settings import LOG_LEVELS, MODES
+from axio_tui.config.settings import LOG_LEVELS, MODES, WEB_LISTEN
 from axio_tui.subcommands import SUBCOMMANDS
 
 __all__ = ("EXIT_CODES", "build_parser")
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--web-listen",
         metavar="HOST:PORT",
-        default="localhost:8086",
+        default=WEB_LISTEN,
         help="where a browser finds it (default: %(default)s)",
     )
     _add_options(_Options(parser, is_top=True))
@@ -50,7 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=f"exit codes: {codes}",
     )
     run.add_argument(
-        "prompt", nargs="?", metavar="PROMPT", help="what to do; - reads it from stdin"
+        "prompt",
+        nargs="?",
+        metavar="PROMPT",
+        help="what to do, taken as it is, also an @FILE in it; - reads it from stdin",
     )
     _add_output(run)
     _add_schema(run)

@@ -51,6 +51,8 @@ def explain(error: BaseException, transport: object = None) -> str:
     The transport's key is blotted out, should a server repeat it.
     """
     text = _words_of_the_server(str(error))
+    if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str):
+        return one_line(f"{error.filename}: {error.strerror}", limit=1000)
     if not text or not isinstance(error, AxioError | CommandError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, StreamError):

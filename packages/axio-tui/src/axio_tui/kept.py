@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from axio.context import ContextStore
 from axio_tui.chat.library import Library, NoSuchSession, open_library
 from axio_tui.chat.upkeep import retention_in
-from axio_tui.errors import WrongUse
+from axio_tui.errors import CommandError, WrongUse
 
 __all__ = ("library_for", "store_for")
 
@@ -24,6 +24,8 @@ def library_for(args: argparse.Namespace, say: Say) -> AbstractAsyncContextManag
 async def store_for(args: argparse.Namespace, library: Library, say: Say) -> ContextStore:
     """The store of the conversation that is wanted; a new one by default."""
     session_id = None
+    if library.problem and (args.resume is not None or args.continue_):
+        raise CommandError(library.problem)
     if args.resume is not None:
         try:
             session_id = (await library.find(args.resume)).session_id

@@ -65,7 +65,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _main(args: argparse.Namespace, say: Say) -> int:
-    async with open_library(say=say) as library:
+    notices: list[str] = []
+    async with open_library(say=notices.append) as library:
+        if library.problem:
+            say(f"error: {library.problem}")
+            return 1
+        for notice in notices:
+            say(notice)
         return int(await args.job(args, library, say))
 
 

@@ -19,9 +19,10 @@ from axio.run.budget import Budget
 from axio.subagents import make_agent_tools
 from axio.types import StopReason, Usage
 from axio_context_sqlite import SQLiteContextStore
-from axio_tui.chat.filling import filling, within
+from axio_tui.chat.filling import estimated, filling, within
 from axio_tui.chat.meter import Meter, Spent, Window, in_all, money
 from axio_tui.chat.session import ChatSession
+from support.drawing import png
 
 ABLE = frozenset({Capability.text, Capability.tool_use})
 PRICED = ModelSpec("priced", ABLE, context_window=1_000, input_cost=2.0, output_cost=10.0)
@@ -220,6 +221,17 @@ def test_the_parts_are_together_what_the_provider_has_counted(
     parts = filling("system", TOOLS, history, counted)
     assert sum(part.tokens for part in parts) == counted
     assert sum(within(parts).values()) == counted
+
+
+@pytest.mark.parametrize(
+    ("data", "tokens"),
+    [(png(16, 16), 1), (png(750, 100), 101), (png(8000, 6000), 1_600), (b"no picture", 1_500)],
+)
+def test_a_picture_fills_as_much_as_its_pixels(data: bytes, tokens: int) -> None:
+    message = Message("user", [ImageBlock("image/png", data)])
+    assert sum(part.tokens for part in filling("", [], [message])) == tokens
+    result = ToolResultBlock("c", [ImageBlock("image/png", data)])
+    assert estimated([Message("user", [result])]) == tokens
 
 
 def test_nothing_fills_nothing() -> None:

@@ -123,6 +123,15 @@ def test_an_unknown_key_is_named_and_the_rest_holds(axio: Any) -> None:
     assert done.line == f"axio: {path}:1: there is no setting 'moode'; mode is meant?"
 
 
+def test_a_folder_in_the_place_of_the_file_is_said_and_no_copy_is_claimed(axio: Any) -> None:
+    path = write(axio, "")
+    path.unlink()
+    path.mkdir()
+    done = axio(*RUN)
+    assert done.code == 0 and "Is a directory" in done.line and "left out" in done.line
+    assert "kept as" not in done.line and list(path.parent.glob("*.broken-*")) == []
+
+
 def test_a_broken_file_is_said_and_kept_and_the_rest_works(axio: Any) -> None:
     path = write(axio, "system = 'Be brief.'\nmode = plan\n")
     saved(axio, ("<global>", "system", "Sing."))

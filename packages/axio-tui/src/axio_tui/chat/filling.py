@@ -21,6 +21,7 @@ from axio.blocks import (
     VideoBlock,
     to_dict,
 )
+from axio.media import image_size
 from axio.messages import Message
 from axio.run.budget import CHARACTERS_PER_TOKEN
 from axio.tool import AnyTool
@@ -32,7 +33,9 @@ __all__ = ("Filling", "Kind", "estimated", "filling", "within")
 Kind: TypeAlias = Literal["system", "tool", "message"]
 
 _MEDIA = (ImageBlock, AudioBlock, VideoBlock)
-_MEDIUM = 6_000  # characters: a picture takes about 1,500 tokens
+_MEDIUM = 1_500  # tokens of sound, and of a picture whose size is not known
+_MOST = 1_600  # tokens of a picture: larger ones are made smaller by providers
+_PIXELS_PER_TOKEN = 750
 _SHOWN = 60
 
 
@@ -123,4 +126,13 @@ def _length_of(block: ContentBlock) -> int:
         if isinstance(block.content, str):
             return len(block.content)
         return sum(map(_length_of, block.content))
-    return _MEDIUM if isinstance(block, _MEDIA) else len(json.dumps(to_dict(block)))
+    if isinstance(block, _MEDIA):
+        return _tokens_of(block) * CHARACTERS_PER_TOKEN
+    return len(json.dumps(to_dict(block)))
+
+
+def _tokens_of(medium: ImageBlock | AudioBlock | VideoBlock) -> int:
+    size = image_size(medium.data) if isinstance(medium, ImageBlock) else None
+    if size is None:
+        return _MEDIUM
+    return min(_MOST, size[0] * size[1] // _PIXELS_PER_TOKEN + 1)

@@ -56,6 +56,7 @@ async def open_library(
     what is older is forgotten once a day, in all projects."""
     folder, path = resolve(project), database_file() if path is None else path
     async with AsyncExitStack() as opened:
+        problem = ""
         file: aiosqlite.Connection | None = None
         memory: aiosqlite.Connection | None = None
         try:
@@ -66,18 +67,21 @@ async def open_library(
                 if retention is not None:
                     await tidy(file, path.parent, retention, say)
         except (StoreError, OSError) as error:
-            where = "" if str(path) in str(error) else f"{path}: "
-            say(f"this conversation will not be kept: {where}{error}")
+            told = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            where = "" if str(path) in told else f"{path}: "
+            say(f"this conversation will not be kept: {where}{told}")
             keep = False
             # What is on a disk that is full, or may not be written, can still be read.
             if not isinstance(error, StoreFull | StoreReadOnly):
                 file = None
+            if file is None and _is_there(path):
+                problem = f"the conversations that are kept cannot be read: {where}{told}"
         if file is None or not keep:
             memory = await connect(":memory:")
             opened.push_async_callback(memory.close)
         known = file or memory
         assert known is not None
-        yield Library(known, folder, memory)
+        yield Library(known, folder, memory, problem)
 
 
 class Library:
@@ -92,8 +96,12 @@ class Library:
         connection: aiosqlite.Connection,
         project: str,
         memory: aiosqlite.Connection | None = None,
+        problem: str = "",
     ) -> None:
         self.project = project
+        self.problem = problem
+        """The reason why those that are kept cannot be read; "" where they can, or there are none.
+        """
         self._connection = connection
         self._memory = memory
 
@@ -164,6 +172,10 @@ class Library:
     async def delete(self, session_id: str) -> None:
         """Forget a conversation, those of its sub-agents and all that is kept with them."""
         await self._kept(session_id).delete()
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 # ── a database that may be broken ─────────────────────────────────────────────────────────────

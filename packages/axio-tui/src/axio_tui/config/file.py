@@ -188,7 +188,9 @@ def _located(path: Path, error: BaseException) -> str:
 
 
 def keep_broken(file: ConfigFile, today: datetime.date | None = None) -> Path | None:
-    """A copy of a file that cannot be read, beside it; None where none can be made."""
+    """A copy of a file that cannot be read, beside it; None where none can be made of it."""
+    if not file.data:
+        return None
     day = (today or datetime.date.today()).isoformat()
     for number in range(1, 100):
         end = f".broken-{day}" + (f"-{number}" if number > 1 else "")

@@ -13,6 +13,7 @@ __all__ = (
     "LOG_LEVELS",
     "MODES",
     "SETTINGS",
+    "WEB_LISTEN",
     "Kind",
     "Setting",
     "find_setting",
@@ -138,6 +139,8 @@ _TIGHTER_PLACES = _among(
     {"none": ("workspace-write", "read-only"), "workspace-write": ("read-only",)}
 )
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
+WEB_LISTEN = "localhost:8086"
+"""Where a browser finds the application, unless told otherwise."""
 
 SETTINGS = (
     Setting("transport", "text", "the model's provider; not set: the first that can be used"),

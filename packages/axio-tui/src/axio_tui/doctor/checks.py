@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from axio_tui.doctor import machine, model, sandboxes, settings, storage, terminal
+from axio_tui.doctor import machine, model, sandboxes, serving, settings, storage, terminal
 from axio_tui.doctor.findings import LIMIT, Check, Finding, examine
 from axio_tui.doctor.known import known_secrets
 from axio_tui.doctor.parts import look_at_plugins
@@ -40,6 +40,7 @@ def checks(
         Check("MCP servers", partial(look_at_servers, far, online=online), far),
         Check("plug-ins", partial(look_at_plugins, usual), usual),
         Check("sandbox", sandboxes.look_at_sandbox, usual),
+        Check("browser", serving.look_at_serving, usual),
         Check("container engine", partial(sandboxes.look_at_engine, usual), usual),
     ]
 

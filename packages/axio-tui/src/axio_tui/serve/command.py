@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from axio_tui.errors import CommandError, WrongUse, check_current_directory
 from axio_tui.serve.address import Address, address_in
 
-__all__ = ("serve",)
+__all__ = ("bound", "check_packages", "options_of_the_application", "serve")
 
 Say = Callable[[str], None]
 
@@ -33,14 +33,9 @@ def serve(listen: str, given: Sequence[str], say: Say) -> int:
     """Serve until a signal ends it; 0. `given` is the command line. Raises `CommandError`."""
     check_current_directory()
     address = address_in(listen)
-    missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
-    if missing:
-        raise WrongUse(
-            f"--serve needs {' and '.join(missing)}, not installed here: "
-            f"pip install {' '.join(missing)}"
-        )
+    check_packages()
     with ExitStack() as stack:
-        sockets = _listen(address, stack)
+        sockets = bound(address, stack)
         address = address.on(sockets[0].getsockname()[1])
         if not all(ipaddress.ip_address(s.getsockname()[0]).is_loopback for s in sockets):
             say(
@@ -48,6 +43,16 @@ def serve(listen: str, given: Sequence[str], say: Say) -> int:
                 "encrypted on the way; localhost and an SSH tunnel are safer"
             )
         return asyncio.run(_serve(address, sockets, options_of_the_application(given), say))
+
+
+def check_packages() -> None:
+    """`WrongUse` where something is not installed that a server needs."""
+    missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise WrongUse(
+            f"--serve needs {' and '.join(missing)}, not installed here: "
+            f"pip install {' '.join(missing)}"
+        )
 
 
 def options_of_the_application(given: Sequence[str]) -> list[str]:
@@ -113,7 +118,7 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 
-def _listen(address: Address, stack: ExitStack) -> list[socket.socket]:
+def bound(address: Address, stack: ExitStack) -> list[socket.socket]:
     """Sockets at every address that the host has, all at one port. Raises `CommandError`."""
     try:
         found = socket.getaddrinfo(
