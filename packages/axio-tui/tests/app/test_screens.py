@@ -162,7 +162,10 @@ async def test_decisions_are_listed_and_taken_back(tmp_path: Path) -> None:
         assert permissions.decided_in(session) == ()
 
 
-async def test_escape_twice_goes_back_to_before_a_prompt(tmp_path: Path) -> None:
+async def test_escape_twice_goes_back_to_before_a_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("axio_tui.app.actions._TWICE", 60.0)  # a machine may stand still between
     history = [asked("one"), said("first"), asked("two"), said("second")]
     async with running(tmp_path, messages=history) as (app, pilot):
         await pilot.press("escape", "escape")

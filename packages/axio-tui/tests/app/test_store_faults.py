@@ -29,6 +29,7 @@ async def test_what_cannot_be_kept_is_told(
     async with app.run_test() as pilot:
         await until(pilot, app.ready.is_set)
         monkeypatch.setattr(ChatSession, broken, lost)
+        monkeypatch.setattr("axio_tui.app.actions._TWICE", 60.0)  # for a machine that stands still
         await pilot.press(*("exclamation_mark" if key == "!" else key for key in keys))
         await until(pilot, said(app, "another program has it"))
         monkeypatch.undo()
