@@ -405,6 +405,18 @@ async def test_without_a_key_no_connection_is_tried(monkeypatch: pytest.MonkeyPa
         await OpenAIRealtimeTransport().connect(system="", tools=[])
 
 
+@pytest.mark.parametrize(("user", "sent"), [("", None), ("ann:pass-word@", "Basic ")])
+async def test_a_server_of_ones_own_needs_no_key(user: str, sent: str | None) -> None:
+    async with serving() as server:
+        address = server.url.replace("ws://", f"ws://{user}")
+        line = OpenAIRealtimeTransport(api_key="", base_url=address)
+        session = await line.connect(system="", tools=[])
+        await session.close()
+    [request] = server.asked
+    told = request.headers.get("Authorization")
+    assert told is None if sent is None else told is not None and told.startswith(sent)
+
+
 async def test_an_output_rate_that_openai_does_not_speak_is_warned_about(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

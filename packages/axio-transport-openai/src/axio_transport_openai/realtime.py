@@ -87,7 +87,8 @@ class OpenAIRealtimeTransport:
 
         PCM that is sent may have any rate; what comes back has 24 kHz.
         """
-        if not self.api_key.strip() and self.base_url == OPENAI_REALTIME_URL:
+        key = self.api_key.strip()
+        if not key and self.base_url == OPENAI_REALTIME_URL:
             raise ProviderError("OpenAI realtime needs a key: set OPENAI_API_KEY, or give api_key=")
         rate = _rate(input_audio_format)
         if _rate(output_audio_format) != RATE:
@@ -96,10 +97,9 @@ class OpenAIRealtimeTransport:
             system, tools, voice, _format(input_audio_format), _format(output_audio_format)
         )
         url = Address(f"{self.base_url}?model={quote(self.model, safe='')}")
-        headers = {
-            "Authorization": Secret(f"Bearer {self.api_key.strip()}"),
-            "OpenAI-Beta": "realtime=v1",
-        }
+        headers = {"OpenAI-Beta": "realtime=v1"}
+        if key:
+            headers["Authorization"] = Secret(f"Bearer {key}")
         own = self.http_session is None
         http = self.http_session or open_session(url)
         options: dict[str, Any] = {"heartbeat": HEARTBEAT} if own else {}
