@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -74,6 +76,22 @@ async def test_one_that_holds_the_interpreter_does_it_once(axio: Any, deadly: An
     done = axio(*RUN)
     assert done.code == 0 and "'deadly' of acme-deadly 1.0: import: it is not loaded" in done.err
     assert "fine" in done.out
+
+
+def test_the_process_that_tries_them_ends_by_itself(axio: Any, deadly: Any, tmp_path: Path) -> None:
+    deadly(HOLDS)
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "axio_tui.plugin_trial", "1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=axio.environment,
+        cwd=tmp_path,
+    ) as process:
+        try:
+            told, _ = process.communicate(b'[["axio.tools", "deadly"]]', timeout=60)
+            assert process.returncode == -signal.SIGALRM, told
+        finally:
+            process.kill()
 
 
 # ── notes ─────────────────────────────────────────────────────────────────────────────────────

@@ -1,8 +1,8 @@
 """`tried_apart`: plug-ins are tried in a process of their own, which they may end or hold.
 
-The process is `python -m` this module. It reads the plug-ins, a JSON list of pairs of group and
-name, and writes JSON lines: `[group, name]` before each, and `[group, name, problem]` after it.
-What plug-ins print is dropped.
+The process is `python -m` this module, with the seconds after which it ends in any case. It reads
+the plug-ins, a JSON list of pairs of group and name, and writes JSON lines: `[group, name]` before
+each, and `[group, name, problem]` after it. What plug-ins print is dropped.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ class _Trial:
 def _go_on(trial: _Trial, deadline: float, patience: float) -> bool:
     """Try those that are not known, until all are, one has ended the process, or it is time; False
     if none of them can be blamed."""
+    seconds = str(int(max(0.0, deadline - monotonic())) + 2)
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "axio_tui.plugin_trial"],
+        [sys.executable, "-P", "-m", "axio_tui.plugin_trial", seconds],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -105,6 +106,7 @@ def _read(stream: IO[bytes], lines: SimpleQueue[bytes]) -> None:
 
 
 def _main() -> None:
+    signal.alarm(int(sys.argv[1]))  # the program that waits for it may have ended meanwhile
     from axio_tui import suspects
     from axio_tui.parts import Parts
     from axio_tui.survey import problem_of
