@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ import pytest
 import support
 from axio_tools_mcp import MCPRegistry, MCPServerConfig, MCPSession
 from axio_tools_mcp.tools import load_tools
+from axio_tools_mcp.trust import Approvals, ToolChange
 from support.mcp_servers import assert_nothing_left
 
 pytestmark = pytest.mark.timeout(180)
@@ -88,6 +91,30 @@ async def test_all_else_goes_on_while_many_tools_are_loaded() -> None:
         finally:
             going_on.cancel()
     assert turns >= 20
+
+
+async def test_a_list_that_comes_after_a_server_is_switched_off_is_dropped(tmp_path: Path) -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    class Slow(Approvals):
+        def changes(self, config: MCPServerConfig, listed: Any) -> dict[str, ToolChange]:
+            began.set()
+            may_end.wait(40)
+            return super().changes(config, listed)
+
+    registry = MCPRegistry(approvals=Slow(tmp_path / "approved.json"))
+    try:
+        registry.hold([dataclasses.replace(listing("t"), tools=["t"])])
+        loading = asyncio.create_task(registry.connect("x"))
+        assert await asyncio.to_thread(began.wait, 40)
+        await registry.switch("x", False)
+        may_end.set()
+        await loading
+        assert registry.all_tools == []
+    finally:
+        may_end.set()
+        await registry.close()
+        assert_nothing_left()
 
 
 async def test_a_list_that_cannot_be_read_is_an_error_of_its_server(registry: MCPRegistry) -> None:

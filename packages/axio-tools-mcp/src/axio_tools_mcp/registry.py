@@ -317,11 +317,13 @@ class MCPRegistry:
         left_out: list[str] = []
         try:
             async with server.loading:  # so that the last list is the one that stays
-                server.tools = await load_tools(server.session, self._approvals, left_out.append)
-            server.left_out, server.error = _shortened(left_out), ""
+                tools = await load_tools(server.session, self._approvals, left_out.append)
         except Exception as error:
             server.error = str(error)
             logger.warning("%s", error)
+        else:
+            if server.config.enabled:  # else it was switched off meanwhile
+                server.tools, server.left_out, server.error = tools, _shortened(left_out), ""
         for line in _shortened(left_out):
             logger.warning("%s", line)
 
