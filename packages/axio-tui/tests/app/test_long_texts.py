@@ -39,6 +39,17 @@ def test_a_text_that_grows_keeps_few_rows_in_memory(monkeypatch: pytest.MonkeyPa
     assert item.held <= 50
 
 
+@pytest.mark.parametrize("gap", [False, True])
+def test_rows_are_counted_from_the_end_too(gap: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(items, "_KEPT", 10)
+    rows = Item(Text(PART * 5), gap).rows(LOOK, WIDTH)
+    told = [row.strip.text for row in rows]
+    assert [rows[-number].strip.text for number in range(1, len(rows) + 1)] == told[::-1]
+    for outside in (len(rows), -len(rows) - 1):
+        with pytest.raises(IndexError):
+            rows[outside]
+
+
 def test_a_long_answer_is_not_drawn_again_for_what_comes_below_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -210,6 +210,7 @@ class _Growing(Sequence[Row]):
     def __getitem__(self, index: int | slice) -> Row | list[Row]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
+        index = range(len(self))[index]  # also of one that is counted from the end
         if index >= self._tops[-1]:
             return self._tail[index - self._tops[-1]]
         number = bisect_right(self._tops, index) - 1
