@@ -176,7 +176,8 @@ class Transcript(Rows, can_focus=True):
         column.now = time.monotonic()
         known = len(column.items)
         column.take(self.conversation.entries[self._hidden :], changed)
-        for index in changed & set(range(len(column.items))):
+        count = len(column.items)
+        for index in [one for one in changed if one < count]:
             item = column.items[index]
             if isinstance(item.entry, ToolCall):
                 item.agents = self.agents_of(item.entry)
