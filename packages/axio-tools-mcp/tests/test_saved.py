@@ -89,6 +89,17 @@ def test_a_file_that_is_no_database_is_a_problem(home: Path) -> None:
     assert problem.startswith(f"{database_file()}: MCP servers cannot be read: ")
 
 
+@pytest.mark.parametrize("key", ["headers", "env", "args"])
+def test_what_makes_no_sense_is_told_without_its_text(home: Path, key: str) -> None:
+    other = "{}" if key == "args" else '["A=s3cret-words"]'
+    save({"mcp.x.command": "no-such-xyz", f"mcp.x.{key}": f'"s3cret-words {key}"'})
+    save({"mcp.y.command": "no-such-xyz", f"mcp.y.{key}": other})
+    found = saved_servers()
+    assert found.servers == {} and len(found.problems) == 2
+    for problem in found.problems:
+        assert f"{key} cannot be read" in problem and "s3cret" not in problem
+
+
 def test_one_is_switched_and_removed_where_it_is(home: Path) -> None:
     save({**OLD, "mcp.t.i.command": "x", "model.chat": "a:b"})
     config = saved_servers().servers["t.i.me"]
