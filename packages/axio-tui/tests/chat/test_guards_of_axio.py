@@ -22,7 +22,7 @@ from axio_tui.chat.questions import Questions
 from axio_tui.config.load import load_config
 from axio_tui.offered import guards_for
 from axio_tui.parts import Parts
-from axio_tui.plain.person import question_text
+from axio_tui.plain.person import choices_of, question_text, reply_to
 from axio_tui.switches import save_names
 
 
@@ -120,6 +120,19 @@ async def test_what_the_reviewing_guard_is_told_for_the_session_holds_for_the_ca
     assert [key for key in "yspnd" if answers.offers(key)] == ["y", "s", "n"]
     assert answers.remembers == "s allows: all calls that are reviewed as 'read files'"
     assert "session allows from now on: all calls that are reviewed as" in question_text(asked)
+
+
+@pytest.mark.parametrize("answer", ["session 1 time", "session for 5 minutes"])
+async def test_a_yes_with_a_condition_holds_for_one_call(tmp_path: Path, answer: str) -> None:
+    verdict = {"verdict": "RISKY", "reason": "it may be secret", "category": "read files"}
+    reviews = [make_tool_use_response("confirm", id, verdict) for id in ("r1", "r2")]
+    person = Person(reply_to(answer), "no")
+    reviewer = Agent("Judge.", StubTransport(reviews))
+    permissions = Permissions(person, root=tmp_path, reviewer=reviewer)
+    guard = own_guards(["llm"], permissions)["llm"]
+    assert "seen" in await result(permissions, guard)
+    assert "the person refused this call" in await result(permissions, guard)
+    assert choices_of(person.asked[0]) == "Run it? [yes / session / no REASON] "
 
 
 async def test_a_call_without_a_category_is_allowed_once_or_not_at_all(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from axio.run import RUN, Run
 from axio.tool import AnyTool
 from axio_tui.chat.entries import DECISION
 from axio_tui_guards import Decision, Decisions, LLMGuard, Rule, RuleGuard, default_policy
-from axio_tui_guards.asking import choice_of
+from axio_tui_guards.asking import Reply, choice_of
 from axio_tui_guards.paths import resolve
 from axio_tui_guards.protected import belongs_to
 from axio_tui_guards.question import Question, question_in_words
@@ -164,7 +164,8 @@ class Permissions:
         choice = choice_of(answer)
         if choice is None:
             return answer
-        if choice == "session" and question.kept:
+        has_conditions = isinstance(answer, Reply) and (answer.uses or answer.until)
+        if choice == "session" and question.kept and not has_conditions:  # a guard keeps none
             return "always"
         return {"no": "n", "never": "deny" if "never" in question.choices else "n"}.get(choice, "y")
 

@@ -143,8 +143,9 @@ def question_text(asked: Asked) -> str:
 
 def choices_of(asked: Asked) -> str:
     """The words that answer."""
-    kept = [name for name in ("session", "project") if name in asked.question.choices]
-    return f"Run it? [{' / '.join(['yes', *kept, 'no REASON', 'never'])}] "
+    words = {"once": "yes", "no": "no REASON"}
+    offered = [words.get(one, one) for one in asked.question.choices if one != "run"]
+    return f"Run it? [{' / '.join(offered)}] "
 
 
 def reply_to(answer: str) -> str:
