@@ -46,9 +46,6 @@ class TasksScreen(ChoiceList[AgentAt | None, AgentAt]):
     def _list(self) -> None:
         self.fill([Row(line, agent) for agent, line in self._find()])
 
-    def chosen(self, thing: AgentAt) -> None:
-        self.dismiss(thing)
-
     def action_stop(self) -> None:
         if self.thing is not None:
             stopped = self._stop(self.thing.call_id)

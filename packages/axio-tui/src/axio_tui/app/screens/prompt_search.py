@@ -29,6 +29,3 @@ class PromptSearch(ChoiceList[str | None, str]):
         older = hint(self.app, "search", "an older one")
         self.key_words = ", ".join(filter(None, ["Enter takes it", older, "Esc closes"]))
         yield from super().compose()
-
-    def chosen(self, thing: str) -> None:
-        self.dismiss(thing)
