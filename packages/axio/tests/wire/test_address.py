@@ -44,7 +44,12 @@ def test_an_address_where_nothing_can_be_asked_says_why(text: str, begins: str) 
     if begins:
         with pytest.raises(ValueError, match=begins):
             check_address(text)
-    assert not Address("wss://host/v1").problem(WEB_SOCKET)
+
+
+@pytest.mark.parametrize("scheme", ["wss", "ws", "https", "HTTP"])
+def test_a_web_socket_is_opened_at_its_own_schemes_and_at_those_of_http(scheme: str) -> None:
+    assert not Address(f"{scheme}://host/v1").problem(WEB_SOCKET)
+    assert "wss:// or ws://" in Address(f"ftp://{scheme}/v1").problem(WEB_SOCKET)
 
 
 async def _ask(url: str, headers: dict[str, str]) -> object:

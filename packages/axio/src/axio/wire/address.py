@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 __all__ = ("HTTP", "WEB_SOCKET", "Address", "check_address")
 
-
 HTTP = ("http", "https")
-WEB_SOCKET = ("wss", "ws")
+WEB_SOCKET = ("wss", "ws", *HTTP)
+"""The handshake of a web socket is HTTP, so its schemes do as well."""
 
 
 class _Parts(NamedTuple):
@@ -39,7 +39,7 @@ class Address(str):
         """The parts that may be a credential: values of the query, the user and the password."""
         return _parts(str(self)).secrets
 
-    def problem(self, schemes: tuple[str, str] = HTTP) -> str:
+    def problem(self, schemes: tuple[str, ...] = HTTP) -> str:
         """The reason, without the address, why no server can be asked there; "" for none."""
         return _problem(str(self), schemes)
 
@@ -69,7 +69,7 @@ def check_address(text: str) -> None:
         raise ValueError(problem)
 
 
-def _problem(url: str, schemes: tuple[str, str] = HTTP) -> str:
+def _problem(url: str, schemes: tuple[str, ...] = HTTP) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -114,7 +114,7 @@ def error_from_answer(
 
 
 def check_sending(
-    describe: str, address: Address, sent: Mapping[str, str], schemes: tuple[str, str] = HTTP
+    describe: str, address: Address, sent: Mapping[str, str], schemes: tuple[str, ...] = HTTP
 ) -> None:
     """`ConnectionFailed`, which no second attempt mends, for an address where no server can be
     asked, or not with these headers."""
