@@ -22,7 +22,7 @@ from axio.wire.address import WEB_SOCKET, Address
 from axio.wire.errors import check_sending, connection_failed, secrets_in
 from axio.wire.names import own_names
 from axio.wire.payload import base64_of
-from axio.wire.secret import Secret, revealed
+from axio.wire.secret import Secret, Token, revealed
 from axio.wire.session import open_session
 from axio_transport_openai.pcm import Resampler
 from axio_transport_openai.realtime_events import RealtimeDecoder
@@ -87,7 +87,7 @@ class OpenAIRealtimeTransport:
 
         PCM that is sent may have any rate; what comes back has 24 kHz.
         """
-        key = self.api_key.strip()
+        key = Token(self.api_key.strip())
         if not key and self.base_url == OPENAI_REALTIME_URL:
             raise ProviderError("OpenAI realtime needs a key: set OPENAI_API_KEY, or give api_key=")
         rate = _rate(input_audio_format)
