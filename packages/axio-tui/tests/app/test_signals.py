@@ -89,3 +89,25 @@ def test_it_ends_when_its_terminal_is_gone(axio: Any, ignores_hangup: bool) -> N
         assert screen.process.wait(LONG) == 128 + signal.SIGHUP
     finally:
         screen.close()
+
+
+def test_stopped_from_outside_it_goes_on_and_gives_the_terminal_back(axio: Any) -> None:
+    """A stop that could not be seen coming, as by `kill -STOP`."""
+    screen = Screen(axio)
+    try:
+        modes = termios.tcgetattr(screen.master)
+        screen.until(lambda: b"F1 help" in screen.written)
+        assert termios.tcgetattr(screen.master) != modes
+        screen.process.send_signal(signal.SIGSTOP)
+        os.waitpid(screen.process.pid, os.WUNTRACED)
+        shown = len(screen.written)
+        screen.process.send_signal(signal.SIGCONT)
+        screen.until(lambda: b"F1 help" in screen.written[shown:].rpartition(b"\x1b[?1049h")[2])
+        os.write(screen.master, b"hello\r")
+        screen.until(lambda: b"One." in screen.written)
+        screen.process.send_signal(signal.SIGTERM)
+        screen.until(lambda: screen.process.poll() is not None)
+        assert screen.process.wait(LONG) == 128 + signal.SIGTERM
+        assert termios.tcgetattr(screen.master) == modes
+    finally:
+        screen.close()

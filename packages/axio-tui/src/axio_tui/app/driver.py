@@ -52,6 +52,27 @@ class TerminalDriver(LinuxDriver):
         if is_back:  # what was on the screen is not there any more
             self._loop.call_soon_threadsafe(app.call_later, app.refresh)
 
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal as after Ctrl+Z, also where SIGSTOP left no time to give it back."""
+        if self._key_thread is not None and self._key_thread.is_alive():
+            # Later, because the signal may have come in the middle of a write.
+            self._loop.call_soon_threadsafe(self._take_again)
+        else:
+            super()._sigcont_application()
+
+    def _take_again(self) -> None:
+        """Give the terminal back and take it, so that one thread reads it and what it was before is
+        not forgotten. In the background, stop again; without a terminal, let the reader see it."""
+        if not self._auto_restart:
+            return
+        with suppress(OSError):
+            if os.tcgetpgrp(self.fileno) != os.getpgrp():
+                os.killpg(os.getpgrp(), signal.SIGSTOP)
+                return
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+            self.resume_application_mode()
+
     def _sigtstp_application(self, *_: object) -> None:
         """Stop all of the job, as a terminal does: a shell waits for `make run`, not for us."""
         if self._auto_restart:
