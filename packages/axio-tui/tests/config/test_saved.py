@@ -11,6 +11,7 @@ import pytest
 
 from axio_transport_codex.tokens import default_path
 from axio_tui.config import keyring
+from axio_tui.config.paths import database_file
 from axio_tui.config.saved import SavedSettings, saved_rows, saved_secrets
 from axio_tui.config.secrets import Secrets
 from axio_tui.sqlite_config import GLOBAL_PROJECT, ProjectConfig
@@ -125,3 +126,14 @@ async def test_the_rows_of_one_server_are_deleted_without_those_that_look_like_t
     with sqlite3.connect(home.database) as db:
         assert db.execute("SELECT count(*) FROM axio_config").fetchone() == (3,)
     db.close()
+
+
+def test_a_data_folder_that_cannot_be_looked_into_holds_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of another user; a name that is too long stands for it, since root may look."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(home.folder / ("x" * 300)))
+    secrets = Secrets()
+    assert saved_rows("acme", database_file()) == saved_secrets("acme", secrets) == {}
+    secrets.keep("acme", KEY)
+    assert saved_secrets("acme", secrets) == {"api_key": KEY}

@@ -4,6 +4,7 @@ as rows `transport.<name>.<setting>` that hold everywhere."""
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -82,7 +83,7 @@ def saved_rows(name: str, database: Path) -> dict[str, str]:
     """The other settings that are saved for a transport; none where the file cannot be read."""
     from axio_tui.config.stored import GLOBAL_PROJECT, stored_settings
 
-    rows = stored_settings(database, GLOBAL_PROJECT)[0] if database.exists() else {}
+    rows = stored_settings(database, GLOBAL_PROJECT)[0] if os.path.exists(database) else {}
     found = _of_transport(name, rows)
     return {setting: value for setting, value in found.items() if not is_secret(setting)}
 

@@ -238,7 +238,7 @@ class Secrets:
 
     def _old(self) -> dict[tuple[str, str], str]:
         """Secrets in the rows `transport.<name>.<field>` that hold everywhere."""
-        if not self._database.exists():
+        if not os.path.exists(self._database):
             return {}
         from axio_tui.config.stored import GLOBAL_PROJECT, stored_settings
 
@@ -251,7 +251,7 @@ class Secrets:
 
     def _delete_old(self, names: list[tuple[str, str]]) -> int:
         """Take secrets out of the database, and their bytes out of its file."""
-        if not self._database.exists() or not any(name in self._old() for name in names):
+        if not os.path.exists(self._database) or not any(name in self._old() for name in names):
             return 0
         import sqlite3  # Only here: most have no such database.
 
