@@ -127,6 +127,18 @@ async def test_conversations_are_found_renamed_and_gone_on_with(tmp_path: Path) 
         assert first != other.session_id
 
 
+async def test_the_conversation_that_is_open_goes_on_when_it_is_chosen(tmp_path: Path) -> None:
+    async with running(tmp_path, keeps=True, messages=[asked("here"), said("yes")]) as (app, pilot):
+        before = app.session
+        await command(app, pilot, "/resume")
+        await until(pilot, lambda: "this one" in words_on(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "this one" not in words_on(app))
+        assert "in use" not in words_on(app) and app.session is before
+        await pilot.press(*"more", "enter")
+        await until(pilot, lambda: len(app.session.conversation.entries) > 2)
+
+
 async def test_a_conversation_is_deleted_by_two_presses_and_forked_by_one(tmp_path: Path) -> None:
     async with running(tmp_path, keeps=True, messages=[asked("here"), said("yes")]) as (app, pilot):
         other = await app.opened.library.store()

@@ -79,7 +79,8 @@ class SessionsScreen(ChoiceList[Choice | None, SessionInfo]):
 
     def chosen(self, thing: SessionInfo) -> None:
         if self._renaming is None:
-            self.dismiss(("open", thing.session_id))
+            is_open = thing.session_id == self._current  # it goes on already
+            self.dismiss(None if is_open else ("open", thing.session_id))
 
     def action_fork(self) -> None:
         if self.thing is not None:
