@@ -144,6 +144,7 @@ IN_A_REMOVED_FOLDER = {
     "no transport": ("run",),
     "an unknown transport": ("run", "--transport", "nope"),
 }
+LOOKS_AROUND = ("mcp list", "permissions", "plugins", "sessions", "tools")
 
 
 @pytest.mark.parametrize("name", IN_A_REMOVED_FOLDER)
@@ -157,8 +158,17 @@ def test_in_a_folder_that_was_removed_the_command_says_so(axio: Any, name: str) 
         assert done.line.startswith("axio: error: the current directory was removed")
 
 
+@pytest.mark.parametrize("args", LOOKS_AROUND)
+def test_other_commands_say_so_too(axio: Any, args: str) -> None:
+    (axio.home / "gone").mkdir()
+    start = f"cd gone && rmdir ../gone && exec '{sys.executable}' -m axio_tui {args}"
+    done = axio(command=["sh", "-c", start])
+    assert done.code == 2 and not done.out
+    assert done.line.startswith("axio: error: the current directory was removed")
+
+
 def test_help_and_version_need_no_folder(axio: Any) -> None:
-    for args in ("--version", "--help", "run --help"):
+    for args in ("--version", "--help", "run --help", "plugins --help"):
         (axio.home / "gone").mkdir()
         start = f"cd gone && rmdir ../gone && exec '{sys.executable}' -m axio_tui {args}"
         done = axio(command=["sh", "-c", start])

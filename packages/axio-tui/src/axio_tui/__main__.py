@@ -41,6 +41,11 @@ def _command(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     given = list(sys.argv[1:] if argv is None else argv)
     if given and given[0] in SUBCOMMANDS:
+        # The doctor says it on a line of its report.
+        if given[0] != "doctor" and not {"-h", "--help"} & {*given}:
+            from axio_tui.errors import check_current_directory
+
+            check_current_directory()
         return run_subcommand(given[0], given[1:], say)
     args = parser.parse_args(given)
     if args.version:
