@@ -26,6 +26,13 @@ def test_options_for_logging_may_stand_before_and_after_the_command(args: list[s
     assert (parsed.log_level, parsed.log_file, parsed.prompt) == ("debug", None, "hi")
 
 
+def test_a_prompt_without_run_is_told_how_it_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        build_parser().parse_args(["fix the bug"])
+    assert exit.value.code == 2
+    assert "for a prompt: axio run PROMPT" in capsys.readouterr().err
+
+
 def test_what_is_not_said_is_left_to_the_command() -> None:
     parsed = build_parser().parse_args(["run"])
     assert (parsed.prompt, parsed.transport, parsed.model, parsed.tools) == (None,) * 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 from axio_tui.config.settings import LOG_LEVELS, MODES, WEB_LISTEN
 from axio_tui.subcommands import SUBCOMMANDS
@@ -21,10 +21,19 @@ EXIT_CODES = {
 """The meaning of the command's exit codes, wherever that is told."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """It tells of a word that is no command how a prompt is asked."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("argument COMMAND:"):
+            message += "; for a prompt: axio run PROMPT"
+        super().error(message)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """`axio [run ...]`; options may stand before and after the command."""
     codes = ", ".join(f"{code} {words}" for code, words in EXIT_CODES.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="axio",
         description="An agent in the terminal: a model, your tools, one conversation. Without a "
         "command a conversation begins.",
