@@ -74,10 +74,31 @@ async def clipboard_image() -> bytes | None:
     return None
 
 
+class _Output(asyncio.SubprocessProtocol):
+    """Takes as much of a program's output as may be sent, and one piece more."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.ended, self.exited = asyncio.Event(), asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if len(self.data) <= MAX_BYTES:
+            self.data += data
+        if len(self.data) > MAX_BYTES:
+            self.ended.set()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()  # it has exited, and all that it wrote was read
+
+
 async def _output(name: str, arguments: Sequence[str]) -> bytes:
     """As much of a program's output as may be sent; none if it fails or takes too long."""
     try:
-        process = await asyncio.create_subprocess_exec(
+        process, output = await asyncio.get_running_loop().subprocess_exec(
+            _Output,
             name,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
@@ -87,18 +108,15 @@ async def _output(name: str, arguments: Sequence[str]) -> bytes:
         )
     except OSError:
         return b""
-    assert process.stdout is not None
-    data = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
-            while len(data) <= MAX_BYTES and (piece := await process.stdout.read(1 << 16)):
-                data += piece
-            if len(data) <= MAX_BYTES and await process.wait() != 0:
-                return b""
+            await output.ended.wait()
     except TimeoutError:
         return b""
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    return bytes(data)
+            os.killpg(process.get_pid(), signal.SIGKILL)
+        await output.exited.wait()
+        process.close()  # what it wrote and was not read is not waited for
+    is_well = process.get_returncode() == 0 or len(output.data) > MAX_BYTES
+    return bytes(output.data) if is_well else b""
