@@ -29,6 +29,7 @@ _ACTIVITY = "axio_advance"
 _WORKFLOW = "axio_session"
 _BEAT = 1.0  # seconds between two signs of life of an activity
 _DEAD_AFTER = timedelta(seconds=3)
+_THREADS_LEAVE = 0.2
 
 
 @workflow.defn(name=_WORKFLOW)
@@ -76,6 +77,9 @@ class Temporal:
 
     async def close(self) -> None:
         self._client = None  # it has nothing to close
+        # Threads of the library are still on their way out of what they called here. An interpreter
+        # that ends meanwhile is aborted: https://github.com/temporalio/sdk-python/issues/300
+        await asyncio.sleep(_THREADS_LEAVE)
 
     @property
     def _open(self) -> Client:
