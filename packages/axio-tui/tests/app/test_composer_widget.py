@@ -271,6 +271,18 @@ async def test_earlier_prompts_are_searched() -> None:
         await until(pilot, lambda: app.text == "fix the parser")
 
 
+async def test_up_before_the_prompts_can_be_read_does_not_take_them_away() -> None:
+    async def recall() -> list[str]:
+        return ["fix the parser"]
+
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("up")
+        app.composer.recall = recall
+        await pilot.press("up")
+        await until(pilot, lambda: app.text == "fix the parser")
+
+
 async def test_hostile_text_is_pasted_and_sent_as_it_can_be() -> None:
     hostile = "[/] [red] \x1b]0;t\x07 \u202e a" + "\u0301" * 1_000 + "\ud800"
     app = Host()

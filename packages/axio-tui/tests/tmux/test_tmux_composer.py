@@ -36,6 +36,10 @@ def test_newlines_history_and_its_search(desk: Desk, model: ModelServer) -> None
     window.until("END=0")
 
     again = desk.open()
+    again.keys("/")
+    again.until("/model")  # all that the first frame goes without is there
+    again.keys("BSpace")
+    again.until_gone("/model")
     again.keys("Up")
     again.until("another prompt")
     again.keys("C-u", "C-r")

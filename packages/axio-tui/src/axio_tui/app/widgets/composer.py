@@ -324,7 +324,9 @@ class Composer(Vertical):
             if self.take_back is not None and (text := await self.take_back()) is not None:
                 self.area.put(self.pastes.fold(text))
                 return
-            self._past = [] if self.recall is None else await self.recall()
+            if self.recall is None:
+                return  # not read yet
+            self._past = await self.recall()
             self._place = len(self._past)
         if self._place:
             self._show(self._place - 1)
