@@ -7,7 +7,6 @@ import dataclasses
 import json
 import sys
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,16 +22,6 @@ from support.mcp_servers import assert_nothing_left
 pytestmark = pytest.mark.timeout(180)
 
 BROKEN = Path(support.__file__).with_name("mcp_broken_server.py")
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[MCPRegistry]:
-    made = MCPRegistry()
-    try:
-        yield made
-    finally:
-        await made.close()
-        assert_nothing_left()
 
 
 def listing(*names: str, **schema: Any) -> MCPServerConfig:

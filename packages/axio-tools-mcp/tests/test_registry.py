@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,19 +18,9 @@ from axio_tools_mcp.own_files import FileRegistry
 from axio_tools_mcp.rows import read_rows
 from axio_tools_mcp.trust import Approvals
 from axio_tools_mcp.tui import MCPHubScreen
-from support.mcp_servers import Rows, assert_nothing_left, called, odd, real
+from support.mcp_servers import Rows, called, odd, real
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[MCPRegistry]:
-    made = MCPRegistry()
-    try:
-        yield made
-    finally:
-        await made.close()
-        assert_nothing_left()
 
 
 MISSING = MCPServerConfig("missing", command="no-such-command-xyz")
