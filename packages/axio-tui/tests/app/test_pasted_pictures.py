@@ -58,6 +58,16 @@ def pictures(message: Any) -> list[bytes]:
     return [block.data for block in message.content if isinstance(block, ImageBlock)]
 
 
+async def queue_picture(app: AgentApp, puppet: Puppet, pilot: Pilot[None], shot: Path) -> None:
+    """Begin a run, and let a picture wait behind it."""
+    await pilot.press(*"first", "enter")
+    await until(pilot, lambda: puppet.requests)
+    await paste(app, pilot, str(shot))
+    await until(pilot, lambda: not app.composer.is_empty)
+    await pilot.press("enter")
+    await until(pilot, lambda: app.session.inbox.waiting)
+
+
 async def test_a_pasted_path_is_a_placeholder_and_is_sent_as_the_picture(
     tmp_path: Path, shot: Path
 ) -> None:
@@ -189,12 +199,7 @@ async def test_ctrl_v_without_an_image_pastes_what_was_copied_here_or_says_so(
 
 async def test_a_queued_picture_is_taken_back_edited_and_sent(tmp_path: Path, shot: Path) -> None:
     async with running(tmp_path) as (app, puppet, pilot):
-        await pilot.press(*"first", "enter")
-        await until(pilot, lambda: puppet.requests)
-        await paste(app, pilot, str(shot))
-        await until(pilot, lambda: not app.composer.is_empty)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.session.inbox.waiting)
+        await queue_picture(app, puppet, pilot, shot)
         await until(pilot, lambda: "next: [image 1: shot.png" in words_on(app))
         await pilot.press("up")
         await until(pilot, lambda: app.composer.area.text == TOLD)
@@ -211,12 +216,7 @@ async def test_what_waits_and_what_was_typed_are_back_after_a_restart(
     tmp_path: Path, shot: Path
 ) -> None:
     async with running(tmp_path, keeps=True) as (app, puppet, pilot):
-        await pilot.press(*"first", "enter")
-        await until(pilot, lambda: puppet.requests)
-        await paste(app, pilot, str(shot))
-        await until(pilot, lambda: not app.composer.is_empty)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.session.inbox.waiting)
+        await queue_picture(app, puppet, pilot, shot)
         await paste(app, pilot, str(shot))
         await until(pilot, lambda: not app.composer.is_empty)
         await pilot.press(*"draft")
@@ -280,12 +280,7 @@ async def test_one_that_waits_is_not_sent_to_a_model_that_sees_none(
     tmp_path: Path, shot: Path
 ) -> None:
     async with running(tmp_path) as (app, puppet, pilot):
-        await pilot.press(*"first", "enter")
-        await until(pilot, lambda: puppet.requests)
-        await paste(app, pilot, str(shot))
-        await until(pilot, lambda: not app.composer.is_empty)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.session.inbox.waiting)
+        await queue_picture(app, puppet, pilot, shot)
         puppet.model = ModelSpec("blind")
         puppet.answer("One.")
         await until(pilot, lambda: "is a picture, and this model sees none" in words_on(app))
